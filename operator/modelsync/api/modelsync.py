@@ -1,0 +1,327 @@
+"""The ModelSync resource: the single source of the CRD's schema, its validation and its documentation.
+
+Field docstrings become `kubectl explain`; `json_schema_extra` carries CEL. A field stands here only when
+something reads it.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field
+
+from modelsync.api.base import Value, cel, rules
+from modelsync.api.conditions import Condition
+from modelsync.api.podtemplate import PodTemplate
+from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
+from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, Source
+
+_ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+_PATTERN_LIST = Field(max_length=64, json_schema_extra=_ATOMIC)
+Pattern = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class Layout(StrEnum):
+    """How files lie in the target."""
+
+    DIRECTORY = "Directory"
+
+
+class Verification(StrEnum):
+    """How much a file must prove before it is published."""
+
+    CHECKSUM = "Checksum"
+    SIZE = "Size"
+
+
+class ClaimTarget(Value):
+    """An existing PersistentVolumeClaim in the ModelSync's namespace."""
+
+    claim_name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=253,
+            json_schema_extra=rules(
+                cel(
+                    f"self.matches('{DNS_SUBDOMAIN}')",
+                    "must be the name of a PersistentVolumeClaim: lower case letters, digits, '-' and '.'",
+                )
+            ),
+        ),
+    ]
+    """Name of the claim. It may be bound later: a WaitForFirstConsumer claim is bound by the worker."""
+    sub_path: Annotated[
+        str,
+        Field(
+            max_length=500,
+            json_schema_extra=rules(
+                cel(
+                    "self == '' || (" + RELATIVE_PATH + " && !self.startsWith('.modelsync'))",
+                    "must be a relative path inside the volume, without '.', '..', '//', '\\\\',"
+                    " control characters or a leading .modelsync",
+                )
+            ),
+        ),
+    ] = ""
+    """Directory within the volume that receives the files; the volume's root when empty. It is created
+    when missing. Nothing outside it is touched."""
+
+
+class Target(Value):
+    """Where the files go. Cannot be changed."""
+
+    persistent_volume_claim: ClaimTarget
+    """An existing claim in the ModelSync's namespace."""
+    layout: Layout = Layout.DIRECTORY
+    """Directory: the files under their own names, ready for any program. More layouts may follow."""
+
+
+class ModelSyncSpec(Value):
+    """What to sync, where to, and how."""
+
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "self.target == oldSelf.target",
+                "spec.target cannot be changed; create another ModelSync",
+            ),
+            cel(
+                "self.allowPatterns == oldSelf.allowPatterns"
+                " && self.ignorePatterns == oldSelf.ignorePatterns",
+                "spec.allowPatterns and spec.ignorePatterns cannot be changed; create another ModelSync",
+            ),
+        )
+    }
+
+    source: Source
+    """Where the files come from: exactly one of huggingFace, s3 and http."""
+    allow_patterns: Annotated[tuple[Pattern, ...], _PATTERN_LIST] = ()
+    """Only files whose path matches one of these shell patterns (`*.safetensors`, `onnx/*`) are synced;
+    all when empty. `*` also matches '/'. Cannot be changed."""
+    ignore_patterns: Annotated[tuple[Pattern, ...], _PATTERN_LIST] = ()
+    """Files whose path matches one of these shell patterns are left out; this wins over allowPatterns.
+    Cannot be changed."""
+    target: Target
+    """Where the files go. Cannot be changed."""
+    queue: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=63,
+            json_schema_extra=rules(
+                cel(
+                    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                    "must be the name of a SyncQueue: lower case letters, digits and '-'",
+                )
+            ),
+        ),
+    ] = "default"
+    """Name of the SyncQueue (in the operator's namespace) that admits this sync."""
+    priority: Annotated[int, Field(ge=-1000, le=1000, json_schema_extra={"format": "int32"})] = 0
+    """Higher goes first within the queue; equal ones go in the order of their creation."""
+    suspend: bool = False
+    """True pauses: the worker is stopped and keeps what it has; false goes on from there."""
+    cancel: bool = False
+    """True cancels: the worker is stopped and the sync counts as finished until this is false again."""
+    bandwidth_limit: Annotated[
+        str | None,
+        Field(
+            max_length=24,
+            json_schema_extra=rules(
+                cel(
+                    "isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
+                    "must be a positive quantity of bytes per second, such as 50M",
+                )
+            ),
+        ),
+    ] = None
+    """Bytes per second that the worker may receive, such as `500M` or `1Gi`; unlimited when absent. Can be
+    changed while the sync runs."""
+    backoff_limit: Annotated[int, Field(ge=0, le=100, json_schema_extra={"format": "int32"})] = 5
+    """How many attempts in a row may fail without progress before the sync is Failed. Errors that only a
+    user can mend fail at once."""
+    active_deadline_seconds: Annotated[int | None, Field(ge=1, le=31_536_000)] = None
+    """Longest time in seconds that one attempt may run; unlimited when absent."""
+    progress_deadline_seconds: Annotated[int, Field(ge=10, le=86_400)] = 600
+    """An attempt that receives no byte for so many seconds is ended and counts as failed."""
+    verification: Verification = Verification.CHECKSUM
+    """Checksum: every file whose source tells a checksum is compared with it, and its SHA-256 is recorded.
+    Size: only the sizes are compared."""
+    pod_template: PodTemplate = PodTemplate()
+    """Where the worker runs and with what resources."""
+
+    @property
+    def target_dir(self) -> tuple[str, str]:
+        """The claim and the path in it that this sync writes: its identity among writers."""
+        claim = self.target.persistent_volume_claim
+        return claim.claim_name, claim.sub_path
+
+
+class Resolved(Value):
+    """What the source turned out to hold; pinned for all attempts on this spec."""
+
+    revision: str | None = None
+    """The commit, or a digest of object versions, that the files were taken from."""
+    manifest_digest: str | None = None
+    """`sha256:` digest over the paths, sizes and known checksums of all files."""
+    files: int | None = None
+    """Number of files."""
+    bytes: int | None = None
+    """Their size in bytes."""
+
+
+class ProgressStatus(Value):
+    """Machine-readable progress; an absent field is unknown."""
+
+    bytes_total: int | None = None
+    """Size of all files in bytes."""
+    bytes_done: int | None = None
+    """Bytes of them that are on the volume, whoever fetched them."""
+    bytes_network: int | None = None
+    """Payload bytes received by all attempts, fetched again or not."""
+    bytes_reused: int | None = None
+    """Bytes that were already right on the volume and were not fetched."""
+    files_total: int | None = None
+    """Number of files."""
+    files_done: int | None = None
+    """Number of files that are complete."""
+    current_file: str | None = None
+    """The file that is being fetched."""
+    percent: Annotated[int | None, Field(ge=0, le=100)] = None
+    """Whole per cent of bytesTotal, rounded down: 100 only when all bytes are there."""
+    bytes_per_second: int | None = None
+    """Speed, averaged over the last samples."""
+    estimated_completion_time: AwareDatetime | None = None
+    """When the download ends if the speed holds; absent until known."""
+    layer: Layer | None = None
+    """Where the figures come from: Engine (exact), Files (sizes on the volume) or Network (counters)."""
+
+
+class Display(Value):
+    """Progress as text for people and for `kubectl get`; not for parsing."""
+
+    progress: str | None = None
+    """Per cent, such as `45.2%`."""
+    amount: str | None = None
+    """Bytes done of all, such as `1.8GB/4.0GB ~ 45.2%`."""
+    speed: str | None = None
+    """Speed, such as `182MB/s`."""
+    eta: str | None = None
+    """Time left, such as `3m 20s`."""
+    size: str | None = None
+    """Size of all files, such as `4.0GB`."""
+    source: str | None = None
+    """The source, such as `hf://org/name@main`."""
+    target: str | None = None
+    """The target, such as `pvc/models:llama`."""
+
+
+class QueueStatus(Value):
+    """Where a waiting sync stands in its queue; absent when it does not wait."""
+
+    name: str
+    """The queue."""
+    position: int | None = None
+    """1 for the next one; exact for the first 20, absent beyond."""
+    reason: QueueReason
+    """Why it waits."""
+    since: AwareDatetime | None = None
+    """Since when it waits."""
+
+
+class LastFailure(Value):
+    """The failure of the last attempt that failed; cleared when the sync completes."""
+
+    reason: Reason
+    """One word of the closed vocabulary of reasons."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """What happened and what mends it."""
+    time: AwareDatetime | None = None
+    """When the attempt ended."""
+    attempt: int | None = None
+    """Which attempt it was."""
+    bytes_done: int | None = None
+    """Progress at that time: an attempt that got further resets the count of failures."""
+
+
+class Artifact(Value):
+    """A published set of files."""
+
+    revision: str | None = None
+    """The revision that the files come from."""
+    path: str
+    """Directory within the volume."""
+    bytes: int
+    """Size in bytes."""
+    verified_at: AwareDatetime | None = None
+    """When the last file was verified."""
+    current: bool = True
+    """Whether this is the set to use."""
+
+
+class WorkerStatus(Value):
+    """The worker of the running attempt; absent when none runs."""
+
+    pod_name: str | None = None
+    """Name of the Pod."""
+    node_name: str | None = None
+    """Name of its node."""
+
+
+class ModelSyncStatus(Value):
+    """What the operator has seen and decided."""
+
+    observed_generation: int | None = None
+    """The metadata.generation that this status was made for."""
+    phase: Phase | None = None
+    """Queued, Downloading, Verifying, Complete, Failed, Cancelled or Paused. More may follow: programs
+    should read the conditions."""
+    attempts: int | None = None
+    """How many attempts were started."""
+    failures: int | None = None
+    """How many attempts in a row failed without progress; compared with spec.backoffLimit."""
+    next_retry_time: AwareDatetime | None = None
+    """When the next attempt may start."""
+    last_handled_retry: Annotated[str | None, Field(max_length=256)] = None
+    """The value of the annotation modelsync.dev/retry-requested-at that was acted on last."""
+    start_time: AwareDatetime | None = None
+    """When the first attempt started."""
+    completion_time: AwareDatetime | None = None
+    """When the sync became Complete."""
+    resolved: Resolved | None = None
+    """What the source turned out to hold."""
+    progress: ProgressStatus | None = None
+    """Progress as numbers."""
+    display: Display | None = None
+    """Progress as text."""
+    queue: QueueStatus | None = None
+    """Place in the queue while it waits."""
+    last_failure: LastFailure | None = None
+    """The last failure."""
+    artifacts: Annotated[tuple[Artifact, ...], Field(max_length=16, json_schema_extra=_ATOMIC)] = ()
+    """What was published."""
+    worker: WorkerStatus | None = None
+    """The running worker."""
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(
+            max_length=8,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+        ),
+    ] = ()
+    """Ready, Reconciling, Stalled and Progressing; `kubectl wait --for=condition=Ready` works."""
+
+
+class ModelSync(Value):
+    """Puts a model from the Hugging Face Hub, S3 or HTTPS onto a volume, and shows its progress."""
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    spec: ModelSyncSpec
+    """What to sync, where to, and how."""
+    status: ModelSyncStatus = ModelSyncStatus()
+    """What the operator has seen and decided; written by the operator only."""

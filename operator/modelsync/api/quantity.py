@@ -1,0 +1,30 @@
+"""Kubernetes quantities as numbers of bytes.
+
+Only what byte quantities need of k8s.io/apimachinery's `resource.Quantity`: a decimal number with a
+binary suffix (Ki … Ei), a decimal one (n, u, m, k, M … E) or an exponent. Fractions of a byte round up,
+as `Quantity.Value()` does.
+"""
+
+import re
+from decimal import ROUND_CEILING, Decimal
+
+_SUFFIXES = {
+    "": Decimal(1),
+    **{s: Decimal(1000) ** p for p, s in ((-3, "n"), (-2, "u"), (-1, "m"), (1, "k"))},
+    **{s: Decimal(1000) ** p for p, s in ((2, "M"), (3, "G"), (4, "T"), (5, "P"), (6, "E"))},
+    **{s: Decimal(1024) ** p for p, s in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
+}
+_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:([eE][+-]?[0-9]+)|([A-Za-z]*))\Z")
+
+
+def parse_bytes(text: str) -> int:
+    """The number of bytes in a quantity such as `500M`, `1.5Gi` or `2e9`.
+
+    Raises ValueError with a message for users when the text is not a quantity.
+    """
+    match = _QUANTITY.match(text)
+    if match is None or (match[3] or "") not in _SUFFIXES:
+        raise ValueError(f"{text!r} is not a quantity; write for example 500M or 1Gi")
+    number, exponent, suffix = match.groups()
+    value = Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
+    return int(value.to_integral_value(rounding=ROUND_CEILING))

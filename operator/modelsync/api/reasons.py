@@ -1,0 +1,119 @@
+"""The closed vocabularies: phases, reasons, stages.
+
+Conditions, Events, metric labels, exit codes and the troubleshooting page all use these same words, so
+that a user who has seen a reason once can search for it anywhere. A reason is never free text: what
+differs from case to case stands in the message beside it.
+"""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a ModelSync stands, in one word for people (derived from the conditions)."""
+
+    QUEUED = "Queued"
+    DOWNLOADING = "Downloading"
+    VERIFYING = "Verifying"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    PAUSED = "Paused"
+
+
+ACTIVE_PHASES = frozenset({Phase.DOWNLOADING, Phase.VERIFYING})
+TERMINAL_PHASES = frozenset({Phase.COMPLETE, Phase.FAILED, Phase.CANCELLED})
+
+
+class Reason(StrEnum):
+    """Why a ModelSync is where it is; CamelCase as Kubernetes' API conventions ask."""
+
+    # Where it stands.
+    QUEUED = "Queued"
+    STARTING = "Starting"
+    DOWNLOADING = "Downloading"
+    VERIFYING = "Verifying"
+    BACKING_OFF = "BackingOff"
+    SYNCED = "Synced"
+    PAUSED = "Paused"
+    CANCELLED = "Cancelled"
+    # The network and the origin, worth another attempt.
+    DOWNLOAD_STALLED = "DownloadStalled"
+    NETWORK_ERROR = "NetworkError"
+    RATE_LIMITED = "RateLimited"
+    ORIGIN_ERROR = "OriginError"
+    # The source is wrong: only the user can mend it.
+    AUTHENTICATION_FAILED = "AuthenticationFailed"
+    ACCESS_DENIED = "AccessDenied"
+    NOT_FOUND = "NotFound"
+    REVISION_NOT_FOUND = "RevisionNotFound"
+    NOTHING_MATCHED = "NothingMatched"
+    UNSAFE_PATH = "UnsafePath"
+    INVALID_SPEC = "InvalidSpec"
+    # The bytes are not what was promised.
+    CHECKSUM_MISMATCH = "ChecksumMismatch"
+    SIZE_MISMATCH = "SizeMismatch"
+    SOURCE_CHANGED = "SourceChanged"
+    # Volume and Secret.
+    INSUFFICIENT_STORAGE = "InsufficientStorage"
+    VOLUME_NOT_FOUND = "VolumeNotFound"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    SECRET_NOT_FOUND = "SecretNotFound"
+    TARGET_BUSY = "TargetBusy"
+    # The worker's Pod and Job.
+    WORKER_UNSCHEDULABLE = "WorkerUnschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    WORKER_OOM_KILLED = "WorkerOOMKilled"
+    WORKER_EVICTED = "WorkerEvicted"
+    WORKER_LOST = "WorkerLost"
+    JOB_REJECTED = "JobRejected"
+    NAME_CONFLICT = "NameConflict"
+    # Time limits.
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    INTERRUPTED = "Interrupted"
+    INTERNAL_ERROR = "InternalError"
+
+
+class QueueReason(StrEnum):
+    """Why a ModelSync waits in its queue."""
+
+    CONCURRENCY_LIMIT = "ConcurrencyLimit"
+    SUSPENDED = "Suspended"
+    QUEUE_NOT_FOUND = "QueueNotFound"
+    DUPLICATE = "Duplicate"
+    BACK_OFF = "BackOff"
+
+
+class Stage(StrEnum):
+    """What a worker is doing, in the order in which it does it."""
+
+    RESOLVING = "Resolving"
+    DOWNLOADING = "Downloading"
+    VERIFYING = "Verifying"
+    PUBLISHING = "Publishing"
+    DONE = "Done"
+
+
+class Layer(StrEnum):
+    """Where a progress figure comes from, the best first."""
+
+    ENGINE = "Engine"
+    FILES = "Files"
+    NETWORK = "Network"
+
+
+class ConditionType(StrEnum):
+    """Types of conditions; the first three are kstatus' vocabulary."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    PROGRESSING = "Progressing"
+
+
+class SourceKind(StrEnum):
+    """Label value for the kind of source, in metrics and in `kubectl get -o wide`."""
+
+    HUGGING_FACE = "huggingFace"
+    S3 = "s3"
+    HTTP = "http"

@@ -1,0 +1,303 @@
+"""`spec.source`: where a model's files come from.
+
+Exactly one of three. The identity of a source (what is fetched) cannot be changed after creation, since a
+volume that held two models at once would be of use to nobody; how it is reached (endpoint of a mirror,
+Secret) can.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from modelsync.api.base import Value, cel, rules
+from modelsync.api.reasons import SourceKind
+
+_URL_RULES = (
+    cel(
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
+        "must be an absolute http:// or https:// URL",
+    ),
+    cel(
+        "!self.contains('@')",
+        "must not contain user information; put credentials into a Secret and name it in secretRef",
+    ),
+)
+_ENDPOINT_RULES = (
+    *_URL_RULES,
+    cel(
+        "!self.contains('?') && !self.contains('#')",
+        "must be a base URL without a query or fragment",
+    ),
+)
+DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+RELATIVE_PATH = r"!self.matches('(^|/)[.][.]?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f]')"
+"""CEL: a path that stays inside its root; a regular expression, because it is cheap within arrays."""
+
+SecretName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=DNS_SUBDOMAIN,
+        json_schema_extra=rules(
+            cel(
+                f"self.matches('{DNS_SUBDOMAIN}')",
+                "must be the name of a Secret: lower case letters, digits, '-' and '.'",
+            )
+        ),
+    ),
+]
+
+
+class RepositoryType(StrEnum):
+    """The Hub's types of repositories that can be synced."""
+
+    MODEL = "Model"
+    DATASET = "Dataset"
+
+
+class TokenSecretRef(Value):
+    """A key of a Secret in the ModelSync's own namespace."""
+
+    name: SecretName
+    """Name of the Secret, in the namespace of the ModelSync."""
+    key: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=253,
+            json_schema_extra=rules(
+                cel(
+                    "self.matches('^[-._a-zA-Z0-9]+$')",
+                    "must be a key of a Secret: letters, digits, '-', '_' and '.'",
+                )
+            ),
+        ),
+    ] = "token"
+    """Key within the Secret that holds the access token."""
+
+
+class SecretRef(Value):
+    """A Secret in the ModelSync's own namespace."""
+
+    name: SecretName
+    """Name of the Secret, in the namespace of the ModelSync."""
+
+
+class HuggingFaceSource(Value):
+    """A repository of the Hugging Face Hub, or of a server that speaks its API."""
+
+    repository: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            json_schema_extra=rules(
+                cel(
+                    "self.matches('^[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)?$')"
+                    " && !self.contains('..') && !self.contains('--')",
+                    "must be a repository id such as org/name, without the URL of the Hub",
+                )
+            ),
+        ),
+    ]
+    """Repository id, such as `sentence-transformers/all-MiniLM-L6-v2`. Cannot be changed."""
+    repository_type: RepositoryType = RepositoryType.MODEL
+    """Type of the repository. Cannot be changed."""
+    revision: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            json_schema_extra=rules(
+                cel(
+                    "self.matches('^[A-Za-z0-9_][-A-Za-z0-9_./]*$') && !self.contains('..')",
+                    "must be a branch, a tag or a commit hash",
+                )
+            ),
+        ),
+    ] = "main"
+    """Branch, tag or commit. It is resolved to one commit when the sync starts, which then stays
+    pinned: `status.resolved.revision` tells which. Cannot be changed."""
+    endpoint: Annotated[
+        str | None,
+        Field(max_length=500, json_schema_extra=rules(*_ENDPOINT_RULES)),
+    ] = None
+    """Base URL of the Hub or of a mirror. The operator's setting (`https://huggingface.co` unless
+    changed) when absent."""
+    secret_ref: TokenSecretRef | None = None
+    """Secret with an access token, for gated and private repositories. The token is sent to the
+    endpoint's own origin over https only, never along a redirect."""
+
+
+class S3Source(Value):
+    """Objects of an S3 bucket below a prefix."""
+
+    bucket: Annotated[
+        str,
+        Field(
+            min_length=3,
+            max_length=63,
+            json_schema_extra=rules(
+                cel(
+                    "self.matches('^[a-z0-9][-a-z0-9.]*[a-z0-9]$') && !self.contains('..')",
+                    "must be a bucket name: 3 to 63 lower case letters, digits, '-' and '.', without s3://",
+                )
+            ),
+        ),
+    ]
+    """Name of the bucket. Cannot be changed."""
+    prefix: Annotated[
+        str,
+        Field(
+            max_length=900,
+            json_schema_extra=rules(
+                cel(
+                    "!self.matches('^/|(^|/)[.][.]?(/|$)|//')",
+                    "must be a key prefix such as models/llama/, without a leading '/', '//', '.' or '..'",
+                )
+            ),
+        ),
+    ] = ""
+    """Only keys that begin with this prefix are synced, and the prefix is cut from the file's path. All
+    of the bucket when empty. Cannot be changed."""
+    endpoint: Annotated[
+        str | None,
+        Field(max_length=500, json_schema_extra=rules(*_ENDPOINT_RULES)),
+    ] = None
+    """URL of an S3-compatible server. AWS when absent. Cannot be changed."""
+    region: Annotated[
+        str | None,
+        Field(
+            max_length=63,
+            json_schema_extra=rules(
+                cel("self.matches('^[a-z0-9-]+$')", "must be a region such as eu-central-1")
+            ),
+        ),
+    ] = None
+    """Region for signing; `us-east-1` when absent."""
+    secret_ref: SecretRef | None = None
+    """Secret with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary
+    credentials, `AWS_SESSION_TOKEN`. Requests are unsigned when absent."""
+
+
+class HttpFile(Value):
+    """One file behind a URL."""
+
+    url: Annotated[str, Field(min_length=1, max_length=1000, json_schema_extra=rules(*_URL_RULES))]
+    """Where the file is; http:// or https://."""
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=500,
+            json_schema_extra=rules(
+                cel(
+                    RELATIVE_PATH + " && !self.startsWith('.modelsync')",
+                    "must be a relative path inside the target, without '.', '..', '//', '\\\\',"
+                    " control characters or a leading .modelsync",
+                )
+            ),
+        ),
+    ]
+    """Where the file lies in the target directory, relative to it."""
+    sha256: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            json_schema_extra=rules(
+                cel("self.matches('^[0-9a-f]{64}$')", "must be 64 lower case hexadecimal digits")
+            ),
+        ),
+    ] = None
+    """SHA-256 of the file. Without it the file counts as verified when its size is right, and the
+    manifest says so."""
+    size: Annotated[int | None, Field(ge=0, le=2**53)] = None
+    """Size in bytes. What the server says when absent."""
+
+
+class HttpSource(Value):
+    """A list of files behind http:// or https:// URLs."""
+
+    files: Annotated[
+        tuple[HttpFile, ...],
+        Field(
+            min_length=1,
+            max_length=500,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["path"],
+            },
+        ),
+    ]
+    """The files, at most 500; no two may have one path. Cannot be changed."""
+    secret_ref: SecretRef | None = None
+    """Secret with a key `token` (sent as `Authorization: Bearer`), or `username` and `password` (sent as
+    Basic). Sent to https origins of the listed URLs only, never along a redirect."""
+
+
+class Source(Value):
+    """Where the files come from: exactly one of the three."""
+
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "[has(self.huggingFace), has(self.s3), has(self.http)].filter(x, x).size() == 1",
+                "spec.source must have exactly one of huggingFace, s3, http",
+            ),
+            cel(
+                "has(self.huggingFace) == has(oldSelf.huggingFace) && has(self.s3) == has(oldSelf.s3)",
+                "the kind of spec.source cannot be changed; create another ModelSync",
+            ),
+            cel(
+                "!has(self.huggingFace) || !has(oldSelf.huggingFace) ||"
+                " (self.huggingFace.repository == oldSelf.huggingFace.repository"
+                " && self.huggingFace.repositoryType == oldSelf.huggingFace.repositoryType"
+                " && self.huggingFace.revision == oldSelf.huggingFace.revision)",
+                "repository, repositoryType and revision of spec.source.huggingFace cannot be changed;"
+                " create another ModelSync",
+            ),
+            cel(
+                "!has(self.s3) || !has(oldSelf.s3) ||"
+                " (self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix"
+                " && has(self.s3.endpoint) == has(oldSelf.s3.endpoint)"
+                " && (!has(self.s3.endpoint) || self.s3.endpoint == oldSelf.s3.endpoint))",
+                "bucket, prefix and endpoint of spec.source.s3 cannot be changed; create another ModelSync",
+            ),
+            cel(
+                "!has(self.http) || !has(oldSelf.http) || self.http.files == oldSelf.http.files",
+                "spec.source.http.files cannot be changed; create another ModelSync",
+            ),
+        )
+    }
+
+    hugging_face: HuggingFaceSource | None = None
+    """A repository of the Hugging Face Hub."""
+    s3: S3Source | None = None
+    """Objects of an S3 bucket."""
+    http: HttpSource | None = None
+    """Files behind URLs."""
+
+    @property
+    def kind(self) -> SourceKind:
+        """Which of the three is set."""
+        if self.hugging_face is not None:
+            return SourceKind.HUGGING_FACE
+        return SourceKind.S3 if self.s3 is not None else SourceKind.HTTP
+
+    @property
+    def secret_name(self) -> str | None:
+        """Name of the Secret that the worker mounts, if any."""
+        chosen = self.hugging_face or self.s3 or self.http
+        return chosen.secret_ref.name if chosen is not None and chosen.secret_ref else None
+
+    @property
+    def summary(self) -> str:
+        """The source in one short word for tables: `hf://org/name@main`, `s3://bucket/prefix`."""
+        if self.hugging_face is not None:
+            return f"hf://{self.hugging_face.repository}@{self.hugging_face.revision}"
+        if self.s3 is not None:
+            return f"s3://{self.s3.bucket}/{self.s3.prefix}"
+        files = self.http.files if self.http is not None else ()
+        return files[0].url if len(files) == 1 else f"{len(files)} files"

@@ -1,0 +1,185 @@
+"""The documents that operator and worker exchange.
+
+    operator ── WorkRequest (Pod annotation, downward API) ─► worker
+    operator ◄─ ProgressReport (GET /progress) ───────────── worker
+    operator ── LimitRequest (PUT /limit) ─────────────────► worker
+    operator ◄─ TerminationReport (termination message) ──── worker
+    worker   ── Manifest (file on the volume) ─────────────► whoever reads the model
+
+A report is hostile input to the operator: numbers are bounded here, strings are bounded and of closed
+vocabularies where they reach a status. The termination report is the final truth about an attempt;
+progress reports only make it visible.
+"""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from modelsync.api.base import Value
+from modelsync.api.modelsync import Layout, Resolved, Verification
+from modelsync.api.reasons import Layer, Reason, Stage
+from modelsync.api.sources import Source
+
+WIRE_VERSION = 1
+MAX_PROGRESS_BYTES = 64 * 1024
+MAX_TERMINATION_BYTES = 4096
+MAX_FILES_REPORTED = 20
+
+Count = Annotated[int, Field(ge=0, le=2**62)]
+Text = Annotated[str, Field(max_length=1024)]
+PathText = Annotated[str, Field(max_length=500)]
+
+
+class Tuning(Value):
+    """How hard the engine works; set by the operator's configuration."""
+
+    connections: Annotated[int, Field(ge=1, le=64)] = 8
+    """Most connections at once."""
+    chunk_bytes: Annotated[int, Field(ge=64 * 1024, le=2**30)] = 8 * 1024 * 1024
+    """Bytes a connection fetches between two entries of the journal: what a crash costs a connection."""
+    max_retries: Annotated[int, Field(ge=0, le=1000)] = 5
+    """Retries in a row without a new byte before a request counts as failed."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    """Longest wait for a connection or for the next bytes."""
+
+
+class WorkRequest(Value):
+    """What a worker has to do: one JSON document, so that no field ever meets a shell."""
+
+    version: int = WIRE_VERSION
+    uid: str
+    """The ModelSync's uid."""
+    namespace: str
+    name: str
+    attempt: int
+    source: Source
+    """The source with its endpoint filled in; the Secret itself is mounted, see `naming.SECRET_DIR`."""
+    allow_patterns: tuple[str, ...] = ()
+    ignore_patterns: tuple[str, ...] = ()
+    sub_path: str = ""
+    """Target directory, relative to the volume's root."""
+    layout: Layout = Layout.DIRECTORY
+    verification: Verification = Verification.CHECKSUM
+    resolved: Resolved | None = None
+    """What an earlier attempt resolved: the revision to stay on."""
+    bandwidth_limit: Count | None = None
+    """Bytes per second; None is unlimited."""
+    progress_deadline_seconds: int = 600
+    tuning: Tuning = Tuning()
+
+
+class FileProgress(Value):
+    """Progress of one file that is being fetched."""
+
+    path: PathText
+    bytes_done: Count
+    bytes_total: Count | None = None
+
+
+class DeviceCounters(Value):
+    """Bytes of one network device since the Pod started, from /proc/net/dev."""
+
+    device: Annotated[str, Field(max_length=32, pattern=r"^[\w.@:-]+$")]
+    receive_bytes: Count
+    transmit_bytes: Count
+
+
+class VolumeSpace(Value):
+    """Space of the target's file system, from statvfs."""
+
+    capacity_bytes: Count
+    available_bytes: Count
+
+
+class Progress(Value):
+    """How far an attempt is. `0 ≤ bytesDone ≤ bytesTotal`; absent means unknown."""
+
+    bytes_total: Count | None = None
+    bytes_done: Count = 0
+    """Bytes on the volume that belong to the result, fetched now or before."""
+    bytes_network: Count = 0
+    """Payload bytes that this process received, fetched again or not."""
+    bytes_reused: Count = 0
+    """Bytes that were right on the volume before and not fetched."""
+    files_total: Count | None = None
+    files_done: Count = 0
+    current_file: PathText | None = None
+    bytes_per_second: Count | None = None
+    """Rolling average over the last 5 samples; None until two samples are there."""
+    layer: Layer = Layer.ENGINE
+
+
+class ProgressReport(Value):
+    """The answer to `GET /progress`; at most MAX_PROGRESS_BYTES of JSON."""
+
+    version: int = WIRE_VERSION
+    uid: str
+    attempt: int
+    stage: Stage
+    progress: Progress = Progress()
+    resolved: Resolved | None = None
+    files: Annotated[tuple[FileProgress, ...], Field(max_length=MAX_FILES_REPORTED)] = ()
+    """The files being fetched."""
+    devices: Annotated[tuple[DeviceCounters, ...], Field(max_length=16)] = ()
+    volume: VolumeSpace | None = None
+    retries: Count = 0
+    """Requests that were tried again."""
+    rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Time spent waiting because the origin answered 429 or 503 with Retry-After."""
+    idle_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    """Time since the last byte; 30 and more is a stall."""
+    bandwidth_limit: Count | None = None
+    """The limit in force, in bytes per second."""
+
+
+class LimitRequest(Value):
+    """The body of `PUT /limit`."""
+
+    bytes_per_second: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    """None lifts the limit."""
+
+
+class TerminationReport(Value):
+    """The last words of an attempt; at most MAX_TERMINATION_BYTES of JSON."""
+
+    version: int = WIRE_VERSION
+    uid: str
+    attempt: int
+    reason: Reason
+    """`Synced` when all files are published, else why not."""
+    message: Text = ""
+    """What happened and what mends it; never a URL's query, never a token."""
+    resolved: Resolved | None = None
+    progress: Progress = Progress()
+    devices: Annotated[tuple[DeviceCounters, ...], Field(max_length=8)] = ()
+    retries: Count = 0
+    rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    verification_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+
+
+class ManifestFile(Value):
+    """One published file."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+    """Our own SHA-256 of the bytes on the volume; None with `verification: Size`."""
+    verified_by: str
+    """What it was compared with: `sha256`, `git-sha1`, `etag-md5`, `crc64nvme`, … or `size`."""
+    etag: str | None = None
+
+
+class Manifest(Value):
+    """`.modelsync/manifest.json` in the target: what was published, written last."""
+
+    version: int = WIRE_VERSION
+    uid: str
+    namespace: str
+    name: str
+    source: str
+    """The source in one word, without credentials."""
+    revision: str | None = None
+    digest: str
+    """`sha256:` digest over paths, sizes and known checksums as resolved."""
+    files: tuple[ManifestFile, ...]
+    completed_at: AwareDatetime

@@ -1,0 +1,165 @@
+"""What the planner sees: an immutable picture of the cluster at one instant.
+
+The runtime makes these slim records from raw objects (`runtime.records`) and the planner turns a Snapshot
+into a Plan (`core.plan`). Nothing here knows of kopf, HTTP or clocks; `now` is a value like any other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from modelsync.api import modelsync as api
+from modelsync.api import syncqueue, wire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncRecord:
+    """A ModelSync, reduced to what decisions need."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created: datetime
+    spec: api.ModelSyncSpec
+    status: api.ModelSyncStatus
+    retry_requested: str | None = None
+    """Value of the retry annotation."""
+    deleting: bool = False
+    invalid: str | None = None
+    """Why the object could not be read, for an object that this version does not understand."""
+
+
+class JobState(StrEnum):
+    """How a Job stands, from its conditions and nothing else."""
+
+    ACTIVE = "Active"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A worker's Job."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    sync_uid: str
+    attempt: int
+    state: JobState
+    created: datetime
+    finished: datetime | None = None
+    failure_reason: str = ""
+    """Reason of the Failed condition, such as DeadlineExceeded or BackoffLimitExceeded."""
+    failure_message: str = ""
+    deleting: bool = False
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRecord:
+    """A worker's Pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    job_uid: str
+    sync_uid: str
+    attempt: int
+    created: datetime
+    phase: str = "Pending"
+    """Pending, Running, Succeeded, Failed or Unknown."""
+    ip: str = ""
+    node: str = ""
+    progress_key: str = ""
+    unschedulable: str = ""
+    """Message of PodScheduled=False with reason Unschedulable."""
+    waiting_reason: str = ""
+    """Reason of the container's waiting state, such as ImagePullBackOff."""
+    waiting_message: str = ""
+    running_since: datetime | None = None
+    exit_code: int | None = None
+    terminated_reason: str = ""
+    """Reason of the container's terminated state, such as OOMKilled or Error."""
+    termination: wire.TerminationReport | None = None
+    """The last words, when they are ours and about this attempt."""
+    finished: datetime | None = None
+    status_reason: str = ""
+    """`status.reason`, such as Evicted."""
+    disruption: str = ""
+    """Message of the DisruptionTarget condition, when the platform ended the Pod."""
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRecord:
+    """A SyncQueue."""
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    spec: syncqueue.SyncQueueSpec
+    status: syncqueue.SyncQueueStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A worker's progress report and when it was received."""
+
+    report: wire.ProgressReport
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What the API server said about a Job or Pod that could not be made (quota, admission, FailedMount).
+
+    Taken from refused creations and from Warning Events on our own Jobs and Pods.
+    """
+
+    message: str
+    since: datetime
+    reason: str = ""
+    """Reason of the Event (FailedCreate, FailedMount, …), empty for a refused creation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The planner's own knobs, from the operator's configuration."""
+
+    retry_base: timedelta = timedelta(seconds=10)
+    """Wait after the first failed attempt; doubled with each further one."""
+    retry_cap: timedelta = timedelta(minutes=10)
+    start_deadline: timedelta = timedelta(seconds=60)
+    """How long an attempt may wait for its Pod to start before it gives its slot back and is retried."""
+    stall_after: timedelta = timedelta(seconds=30)
+    """Silence after which a download counts as stalled."""
+    job_history: timedelta = timedelta(minutes=10)
+    """How long a finished Job (and its Pod with its log) is kept once its result is in the status."""
+    exact_positions: int = 20
+    """So many positions of a queue are told exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything a plan may depend on."""
+
+    now: datetime
+    syncs: Mapping[str, SyncRecord]
+    """By uid."""
+    jobs: tuple[JobRecord, ...] = ()
+    """All our Jobs, with those that were created but not yet seen (assumptions)."""
+    pods: tuple[PodRecord, ...] = ()
+    queues: Mapping[str, QueueRecord] = field(default_factory=dict)
+    """By name; only those of the operator's namespace."""
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    """The last sample by Pod uid."""
+    problems: Mapping[str, Problem] = field(default_factory=dict)
+    """By Job uid or Pod uid, or by ModelSync uid for a refused creation."""
+    settings: Settings = field(default_factory=Settings)
