@@ -1,0 +1,105 @@
+"""Starting the long-running programs and telling whether they still run.
+
+A small shell joins the cluster's cgroup and only then becomes the program: between fork and exec
+there is no instant at which a killed tool could leave a program that `stop` does not find.
+"""
+
+import contextlib
+import pathlib
+import shlex
+import subprocess
+import time
+
+from dev.cluster import cgroups, commands, layout
+
+
+def start(cluster: layout.Cluster, component: str, *command: str) -> None:
+    """Start a program in the cluster's namespace and cgroup, with a log and a pid file."""
+    log = cluster.log(component)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    joins = [f"echo $$ >{shlex.quote(str(f))}" for f in cgroups.procs_files(_cgroup(cluster))]
+    joins.append(f"echo $$ >{shlex.quote(str(_pid_file(cluster, component)))}")
+    program = shlex.join(commands.inside(cluster, *command))
+    script = "\n".join(["set -e", *joins, f"exec {program}"])
+    with log.open("ab") as output:
+        subprocess.Popen(
+            ["/bin/sh", "-c", script],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=cluster.folder,
+        )
+
+
+def prepare(cluster: layout.Cluster) -> None:
+    """Make the cgroup and the folder that `start` needs."""
+    cgroups.create(_cgroup(cluster))
+    (cluster.folder / "run").mkdir(parents=True, exist_ok=True)
+
+
+def running(cluster: layout.Cluster) -> dict[str, bool]:
+    """Return for each started component whether it lives.
+
+    A pid counts only while it is in the cluster's cgroup, so a reused number is no life sign.
+    """
+    alive = cgroups.members(_cgroup(cluster))
+    found = {}
+    for file in sorted((cluster.folder / "run").glob("*.pid")):
+        text = file.read_text().strip()
+        found[file.stem] = bool(text) and int(text) in alive and not _is_zombie(int(text))
+    return found
+
+
+def wait_for_url(cluster: layout.Cluster, component: str, url: str, timeout: float = 60) -> None:
+    """Wait until the component answers 2xx there, or say why it never will."""
+    deadline = time.monotonic() + timeout
+    while not commands.succeeds(*commands.inside(cluster, "curl", "-ksf", "-m", "2", url)):
+        require_alive(cluster, component)
+        if time.monotonic() > deadline:
+            raise layout.ClusterError(f"{component} does not get ready:\n{log_tail(cluster, component)}")
+        time.sleep(0.1)
+
+
+def wait_for_file(cluster: layout.Cluster, component: str, path: pathlib.Path, timeout: float = 30) -> None:
+    """Wait until the component has made the file (its socket)."""
+    deadline = time.monotonic() + timeout
+    while not path.exists():
+        require_alive(cluster, component)
+        if time.monotonic() > deadline:
+            raise layout.ClusterError(f"{component} does not get ready:\n{log_tail(cluster, component)}")
+        time.sleep(0.05)
+
+
+def require_alive(cluster: layout.Cluster, component: str) -> None:
+    """Raise with the end of the log if the component has died."""
+    if running(cluster).get(component) is False and _pid_written(cluster, component):
+        raise layout.ClusterError(f"{component} died:\n{log_tail(cluster, component)}")
+
+
+def log_tail(cluster: layout.Cluster, component: str, lines: int = 5) -> str:
+    """Return the last lines of a component's log."""
+    with contextlib.suppress(FileNotFoundError):
+        return "\n".join(cluster.log(component).read_text().splitlines()[-lines:])
+    return ""
+
+
+def _cgroup(cluster: layout.Cluster) -> str:
+    return f"{cluster.cgroup}/daemons"
+
+
+def _pid_file(cluster: layout.Cluster, component: str) -> pathlib.Path:
+    return cluster.folder / "run" / f"{component}.pid"
+
+
+def _pid_written(cluster: layout.Cluster, component: str) -> bool:
+    file = _pid_file(cluster, component)
+    return file.exists() and bool(file.read_text().strip())
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
