@@ -1,0 +1,56 @@
+"""The Hub's errors, as its clients tell them apart: by `X-Error-Code`, else by `X-Error-Message`.
+
+Statuses and texts follow what huggingface_hub's `hf_raise_for_status` reads and what the live Hub
+answers: to a caller without a token, a private repository and a missing one are the same 401.
+"""
+
+from aiohttp import web
+
+BAD_TOKEN = "Invalid credentials in Authorization header"
+NOT_SIGNED_IN = "Invalid username or password."
+
+
+class HubError(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code
+
+    def response(self) -> web.Response:
+        """The answer with the Hub's headers and JSON body."""
+        headers = {"X-Error-Message": self.message.replace("\n", " ")}
+        if self.code:
+            headers["X-Error-Code"] = self.code
+        if self.status == 401:
+            headers["WWW-Authenticate"] = 'Bearer realm="Authentication required"'
+        return web.json_response({"error": self.message}, status=self.status, headers=headers)
+
+
+def repository_not_found(signed_in: bool) -> HubError:
+    """No such repository, or none that this caller may know of."""
+    if signed_in:
+        return HubError(404, "Repository not found", "RepoNotFound")
+    return HubError(401, NOT_SIGNED_IN, "RepoNotFound")
+
+
+def gated(repository: str, signed_in: bool) -> HubError:
+    """The repository exists, and its files are for those who were granted access."""
+    message = f"Access to model {repository} is restricted."
+    mend = "You are not in its list of authorised users." if signed_in else "Sign in to ask for access."
+    return HubError(403 if signed_in else 401, f"{message} {mend}", "GatedRepo")
+
+
+def bad_token() -> HubError:
+    """The token is none of ours: wrong, expired or revoked."""
+    return HubError(401, BAD_TOKEN)
+
+
+def revision_not_found(revision: str) -> HubError:
+    """The repository has no such branch, tag or commit."""
+    return HubError(404, f"Invalid rev id: {revision}", "RevisionNotFound")
+
+
+def entry_not_found(path: str) -> HubError:
+    """The revision has no such file or folder."""
+    return HubError(404, f"{path} does not exist", "EntryNotFound")

@@ -1,0 +1,84 @@
+"""Where a file's bytes come from: `resolve`, its same-origin redirect for small files, and the CDN for LFS
+files.
+
+As on the live Hub, `resolve` itself sends nothing: a small file is behind a relative 307 that still needs
+the token, an LFS file behind an absolute 302 to another origin that must not get it.
+"""
+
+from urllib.parse import quote, urlencode
+
+from aiohttp import web
+
+from dev.hub import access, errors, sending
+from dev.hub.repository import Commit, File, Kind, Repository
+from dev.hub.state import STATE
+
+TAIL = "/{org}/{name}/{revision}/{path:.+}"
+SMALL = "/api/resolve-cache/{kind:models|datasets}" + TAIL
+CDN = "/repos/{kind:models|datasets}" + TAIL
+
+
+def routes() -> list[web.RouteDef]:
+    """The Hub's routes."""
+    return [
+        web.get("/{org}/{name}/resolve/{revision}/{path:.+}", resolve),
+        web.get("/{kind:datasets}/{org}/{name}/resolve/{revision}/{path:.+}", resolve),
+        web.get(SMALL, small),
+    ]
+
+
+def cdn_routes() -> list[web.RouteDef]:
+    """The CDN's route; it may be served by the Hub's own listener too."""
+    return [web.get(CDN, cdn)]
+
+
+async def resolve(request: web.Request) -> web.Response:
+    """Tell where a file is, and of which commit, size and digest."""
+    repository, commit, file = access.file_of(request)
+    headers = {
+        "X-Repo-Commit": commit.sha,
+        "X-Linked-Size": str(file.size),
+        "X-Linked-ETag": f'"{file.etag}"',
+        "ETag": f'"{file.etag}"',
+        "Accept-Ranges": "bytes",
+    }
+    status, location = _location(request, repository, commit, file)
+    text = f"Redirecting to {location.split('?', maxsplit=1)[0]}"
+    return web.Response(status=status, text=text, headers={**headers, "Location": location})
+
+
+def _location(request: web.Request, repository: Repository, commit: Commit, file: File) -> tuple[int, str]:
+    tail = f"/{repository.kind}s/{repository.id}/{commit.sha}/{quote(file.path)}"
+    if not file.lfs:
+        return 307, f"/api/resolve-cache{tail}?{urlencode({request.path: '', 'etag': file.etag})}"
+    state = request.app[STATE]
+    origin = request.url.origin().with_port(state.cdn_port or request.url.port)
+    signed = f"/repos/{repository.kind}s/{repository.id}/{commit.sha}/{file.path}"
+    return 302, f"{origin}/repos{tail}?{state.signer.query(signed)}"
+
+
+async def small(request: web.Request) -> web.StreamResponse:
+    """Send a small file to those who may read it."""
+    _, commit, file = access.file_of(request)
+    return await sending.send(request, file, {"X-Repo-Commit": commit.sha})
+
+
+async def cdn(request: web.Request) -> web.StreamResponse:
+    """Send a file to who holds a signed URL, whoever that is; no token is looked at."""
+    state = request.app[STATE]
+    expires, signature = request.query.get("Expires", ""), request.query.get("Signature", "")
+    if not state.signer.valid(request.path, expires, signature):
+        return _denied()
+    kind: Kind = "dataset" if request.match_info["kind"] == "datasets" else "model"
+    repository = state.repositories.get((kind, "{org}/{name}".format_map(request.match_info)))
+    commit = repository.find(request.match_info["revision"]) if repository else None
+    file = commit.files.get(request.match_info["path"]) if commit else None
+    if file is None:
+        raise errors.HubError(404, "NoSuchKey")
+    return await sending.send(request, file, {})
+
+
+def _denied() -> web.Response:
+    """S3's and CloudFront's answer to a URL whose time is over."""
+    body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    return web.Response(status=403, text=body, content_type="application/xml")
