@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import time
 
 from dev.cluster import cgroups, commands, layout
@@ -86,22 +87,40 @@ def _delete_namespace(cluster: layout.Cluster) -> None:
 
 
 def _remove_outside_files(cluster: layout.Cluster) -> None:
-    for socket in _shim_sockets(cluster):
-        socket.unlink(missing_ok=True)
-    for result in _CNI_RESULTS.glob(f"{cluster.namespace}-node-[0-9]-*"):
+    for shim in _shim_sockets(cluster):
+        shim.unlink(missing_ok=True)
+    for result in _cni_results(cluster):
         result.unlink(missing_ok=True)
     for link in _LOG_LINKS.glob("*.log"):
         if os.readlink(link).startswith(f"{cluster.folder}/"):
             link.unlink(missing_ok=True)
+    if not _listens(_DEVICE_PLUGINS / "kubelet.sock"):
+        (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
     for folder in (_SHIM_SOCKETS, _CNI_RESULTS, _LOG_LINKS, _DEVICE_PLUGINS):
         for empty in (folder, folder.parent):
-            if not _is_system_folder(empty):
-                with contextlib.suppress(OSError):
-                    empty.rmdir()
+            with contextlib.suppress(OSError):
+                empty.rmdir()
 
 
-def _is_system_folder(folder: pathlib.Path) -> bool:
-    return folder in (pathlib.Path("/var/log"), pathlib.Path("/var/lib"), pathlib.Path("/run"))
+def _cni_results(cluster: layout.Cluster) -> list[pathlib.Path]:
+    """Return the cached results of our pods' networks, and of the loopbacks of the same pods.
+
+    Names are NETWORK-SANDBOX-INTERFACE; a loopback's network is not named after the cluster.
+    """
+    found = []
+    for result in _CNI_RESULTS.glob(f"{cluster.namespace}-node-[0-9]-*"):
+        sandbox = result.name.removesuffix("-eth0").rpartition("-")[2]
+        found += [result, _CNI_RESULTS / f"cni-loopback-{sandbox}-lo"]
+    return found
+
+
+def _listens(path: pathlib.Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except OSError:
+            return False
+        return True
 
 
 def _shim_sockets(cluster: layout.Cluster) -> list[pathlib.Path]:
