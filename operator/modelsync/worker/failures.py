@@ -1,0 +1,31 @@
+"""How an attempt fails: with one reason of the closed vocabulary and a sentence for people.
+
+The message names the field of the ModelSync and the mend. It never holds a URL's query, a token or a
+password: it ends up in a status, an Event and a log.
+"""
+
+from modelsync.api import exitcodes
+from modelsync.api.reasons import Reason
+
+
+class Failure(Exception):
+    """An attempt cannot go on."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    @property
+    def exit_code(self) -> int:
+        """The worker's exit code for this reason."""
+        return exitcodes.BY_REASON.get(self.reason, exitcodes.BY_REASON[Reason.INTERNAL_ERROR])
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt can help without a user's act."""
+        return exitcodes.is_retryable(self.exit_code)
+
+
+class Interrupted(Exception):
+    """SIGTERM or the user's Ctrl-C: stop in order, keep what there is."""

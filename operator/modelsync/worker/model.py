@@ -1,0 +1,69 @@
+"""The values that pass between a source and the engine.
+
+A source says which files there are and how to ask for one; the engine fetches ranges and knows nothing of the
+Hub, S3 or lists of URLs. This file is all that the two sides share.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from modelsync.api.modelsync import Resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """A checksum that the source tells about a file."""
+
+    algorithm: str
+    """sha256, git-sha1, sha1, md5, crc64nvme, crc32c or crc32."""
+    value: str
+    """Lower-case hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """One file of a source at a pinned revision."""
+
+    path: str
+    """Relative path as the source names it; not yet checked."""
+    size: int | None
+    """Size in bytes; None when the source does not tell."""
+    digests: tuple[Digest, ...] = ()
+    etag: str | None = None
+    """Strong entity tag without quotes, where the listing tells one."""
+    locator: str
+    """How the source finds the file again: a key, a path or a URL."""
+    version: str | None = None
+    """Version of the object, where the source has versions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a source holds at a revision."""
+
+    revision: str
+    files: Iterable[RemoteFile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """How to GET a file: a URL and the headers for its own origin."""
+
+    url: str = field(repr=False)
+    """May carry a signature in its query, hence not in repr."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """May hold Authorization; sent to the URL's exact origin only."""
+    expires: datetime | None = None
+    """When a signed URL stops working."""
+
+
+class Source(Protocol):
+    """Where files come from."""
+
+    def resolve(self, pinned: Resolved | None) -> Listing:
+        """List the files, at the pinned revision when one is given; raises failures.Failure."""
+
+    def request(self, file: RemoteFile) -> Request:
+        """A fresh way to GET the file; called again when a URL has expired."""
