@@ -1,15 +1,17 @@
 """One rate for all connections together, changeable while they run.
 
-Each chunk books its time on a shared schedule and sleeps until it is over. The schedule may lag behind
-the clock by `BURST`, so that a late wake-up is caught up with instead of adding up to a lower rate.
+Each chunk books its time on a shared schedule and sleeps until it is over. A wake-up that is late by less
+than `LATE` is caught up with instead of adding up to a lower rate; after a longer pause the schedule begins
+anew, so that idle time gives no burst.
 """
 
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 
-BURST = 0.1
-"""Seconds of sending that an idle or late pacer may make up for."""
+LATE = 0.25
+"""Seconds by which the schedule may lag behind the clock."""
 MAX_CHUNK, MIN_CHUNK = 256 * 1024, 1024
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 
@@ -17,8 +19,15 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 class Pacer:
     """A token bucket in bytes per second; no rate means as fast as it goes."""
 
-    def __init__(self, rate: float | None = None) -> None:
+    def __init__(
+        self,
+        rate: float | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.rate = rate
+        self._clock, self._sleep = clock, sleep
         self._booked_until = 0.0
 
     @property
@@ -31,10 +40,11 @@ class Pacer:
         rate = self.rate
         if rate is None:
             return
-        now = time.monotonic()
-        self._booked_until = max(self._booked_until, now - BURST) + count / rate
+        now = self._clock()
+        begin = self._booked_until if self._booked_until > now - LATE else now
+        self._booked_until = begin + count / rate
         if self._booked_until > now:
-            await asyncio.sleep(self._booked_until - now)
+            await self._sleep(self._booked_until - now)
 
 
 def parse_rate(text: str) -> float:

@@ -57,9 +57,9 @@ async def _body(
         if not chunk:
             raise ConnectionResetError("the file on disk is shorter than it was")
         await pacer.take(len(chunk))
-        await response.write(chunk)
         offset += len(chunk)
-        entry.sent += len(chunk)
+        entry.sent += len(chunk)  # before the client can have them: it may compare at once
+        await response.write(chunk)
     if cut:
         await _end_connection(request, reset=sending.reset)
 

@@ -25,6 +25,8 @@ from dev.hub.state import SERVER, STATE, State
 Listener = tuple[web.Application, socket.socket]
 
 START_SECONDS = 10
+STOP_SECONDS = 0.05
+"""How long running answers may go on at the end; aiohttp takes 0 for ever."""
 LARGEST_UPLOAD = 8 * 1024 * 1024
 """Bytes of a request's body, for paths-info with many paths."""
 
@@ -132,7 +134,9 @@ class HubServer:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         runners = []
         for application, listener in listeners:
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0, handle_signals=False)
+            runner = web.AppRunner(
+                application, access_log=None, shutdown_timeout=STOP_SECONDS, handle_signals=False
+            )
             await runner.setup()
             await web.SockSite(runner, listener, ssl_context=_tls(self._certificate)).start()
             runners.append(runner)

@@ -1,0 +1,100 @@
+"""The rate holds for all connections together, and may change under way."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import urllib3
+
+from dev.hub import HubServer, Repository, Synthetic
+from dev.hub.pacing import Pacer, parse_rate
+from tests.hub.test_files import signed_url
+
+
+class Clock:
+    """A clock that only sleepers move, each of them late by a bit."""
+
+    def __init__(self, late: float = 0.0) -> None:
+        self.now, self.late = 1000.0, late
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds + self.late
+
+
+async def send(pacer: Pacer, chunks: int, size: int) -> None:
+    for _ in range(chunks):
+        await pacer.take(size)
+
+
+@pytest.mark.parametrize("late", [0.0, 0.002, 0.05], ids=["in time", "2 ms late", "50 ms late"])
+def test_late_wake_ups_do_not_lower_the_rate(late: float) -> None:
+    clock = Clock(late)
+    asyncio.run(send(Pacer(1000.0, clock=clock, sleep=clock.sleep), chunks=1000, size=10))
+    assert clock.now - 1000.0 == pytest.approx(10.0, rel=0.01)
+
+
+def test_idle_time_gives_no_burst() -> None:
+    clock = Clock()
+    pacer = Pacer(1000.0, clock=clock, sleep=clock.sleep)
+    asyncio.run(send(pacer, chunks=1, size=10))
+    clock.now += 60
+    before = clock.now
+    asyncio.run(send(pacer, chunks=100, size=10))
+    assert clock.now - before == pytest.approx(1.0, rel=0.01)
+
+
+def test_a_changed_rate_holds_from_the_next_chunk() -> None:
+    clock = Clock()
+    pacer = Pacer(1000.0, clock=clock, sleep=clock.sleep)
+    asyncio.run(send(pacer, chunks=100, size=10))
+    pacer.rate = 100.0
+    asyncio.run(send(pacer, chunks=10, size=10))
+    pacer.rate = None
+    asyncio.run(send(pacer, chunks=10, size=10))
+    assert clock.now - 1000.0 == pytest.approx(2.0, rel=0.01)
+
+
+def test_four_connections_share_the_rate() -> None:
+    size, rate = 5_000_000, 20_000_000
+    repository = Repository("org/big", {f"{number}.bin": Synthetic(size, number) for number in range(4)})
+    with HubServer(repository, rate=rate) as hub, urllib3.PoolManager(retries=False, maxsize=4) as http:
+
+        def download(number: int) -> int:
+            url = f"{hub.url}/org/big/resolve/main/{number}.bin"
+            return len(http.request("GET", url, retries=3).data)
+
+        begun = time.monotonic()
+        with ThreadPoolExecutor(4) as pool:
+            got = sum(pool.map(download, range(4)))
+        took = time.monotonic() - begun
+    assert got == hub.bytes_sent() == 4 * size
+    assert took == pytest.approx(got / rate, rel=0.05)
+
+
+def test_a_hundred_megabytes_a_second_can_be_paced(http: urllib3.PoolManager) -> None:
+    size, rate = 100_000_000, 100_000_000
+    with HubServer(Repository("org/model", {"model.bin": Synthetic(size)}), rate=rate) as hub:
+        found = http.request("GET", signed_url(hub, http), preload_content=False)
+        begun, got = time.monotonic(), 0
+        while block := found.read(1 << 20):
+            got += len(block)
+        took = time.monotonic() - begun
+    assert got == size
+    assert took == pytest.approx(size / rate, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("3MB", 3e6), ("500K", 5e5), ("1.5GB", 1.5e9), ("800", 800.0), ("2 mb", 2e6)]
+)
+def test_a_rate_is_read_in_decimal_units(text: str, rate: float) -> None:
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1MB", "3MiB", "fast"])
+def test_a_bad_rate_is_told_with_the_mend(text: str) -> None:
+    with pytest.raises(ValueError, match="such as 3MB"):
+        parse_rate(text)
