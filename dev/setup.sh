@@ -12,7 +12,7 @@ venv="$cache/venv"
 go_minimum=26   # of Go 1: what CoreDNS and Helm ask for
 
 packages="
-    buildah busybox-static ca-certificates conntrack containerd containernetworking-plugins curl
+    buildah busybox ca-certificates conntrack containerd containernetworking-plugins curl
     e2fsprogs git iproute2 iptables mmdebstrap mount nginx-light openssl procps prometheus
     python3-venv runc util-linux"
 

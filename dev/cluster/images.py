@@ -1,11 +1,11 @@
 """Two tiny images for a machine without a registry: the pause container and a shell.
 
 An image archive is a tar of a few JSON files and a layer, which is less to write than to borrow:
-no build tool, no image store to clean up, the same bytes each time. Both images hold Debian's
-static busybox. The pause container only has to sleep while it holds a pod's namespaces.
+no build tool, and no image store to clean up. Both images hold the machine's busybox with the
+libraries it needs (`wget -T` crashes in Debian 12's; leave the timeout out). The pause container
+only has to sleep while it holds a pod's namespaces.
 """
 
-import gzip
 import hashlib
 import io
 import json
@@ -13,37 +13,32 @@ import pathlib
 import subprocess
 import tarfile
 
-from dev.cluster import layout
-
 PAUSE = "localhost/pause:dev"
 SHELL = "localhost/busybox:dev"
 _BUSYBOX = pathlib.Path("/bin/busybox")
 _FOLDERS = {"bin": 0o755, "etc": 0o755, "tmp": 0o1777, "var": 0o755}
-_PASSWD = b"root:x:0:0:root:/:/bin/sh\nnonroot:x:65532:65532:nonroot:/tmp:/bin/sh\n"
+_FILES = {
+    "etc/passwd": b"root:x:0:0:root:/:/bin/sh\nnonroot:x:65532:65532:nonroot:/tmp:/bin/sh\n",
+    "etc/nsswitch.conf": b"hosts: files dns\n",
+}
 
 
-def archives() -> list[pathlib.Path]:
-    """Write the archives of both images if they are missing, and return their paths."""
-    return [_archive("pause", PAUSE, ["sleep", "infinity"]), _archive("busybox", SHELL, ["sh"])]
-
-
-def _archive(name: str, reference: str, command: list[str]) -> pathlib.Path:
-    path = layout.cache_folder() / "images" / f"{name}.tar"
-    if path.exists() and path.stat().st_mtime > _BUSYBOX.stat().st_mtime:
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with tarfile.open(partial, "w") as archive:
-        for member, data in _image_files(reference, command).items():
-            _add_file(archive, member, data)
-    partial.replace(path)
-    return path
-
-
-def _image_files(reference: str, command: list[str]) -> dict[str, bytes]:
-    # The OCI image layout: blobs by digest, and an index that names the one manifest.
+def write(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Write the archives of both images into the folder, and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
     layer = _layer()
-    packed = gzip.compress(layer, mtime=0)
+    found = []
+    for reference, command in ((PAUSE, ["sleep", "infinity"]), (SHELL, ["sh"])):
+        path = folder / f"{reference.partition('/')[2].partition(':')[0]}.tar"
+        with tarfile.open(path, "w") as archive:
+            for member, data in _image_files(reference, command, layer).items():
+                _add_file(archive, member, data)
+        found.append(path)
+    return found
+
+
+def _image_files(reference: str, command: list[str], layer: bytes) -> dict[str, bytes]:
+    # The OCI image layout: blobs by digest, and an index that names the one manifest.
     config = {
         "architecture": _architecture(),
         "os": "linux",
@@ -56,13 +51,13 @@ def _image_files(reference: str, command: list[str]) -> dict[str, bytes]:
         "schemaVersion": 2,
         "mediaType": f"{media}.manifest.v1+json",
         "config": _descriptor(f"{media}.config.v1+json", config_blob),
-        "layers": [_descriptor(f"{media}.layer.v1.tar+gzip", packed)],
+        "layers": [_descriptor(f"{media}.layer.v1.tar", layer)],
     }
     manifest_blob = json.dumps(manifest).encode()
     entry = _descriptor(f"{media}.manifest.v1+json", manifest_blob)
     entry["annotations"] = {"io.containerd.image.name": reference}
     index = {"schemaVersion": 2, "manifests": [entry]}
-    blobs = {_blob_path(blob): blob for blob in (packed, config_blob, manifest_blob)}
+    blobs = {_blob_path(blob): blob for blob in (layer, config_blob, manifest_blob)}
     return blobs | {
         "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
         "index.json": json.dumps(index).encode(),
@@ -81,13 +76,21 @@ def _layer() -> bytes:
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, mode
             layer.addfile(folder)
-        _add_file(layer, "etc/passwd", _PASSWD)
-        _add_file(layer, "bin/busybox", _BUSYBOX.read_bytes(), mode=0o755)
+        for name, data in _FILES.items():
+            _add_file(layer, name, data)
+        for program in (_BUSYBOX, *_libraries()):
+            _add_file(layer, str(program).lstrip("/"), program.read_bytes(), mode=0o755)
         for applet in _applets():
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             layer.addfile(link)
     return buffer.getvalue()
+
+
+def _libraries() -> list[pathlib.Path]:
+    """Return the shared libraries of busybox, its loader included; a static one has none."""
+    listed = subprocess.run(["ldd", _BUSYBOX], capture_output=True, text=True, check=False)
+    return [pathlib.Path(word) for word in listed.stdout.split() if word.startswith("/")]
 
 
 def _applets() -> list[str]:

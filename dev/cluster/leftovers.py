@@ -108,7 +108,8 @@ def _cni_results(cluster: layout.Cluster) -> list[pathlib.Path]:
     Names are NETWORK-SANDBOX-INTERFACE; a loopback's network is not named after the cluster.
     """
     found = []
-    for result in _CNI_RESULTS.glob(f"{cluster.namespace}-node-[0-9]-*"):
+    sandbox_id = "[0-9a-f]" * 64
+    for result in _CNI_RESULTS.glob(f"{cluster.namespace}-node-[0-9]-{sandbox_id}-eth0"):
         sandbox = result.name.removesuffix("-eth0").rpartition("-")[2]
         found += [result, _CNI_RESULTS / f"cni-loopback-{sandbox}-lo"]
     return found

@@ -21,6 +21,7 @@ from dev.cluster import (
     controlplane,
     daemons,
     images,
+    kernel,
     layout,
     leftovers,
     network,
@@ -53,6 +54,7 @@ def stop(cluster: layout.Cluster, report: binaries.Report) -> None:
     preflight.check_root()
     with _locked(report):
         leftovers.remove(cluster)
+        kernel.restore()
 
 
 def saved(name: str) -> layout.Cluster:
@@ -71,6 +73,7 @@ def is_up(cluster: layout.Cluster) -> bool:
 
 
 def _bring_up(cluster: layout.Cluster, report: binaries.Report) -> None:
+    kernel.note()
     cluster.folder.mkdir(parents=True)
     (cluster.folder / "cluster.json").write_text(json.dumps({"nodes": cluster.node_count}))
     report("starting the control plane")
@@ -92,7 +95,7 @@ def _bring_up(cluster: layout.Cluster, report: binaries.Report) -> None:
 def _start_runtimes(cluster: layout.Cluster) -> None:
     for node in cluster.nodes:
         nodes.start_containerd(cluster, node)
-    load_images(cluster, images.archives())
+    load_images(cluster, images.write(cluster.folder / "images"))
 
 
 def load_images(cluster: layout.Cluster, archives: collections.abc.Sequence[pathlib.Path]) -> None:
