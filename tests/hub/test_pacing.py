@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_changed_rate_holds_from_the_next_chunk() -> None:
     assert clock.now - 1000.0 == pytest.approx(2.0, rel=0.01)
 
 
+def assert_within_five_percent(measure: Callable[[], float], expected: float) -> None:
+    """Never too fast; and not too slow in the best of three, as the machine may be busy with other things."""
+    best = float("inf")
+    for _ in range(3):
+        took = measure()
+        assert took > 0.95 * expected
+        best = min(best, took)
+        if best < 1.05 * expected:
+            return
+    pytest.fail(f"took {best:.3f} s in place of {expected:.3f} s")
+
+
 def test_four_connections_share_the_rate() -> None:
     size, rate = 5_000_000, 20_000_000
     repository = Repository("org/big", {f"{number}.bin": Synthetic(size, number) for number in range(4)})
@@ -67,24 +80,30 @@ def test_four_connections_share_the_rate() -> None:
             url = f"{hub.url}/org/big/resolve/main/{number}.bin"
             return len(http.request("GET", url, retries=3).data)
 
-        begun = time.monotonic()
-        with ThreadPoolExecutor(4) as pool:
-            got = sum(pool.map(download, range(4)))
-        took = time.monotonic() - begun
-    assert got == hub.bytes_sent() == 4 * size
-    assert took == pytest.approx(got / rate, rel=0.05)
+        def measure() -> float:
+            hub.log.clear()
+            begun = time.monotonic()
+            with ThreadPoolExecutor(4) as pool:
+                got = sum(pool.map(download, range(4)))
+            assert got == hub.bytes_sent() == 4 * size
+            return time.monotonic() - begun
+
+        assert_within_five_percent(measure, 4 * size / rate)
 
 
 def test_a_hundred_megabytes_a_second_can_be_paced(http: urllib3.PoolManager) -> None:
     size, rate = 100_000_000, 100_000_000
     with HubServer(Repository("org/model", {"model.bin": Synthetic(size)}), rate=rate) as hub:
-        found = http.request("GET", signed_url(hub, http), preload_content=False)
-        begun, got = time.monotonic(), 0
-        while block := found.read(1 << 20):
-            got += len(block)
-        took = time.monotonic() - begun
-    assert got == size
-    assert took == pytest.approx(size / rate, rel=0.05)
+
+        def measure() -> float:
+            found = http.request("GET", signed_url(hub, http), preload_content=False)
+            begun, got = time.monotonic(), 0
+            while block := found.read(1 << 20):
+                got += len(block)
+            assert got == size
+            return time.monotonic() - begun
+
+        assert_within_five_percent(measure, size / rate)
 
 
 @pytest.mark.parametrize(
