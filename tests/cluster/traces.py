@@ -1,5 +1,6 @@
 """Everything a cluster can leave on a machine, looked up without the tool's own code."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -29,11 +30,11 @@ def _processes(marks: tuple[str, ...]) -> list[str]:
     lines = _output("ps", "-e", "-o", "pid=,args=")
     found = [f"process {line}" for line in lines if _any(marks, line)]
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if _any(marks, (folder / "cgroup").read_text()):
+        with contextlib.suppress(OSError):
+            # A dead process stays listed until init has asked for its exit code; that is not ours.
+            dead = (folder / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+            if _any(marks, (folder / "cgroup").read_text()) and not dead:
                 found.append(f"process {folder.name} in the cgroup")
-        except OSError:
-            continue
     return found
 
 
