@@ -21,7 +21,7 @@ def main() -> int:
         server = _server(options)
         with server:
             count = len(server.state.repositories)
-            print(f"Hub {server.url} with {count} repositories, CDN {server.cdn_url}", flush=True)
+            print(f"Hub {server.url} CDN {server.cdn_url} repositories: {count}", flush=True)
             stop.wait()
     except (OSError, ValueError) as error:
         print(f"dev.hub: {error}", file=sys.stderr)

@@ -26,8 +26,6 @@ class Content(Protocol):
     def size(self) -> int:
         """Length in bytes."""
 
-    def __hash__(self) -> int: ...
-
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset`, fewer only at the end."""
 
@@ -92,16 +90,24 @@ def blocks(content: Content) -> Iterator[bytes]:
         yield content.read(offset, BLOCK)
 
 
-@functools.lru_cache(maxsize=1024)
 def sha256(content: Content) -> str:
     """SHA-256 in hex, as LFS and the Hub name large files."""
+    return _synthetic_sha256(content) if isinstance(content, Synthetic) else _sha256(content)
+
+
+@functools.lru_cache(maxsize=256)
+def _synthetic_sha256(content: Synthetic) -> str:
+    """Kept, as synthetic files are large and the same ones are served by many tests."""
+    return _sha256(content)
+
+
+def _sha256(content: Content) -> str:
     digest = hashlib.sha256()
     for block in blocks(content):
         digest.update(block)
     return digest.hexdigest()
 
 
-@functools.lru_cache(maxsize=1024)
 def git_blob_id(content: Content) -> str:
     """Git's object id of the content in hex: SHA-1 over a header with the size, then the bytes."""
     digest = hashlib.sha1(b"blob %d\0" % content.size, usedforsecurity=False)

@@ -37,7 +37,7 @@ def _sibling(file: File, blobs: bool) -> Document:
     described: Document = {"rfilename": file.path}
     if blobs:
         described |= {"size": file.size, "blobId": file.blob_id}
-        if file.lfs:
+        if file.pointer is not None:
             described["lfs"] = {
                 "sha256": file.sha256,
                 "size": file.size,
@@ -61,7 +61,7 @@ def tree(commit: Commit, folder: str, *, recursive: bool, expand: bool) -> list[
 def entry(commit: Commit, file: File, *, expand: bool = False) -> Document:
     """A file in a tree."""
     described: Document = {"type": "file", "oid": file.blob_id, "size": file.size, "path": file.path}
-    if file.lfs:
+    if file.pointer is not None:
         described["lfs"] = {"oid": file.sha256, "size": file.size, "pointerSize": len(file.pointer)}
     return described | _expanded(commit, expand)
 

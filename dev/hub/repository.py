@@ -35,7 +35,12 @@ class File:
 
     path: str
     content: Content
-    lfs: bool
+    sha256: str
+    """SHA-256 of the content in hex."""
+    pointer: bytes | None
+    """What git holds in place of an LFS file; None for a small file, which git holds itself."""
+    blob_id: str
+    """Git's object id in hex: of the pointer for an LFS file, else of the content."""
 
     @property
     def size(self) -> int:
@@ -43,24 +48,9 @@ class File:
         return self.content.size
 
     @property
-    def sha256(self) -> str:
-        """SHA-256 of the content in hex."""
-        return content.sha256(self.content)
-
-    @property
-    def pointer(self) -> bytes:
-        """What git holds in place of an LFS file (git-lfs's specification, version 1)."""
-        lines = (
-            "version https://git-lfs.github.com/spec/v1",
-            f"oid sha256:{self.sha256}",
-            f"size {self.size}",
-        )
-        return "".join(f"{line}\n" for line in lines).encode()
-
-    @property
-    def blob_id(self) -> str:
-        """Git's object id: of the pointer for an LFS file, else of the content."""
-        return content.git_blob_id(Bytes(self.pointer) if self.lfs else self.content)
+    def lfs(self) -> bool:
+        """Whether the file is in LFS."""
+        return self.pointer is not None
 
     @property
     def etag(self) -> str:
@@ -77,10 +67,19 @@ class Commit:
 
 
 def as_file(path: str, body: bytes | Content) -> File:
-    """Make a file, in LFS when its suffix or size says so."""
+    """Make a file, in LFS when its suffix or size says so; reads all of it for its digests."""
     found: Content = Bytes(body) if isinstance(body, bytes) else body
+    sha256 = content.sha256(found)
     lfs = PurePosixPath(path).suffix in LFS_SUFFIXES or found.size >= LFS_SIZE
-    return File(path=path, content=found, lfs=lfs)
+    pointer = _pointer(sha256, found.size) if lfs else None
+    blob_id = content.git_blob_id(found if pointer is None else Bytes(pointer))
+    return File(path=path, content=found, sha256=sha256, pointer=pointer, blob_id=blob_id)
+
+
+def _pointer(sha256: str, size: int) -> bytes:
+    """A pointer file of git-lfs's specification, version 1."""
+    version = "https://git-lfs.github.com/spec/v1"
+    return f"version {version}\noid sha256:{sha256}\nsize {size}\n".encode()
 
 
 @dataclass
