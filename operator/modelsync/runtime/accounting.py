@@ -1,0 +1,214 @@
+"""Byte and result counters, kept by the operator for its short-lived workers.
+
+Each Pod's own counters (in its progress reports and its last words) are turned into deltas by Pod uid, so
+that a Pod that lives for a second is counted in full, and no byte twice. What happened before this process
+began to lead was counted by another one: a Pod from before starts from what the stored status tells. Results
+are counted when a plan makes the transition, once for each attempt.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from modelsync.api import conditions, wire
+from modelsync.api import modelsync as api
+from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.core import snapshot
+from modelsync.runtime import metrics, store
+
+_DEVICES = 32
+
+
+@dataclass(slots=True)
+class PodAccount:
+    """What of one Pod's counters has been added, and under which labels."""
+
+    namespace: str
+    source: str
+    bytes_network: int = 0
+    retries: int = 0
+    rate_limit_wait: float = 0.0
+    devices: dict[str, tuple[int, int]] = field(default_factory=dict)
+    from_before: bool = False
+    """The devices' counters began before we did; the first report is their base."""
+    closed: bool = False
+
+
+class Accounting:
+    """Adds up what workers report."""
+
+    def __init__(self, into: metrics.Metrics, known: store.Store) -> None:
+        self._metrics = into
+        self._store = known
+        self._began: datetime | None = None
+        self._pods: dict[str, PodAccount] = {}
+        self._outcomes: dict[str, tuple[object, ...]] = {}
+        self._stalled: set[str] = set()
+        self._devices: dict[str, set[str]] = {}
+
+    def begin(self, now: datetime | None = None) -> None:
+        """This process leads from now on: what others counted before is not counted again."""
+        self._began = now or datetime.now(UTC)
+        for pod in self._store.pods.values():
+            self.on_pod(pod)
+
+    def on_sample(self, pod: snapshot.PodRecord, report: wire.ProgressReport) -> None:
+        """A worker has reported progress."""
+        account = self._account(pod)
+        if account is not None and not account.closed:
+            self._add(
+                account,
+                pod.node,
+                report.progress.bytes_network,
+                report.retries,
+                report.rate_limit_wait_seconds,
+                report.devices,
+            )
+
+    def on_pod(self, pod: snapshot.PodRecord) -> None:
+        """A Pod has changed; its last words close its account."""
+        words = pod.termination
+        account = self._account(pod) if words is not None else None
+        if words is None or account is None or account.closed:
+            return
+        self._add(
+            account,
+            pod.node,
+            words.progress.bytes_network,
+            words.retries,
+            words.rate_limit_wait_seconds,
+            words.devices,
+        )
+        account.closed = True
+        if words.verification_seconds and not account.from_before:
+            self._metrics.verification.labels(account.source).observe(words.verification_seconds)
+
+    def on_admitted(self, sync: snapshot.SyncRecord, now: datetime) -> None:
+        """A ModelSync got its slot."""
+        queue = sync.status.queue
+        since = (queue.since if queue else None) or sync.created
+        self._metrics.queue_wait.labels(sync.namespace).observe(max(0.0, (now - since).total_seconds()))
+
+    def on_plan(self, sync: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
+        """A plan moves a ModelSync's status from what is stored to what is wanted."""
+        source = str(sync.spec.source.kind)
+        self._metrics.know(sync.namespace, source)
+        if wanted is sync.status:
+            return
+        outcome = _outcome(sync.status, wanted)
+        if outcome is not None and self._outcomes.get(sync.uid) != outcome:
+            self._outcomes[sync.uid] = outcome
+            self._count_outcome(sync, source, wanted, str(outcome[0]))
+        self._count_stall(sync, source, wanted)
+
+    def forget_missing(self) -> None:
+        """Drop the accounts of objects that are gone."""
+        for uid in self._pods.keys() - self._store.pods.keys():
+            del self._pods[uid]
+        for uid in self._outcomes.keys() - self._store.syncs.keys():
+            del self._outcomes[uid]
+        self._stalled &= self._store.syncs.keys()
+
+    def _count_outcome(
+        self, sync: snapshot.SyncRecord, source: str, wanted: api.ModelSyncStatus, result: str
+    ) -> None:
+        self._metrics.downloads.labels(sync.namespace, source, result).inc()
+        if result == "failed" and wanted.last_failure is not None:
+            self._metrics.failures.labels(sync.namespace, source, wanted.last_failure.reason).inc()
+        for pod in self._store.pods.values():
+            if (pod.sync_uid, pod.attempt) == (sync.uid, wanted.attempts) and pod.running_since:
+                seconds = ((pod.finished or datetime.now(UTC)) - pod.running_since).total_seconds()
+                self._metrics.duration.labels(source, result).observe(max(0.0, seconds))
+
+    def _count_stall(self, sync: snapshot.SyncRecord, source: str, wanted: api.ModelSyncStatus) -> None:
+        if not _is_stalled(wanted):
+            self._stalled.discard(sync.uid)
+        elif sync.uid not in self._stalled:
+            self._stalled.add(sync.uid)
+            if not _is_stalled(sync.status):
+                self._metrics.stalls.labels(sync.namespace, source).inc()
+
+    def _account(self, pod: snapshot.PodRecord) -> PodAccount | None:
+        """The Pod's account, opened at first sight; None while we do not lead or know its ModelSync."""
+        known = self._pods.get(pod.uid)
+        sync = self._store.syncs.get(pod.sync_uid)
+        if known is not None or sync is None or self._began is None:
+            return known
+        account = PodAccount(namespace=sync.namespace, source=str(sync.spec.source.kind))
+        if pod.created < self._began:
+            account.from_before = True
+            account.bytes_network = _told(sync.status, pod)
+            account.closed = pod.termination is not None and _is_settled(sync.status, pod.attempt)
+        self._pods[pod.uid] = account
+        self._metrics.know(account.namespace, account.source)
+        return account
+
+    def _add(
+        self,
+        account: PodAccount,
+        node: str,
+        bytes_network: int,
+        retries: int,
+        rate_limit_wait: float,
+        devices: tuple[wire.DeviceCounters, ...],
+    ) -> None:
+        where = (account.namespace, account.source)
+        self._metrics.downloaded_bytes.labels(*where).inc(max(0, bytes_network - account.bytes_network))
+        self._metrics.retries.labels(*where).inc(max(0, retries - account.retries))
+        waited = max(0.0, rate_limit_wait - account.rate_limit_wait)
+        self._metrics.rate_limit_wait.labels(account.source).inc(waited)
+        account.bytes_network = max(account.bytes_network, bytes_network)
+        account.retries = max(account.retries, retries)
+        account.rate_limit_wait = max(account.rate_limit_wait, rate_limit_wait)
+        for device in devices:
+            self._add_device(account, node, device)
+
+    def _add_device(self, account: PodAccount, node: str, device: wire.DeviceCounters) -> None:
+        now = (device.receive_bytes, device.transmit_bytes)
+        base = account.devices.get(device.device, now if account.from_before else (0, 0))
+        account.devices[device.device] = (max(base[0], now[0]), max(base[1], now[1]))
+        names = self._devices.setdefault(node, set())
+        # A Pod chooses its devices' names: their number is bounded, lest it choose the number of series.
+        name = device.device if device.device in names or len(names) < _DEVICES else "other"
+        names.add(name)
+        self._metrics.network_receive.labels(node, name).inc(max(0, now[0] - base[0]))
+        self._metrics.network_transmit.labels(node, name).inc(max(0, now[1] - base[1]))
+
+
+def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object, ...] | None:
+    """What ends with this transition: the result and what makes it one of its kind."""
+    if new.phase is Phase.COMPLETE and old.phase is not Phase.COMPLETE:
+        return ("succeeded", new.attempts, new.completion_time)
+    failed, before = new.last_failure, old.last_failure
+    if failed is not None and (
+        before is None or (before.attempt, before.time) != (failed.attempt, failed.time)
+    ):
+        return ("failed", failed.attempt, failed.time)
+    if new.phase is Phase.CANCELLED and old.phase is not Phase.CANCELLED:
+        return ("cancelled", new.attempts, new.observed_generation)
+    return None
+
+
+def _is_stalled(status: api.ModelSyncStatus) -> bool:
+    found = conditions.find(status.conditions, ConditionType.PROGRESSING)
+    return found is not None and found.reason == Reason.DOWNLOAD_STALLED
+
+
+def _told(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
+    """Bytes of this attempt that the stored status tells, hence that were counted already.
+
+    The status adds up all attempts, so for a later one this may be too much, never too little: a counter that
+    begins again should rather miss bytes of a change of leaders than count them twice.
+    """
+    if status.attempts != pod.attempt or status.progress is None:
+        return 0
+    return status.progress.bytes_network or 0
+
+
+def _is_settled(status: api.ModelSyncStatus, attempt: int) -> bool:
+    """Whether the stored status holds the result of this attempt."""
+    failed = status.last_failure
+    return (
+        (failed is not None and (failed.attempt or 0) >= attempt)
+        or (status.attempts or 0) > attempt
+        or (status.phase is Phase.COMPLETE and (status.attempts or 0) >= attempt)
+    )

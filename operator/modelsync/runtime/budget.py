@@ -1,0 +1,46 @@
+"""How many writes a second the API server gets from us: one token bucket, transitions first.
+
+Pure arithmetic on times that are handed in, so that a test can play an hour in a millisecond.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, kw_only=True)
+class Bucket:
+    """A token bucket of `rate` a second with room for `burst`; half of it is kept for transitions."""
+
+    rate: float
+    burst: float
+    _tokens: float = -1.0
+    _at: float = 0.0
+
+    def wait(self, now: float, *, urgent: bool) -> float:
+        """Seconds until a write may go; 0 when it may go now. Takes nothing."""
+        self._refill(now)
+        missing = self._floor(urgent) + 1 - self._tokens
+        return 0.0 if missing <= 1e-9 else missing / self.rate
+
+    def take(self, now: float) -> None:
+        """A write goes."""
+        self._refill(now)
+        self._tokens -= 1
+
+    def _floor(self, urgent: bool) -> float:
+        return 0.0 if urgent else self.burst / 2
+
+    def _refill(self, now: float) -> None:
+        if self._tokens < 0 and self._at == 0.0:
+            self._tokens, self._at = self.burst, now
+        self._tokens = min(self.burst, self._tokens + max(0.0, now - self._at) * self.rate)
+        self._at = max(self._at, now)
+
+
+def spacing(active: int, rate: float) -> float:
+    """Seconds between two progress writes of one object: 1 Hz for few, and all fit into 3/4 of the rate."""
+    return max(1.0, active / (0.75 * rate))
+
+
+def backoff(failures: int, *, first: float = 0.5, cap: float = 30.0) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return float(min(cap, first * 2 ** min(max(failures - 1, 0), 16)))

@@ -1,0 +1,103 @@
+"""Why a Job has no Pod, or a Pod does not start: asked of the Events, only when it is not known otherwise.
+
+A quota or an admission policy that refuses a Pod, or a Secret that cannot be mounted, stands in Events alone.
+Watching all Events of a cluster for that would cost more than everything else together, so the Events of one
+blocked object are listed, a few seconds after it should have moved on, and rarer the longer it stays.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from modelsync.core import snapshot
+from modelsync.runtime import kube, records, store
+from modelsync.runtime.resources import EVENTS
+
+_log = logging.getLogger(__name__)
+_PATIENCE = timedelta(seconds=2)
+TELLING = frozenset(
+    {"FailedCreate", "FailedMount", "FailedAttachVolume", "FailedBinding", "FailedCreatePodSandBox"}
+)
+
+
+class Diagnosis:
+    """Looks for the Warning Events of blocked Jobs and Pods."""
+
+    def __init__(
+        self, api: kube.Kube, known: store.Store, *, may_act: Callable[[], bool], interval: float = 2.0
+    ) -> None:
+        self._api = api
+        self._store = known
+        self._may_act = may_act
+        self._interval = interval
+        self._due: dict[str, float] = {}
+        self._asked: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(self._interval)
+            if self._may_act():
+                await self.look(datetime.now(UTC))
+
+    async def look(self, now: datetime) -> None:
+        """Ask once about each object that is blocked and whose turn it is."""
+        blocked = dict(self.blocked(now))
+        for uid in self._asked.keys() - blocked.keys():
+            self._due.pop(uid, None)
+            self._asked.pop(uid)
+            self._store.absolve(uid)
+        clock = asyncio.get_running_loop().time()
+        for uid, namespace in blocked.items():
+            if clock < self._due.get(uid, 0.0):
+                continue
+            self._asked[uid] = self._asked.get(uid, 0) + 1
+            self._due[uid] = clock + min(30.0, self._interval * 1.5 ** self._asked[uid])
+            await self._ask(uid, namespace)
+
+    def blocked(self, now: datetime) -> Iterator[tuple[str, str]]:
+        """Uid and namespace of each Job without a Pod and each Pod that does not start, after a while."""
+        with_pod = {pod.job_uid for pod in self._store.pods.values()}
+        for job in self._store.jobs.values():
+            active = job.state is snapshot.JobState.ACTIVE and not job.deleting and not job.suspended
+            if active and job.uid not in with_pod and now - job.created >= _PATIENCE:
+                yield job.uid, job.namespace
+        for pod in self._store.pods.values():
+            waits = pod.phase == "Pending" and pod.running_since is None and not pod.unschedulable
+            if waits and not pod.deleting and now - pod.created >= _PATIENCE:
+                yield pod.uid, pod.namespace
+
+    async def _ask(self, uid: str, namespace: str) -> None:
+        found: list[kube.Object] = []
+        try:
+            selector = f"involvedObject.uid={uid},type=Warning"
+            async for page in self._api.pages(EVENTS, namespace, field_selector=selector, limit=50):
+                found.extend(page.items)
+        except kube.ApiError as error:
+            _log.warning("cannot list the Events of a blocked object: %s", error)
+            return
+        problem = newest(found)
+        if problem is not None:
+            self._store.blame(uid, problem)
+
+
+def newest(events: list[kube.Object]) -> snapshot.Problem | None:
+    """The last Event that tells why an object is blocked."""
+    told = [
+        event for event in events if event.get("reason") in TELLING and isinstance(event.get("message"), str)
+    ]
+    if not told:
+        return None
+    last = max(told, key=_at)
+    return snapshot.Problem(message=str(last["message"])[:1024], reason=str(last["reason"]), since=_at(last))
+
+
+def _at(event: kube.Object) -> datetime:
+    """When an Event was last seen."""
+    meta = event.get("metadata") or {}
+    for text in (event.get("lastTimestamp"), event.get("eventTime"), meta.get("creationTimestamp")):
+        found = records.timestamp(text)
+        if found is not None:
+            return found
+    return datetime.min.replace(tzinfo=UTC)

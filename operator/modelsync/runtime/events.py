@@ -1,0 +1,109 @@
+"""Kubernetes Events on ModelSyncs: transitions only, each told once.
+
+An Event's name follows from the object, the reason and what makes the happening one (its key), so that an
+operator that dies after telling and before storing does not tell twice: the second time adds to `count`.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import OrderedDict
+from datetime import UTC, datetime
+
+from modelsync.api import naming
+from modelsync.core import actions
+from modelsync.runtime import kube
+from modelsync.runtime.resources import EVENTS, SYNCS
+
+_log = logging.getLogger(__name__)
+_REMEMBERED = 4096
+_QUEUE = 1000
+_PER_SECOND = 10.0
+_AGAIN_AFTER = 30.0
+COMPONENT = "modelsync"
+
+
+class Recorder:
+    """Posts announcements in the order they come, at a bounded rate; a lost one is only logged."""
+
+    def __init__(self, api: kube.Kube, *, instance: str) -> None:
+        self._api = api
+        self._instance = instance
+        self._queue: asyncio.Queue[actions.Announce] = asyncio.Queue(_QUEUE)
+        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def announce(self, what: actions.Announce) -> None:
+        """Take an announcement, unless it was just made: the plan repeats it until the status is stored."""
+        name = event_name(what)
+        now = asyncio.get_running_loop().time()
+        told, count = self._told.get(name, (float("-inf"), 0))
+        if now - told < _AGAIN_AFTER or self._queue.full():
+            return
+        self._told[name] = (now, count)
+        self._told.move_to_end(name)
+        while len(self._told) > _REMEMBERED:
+            self._told.popitem(last=False)
+        self._queue.put_nowait(what)
+
+    async def run(self) -> None:
+        """Post for ever."""
+        while True:
+            what = await self._queue.get()
+            try:
+                await self._post(what)
+            except kube.ApiError as error:
+                _log.warning("an Event on %s/%s is lost: %s", what.sync.namespace, what.sync.name, error)
+            await asyncio.sleep(1 / _PER_SECOND)
+
+    async def _post(self, what: actions.Announce) -> None:
+        name = event_name(what)
+        told, count = self._told.get(name, (0.0, 0))
+        now = datetime.now(UTC)
+        if count == 0:
+            try:
+                await self._api.create(EVENTS, what.sync.namespace, event(what, self._instance, now))
+                self._told[name] = (told, 1)
+                return
+            except kube.Conflict:
+                count = 1
+        body = {"count": count + 1, "lastTimestamp": _stamp(now), "message": what.message[:1024]}
+        await self._api.patch(EVENTS, what.sync.namespace, name, body)
+        self._told[name] = (told, count + 1)
+
+
+def event_name(what: actions.Announce) -> str:
+    """The Event's name: the ModelSync's and a hash of what makes the happening one."""
+    told = "\n".join((what.sync.uid, what.reason, what.key))
+    return f"{what.sync.name[:200].rstrip('-.')}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+def event(what: actions.Announce, instance: str, now: datetime) -> kube.Object:
+    """The Event as an object."""
+    sync = what.sync
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"name": event_name(what), "namespace": sync.namespace},
+        "involvedObject": {
+            "apiVersion": SYNCS.api_version,
+            "kind": SYNCS.kind,
+            "namespace": sync.namespace,
+            "name": sync.name,
+            "uid": sync.uid,
+            "resourceVersion": sync.resource_version,
+        },
+        "type": what.type,
+        "reason": str(what.reason),
+        "message": what.message[:1024],
+        "source": {"component": COMPONENT},
+        "reportingComponent": f"{naming.GROUP}/{COMPONENT}",
+        "reportingInstance": instance[:128],
+        "action": str(what.reason),
+        "firstTimestamp": _stamp(now),
+        "lastTimestamp": _stamp(now),
+        "count": 1,
+    }
+
+
+def _stamp(now: datetime) -> str:
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")

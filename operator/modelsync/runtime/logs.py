@@ -1,0 +1,66 @@
+"""Logging of the operator: text for people or JSON for collectors, never a secret.
+
+Redaction works on the finished line, whichever library wrote it: the query of a URL may hold a signature, and
+an Authorization header or a token a credential.
+"""
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+_SECRETS = (
+    (re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*"), r"\1?…"),
+    (re.compile(r"(https?://)[^\s/@'\"]+@"), r"\1…@"),
+    (
+        re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)((bearer|basic|aws4[\w-]*)\s+)?[^\s'\",]+"),
+        r"\1…",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 …"),
+    (re.compile(r"\bhf_[A-Za-z0-9]{8,}"), "hf_…"),
+)
+_LIBRARIES = ("kopf", "aiohttp", "asyncio", "kubernetes", "urllib3")
+
+
+def redact(line: str) -> str:
+    """The line without URL queries, user information, Authorization headers and tokens."""
+    for pattern, instead in _SECRETS:
+        line = pattern.sub(instead, line)
+    return line
+
+
+class TextFormatter(logging.Formatter):
+    """`time level logger: message`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record, redacted."""
+        return redact(super().format(record))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message and, where there is one, error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record, redacted."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        if record.exc_info:
+            told["error"] = redact(self.formatException(record.exc_info))
+        return json.dumps(told, ensure_ascii=False)
+
+
+def configure(style: str, level: str) -> None:
+    """Log to standard error; libraries only what needs attention."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)

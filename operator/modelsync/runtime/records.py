@@ -1,0 +1,244 @@
+"""Raw Kubernetes objects as slim records: the border where hostile or odd input ends.
+
+A ModelSync that does not parse becomes a record with `invalid`, so that one bad object (an older or newer
+schema, an edited etcd) cannot stop the others. Jobs and Pods are read by label and annotation, which anybody
+with rights in the namespace can write; whatever does not fit is left out, never an exception.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import pydantic
+
+from modelsync.api import modelsync as api
+from modelsync.api import naming, sources, syncqueue, wire
+from modelsync.core import snapshot
+
+Object = dict[str, Any]
+S = TypeVar("S", api.ModelSyncStatus, syncqueue.SyncQueueStatus)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACEHOLDER = api.ModelSyncSpec(
+    source=sources.Source(),
+    target=api.Target(persistent_volume_claim=api.ClaimTarget(claim_name="unknown")),
+)
+"""Stands in for a spec that could not be read; `invalid` keeps anybody from acting on it."""
+
+
+class NotOurs(ValueError):
+    """The object lacks what would make it one of ours; it is ignored."""
+
+
+def sync_record(raw: Object) -> snapshot.SyncRecord:
+    """A ModelSync; one that cannot be read comes with `invalid`."""
+    meta = _meta(raw)
+    spec, invalid = _spec(raw.get("spec"))
+    return snapshot.SyncRecord(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=_int(meta.get("generation")),
+        resource_version=meta["resourceVersion"],
+        created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
+        spec=spec,
+        status=_status(raw.get("status"), api.ModelSyncStatus),
+        retry_requested=_strings(meta.get("annotations")).get(naming.RETRY_ANNOTATION, "")[:256] or None,
+        deleting=bool(meta.get("deletionTimestamp")),
+        invalid=invalid,
+    )
+
+
+def queue_record(raw: Object) -> snapshot.QueueRecord:
+    """A SyncQueue; a spec that cannot be read admits nothing."""
+    meta = _meta(raw)
+    try:
+        spec = syncqueue.SyncQueueSpec.model_validate(raw.get("spec") or {})
+    except pydantic.ValidationError:
+        spec = syncqueue.SyncQueueSpec(suspend=True)
+    return snapshot.QueueRecord(
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=_int(meta.get("generation")),
+        resource_version=meta["resourceVersion"],
+        spec=spec,
+        status=_status(raw.get("status"), syncqueue.SyncQueueStatus),
+    )
+
+
+def job_record(raw: Object) -> snapshot.JobRecord:
+    """A worker's Job; raises NotOurs unless a ModelSync owns it."""
+    meta = _meta(raw)
+    owner = _controller(meta, naming.SYNC_KIND)
+    status = _mapping(raw.get("status"))
+    ended = next(
+        (c for c in _mappings(status.get("conditions")) if _is_true(c, "Complete") or _is_true(c, "Failed")),
+        {},
+    )
+    state = snapshot.JobState(ended["type"]) if ended else snapshot.JobState.ACTIVE
+    failed = state is snapshot.JobState.FAILED
+    return snapshot.JobRecord(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        sync_uid=owner,
+        attempt=_attempt(meta),
+        state=state,
+        created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
+        finished=timestamp(ended.get("lastTransitionTime")) if ended else None,
+        failure_reason=_text(ended.get("reason")) if failed else "",
+        failure_message=_text(ended.get("message")) if failed else "",
+        deleting=bool(meta.get("deletionTimestamp")),
+        suspended=bool(_mapping(raw.get("spec")).get("suspend")),
+    )
+
+
+def pod_record(raw: Object) -> snapshot.PodRecord:
+    """A worker's Pod; raises NotOurs unless a Job owns it and it names a ModelSync."""
+    meta = _meta(raw)
+    job_uid = _controller(meta, "Job")
+    status = _mapping(raw.get("status"))
+    sync_uid, attempt = _strings(meta.get("labels")).get(naming.UID_LABEL, ""), _attempt(meta)
+    if not sync_uid:
+        raise NotOurs("no label with a ModelSync's uid")
+    state = _container_state(status)
+    waiting, ended = _mapping(state.get("waiting")), _mapping(state.get("terminated"))
+    conditions = {_text(c.get("type")): c for c in _mappings(status.get("conditions"))}
+    return snapshot.PodRecord(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        resource_version=meta["resourceVersion"],
+        job_uid=job_uid,
+        sync_uid=sync_uid,
+        attempt=attempt,
+        created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
+        phase=_text(status.get("phase")) or "Pending",
+        ip=_text(status.get("podIP")),
+        node=_text(_mapping(raw.get("spec")).get("nodeName")),
+        progress_key=_strings(meta.get("annotations")).get(naming.KEY_ANNOTATION, "")[:256],
+        unschedulable=_unschedulable(conditions.get("PodScheduled", {})),
+        waiting_reason=_text(waiting.get("reason")),
+        waiting_message=_text(waiting.get("message")),
+        running_since=timestamp(_mapping(state.get("running")).get("startedAt"))
+        or timestamp(ended.get("startedAt")),
+        exit_code=_int(ended.get("exitCode")) if ended else None,
+        terminated_reason=_text(ended.get("reason")),
+        termination=termination(ended.get("message"), sync_uid, attempt),
+        finished=timestamp(ended.get("finishedAt")),
+        status_reason=_text(status.get("reason")),
+        disruption=_disruption(conditions.get("DisruptionTarget", {})),
+        deleting=bool(meta.get("deletionTimestamp")),
+    )
+
+
+def termination(message: object, sync_uid: str, attempt: int) -> wire.TerminationReport | None:
+    """The worker's last words, when they can be read and are about this attempt; else None."""
+    if not isinstance(message, str) or len(message) > wire.MAX_TERMINATION_BYTES:
+        return None
+    try:
+        report = wire.TerminationReport.model_validate_json(message)
+    except (pydantic.ValidationError, ValueError):
+        return None
+    return report if (report.uid, report.attempt) == (sync_uid, attempt) else None
+
+
+def _meta(raw: Object) -> Object:
+    meta = raw.get("metadata")
+    if not isinstance(meta, dict) or not all(
+        isinstance(meta.get(key), str) for key in ("name", "uid", "resourceVersion")
+    ):
+        raise NotOurs("no metadata")
+    meta.setdefault("namespace", "")
+    return meta
+
+
+def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
+    try:
+        return api.ModelSyncSpec.model_validate(raw), None
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("spec", *first["loc"]))
+        return _PLACEHOLDER, f"{where}: {first['msg']}"[:500]
+
+
+def _status(raw: object, kind: type[S]) -> S:
+    """A status without the fields that cannot be read: they are as good as never written."""
+    fields = dict(_mapping(raw))
+    while fields:
+        try:
+            return kind.model_validate(fields)
+        except pydantic.ValidationError as error:
+            bad = {str(entry["loc"][0]) for entry in error.errors(include_url=False) if entry["loc"]}
+            kept = {key: value for key, value in fields.items() if key not in bad}
+            fields = kept if len(kept) < len(fields) else {}
+    return kind()
+
+
+def _controller(meta: Object, kind: str) -> str:
+    """The uid of the controlling owner of a kind."""
+    for owner in _mappings(meta.get("ownerReferences")):
+        if owner.get("controller") and owner.get("kind") == kind and owner.get("uid"):
+            return _text(owner["uid"])
+    raise NotOurs(f"no {kind} controls it")
+
+
+def _attempt(meta: Object) -> int:
+    text = _strings(meta.get("labels")).get(naming.ATTEMPT_LABEL, "")
+    if not text.isdecimal() or len(text) > 9:
+        raise NotOurs("no attempt number")
+    return int(text)
+
+
+def _container_state(status: Object) -> Object:
+    for container in _mappings(status.get("containerStatuses")):
+        if container.get("name") == naming.WORKER_CONTAINER:
+            return _mapping(container.get("state"))
+    return {}
+
+
+def _unschedulable(condition: Object) -> str:
+    if condition.get("status") == "False" and condition.get("reason") == "Unschedulable":
+        return _text(condition.get("message")) or "Unschedulable"
+    return ""
+
+
+def _disruption(condition: Object) -> str:
+    if condition.get("status") != "True":
+        return ""
+    return _text(condition.get("message")) or _text(condition.get("reason")) or "disrupted"
+
+
+def _is_true(condition: Object, kind: str) -> bool:
+    return condition.get("type") == kind and condition.get("status") == "True"
+
+
+def _mapping(value: object) -> Object:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: object) -> list[Object]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _strings(value: object) -> dict[str, str]:
+    return {key: entry for key, entry in _mapping(value).items() if isinstance(entry, str)}
+
+
+def _text(value: object) -> str:
+    return value[:2048] if isinstance(value, str) else ""
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def timestamp(value: object) -> datetime | None:
+    """A Kubernetes timestamp; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

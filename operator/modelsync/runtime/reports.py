@@ -1,0 +1,92 @@
+"""A worker's progress report as the operator may believe it.
+
+The answer comes from a Pod in a user's namespace, so it is hostile input: its size, its numbers and its
+strings are bounded, it must be about the attempt that was asked for, and within an attempt its counters never
+fall. It makes progress visible and decides nothing: the Job's end and the termination message do.
+"""
+
+from typing import TypeVar
+
+import pydantic
+
+from modelsync.api import wire
+from modelsync.api.modelsync import Resolved
+from modelsync.core import snapshot
+
+T = TypeVar("T", int, float)
+_WORD = 128
+
+
+class BadReport(ValueError):
+    """The answer is not a progress report about this attempt."""
+
+
+def parse(raw: bytes, pod: snapshot.PodRecord, before: wire.ProgressReport | None) -> wire.ProgressReport:
+    """The report in an answer's body, with its numbers clamped; raises BadReport."""
+    if len(raw) > wire.MAX_PROGRESS_BYTES:
+        raise BadReport(f"more than {wire.MAX_PROGRESS_BYTES} bytes")
+    try:
+        report = wire.ProgressReport.model_validate_json(raw, strict=True)
+    except (pydantic.ValidationError, ValueError) as error:
+        raise BadReport("not a progress report") from error
+    if (report.uid, report.attempt) != (pod.sync_uid, pod.attempt):
+        raise BadReport("about another attempt")
+    return _clamped(report, before)
+
+
+def _clamped(report: wire.ProgressReport, before: wire.ProgressReport | None) -> wire.ProgressReport:
+    old = before or report
+    return report.but(
+        progress=_progress(report.progress, old.progress),
+        resolved=_resolved(report.resolved),
+        files=tuple(file.but(path=clean(file.path)) for file in report.files),
+        devices=_devices(report.devices, old.devices),
+        retries=max(report.retries, old.retries),
+        rate_limit_wait_seconds=max(report.rate_limit_wait_seconds, old.rate_limit_wait_seconds),
+    )
+
+
+def _progress(new: wire.Progress, old: wire.Progress) -> wire.Progress:
+    same_whole = new.bytes_total == old.bytes_total
+    return new.but(
+        bytes_done=_bounded(max(new.bytes_done, old.bytes_done if same_whole else 0), new.bytes_total),
+        bytes_network=max(new.bytes_network, old.bytes_network),
+        bytes_reused=_bounded(new.bytes_reused, new.bytes_total),
+        files_done=_bounded(max(new.files_done, old.files_done if same_whole else 0), new.files_total),
+        current_file=clean(new.current_file) if new.current_file else None,
+    )
+
+
+def _resolved(resolved: Resolved | None) -> Resolved | None:
+    if resolved is None:
+        return None
+    return resolved.but(
+        revision=clean(resolved.revision)[:_WORD] if resolved.revision else None,
+        manifest_digest=clean(resolved.manifest_digest)[:_WORD] if resolved.manifest_digest else None,
+        files=max(0, resolved.files) if resolved.files is not None else None,
+        bytes=max(0, resolved.bytes) if resolved.bytes is not None else None,
+    )
+
+
+def _devices(
+    new: tuple[wire.DeviceCounters, ...], old: tuple[wire.DeviceCounters, ...]
+) -> tuple[wire.DeviceCounters, ...]:
+    known = {device.device: device for device in old}
+
+    def grown(device: wire.DeviceCounters) -> wire.DeviceCounters:
+        before = known.get(device.device, device)
+        return device.but(
+            receive_bytes=max(device.receive_bytes, before.receive_bytes),
+            transmit_bytes=max(device.transmit_bytes, before.transmit_bytes),
+        )
+
+    return tuple(grown(device) for device in new)
+
+
+def _bounded(value: T, limit: T | None) -> T:
+    return value if limit is None else min(value, limit)
+
+
+def clean(text: str) -> str:
+    """Text without control characters, which could rewrite a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,80 @@
+"""Own lists of everything: the barrier before the first plan, and the broom afterwards.
+
+A watch that had to begin again (410) never tells what was deleted meanwhile. So everything is listed at start
+and every few minutes, and what a complete list does not hold is forgotten.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from modelsync.runtime import kube, store
+from modelsync.runtime.resources import QUEUES, WATCHED, Resource
+
+_log = logging.getLogger(__name__)
+_RESTARTS = 5
+
+
+class Resync:
+    """Lists all resources into the store."""
+
+    def __init__(
+        self,
+        api: kube.Kube,
+        into: store.Store,
+        *,
+        namespaces: Sequence[str],
+        operator_namespace: str,
+        page: int = kube.PAGE,
+    ) -> None:
+        self._api = api
+        self._store = into
+        self._page = page
+        where: Sequence[str | None] = namespaces or (None,)
+        self._lists = [(resource, ns) for resource in WATCHED for ns in where]
+        self._lists.append((QUEUES, operator_namespace))
+        self.complete = asyncio.Event()
+        """Set while the store is known to hold everything."""
+
+    async def once(self) -> None:
+        """List everything; raises KubeError when a list failed, and then the store is as before."""
+        for resource, namespace in self._lists:
+            await self._list(resource, namespace)
+        self.complete.set()
+
+    async def until_complete(self) -> None:
+        """List everything, again and again until it succeeds."""
+        wait = 0.5
+        while True:
+            try:
+                return await self.once()
+            except kube.ApiError as error:
+                _log.warning("cannot list the cluster's objects, trying again in %.0f s: %s", wait, error)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 30)
+
+    async def run(self, every: float) -> None:
+        """List everything at intervals, for ever."""
+        while True:
+            await asyncio.sleep(every)
+            await self.until_complete()
+
+    async def _list(self, resource: Resource, namespace: str | None) -> None:
+        for _ in range(_RESTARTS):
+            try:
+                return await self._list_once(resource, namespace)
+            except kube.Expired:
+                _log.info("the list of %s expired while it was read; beginning again", resource.plural)
+        raise kube.Expired(410, "Expired", f"the list of {resource.plural} expired {_RESTARTS} times")
+
+    async def _list_once(self, resource: Resource, namespace: str | None) -> None:
+        listed: set[str] = set()
+        version = 0
+        async for page in self._api.pages(resource, namespace, limit=self._page):
+            version = version or page.resource_version
+            for item in page.items:
+                self._store.observe(resource, None, item)
+                listed.add(str((item.get("metadata") or {}).get("uid", "")))
+        lost = self._store.sweep(resource, namespace, listed, version)
+        if lost:
+            _log.info("%d %s were deleted unseen", lost, resource.plural)

@@ -1,0 +1,223 @@
+"""What the operator knows of the cluster: slim records, the newest version of each object.
+
+Three sources feed it (watches, lists, answers to our own writes) in any order, so one rule decides: for a uid
+the higher resourceVersion wins, and a uid that was deleted never comes back. Versions are compared as
+integers, which Kubernetes promises since 1.35 (KEP-5504) and etcd always kept.
+
+What was asked of the API server without an answer is kept as an *assumption*: a Job that may exist counts as
+existing until it is seen or known not to be.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from modelsync.core import snapshot
+from modelsync.runtime import records
+from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS, Resource
+
+Record = snapshot.SyncRecord | snapshot.JobRecord | snapshot.PodRecord | snapshot.QueueRecord
+PodListener = Callable[[snapshot.PodRecord], None]
+_PARSERS: Mapping[Resource, Callable[[records.Object], Record]] = {
+    SYNCS: records.sync_record,
+    QUEUES: records.queue_record,
+    JOBS: records.job_record,
+    PODS: records.pod_record,
+}
+_TOMBSTONES = 20_000
+
+
+@dataclass(slots=True)
+class Table:
+    """All records of one resource, by uid."""
+
+    records: dict[str, Any] = field(default_factory=dict)
+    namespaces: dict[str, str] = field(default_factory=dict)
+    gone: dict[str, None] = field(default_factory=dict)
+    """Uids that were deleted: a list that began before must not bring them back."""
+
+    def put(self, record: Any, namespace: str) -> bool:
+        """Take a record if it is news; tells whether it was."""
+        known = self.records.get(record.uid)
+        if record.uid in self.gone:
+            return False
+        if known is not None and version(known) >= version(record):
+            return False
+        self.records[record.uid] = record
+        self.namespaces[record.uid] = namespace
+        return True
+
+    def drop(self, uid: str) -> bool:
+        """Forget an object for good; tells whether it was known."""
+        self.gone[uid] = None
+        while len(self.gone) > _TOMBSTONES:
+            del self.gone[next(iter(self.gone))]
+        self.namespaces.pop(uid, None)
+        return self.records.pop(uid, None) is not None
+
+
+class Store:
+    """The newest known record of every object, with what is assumed and what went wrong."""
+
+    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+        self._tables = {resource: Table() for resource in _PARSERS}
+        self._wake = wake
+        self._listeners: list[PodListener] = []
+        self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
+        self._samples: dict[str, snapshot.Sample] = {}
+        self._problems: dict[str, snapshot.Problem] = {}
+
+    @property
+    def syncs(self) -> Mapping[str, snapshot.SyncRecord]:
+        """ModelSyncs by uid."""
+        return self._tables[SYNCS].records
+
+    @property
+    def jobs(self) -> Mapping[str, snapshot.JobRecord]:
+        """Seen Jobs by uid."""
+        return self._tables[JOBS].records
+
+    @property
+    def pods(self) -> Mapping[str, snapshot.PodRecord]:
+        """Pods by uid."""
+        return self._tables[PODS].records
+
+    @property
+    def queues(self) -> Mapping[str, snapshot.QueueRecord]:
+        """SyncQueues by uid."""
+        return self._tables[QUEUES].records
+
+    @property
+    def samples(self) -> Mapping[str, snapshot.Sample]:
+        """Last sample by Pod uid."""
+        return self._samples
+
+    @property
+    def problems(self) -> Mapping[str, snapshot.Problem]:
+        """Known problems by uid."""
+        return self._problems
+
+    @property
+    def assumed(self) -> tuple[snapshot.JobRecord, ...]:
+        """Jobs that may exist but were not seen."""
+        return tuple(self._assumed.values())
+
+    def on_pod(self, listener: PodListener) -> None:
+        """Call the listener with every new version of a Pod, the last one before it goes included."""
+        self._listeners.append(listener)
+
+    def observe(self, resource: Resource, event: str | None, raw: records.Object) -> bool:
+        """Take an object from a watch, a list or an answer; tells whether it was news.
+
+        An event of None, ADDED or MODIFIED brings the object, DELETED its last state.
+        """
+        try:
+            record = _PARSERS[resource](raw)
+        except records.NotOurs:
+            return False
+        table = self._tables[resource]
+        changed = table.put(record, getattr(record, "namespace", ""))
+        if isinstance(record, snapshot.PodRecord) and (changed or event == "DELETED"):
+            for listener in self._listeners:
+                listener(record)
+        if event == "DELETED":
+            changed = self._forget(resource, record.uid)
+        elif isinstance(record, snapshot.JobRecord):
+            self._assumed.pop((record.namespace, record.name), None)
+        if changed:
+            self._wake()
+        return changed
+
+    def sweep(self, resource: Resource, namespace: str | None, listed: set[str], at: int) -> int:
+        """Forget what a complete list at version `at` does not hold; tells how many that were.
+
+        An object that is newer than the list was made after it and stays.
+        """
+        table = self._tables[resource]
+        lost = [
+            uid
+            for uid, record in table.records.items()
+            if uid not in listed
+            and (namespace is None or table.namespaces[uid] in (namespace, ""))
+            and version(record) <= at
+        ]
+        for uid in lost:
+            self._forget(resource, uid)
+        if lost:
+            self._wake()
+        return len(lost)
+
+    def mark_deleting(self, job: snapshot.JobRecord) -> None:
+        """Remember that a Job's deletion was accepted, until the watch says that it is gone."""
+        known = self.jobs.get(job.uid)
+        if known is not None:
+            self._tables[JOBS].records[job.uid] = replace(known, deleting=True)
+
+    def forget_job(self, uid: str) -> None:
+        """A Job is known to be gone."""
+        if self._forget(JOBS, uid):
+            self._wake()
+
+    def assume(self, sync: snapshot.SyncRecord, name: str, attempt: int) -> None:
+        """A Job was asked for and no answer came: it may exist."""
+        self._assumed[sync.namespace, name] = snapshot.JobRecord(
+            namespace=sync.namespace,
+            name=name,
+            uid=f"assumed-{sync.uid}-{attempt}",
+            resource_version="0",
+            sync_uid=sync.uid,
+            attempt=attempt,
+            state=snapshot.JobState.ACTIVE,
+            created=datetime.now(UTC),
+        )
+
+    def refute(self, namespace: str, name: str) -> None:
+        """An assumed Job is known not to exist."""
+        if self._assumed.pop((namespace, name), None) is not None:
+            self._wake()
+
+    def sample(self, pod_uid: str, sample: snapshot.Sample) -> None:
+        """A worker has reported."""
+        if pod_uid in self.pods:
+            self._samples[pod_uid] = sample
+            self._wake()
+
+    def blame(self, uid: str, problem: snapshot.Problem) -> None:
+        """Something went wrong with an object; the same problem keeps its first time."""
+        known = self._problems.get(uid)
+        if known is None or (known.message, known.reason) != (problem.message, problem.reason):
+            self._problems[uid] = problem
+            self._wake()
+
+    def absolve(self, uid: str) -> None:
+        """What went wrong with an object is over."""
+        if self._problems.pop(uid, None) is not None:
+            self._wake()
+
+    def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
+        """The planner's picture of this instant."""
+        return snapshot.Snapshot(
+            now=now,
+            syncs=dict(self.syncs),
+            jobs=(*self.jobs.values(), *self._assumed.values()),
+            pods=tuple(self.pods.values()),
+            queues={queue.name: queue for queue in self.queues.values()},
+            samples=dict(self._samples),
+            problems=dict(self._problems),
+            settings=settings,
+        )
+
+    def _forget(self, resource: Resource, uid: str) -> bool:
+        self._problems.pop(uid, None)
+        self._samples.pop(uid, None)
+        if resource is SYNCS:
+            for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
+                del self._assumed[key]
+        return self._tables[resource].drop(uid)
+
+
+def version(record: Any) -> int:
+    """A record's resourceVersion as a number; one that is not a number loses against any other."""
+    text: str = record.resource_version
+    return int(text) if text.isdecimal() else -1
