@@ -25,6 +25,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     start = _verb(verbs, "start", _start, "bring the cluster up; repairs a broken one")
     start.add_argument("--nodes", type=int, default=2)
+    words = "let pods reach what this machine reaches (default: nothing leaves the cluster)"
+    start.add_argument("--uplink", action="store_true", help=words)
     _verb(verbs, "stop", _stop, "remove the cluster and every trace of it")
     _verb(verbs, "status", _status, "show daemons, nodes and DNS; exit code 0 only if all is well")
     _verb(verbs, "kubeconfig", _kubeconfig, "print the path of the administrator's kubeconfig")
@@ -63,7 +65,7 @@ def _report(line: str) -> None:
 
 
 def _start(arguments: argparse.Namespace) -> None:
-    lifecycle.start(layout.Cluster(arguments.name, arguments.nodes), _report)
+    lifecycle.start(layout.Cluster(arguments.name, arguments.nodes, arguments.uplink), _report)
 
 
 def _stop(arguments: argparse.Namespace) -> None:

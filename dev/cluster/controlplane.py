@@ -39,8 +39,7 @@ _COREFILE = """\
         ttl 5
     }}
     cache 5
-    reload
-}}
+{forward}}}
 """
 
 
@@ -80,6 +79,7 @@ def start_controllers(cluster: layout.Cluster) -> None:
             domain=layout.DOMAIN,
             kubeconfig=cluster.folder / "coredns.kubeconfig",
             context=cluster.name,
+            forward=f"    forward . {layout.UPLINK_DNS_ADDRESS}\n" if cluster.uplink else "",
         )
     )
     _start(cluster, "coredns", {"conf": corefile})

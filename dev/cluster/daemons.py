@@ -13,13 +13,13 @@ import time
 from dev.cluster import cgroups, commands, layout
 
 
-def start(cluster: layout.Cluster, component: str, *command: str) -> None:
+def start(cluster: layout.Cluster, component: str, *command: str, inside: bool = True) -> None:
     """Start a program in the cluster's namespace and cgroup, with a log and a pid file."""
     log = cluster.log(component)
     log.parent.mkdir(parents=True, exist_ok=True)
     joins = [f"echo $$ >{shlex.quote(str(f))}" for f in cgroups.procs_files(_cgroup(cluster))]
     joins.append(f"echo $$ >{shlex.quote(str(_pid_file(cluster, component)))}")
-    program = shlex.join(commands.inside(cluster, *command))
+    program = shlex.join(commands.inside(cluster, *command) if inside else command)
     script = "\n".join(["set -e", *joins, f"exec {program}"])
     with log.open("ab") as output:
         subprocess.Popen(

@@ -13,6 +13,7 @@ DEFAULT_NAME = "modelsync"
 NODE_NETWORK = "10.10.0"
 ORIGIN_ADDRESS = f"{NODE_NETWORK}.1"
 GATEWAY_ADDRESS = f"{NODE_NETWORK}.254"
+UPLINK_DNS_ADDRESS = "10.0.2.3"
 SERVICE_NETWORK = "10.96.0.0/16"
 KUBERNETES_SERVICE_ADDRESS = "10.96.0.1"
 POD_NETWORK = "10.244.0.0/16"
@@ -80,6 +81,7 @@ class Cluster:
 
     name: str
     node_count: int = 2
+    uplink: bool = False
 
     @property
     def folder(self) -> pathlib.Path:

@@ -8,6 +8,7 @@ made anew, which takes less time than any repair could.
 import collections.abc
 import concurrent.futures
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -36,6 +37,7 @@ def start(cluster: layout.Cluster, report: binaries.Report) -> None:
     preflight.check(cluster)
     with _locked(report):
         if is_up(cluster):
+            _require_fit(saved(cluster.name), cluster)
             report(f"cluster {cluster.name} is already running")
             return
         binaries.ensure(report)
@@ -49,6 +51,14 @@ def start(cluster: layout.Cluster, report: binaries.Report) -> None:
         report(f"cluster {cluster.name} is ready after {time.monotonic() - began:.1f} s")
 
 
+def _require_fit(running: layout.Cluster, wanted: layout.Cluster) -> None:
+    if wanted.node_count > running.node_count or wanted.uplink > running.uplink:
+        raise layout.ClusterError(
+            f"cluster {wanted.name} is running with {running.node_count} nodes and"
+            f" {'an' if running.uplink else 'no'} uplink; stop it first"
+        )
+
+
 def stop(cluster: layout.Cluster, report: binaries.Report) -> None:
     """Remove the cluster and every trace of it."""
     preflight.check_root()
@@ -58,11 +68,11 @@ def stop(cluster: layout.Cluster, report: binaries.Report) -> None:
 
 
 def saved(name: str) -> layout.Cluster:
-    """Return the cluster as it was started: its number of nodes is in the state folder."""
+    """Return the cluster as it was started: its shape is in the state folder."""
     cluster = layout.Cluster(name)
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
         text = (cluster.folder / "cluster.json").read_text()
-        return layout.Cluster(name, json.loads(text)["nodes"])
+        return layout.Cluster(**json.loads(text))
     return cluster
 
 
@@ -75,10 +85,12 @@ def is_up(cluster: layout.Cluster) -> bool:
 def _bring_up(cluster: layout.Cluster, report: binaries.Report) -> None:
     kernel.note()
     cluster.folder.mkdir(parents=True)
-    (cluster.folder / "cluster.json").write_text(json.dumps({"nodes": cluster.node_count}))
+    (cluster.folder / "cluster.json").write_text(json.dumps(dataclasses.asdict(cluster)))
     report("starting the control plane")
     network.create(cluster)
     daemons.prepare(cluster)
+    if cluster.uplink:
+        network.start_uplink(cluster)
     pki.write(cluster)
     controlplane.start_api(cluster)
     _start_runtimes(cluster)

@@ -13,6 +13,7 @@ _PROGRAMS = (
     "ctr",
     "ip",
     "nsenter",
+    "slirp4netns",
     "iptables",
     "conntrack",
     "curl",

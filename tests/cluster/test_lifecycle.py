@@ -120,6 +120,19 @@ def test_start_does_nothing_to_a_running_cluster_and_repairs_a_broken_one(tool: 
     assert tool("status").returncode == 0
 
 
+def test_an_uplink_is_made_on_demand_only_and_goes_with_the_cluster(tool: Tool) -> None:
+    route = ("exec", "--", "ip", "route", "get", "192.0.2.1")
+    assert tool("start", "--nodes", "1").returncode == 0
+    assert "uplink" not in tool(*route).stdout
+    refused = tool("start", "--nodes", "1", "--uplink")
+    assert (refused.returncode, "no uplink; stop it first" in refused.stderr) == (1, True)
+    tool("stop")
+    assert tool("start", "--nodes", "1", "--uplink").returncode == 0
+    assert "dev uplink" in tool(*route).stdout
+    tool("stop")
+    assert traces.of(NAME) == []
+
+
 def test_exec_passes_exit_codes_and_tells_where_it_runs(tool: Tool) -> None:
     assert tool("start", "--nodes", "1").returncode == 0
     assert tool("exec", "--", "sh", "-c", "exit 7").returncode == 7
