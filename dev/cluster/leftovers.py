@@ -96,6 +96,8 @@ def _remove_outside_files(cluster: layout.Cluster) -> None:
             link.unlink(missing_ok=True)
     if not _listens(_DEVICE_PLUGINS / "kubelet.sock"):
         (_DEVICE_PLUGINS / "kubelet.sock").unlink(missing_ok=True)
+    if any(path.is_dir() for path in cluster.folder.parent.iterdir() if path != cluster.folder):
+        return  # another cluster still works with these folders
     for folder in (_SHIM_SOCKETS, _CNI_RESULTS, _LOG_LINKS, _DEVICE_PLUGINS):
         for empty in (folder, folder.parent):
             with contextlib.suppress(OSError):
