@@ -243,9 +243,12 @@ class Kube:
         raw = await self._send(
             verb, resource, method, path, query={**(query or {}), **writes}, body=body, headers={}
         )
-        found = json.loads(raw)
+        try:
+            found = json.loads(raw)
+        except ValueError:
+            found = None
         if not isinstance(found, dict):
-            raise ServerError(502, "BadAnswer", f"the API server answered with {type(found).__name__}")
+            raise ServerError(502, "BadAnswer", "the API server's answer is not a JSON object")
         return found
 
     async def _send(

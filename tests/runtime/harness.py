@@ -1,0 +1,135 @@
+"""What the runtime's tests share: an event loop for a test, a client for the fake, raw objects."""
+
+import asyncio
+import functools
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec
+
+from kubernetes.aio import client as kubernetes_client
+
+from modelsync.api import naming
+from modelsync.runtime import kube
+
+P = ParamSpec("P")
+Object = dict[str, Any]
+
+
+def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run a coroutine test in a loop of its own, with a bound on its time."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(30):
+                await test(*args, **kwargs)
+
+        asyncio.run(bounded())
+
+    return run
+
+
+async def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
+    """Return once the check is true; fail when it does not become so."""
+    async with asyncio.timeout(seconds):
+        while not check():
+            await asyncio.sleep(0.005)
+
+
+def connect(url: str, *, timeout: float = 5.0) -> kube.Kube:
+    """A client for a fake server."""
+    settings = kubernetes_client.Configuration()
+    settings.host = url
+    return kube.Kube(settings, timeout=timeout)
+
+
+def sync(name: str = "llama", uid: str = "", **status: Any) -> Object:
+    """A raw ModelSync."""
+    return {
+        "apiVersion": naming.API_VERSION,
+        "kind": naming.SYNC_KIND,
+        "metadata": {
+            "name": name,
+            "namespace": "models",
+            "uid": uid or f"uid-{name}",
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "spec": {
+            "source": {"huggingFace": {"repository": "org/name"}},
+            "target": {"persistentVolumeClaim": {"claimName": "models", "subPath": name}},
+        },
+        "status": status,
+    }
+
+
+def job(sync_uid: str = "uid-llama", attempt: int = 1, name: str = "llama-uid-ll-1", **more: Any) -> Object:
+    """A raw Job of ours."""
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "models",
+            "uid": f"job-{name}",
+            "creationTimestamp": "2026-01-01T00:00:01Z",
+            "labels": {
+                naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
+                naming.UID_LABEL: sync_uid,
+                naming.ATTEMPT_LABEL: str(attempt),
+            },
+            "ownerReferences": [{"kind": naming.SYNC_KIND, "uid": sync_uid, "controller": True}],
+        },
+        **more,
+    }
+
+
+def pod(
+    sync_uid: str = "uid-llama",
+    attempt: int = 1,
+    job_uid: str = "job-llama-uid-ll-1",
+    *,
+    words: Object | None = None,
+    **state: Any,
+) -> Object:
+    """A raw Pod of ours that runs, or has ended with some last words."""
+    container: Object = {"running": {"startedAt": "2026-01-01T00:00:03Z"}}
+    if words is not None:
+        container = {
+            "terminated": {
+                "exitCode": 0,
+                "startedAt": "2026-01-01T00:00:03Z",
+                "finishedAt": "2026-01-01T00:00:13Z",
+                "message": json.dumps(words),
+            }
+        }
+    return {
+        "metadata": {
+            "name": "llama-pod",
+            "namespace": "models",
+            "uid": "pod-1",
+            "creationTimestamp": "2026-01-01T00:00:02Z",
+            "labels": {
+                naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
+                naming.UID_LABEL: sync_uid,
+                naming.ATTEMPT_LABEL: str(attempt),
+            },
+            "annotations": {naming.KEY_ANNOTATION: "the-key"},
+            "ownerReferences": [{"kind": "Job", "uid": job_uid, "controller": True}],
+        },
+        "spec": {"nodeName": "node-1"},
+        "status": {
+            "phase": "Succeeded" if words is not None else "Running",
+            "podIP": "127.0.0.1",
+            "containerStatuses": [{"name": naming.WORKER_CONTAINER, "state": container}],
+            **state,
+        },
+    }
+
+
+def versioned(raw: Object, version: int) -> Object:
+    """The object at a resourceVersion."""
+    return {**raw, "metadata": {**raw["metadata"], "resourceVersion": str(version)}}
+
+
+def words(sync_uid: str = "uid-llama", attempt: int = 1, **more: Any) -> Object:
+    """A termination report."""
+    return {"version": 1, "uid": sync_uid, "attempt": attempt, "reason": "Synced", **more}

@@ -1,0 +1,173 @@
+"""Raw objects as records, hostile ones included."""
+
+import contextlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelsync.core import snapshot
+from modelsync.runtime import records
+from tests.runtime import harness
+
+
+def given_version(raw: dict[str, Any]) -> dict[str, Any]:
+    return harness.versioned(raw, 7)
+
+
+def test_a_modelsync_is_read() -> None:
+    raw = given_version(harness.sync(phase="Downloading", attempts=2))
+    raw["metadata"]["annotations"] = {"modelsync.dev/retry-requested-at": "now"}
+    found = records.sync_record(raw)
+    assert (found.namespace, found.name, found.uid, found.generation) == ("models", "llama", "uid-llama", 1)
+    assert (found.status.phase, found.status.attempts, found.retry_requested) == ("Downloading", 2, "now")
+    assert found.created == datetime(2026, 1, 1, tzinfo=UTC) and found.invalid is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "part"),
+    [
+        pytest.param(None, "spec", id="no spec"),
+        pytest.param({"source": {}}, "spec.target", id="no target"),
+        pytest.param({"source": 1, "target": 2}, "spec.source", id="wrong types"),
+        pytest.param(
+            {**harness.sync()["spec"], "priority": "very"}, "spec.priority", id="a number that is none"
+        ),
+    ],
+)
+def test_a_spec_that_cannot_be_read_is_told_and_not_raised(spec: object, part: str) -> None:
+    found = records.sync_record(given_version({**harness.sync(), "spec": spec}))
+    assert found.invalid is not None and part in found.invalid
+
+
+def test_the_readable_part_of_a_status_is_kept() -> None:
+    status = {"phase": "Nonsense", "attempts": 3, "progress": {"percent": 1000}, "failures": 1}
+    found = records.sync_record(given_version({**harness.sync(), "status": status})).status
+    assert (found.phase, found.attempts, found.progress, found.failures) == (None, 3, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "state"),
+    [
+        pytest.param([], snapshot.JobState.ACTIVE, id="none yet"),
+        pytest.param([("Complete", "True")], snapshot.JobState.COMPLETE, id="complete"),
+        pytest.param([("SuccessCriteriaMet", "True")], snapshot.JobState.ACTIVE, id="not all Pods ended"),
+        pytest.param([("FailureTarget", "True"), ("Failed", "True")], snapshot.JobState.FAILED, id="failed"),
+        pytest.param([("Failed", "False")], snapshot.JobState.ACTIVE, id="a condition that is not true"),
+    ],
+)
+def test_a_job_stands_as_its_conditions_say(
+    conditions: list[tuple[str, str]], state: snapshot.JobState
+) -> None:
+    told = [
+        {
+            "type": kind,
+            "status": value,
+            "reason": "DeadlineExceeded",
+            "lastTransitionTime": "2026-01-01T01:00:00Z",
+        }
+        for kind, value in conditions
+    ]
+    found = records.job_record(given_version(harness.job(status={"conditions": told})))
+    assert found.state is state and (found.sync_uid, found.attempt) == ("uid-llama", 1)
+    assert found.failure_reason == ("DeadlineExceeded" if state is snapshot.JobState.FAILED else "")
+    assert (found.finished is None) == (state is snapshot.JobState.ACTIVE)
+
+
+def test_a_running_pod_is_read() -> None:
+    found = records.pod_record(given_version(harness.pod()))
+    assert (found.phase, found.ip, found.node, found.progress_key) == (
+        "Running",
+        "127.0.0.1",
+        "node-1",
+        "the-key",
+    )
+    assert found.running_since == datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC) and found.exit_code is None
+
+
+def test_the_last_words_of_a_pod_are_read() -> None:
+    found = records.pod_record(given_version(harness.pod(words=harness.words())))
+    assert found.termination is not None and found.termination.reason == "Synced"
+    assert found.exit_code == 0 and found.finished == datetime(2026, 1, 1, 0, 0, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("killed", id="not JSON"),
+        pytest.param(json.dumps(harness.words(sync_uid="another")), id="another uid"),
+        pytest.param(json.dumps(harness.words(attempt=2)), id="another attempt"),
+        pytest.param(json.dumps(harness.words(reason="Hacked")), id="a reason that is none"),
+        pytest.param(json.dumps(harness.words(progress={"bytesNetwork": -1})), id="a negative number"),
+        pytest.param(json.dumps(harness.words(message="x" * 5000)), id="too long"),
+        pytest.param("[" * 3000, id="deeply nested"),
+    ],
+)
+def test_words_that_are_not_about_this_attempt_are_none(message: str) -> None:
+    assert records.termination(message, "uid-llama", 1) is None
+
+
+def test_what_keeps_a_pod_from_running_is_read() -> None:
+    raw = harness.pod(
+        phase="Pending",
+        containerStatuses=[
+            {"name": "worker", "state": {"waiting": {"reason": "ErrImagePull", "message": "m"}}}
+        ],
+        conditions=[
+            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"},
+            {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"},
+        ],
+    )
+    found = records.pod_record(given_version(raw))
+    assert (found.waiting_reason, found.unschedulable) == ("ErrImagePull", "no node")
+    assert found.disruption == "PreemptionByScheduler" and found.running_since is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"ownerReferences": []}, id="no owner"),
+        pytest.param(
+            {"ownerReferences": [{"kind": "Other", "uid": "u", "controller": True}]}, id="a stranger"
+        ),
+        pytest.param({"labels": {}}, id="no labels"),
+        pytest.param({"labels": {"modelsync.dev/uid": "u", "modelsync.dev/attempt": "one"}}, id="no number"),
+        pytest.param(
+            {"labels": {"modelsync.dev/uid": "u", "modelsync.dev/attempt": "9" * 40}}, id="a huge number"
+        ),
+        pytest.param({"labels": "none"}, id="labels that are none"),
+        pytest.param({"uid": None}, id="no uid"),
+    ],
+)
+def test_jobs_and_pods_that_are_not_ours_are_ignored(change: dict[str, Any]) -> None:
+    for make, raw in ((records.job_record, harness.job()), (records.pod_record, harness.pod())):
+        raw = given_version(raw)
+        raw["metadata"] |= change
+        with pytest.raises(records.NotOurs):
+            make(raw)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=JSON, where=st.sampled_from(["labels", "annotations", "ownerReferences", "spec", "status"]))
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, where: str) -> None:
+    for make, raw in (
+        (records.job_record, harness.job()),
+        (records.pod_record, harness.pod()),
+        (records.sync_record, harness.sync()),
+    ):
+        raw = given_version(raw)
+        place = raw if where in ("spec", "status") else raw["metadata"]
+        place[where] = value
+        with contextlib.suppress(records.NotOurs):
+            make(raw)

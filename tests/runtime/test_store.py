@@ -1,0 +1,129 @@
+"""The store's one rule: the newest version of each object, whatever the order in which it hears of it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelsync.api import modelsync as api
+from modelsync.api import wire
+from modelsync.core import snapshot
+from modelsync.runtime import store
+from modelsync.runtime.resources import JOBS, PODS, SYNCS
+from tests.runtime import harness
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(version: int, phase: str = "Queued", name: str = "llama") -> dict[str, Any]:
+    return harness.versioned(harness.sync(name, phase=phase), version)
+
+
+@pytest.mark.parametrize(
+    ("told", "want"),
+    [
+        pytest.param([("ADDED", 5, "Queued"), ("MODIFIED", 7, "Failed")], "Failed", id="in order"),
+        pytest.param([("MODIFIED", 7, "Failed"), ("ADDED", 5, "Queued")], "Failed", id="out of order"),
+        pytest.param(
+            [("ADDED", 9, "Queued"), ("MODIFIED", 10, "Failed")], "Failed", id="as numbers, not text"
+        ),
+        pytest.param([(None, 5, "Queued"), (None, 5, "Failed")], "Queued", id="the same version is no news"),
+        pytest.param([("ADDED", 5, "Queued"), ("DELETED", 6, "Queued")], None, id="deleted"),
+        pytest.param(
+            [("DELETED", 6, "Queued"), (None, 5, "Queued")], None, id="a stale list after the deletion"
+        ),
+    ],
+)
+def test_the_newest_version_wins(told: list[tuple[str | None, int, str]], want: str | None) -> None:
+    known = store.Store()
+    for event, version, phase in told:
+        known.observe(SYNCS, event, at(version, phase))
+    found = known.syncs.get("uid-llama")
+    assert (found.status.phase if found else None) == want
+
+
+def test_a_sweep_forgets_what_a_list_does_not_hold_and_keeps_what_is_newer() -> None:
+    known = store.Store()
+    for name, version in (("listed", 1), ("lost", 2), ("made after the list", 12)):
+        known.observe(SYNCS, "ADDED", at(version, name=name))
+    assert known.sweep(SYNCS, None, {"uid-listed"}, 10) == 1
+    assert sorted(record.name for record in known.syncs.values()) == ["listed", "made after the list"]
+
+
+def test_a_sweep_of_one_namespace_leaves_the_others() -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(1))
+    assert known.sweep(SYNCS, "elsewhere", set(), 10) == 0
+    assert known.sweep(SYNCS, "models", set(), 10) == 1
+
+
+def test_an_assumed_job_counts_until_it_is_seen() -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(1))
+    known.assume(known.syncs["uid-llama"], "llama-uid-ll-1", 1)
+    assert [job.uid for job in picture(known).jobs] == ["assumed-uid-llama-1"]
+    known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
+    assert [job.uid for job in picture(known).jobs] == ["job-llama-uid-ll-1"]
+
+
+def test_an_assumed_job_goes_with_its_sync_or_when_it_is_refuted() -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(1))
+    known.assume(known.syncs["uid-llama"], "one", 1)
+    known.refute("models", "one")
+    assert not picture(known).jobs
+    known.assume(known.syncs["uid-llama"], "two", 2)
+    known.observe(SYNCS, "DELETED", at(2))
+    assert not picture(known).jobs
+
+
+def test_a_problem_keeps_the_time_it_was_first_seen() -> None:
+    known = store.Store()
+    later = datetime(2026, 1, 2, tzinfo=UTC)
+    known.blame("u", snapshot.Problem(message="no quota", since=NOW))
+    known.blame("u", snapshot.Problem(message="no quota", since=later))
+    assert known.problems["u"].since == NOW
+    known.blame("u", snapshot.Problem(message="other", since=later))
+    assert known.problems["u"].since == later
+
+
+def test_only_news_wakes() -> None:
+    woken: list[int] = []
+    known = store.Store(wake=lambda: woken.append(1))
+    for version in (3, 3, 2):
+        known.observe(SYNCS, None, at(version))
+    assert len(woken) == 1
+
+
+def test_the_last_state_of_a_pod_is_told_before_it_goes() -> None:
+    known = store.Store()
+    heard: list[snapshot.PodRecord] = []
+    known.on_pod(heard.append)
+    known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
+    known.observe(PODS, "DELETED", harness.versioned(harness.pod(words=harness.words()), 2))
+    assert [pod.termination is not None for pod in heard] == [False, True]
+    assert not known.pods
+
+
+def test_samples_and_problems_go_with_their_pod() -> None:
+    known = store.Store()
+    known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
+    report = wire.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
+    known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
+    known.blame("pod-1", snapshot.Problem(message="m", since=NOW))
+    known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 2))
+    assert not known.samples and not known.problems
+    known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
+    assert not known.samples, "a poll that ends after its Pod leaves nothing behind"
+
+
+def test_a_snapshot_does_not_change_with_the_store() -> None:
+    known = store.Store()
+    before = picture(known)
+    known.observe(SYNCS, "ADDED", at(1))
+    assert not before.syncs
+    assert isinstance(picture(known).syncs["uid-llama"].spec, api.ModelSyncSpec)
+
+
+def picture(known: store.Store) -> snapshot.Snapshot:
+    return known.snapshot(NOW, snapshot.Settings())
