@@ -35,10 +35,22 @@ class Value(pydantic.BaseModel):
         return self.model_copy(update=changes)
 
 
-def cel(rule: str, message: str, *, field_path: str | None = None) -> dict[str, str]:
-    """One `x-kubernetes-validations` entry; the message must name the field and the mend."""
-    found = {"rule": rule, "message": message}
-    return {**found, "fieldPath": field_path} if field_path else found
+def cel(rule: str, message: str) -> dict[str, str]:
+    """One `x-kubernetes-validations` entry; the API server puts the field before the message, which must
+    tell the mend."""
+    return {"rule": rule, "message": message}
+
+
+def immutable(rule: str = "self == oldSelf") -> dict[str, str]:
+    """A transition rule on a field that is always there (required, or with a default)."""
+    return {**cel(rule, "cannot be changed; create another ModelSync"), "reason": "FieldValueForbidden"}
+
+
+def immutable_optional(field: str) -> dict[str, str]:
+    """The same for an optional field; stands on its parent, since a rule on an absent field does not run."""
+    new, old = f"self.{field}", f"oldSelf.{field}"
+    rule = f"has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+    return {**immutable(rule), "fieldPath": f".{field}"}
 
 
 def rules(*validations: dict[str, str], **more: Any) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
     merged = _resolved(node, definitions)
     result: dict[str, Any] = {}
     for key, value in merged.items():
-        if key in _DROPPED or (key == "default" and value is None):
+        if key in _DROPPED or (key == "default" and not _is_telling(value)):
             continue
         if key == "properties":
             result[key] = {name: structural(sub, definitions) for name, sub in value.items()}
@@ -141,6 +141,21 @@ def structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
         else:
             result[key] = value
     return _tidied(result)
+
+
+def _default_words(schema: dict[str, Any]) -> list[str]:
+    """The default in words, since `kubectl explain` does not print it."""
+    default = schema.get("default")
+    if default is None or isinstance(default, dict):
+        return []
+    return ["Default:", f"{str(default).lower() if isinstance(default, bool) else default}."]
+
+
+def _is_telling(default: Any) -> bool:
+    """Whether a default says more than that the field is absent; only such ones are stored in objects."""
+    if isinstance(default, dict):
+        return any(_is_telling(value) for value in default.values())
+    return default not in (None, "", [])
 
 
 def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +174,7 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
 def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
     """Details that pydantic says otherwise than OpenAPI v3.0 as Kubernetes reads it."""
     if "description" in schema:
-        schema["description"] = " ".join(schema["description"].split())
+        schema["description"] = " ".join([*schema["description"].split(), *_default_words(schema)])
     if "x-kubernetes-preserve-unknown-fields" in schema:
         schema.pop("additionalProperties", None)
     if schema.pop("x-kubernetes-int-or-string", False):

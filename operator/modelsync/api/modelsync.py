@@ -9,15 +9,26 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api.base import Value, cel, rules
+from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
-from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, Source
+from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 _PATTERN_LIST = Field(max_length=64, json_schema_extra=_ATOMIC)
-Pattern = Annotated[str, Field(min_length=1, max_length=256)]
+Pattern = Annotated[
+    str,
+    Field(
+        max_length=256,
+        json_schema_extra=rules(
+            cel(
+                "self != '' && !self.matches('^[.]{0,2}/')",
+                "must be a shell pattern of relative paths such as onnx/*, without a leading '/' or './'",
+            )
+        ),
+    ),
+]
 
 
 class Layout(StrEnum):
@@ -39,12 +50,12 @@ class ClaimTarget(Value):
     claim_name: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=253,
             json_schema_extra=rules(
                 cel(
-                    f"self.matches('{DNS_SUBDOMAIN}')",
-                    "must be the name of a PersistentVolumeClaim: lower case letters, digits, '-' and '.'",
+                    DNS_SUBDOMAIN,
+                    "must be the name of a PersistentVolumeClaim in this namespace: lower case letters,"
+                    " digits, '-' and '.'",
                 )
             ),
         ),
@@ -54,13 +65,7 @@ class ClaimTarget(Value):
         str,
         Field(
             max_length=500,
-            json_schema_extra=rules(
-                cel(
-                    "self == '' || (" + RELATIVE_PATH + " && !self.startsWith('.modelsync'))",
-                    "must be a relative path inside the volume, without '.', '..', '//', '\\\\',"
-                    " control characters or a leading .modelsync",
-                )
-            ),
+            json_schema_extra=rules(cel("self == '' || " + RELATIVE_PATH, RELATIVE_PATH_MEND)),
         ),
     ] = ""
     """Directory within the volume that receives the files; the volume's root when empty. It is created
@@ -80,17 +85,7 @@ class ModelSyncSpec(Value):
     """What to sync, where to, and how."""
 
     model_config = Value.model_config | {
-        "json_schema_extra": rules(
-            cel(
-                "self.target == oldSelf.target",
-                "spec.target cannot be changed; create another ModelSync",
-            ),
-            cel(
-                "self.allowPatterns == oldSelf.allowPatterns"
-                " && self.ignorePatterns == oldSelf.ignorePatterns",
-                "spec.allowPatterns and spec.ignorePatterns cannot be changed; create another ModelSync",
-            ),
-        )
+        "json_schema_extra": rules(immutable_optional("allowPatterns"), immutable_optional("ignorePatterns"))
     }
 
     source: Source
@@ -101,16 +96,15 @@ class ModelSyncSpec(Value):
     ignore_patterns: Annotated[tuple[Pattern, ...], _PATTERN_LIST] = ()
     """Files whose path matches one of these shell patterns are left out; this wins over allowPatterns.
     Cannot be changed."""
-    target: Target
+    target: Annotated[Target, Field(json_schema_extra=rules(immutable()))]
     """Where the files go. Cannot be changed."""
     queue: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=63,
             json_schema_extra=rules(
                 cel(
-                    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                    "!format.dns1123Label().validate(self).hasValue()",
                     "must be the name of a SyncQueue: lower case letters, digits and '-'",
                 )
             ),
@@ -129,8 +123,8 @@ class ModelSyncSpec(Value):
             max_length=24,
             json_schema_extra=rules(
                 cel(
-                    "isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))",
-                    "must be a positive quantity of bytes per second, such as 50M",
+                    "isQuantity(self) && !quantity(self).isLessThan(quantity('1k'))",
+                    "must be a quantity of at least 1k bytes per second, such as 50M (M is mega, m is milli)",
                 )
             ),
         ),

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from modelsync.api.base import Value, cel, rules
+from modelsync.api.sources import DNS_SUBDOMAIN, SecretName
 
 _QUANTITY_MAP = {
     "additionalProperties": {
@@ -21,7 +22,12 @@ _QUANTITY_MAP = {
         cel(
             "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'])",
             "may set cpu, memory and ephemeral-storage only",
-        )
+        ),
+        cel(
+            "self.all(k, type(self[k]) == int ? self[k] >= 0 :"
+            " isQuantity(self[k]) && !quantity(self[k]).isLessThan(quantity('0')))",
+            "must hold quantities such as cpu: 500m and memory: 512Mi",
+        ),
     ],
 }
 _OPAQUE = {"x-kubernetes-preserve-unknown-fields": True}
@@ -31,6 +37,18 @@ Quantities = dict[str, int | str]
 class Resources(Value):
     """Requests and limits of the worker's container."""
 
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "!has(self.requests) || !has(self.limits) || ['cpu', 'memory', 'ephemeral-storage'].all(k,"
+                " !(k in self.requests) || !(k in self.limits) ||"
+                " !isQuantity(string(self.requests[k])) || !isQuantity(string(self.limits[k])) ||"
+                " !quantity(string(self.requests[k])).isGreaterThan(quantity(string(self.limits[k]))))",
+                "must not request more than its limits",
+            )
+        )
+    }
+
     requests: Annotated[Quantities | None, Field(json_schema_extra=_QUANTITY_MAP)] = None
     """Requested cpu, memory and ephemeral-storage; the operator's defaults when absent."""
     limits: Annotated[Quantities | None, Field(json_schema_extra=_QUANTITY_MAP)] = None
@@ -39,6 +57,19 @@ class Resources(Value):
 
 class Toleration(Value):
     """A taint that the worker tolerates, as in a Pod."""
+
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "(has(self.key) && self.key != '') || self.?operator.orValue('Equal') == 'Exists'",
+                "must have a key, or operator: Exists to tolerate all taints",
+            ),
+            cel(
+                "self.?operator.orValue('Equal') != 'Exists' || self.?value.orValue('') == ''",
+                "must have no value with operator: Exists",
+            ),
+        )
+    }
 
     key: Annotated[str | None, Field(max_length=316)] = None
     """Taint key; all keys when absent (operator must then be Exists)."""
@@ -56,10 +87,10 @@ class Toleration(Value):
 
 
 class LocalObjectReference(Value):
-    """A name in the ModelSync's namespace."""
+    """A Secret in the ModelSync's namespace."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the object."""
+    name: SecretName
+    """Name of the Secret."""
 
 
 class PodTemplate(Value):
@@ -73,6 +104,13 @@ class PodTemplate(Value):
             json_schema_extra={
                 "maxProperties": 32,
                 "additionalProperties": {"type": "string", "maxLength": 63},
+                **rules(
+                    cel(
+                        "self.all(k, !format.qualifiedName().validate(k).hasValue()"
+                        " && !format.labelValue().validate(self[k]).hasValue())",
+                        "must hold labels of nodes, such as kubernetes.io/arch: amd64",
+                    )
+                ),
             }
         ),
     ] = None
@@ -101,8 +139,8 @@ class PodTemplate(Value):
             max_length=253,
             json_schema_extra=rules(
                 cel(
-                    "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
-                    "must be the name of a PriorityClass",
+                    DNS_SUBDOMAIN,
+                    "must be the name of a PriorityClass: lower case letters, digits, '-' and '.'",
                 )
             ),
         ),

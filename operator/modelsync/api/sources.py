@@ -10,40 +10,49 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelsync.api.base import Value, cel, rules
+from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.reasons import SourceKind
 
+_NO_USER = cel(
+    "!self.matches('^[^/]*//[^/?#]*@')",
+    "must not contain user information; put credentials into a Secret and name it in secretRef",
+)
+
+
+def _url_rule(more: str, mend: str) -> dict[str, str]:
+    """CEL: an absolute URL without blanks and control characters."""
+    return cel(
+        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''"
+        r" && !self.matches('[\\x00-\\x20\\x7f" + more + "]')",
+        mend,
+    )
+
+
 _URL_RULES = (
-    cel(
-        "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''",
-        "must be an absolute http:// or https:// URL",
-    ),
-    cel(
-        "!self.contains('@')",
-        "must not contain user information; put credentials into a Secret and name it in secretRef",
-    ),
+    _url_rule("", "must be an absolute http:// or https:// URL, such as https://example.org/model.bin"),
+    _NO_USER,
 )
 _ENDPOINT_RULES = (
-    *_URL_RULES,
-    cel(
-        "!self.contains('?') && !self.contains('#')",
-        "must be a base URL without a query or fragment",
-    ),
+    _url_rule("?#", "must be a base URL such as https://hub.example.org, without '?', '#' and blanks"),
+    _NO_USER,
 )
-DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-RELATIVE_PATH = r"!self.matches('(^|/)[.][.]?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f]')"
+DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"
+"""CEL: a name as most objects of Kubernetes have it."""
+RELATIVE_PATH = r"!self.matches('(^|/)[.]([.]|modelsync)?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f\\x7f]')"
 """CEL: a path that stays inside its root; a regular expression, because it is cheap within arrays."""
+RELATIVE_PATH_MEND = (
+    "must be a relative path such as llama/7b, without '.', '..', '.modelsync', '//', a backslash, control"
+    " characters or a '/' at either end"
+)
 
 SecretName = Annotated[
     str,
     Field(
-        min_length=1,
         max_length=253,
-        pattern=DNS_SUBDOMAIN,
         json_schema_extra=rules(
             cel(
-                f"self.matches('{DNS_SUBDOMAIN}')",
-                "must be the name of a Secret: lower case letters, digits, '-' and '.'",
+                DNS_SUBDOMAIN,
+                "must be the name of a Secret in this namespace: lower case letters, digits, '-' and '.'",
             )
         ),
     ),
@@ -65,7 +74,6 @@ class TokenSecretRef(Value):
     key: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=253,
             json_schema_extra=rules(
                 cel(
@@ -91,30 +99,32 @@ class HuggingFaceSource(Value):
     repository: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=200,
             json_schema_extra=rules(
                 cel(
                     "self.matches('^[A-Za-z0-9_][-A-Za-z0-9_.]*(/[A-Za-z0-9_][-A-Za-z0-9_.]*)?$')"
                     " && !self.contains('..') && !self.contains('--')",
                     "must be a repository id such as org/name, without the URL of the Hub",
-                )
+                ),
+                immutable(),
             ),
         ),
     ]
     """Repository id, such as `sentence-transformers/all-MiniLM-L6-v2`. Cannot be changed."""
-    repository_type: RepositoryType = RepositoryType.MODEL
+    repository_type: Annotated[RepositoryType, Field(json_schema_extra=rules(immutable()))] = (
+        RepositoryType.MODEL
+    )
     """Type of the repository. Cannot be changed."""
     revision: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=200,
             json_schema_extra=rules(
                 cel(
                     "self.matches('^[A-Za-z0-9_][-A-Za-z0-9_./]*$') && !self.contains('..')",
-                    "must be a branch, a tag or a commit hash",
-                )
+                    "must be a branch, a tag or a commit hash, such as main or v1.0",
+                ),
+                immutable(),
             ),
         ),
     ] = "main"
@@ -134,16 +144,23 @@ class HuggingFaceSource(Value):
 class S3Source(Value):
     """Objects of an S3 bucket below a prefix."""
 
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            immutable_optional("prefix"),
+            immutable_optional("endpoint"),
+        )
+    }
+
     bucket: Annotated[
         str,
         Field(
-            min_length=3,
             max_length=63,
             json_schema_extra=rules(
                 cel(
-                    "self.matches('^[a-z0-9][-a-z0-9.]*[a-z0-9]$') && !self.contains('..')",
+                    "self.matches('^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$') && !self.contains('..')",
                     "must be a bucket name: 3 to 63 lower case letters, digits, '-' and '.', without s3://",
-                )
+                ),
+                immutable(),
             ),
         ),
     ]
@@ -154,7 +171,7 @@ class S3Source(Value):
             max_length=900,
             json_schema_extra=rules(
                 cel(
-                    "!self.matches('^/|(^|/)[.][.]?(/|$)|//')",
+                    r"!self.matches('^/|(^|/)[.]([.]|modelsync)?(/|$)|//|[\\x00-\\x1f\\x7f]')",
                     "must be a key prefix such as models/llama/, without a leading '/', '//', '.' or '..'",
                 )
             ),
@@ -185,18 +202,16 @@ class S3Source(Value):
 class HttpFile(Value):
     """One file behind a URL."""
 
-    url: Annotated[str, Field(min_length=1, max_length=1000, json_schema_extra=rules(*_URL_RULES))]
+    url: Annotated[str, Field(max_length=1000, json_schema_extra=rules(*_URL_RULES))]
     """Where the file is; http:// or https://."""
     path: Annotated[
         str,
         Field(
-            min_length=1,
             max_length=500,
             json_schema_extra=rules(
                 cel(
-                    RELATIVE_PATH + " && !self.startsWith('.modelsync')",
-                    "must be a relative path inside the target, without '.', '..', '//', '\\\\',"
-                    " control characters or a leading .modelsync",
+                    "self != '' && " + RELATIVE_PATH,
+                    RELATIVE_PATH_MEND,
                 )
             ),
         ),
@@ -207,7 +222,10 @@ class HttpFile(Value):
         Field(
             max_length=64,
             json_schema_extra=rules(
-                cel("self.matches('^[0-9a-f]{64}$')", "must be 64 lower case hexadecimal digits")
+                cel(
+                    "self.matches('^[0-9a-f]{64}$')",
+                    "must be 64 lower case hexadecimal digits, as sha256sum prints",
+                )
             ),
         ),
     ] = None
@@ -228,6 +246,7 @@ class HttpSource(Value):
             json_schema_extra={
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["path"],
+                **rules(immutable()),
             },
         ),
     ]
@@ -244,31 +263,9 @@ class Source(Value):
         "json_schema_extra": rules(
             cel(
                 "[has(self.huggingFace), has(self.s3), has(self.http)].filter(x, x).size() == 1",
-                "spec.source must have exactly one of huggingFace, s3, http",
+                "must have exactly one of huggingFace, s3, http",
             ),
-            cel(
-                "has(self.huggingFace) == has(oldSelf.huggingFace) && has(self.s3) == has(oldSelf.s3)",
-                "the kind of spec.source cannot be changed; create another ModelSync",
-            ),
-            cel(
-                "!has(self.huggingFace) || !has(oldSelf.huggingFace) ||"
-                " (self.huggingFace.repository == oldSelf.huggingFace.repository"
-                " && self.huggingFace.repositoryType == oldSelf.huggingFace.repositoryType"
-                " && self.huggingFace.revision == oldSelf.huggingFace.revision)",
-                "repository, repositoryType and revision of spec.source.huggingFace cannot be changed;"
-                " create another ModelSync",
-            ),
-            cel(
-                "!has(self.s3) || !has(oldSelf.s3) ||"
-                " (self.s3.bucket == oldSelf.s3.bucket && self.s3.prefix == oldSelf.s3.prefix"
-                " && has(self.s3.endpoint) == has(oldSelf.s3.endpoint)"
-                " && (!has(self.s3.endpoint) || self.s3.endpoint == oldSelf.s3.endpoint))",
-                "bucket, prefix and endpoint of spec.source.s3 cannot be changed; create another ModelSync",
-            ),
-            cel(
-                "!has(self.http) || !has(oldSelf.http) || self.http.files == oldSelf.http.files",
-                "spec.source.http.files cannot be changed; create another ModelSync",
-            ),
+            immutable("has(self.huggingFace) == has(oldSelf.huggingFace) && has(self.s3) == has(oldSelf.s3)"),
         )
     }
 
