@@ -172,7 +172,7 @@ class ProgressStatus(Value):
     bytes_done: int | None = None
     """Bytes of them that are on the volume, whoever fetched them."""
     bytes_network: int | None = None
-    """Payload bytes received by all attempts, fetched again or not."""
+    """Payload bytes that the running or last attempt received, fetched again or not."""
     bytes_reused: int | None = None
     """Bytes that were already right on the volume and were not fetched."""
     files_total: int | None = None

@@ -32,7 +32,7 @@ KEY_HEADER = "X-Modelsync-Key"
 
 VOLUME_DIR = "/volume"
 """Where the worker sees the root of the claim; the sync's subPath lies below it."""
-REQUEST_DIR, REQUEST_FILE = "/etc/modelsync", "request.json"
+REQUEST_DIR, REQUEST_FILE, KEY_FILE = "/etc/modelsync", "request.json", "key"
 SECRET_DIR = "/var/run/modelsync/secret"
 """Where the source's Secret is mounted, a file a key."""
 TERMINATION_LOG = "/dev/termination-log"

@@ -1,0 +1,78 @@
+"""Events: what a person reading `kubectl describe` should learn, once for each transition.
+
+Made from the difference between the stored and the wanted status, so that an operator that dies between an
+Event and the status write announces the same thing again under the same name, which the API server folds.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from modelsync.api import display
+from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.reasons import Phase, Reason
+from modelsync.core.actions import Announce
+from modelsync.core.bookkeeping import ready_reason
+from modelsync.core.snapshot import SyncRecord
+
+_BLOCKS = frozenset(
+    {
+        Reason.VOLUME_NOT_FOUND,
+        Reason.SECRET_NOT_FOUND,
+        Reason.IMAGE_PULL_FAILED,
+        Reason.WORKER_UNSCHEDULABLE,
+        Reason.JOB_REJECTED,
+        Reason.NAME_CONFLICT,
+    }
+)
+
+
+def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
+    """The Events of the step from the stored status to the new one."""
+    old = sync.status
+    if new.last_failure is not None and new.last_failure != old.last_failure:
+        yield _event(sync, new, "Warning", new.last_failure.reason, _failure_text(new))
+    before, after = ready_reason(old), ready_reason(new)
+    if before == after:
+        return
+    if after in _BLOCKS and new.last_failure == old.last_failure:
+        yield _event(sync, new, "Warning", Reason(after), _message(new))
+    elif after == Reason.DOWNLOAD_STALLED:
+        yield _event(sync, new, "Warning", Reason.DOWNLOAD_STALLED, _message(new))
+    elif after == Reason.DOWNLOADING:
+        again = before == Reason.DOWNLOAD_STALLED
+        text = "bytes arrive again" if again else f"attempt {new.attempts} downloads{_node(new)}"
+        yield _event(sync, new, "Normal", Reason.DOWNLOADING, text)
+    elif after == Reason.SYNCED:
+        yield _event(sync, new, "Normal", Reason.SYNCED, _complete_text(new))
+    elif new.phase in (Phase.PAUSED, Phase.CANCELLED):
+        yield _event(sync, new, "Normal", Reason(after), _message(new))
+
+
+def _event(
+    sync: SyncRecord, new: ModelSyncStatus, kind: Literal["Normal", "Warning"], reason: Reason, text: str
+) -> Announce:
+    key = f"{new.observed_generation}/{new.attempts or 0}/{text}"
+    return Announce(sync=sync, type=kind, reason=reason, message=text[:1024], key=key)
+
+
+def _message(status: ModelSyncStatus) -> str:
+    return next((c.message for c in status.conditions if c.type == "Ready"), "")
+
+
+def _node(status: ModelSyncStatus) -> str:
+    worker = status.worker
+    return f" on node {worker.node_name}" if worker is not None and worker.node_name else ""
+
+
+def _failure_text(status: ModelSyncStatus) -> str:
+    last = status.last_failure
+    assert last is not None
+    then = "another attempt follows" if status.next_retry_time is not None else "no further attempt"
+    return f"attempt {last.attempt} failed: {last.message[:900]}; {then}"
+
+
+def _complete_text(status: ModelSyncStatus) -> str:
+    done = status.progress
+    if done is None or done.bytes_total is None:
+        return "all files are published and verified"
+    return f"{done.files_total} files, {display.size(done.bytes_total)}, published and verified"

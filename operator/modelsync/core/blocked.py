@@ -1,0 +1,94 @@
+"""Why a worker does not start, as a reason and a sentence that names the field and the mend.
+
+A chain of small checks over what the scheduler, the kubelet and admission say; the first that knows wins. All
+of these heal by themselves once the user has mended the cause, which is why the Job stays.
+"""
+
+import re
+from collections.abc import Callable
+
+from modelsync.api.reasons import Reason
+from modelsync.core.snapshot import JobRecord, PodRecord, Problem, SyncRecord
+
+Block = tuple[Reason, str]
+_IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"}
+)
+_MISSING_CLAIM = re.compile(r'persistentvolumeclaim "[^"]*" not found')
+_MISSING_SECRET = re.compile(r'secret "[^"]*" not found|references non-existent secret key')
+
+
+def why_blocked(
+    sync: SyncRecord, job: JobRecord, pod: PodRecord | None, problem: Problem | None
+) -> Block | None:
+    """Why the attempt has not started, or None when it is merely on its way."""
+    if pod is not None and (pod.phase != "Pending" or pod.running_since is not None):
+        return None
+    for check in _CHECKS:
+        found = check(sync, pod, problem)
+        if found is not None:
+            return found
+    return None
+
+
+def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if pod is not None or problem is None:
+        return None
+    return Reason.JOB_REJECTED, (
+        f"the cluster refuses the worker's Pod: {problem.message};"
+        " raise the namespace's quota or mend the policy"
+    )
+
+
+def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if pod is None or not _MISSING_CLAIM.search(pod.unschedulable):
+        return None
+    name = sync.spec.target.persistent_volume_claim.claim_name
+    return Reason.VOLUME_NOT_FOUND, (
+        f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} does not exist"
+        f" in namespace {sync.namespace!r}; create it and the sync goes on by itself"
+    )
+
+
+def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    told = (problem.message if problem else "", pod.waiting_message if pod else "")
+    if not any(_MISSING_SECRET.search(text) for text in told):
+        return None
+    name = sync.spec.source.secret_name or "?"
+    return Reason.SECRET_NOT_FOUND, (
+        f"spec.source.{sync.spec.source.kind}.secretRef: Secret {name!r} does not exist in namespace"
+        f" {sync.namespace!r} or lacks the key; create it and the sync goes on by itself"
+    )
+
+
+def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if pod is None or pod.waiting_reason not in _IMAGE_REASONS:
+        return None
+    return Reason.IMAGE_PULL_FAILED, (
+        f"the worker's image cannot be pulled ({pod.waiting_reason}): {pod.waiting_message};"
+        " mend the operator's worker image or set spec.podTemplate.imagePullSecrets"
+    )
+
+
+def _unschedulable(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if pod is None or not pod.unschedulable:
+        return None
+    return Reason.WORKER_UNSCHEDULABLE, (
+        f"no node takes the worker: {pod.unschedulable}; change spec.podTemplate or free a node"
+    )
+
+
+def _volume(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if problem is None or problem.reason not in ("FailedMount", "FailedAttachVolume", "FailedBinding"):
+        return None
+    return Reason.VOLUME_NOT_FOUND, f"the target's volume cannot be used: {problem.message}"
+
+
+_CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, Problem | None], Block | None], ...] = (
+    _no_pod,  # quota or admission refused the Pod itself
+    _claim,  # before _unschedulable: the scheduler says both in one way
+    _secret,  # before _volume: a Secret is mounted as a volume
+    _image,
+    _unschedulable,
+    _volume,
+)

@@ -1,0 +1,207 @@
+"""The Job of an attempt, as a manifest.
+
+All that a user wrote reaches the worker as one JSON document in an annotation, read through the downward API:
+no shell, no argument, no environment variable is made of it. What differs between two Jobs besides that
+document is names, labels and the safe subset in `spec.podTemplate`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelsync.api import naming, wire
+from modelsync.api.podtemplate import Resources
+from modelsync.api.quantity import parse_bytes
+from modelsync.api.sources import Source
+from modelsync.core.snapshot import SyncRecord
+
+USER = 65532
+_GRACE_SECONDS = 30
+_SCRATCH = "64Mi"
+_DEFAULT_RESOURCES = Resources(requests={"cpu": "100m", "memory": "128Mi"}, limits={"memory": "512Mi"})
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSettings:
+    """What the operator's configuration says about workers."""
+
+    image: str
+    image_pull_policy: str = "IfNotPresent"
+    resources: Resources = _DEFAULT_RESOURCES
+    """Requests and limits where a ModelSync names none."""
+    hub_endpoint: str | None = None
+    """Hub of sources that name no endpoint; None is huggingface_hub's own default."""
+    tuning: wire.Tuning = field(default_factory=wire.Tuning)
+
+
+def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) -> Manifest:
+    """The Job of an attempt; its name follows from the sync and the attempt alone."""
+    labels = {
+        naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
+        naming.NAME_LABEL: naming.label_value(sync.name),
+        naming.UID_LABEL: sync.uid,
+        naming.ATTEMPT_LABEL: str(attempt),
+    }
+    annotations = {
+        naming.REQUEST_ANNOTATION: work_request(sync, attempt, settings).dump_json(),
+        naming.KEY_ANNOTATION: key,
+    }
+    spec: Manifest = {
+        "backoffLimit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
+        },
+        "template": {
+            "metadata": {"labels": labels, "annotations": annotations},
+            "spec": _pod(sync, settings),
+        },
+    }
+    if sync.spec.active_deadline_seconds is not None:
+        spec["activeDeadlineSeconds"] = sync.spec.active_deadline_seconds
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": naming.job_name(sync.name, sync.uid, attempt),
+            "namespace": sync.namespace,
+            "labels": labels,
+            "ownerReferences": [_owner(sync)],
+        },
+        "spec": spec,
+    }
+
+
+def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.WorkRequest:
+    """What the worker is told to do."""
+    spec = sync.spec
+    limit = spec.bandwidth_limit
+    return wire.WorkRequest(
+        uid=sync.uid,
+        namespace=sync.namespace,
+        name=sync.name,
+        attempt=attempt,
+        source=_with_endpoint(spec.source, settings.hub_endpoint),
+        allow_patterns=spec.allow_patterns,
+        ignore_patterns=spec.ignore_patterns,
+        sub_path=spec.target.persistent_volume_claim.sub_path,
+        layout=spec.target.layout,
+        verification=spec.verification,
+        resolved=sync.status.resolved,
+        bandwidth_limit=parse_bytes(limit) if limit is not None else None,
+        progress_deadline_seconds=spec.progress_deadline_seconds,
+        tuning=settings.tuning,
+    )
+
+
+def _with_endpoint(source: Source, endpoint: str | None) -> Source:
+    hub = source.hugging_face
+    if hub is None or hub.endpoint is not None or endpoint is None:
+        return source
+    return source.but(hugging_face=hub.but(endpoint=endpoint))
+
+
+def _owner(sync: SyncRecord) -> Manifest:
+    # blockOwnerDeletion would need the right to update the owner's finalizers, and would only delay deletion.
+    return {
+        "apiVersion": naming.API_VERSION,
+        "kind": naming.SYNC_KIND,
+        "name": sync.name,
+        "uid": sync.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def _pod(sync: SyncRecord, settings: JobSettings) -> Manifest:
+    template = sync.spec.pod_template
+    pod: Manifest = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(sync, settings)],
+        "volumes": _volumes(sync),
+    }
+    chosen = template.dump()
+    for name in ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName"):
+        if chosen.get(name):
+            pod[name] = chosen[name]
+    return pod
+
+
+def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
+    mounts = [
+        {"name": "target", "mountPath": naming.VOLUME_DIR},
+        {"name": "request", "mountPath": naming.REQUEST_DIR, "readOnly": True},
+        {"name": "scratch", "mountPath": "/tmp"},
+    ]
+    if sync.spec.source.secret_name is not None:
+        mounts.append({"name": "secret", "mountPath": naming.SECRET_DIR, "readOnly": True})
+    return {
+        "name": naming.WORKER_CONTAINER,
+        "image": settings.image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "args": ["worker"],
+        "ports": [{"name": "progress", "containerPort": naming.WORKER_PORT}],
+        "resources": _resources(sync.spec.pod_template.resources, settings.resources),
+        "terminationMessagePath": naming.TERMINATION_LOG,
+        "terminationMessagePolicy": "File",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }
+
+
+def _resources(wished: Resources, defaults: Resources) -> Manifest:
+    requests = {**(defaults.requests or {}), **(wished.requests or {})}
+    limits = {**(defaults.limits or {}), **(wished.limits or {})}
+    return {"requests": requests, "limits": limits}
+
+
+def _volumes(sync: SyncRecord) -> list[Manifest]:
+    volumes: list[Manifest] = [
+        {
+            "name": "target",
+            "persistentVolumeClaim": {"claimName": sync.spec.target.persistent_volume_claim.claim_name},
+        },
+        {"name": "request", "downwardAPI": {"items": _downward()}},
+        {"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}},
+    ]
+    name = sync.spec.source.secret_name
+    if name is not None:
+        volumes.append({"name": "secret", "secret": _secret(sync, name)})
+    return volumes
+
+
+def _downward() -> list[Manifest]:
+    return [
+        {"path": path, "fieldRef": {"fieldPath": f"metadata.annotations['{annotation}']"}}
+        for path, annotation in (
+            (naming.REQUEST_FILE, naming.REQUEST_ANNOTATION),
+            (naming.KEY_FILE, naming.KEY_ANNOTATION),
+        )
+    ]
+
+
+def _secret(sync: SyncRecord, name: str) -> Manifest:
+    """The Secret, as files for the worker's group; of a token's Secret only that key, under one name."""
+    mount: Manifest = {"secretName": name, "defaultMode": 0o440}
+    hub = sync.spec.source.hugging_face
+    if hub is not None and hub.secret_ref is not None:
+        mount["items"] = [{"key": hub.secret_ref.key, "path": "token"}]
+    return mount

@@ -1,0 +1,206 @@
+"""What state a ModelSync is in: one chain of small checks, the first that applies decides.
+
+Each check answers with a Verdict (phase, reason, a sentence) or passes on. The order is the meaning: a result
+outranks a wish to cancel, a wish outranks a running worker, a worker outranks an old failure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from modelsync.api import wire
+from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.reasons import Phase, Reason, Stage
+from modelsync.core import blocked, retries
+from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
+from modelsync.core.views import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The state of a ModelSync and what follows from it."""
+
+    phase: Phase
+    reason: Reason
+    message: str
+    stalled: bool = False
+    """Only a user can help (kstatus' Stalled)."""
+    reconciling: bool = True
+    """Something is going on or will by itself (kstatus' Reconciling)."""
+    silent: bool = False
+    """Downloading without a byte for too long (condition Progressing=False)."""
+    job: JobRecord | None = None
+    """The running attempt."""
+    pod: PodRecord | None = None
+    sample: Sample | None = None
+    report: wire.TerminationReport | None = None
+    """The last words of the attempt that completed."""
+    completed: datetime | None = None
+    eligible: bool = False
+    """Waits for nothing but a place in its queue."""
+    wake_at: datetime | None = None
+
+
+Check = Callable[[View, ModelSyncStatus], Verdict | None]
+
+
+def judge(view: View, status: ModelSyncStatus) -> Verdict:
+    """The verdict on a ModelSync, given its status with up-to-date bookkeeping."""
+    for check in _CHECKS:
+        verdict = check(view, status)
+        if verdict is not None:
+            return verdict
+    return _waiting(view, status)
+
+
+def _invalid(view: View, status: ModelSyncStatus) -> Verdict | None:
+    if view.sync.invalid is None:
+        return None
+    message = f"the object cannot be understood: {view.sync.invalid}"
+    return _final(Phase.FAILED, Reason.INVALID_SPEC, message[:1024])
+
+
+def _already_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
+    if status.phase is not Phase.COMPLETE:
+        return None
+    return Verdict(phase=Phase.COMPLETE, reason=Reason.SYNCED, message=_SYNCED, reconciling=False)
+
+
+def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
+    job = view.last_job
+    if job is None or job.state is not JobState.COMPLETE:
+        return None
+    pod = view.pod_of(job)
+    return Verdict(
+        phase=Phase.COMPLETE,
+        reason=Reason.SYNCED,
+        message=_SYNCED,
+        reconciling=False,
+        sample=view.sample_of(pod),
+        report=pod.termination if pod is not None else None,
+        completed=(pod.finished if pod is not None else None) or job.finished or view.now,
+    )
+
+
+def _cancelled(view: View, status: ModelSyncStatus) -> Verdict | None:
+    if not view.sync.spec.cancel:
+        return None
+    return _final(Phase.CANCELLED, Reason.CANCELLED, "cancelled; set spec.cancel to false to start again")
+
+
+def _paused(view: View, status: ModelSyncStatus) -> Verdict | None:
+    if not view.sync.spec.suspend:
+        return None
+    message = "paused; set spec.suspend to false to go on"
+    return Verdict(phase=Phase.PAUSED, reason=Reason.PAUSED, message=message, reconciling=False)
+
+
+def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
+    job = view.active_job
+    recorded = status.last_failure.attempt if status.last_failure is not None else None
+    if job is None or recorded == job.attempt:
+        return None
+    pod = view.pod_of(job)
+    if pod is not None and pod.phase == "Running" and not pod.deleting:
+        return _working(view, job, pod)
+    why = blocked.why_blocked(view.sync, job, pod, view.problem(pod.uid if pod else None, job.uid))
+    deadline = job.created + view.settings.start_deadline
+    if why is not None:
+        reason, message = why
+        return Verdict(
+            phase=Phase.QUEUED, reason=reason, message=message[:1024], job=job, pod=pod, wake_at=deadline
+        )
+    if pod is not None and pod.phase in ("Succeeded", "Failed") and status.phase is not None:
+        # The Pod has ended and its Job's conditions follow in a moment: keep saying what was said.
+        return _working(view, job, pod)
+    message = "the worker is starting"
+    return Verdict(
+        phase=Phase.QUEUED, reason=Reason.STARTING, message=message, job=job, pod=pod, wake_at=deadline
+    )
+
+
+def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
+    sample = view.sample_of(pod)
+    working = Verdict(
+        phase=Phase.DOWNLOADING,
+        reason=Reason.DOWNLOADING,
+        message="downloading",
+        job=job,
+        pod=pod,
+        sample=sample,
+    )
+    if sample is None:
+        return working
+    if sample.report.stage in (Stage.VERIFYING, Stage.PUBLISHING, Stage.DONE):
+        message = "verifying and publishing the files"
+        return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=message)
+    if timedelta(seconds=sample.report.idle_seconds) >= view.settings.stall_after:
+        message = "no byte has arrived for a while; the worker keeps trying, see its log"
+        return replace(working, reason=Reason.DOWNLOAD_STALLED, message=message, silent=True)
+    return working
+
+
+def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
+    last = status.last_failure
+    if last is None or last.attempt != view.attempts or not status.failures:
+        return None
+    if retries.is_retryable(last.reason) and status.failures <= view.sync.spec.backoff_limit:
+        return None
+    asks = f"; then ask for another attempt by annotating the ModelSync with {_RETRY}"
+    return _final(Phase.FAILED, last.reason, (last.message[: 1023 - len(asks)]) + asks)
+
+
+def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
+    last, due = status.last_failure, status.next_retry_time
+    if last is None or due is None or due <= view.now:
+        return None
+    reason = last.reason if last.reason in _SELF_HEALING else Reason.BACKING_OFF
+    message = f"attempt {last.attempt} failed ({last.reason}): {last.message}; another attempt follows"
+    return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], wake_at=due)
+
+
+def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
+    if not view.occupied:
+        return None
+    message = "waiting for the worker of the last attempt to end"
+    return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message)
+
+
+def _waiting(view: View, status: ModelSyncStatus) -> Verdict:
+    problem = view.problem(view.sync.uid)
+    if problem is not None:
+        reason = Reason.NAME_CONFLICT if problem.reason == Reason.NAME_CONFLICT else Reason.JOB_REJECTED
+        message = f"the worker's Job cannot be created: {problem.message}"
+        return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], eligible=True)
+    message = f"waiting in queue {view.sync.spec.queue!r}"
+    return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message, eligible=True)
+
+
+def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
+    return Verdict(phase=phase, reason=reason, message=message, stalled=True, reconciling=False)
+
+
+_SYNCED = "all files are published and verified"
+_RETRY = "modelsync.dev/retry-requested-at=<any new value>"
+_SELF_HEALING = frozenset(
+    {
+        Reason.VOLUME_NOT_FOUND,
+        Reason.SECRET_NOT_FOUND,
+        Reason.IMAGE_PULL_FAILED,
+        Reason.WORKER_UNSCHEDULABLE,
+        Reason.JOB_REJECTED,
+    }
+)
+"""Reasons that stay the news between two attempts: what the user has to mend is still the same."""
+
+_CHECKS: tuple[Check, ...] = (
+    _invalid,
+    _already_complete,  # a result is never taken back
+    _just_complete,
+    _cancelled,
+    _paused,
+    _running,
+    _failed,
+    _backing_off,
+    _stopping,  # never two workers of one sync
+)

@@ -1,0 +1,133 @@
+"""Who may start now, and why the others wait.
+
+Order: priority, then age, then uid, so that it is total and the same for every planner. Slots are counted
+from Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a candidate
+and the usage so far; further limits (a namespace's, a node's, a window) are further checks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from modelsync.api.modelsync import QueueStatus
+from modelsync.api.reasons import QueueReason
+from modelsync.core.snapshot import QueueRecord, SyncRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A ModelSync that waits for nothing but a slot."""
+
+    sync: SyncRecord
+    attempt: int
+    """The attempt that would start."""
+    refused: bool = False
+    """The API server refused its Job before: it goes behind those that have no such trouble."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """Slots and targets in use; grows as candidates are admitted."""
+
+    queues: Mapping[str, QueueRecord]
+    active: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Slots in use by queue."""
+    targets: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Paths being written, by namespace and claim."""
+
+    def take(self, sync: SyncRecord) -> None:
+        """Count a sync as running."""
+        claim, path = sync.spec.target_dir
+        self.active[sync.spec.queue] += 1
+        self.targets[sync.namespace, claim].append(path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the queue says: who starts, and where the others stand."""
+
+    admitted: tuple[Candidate, ...]
+    waiting: Mapping[str, QueueStatus]
+    """By uid."""
+
+
+def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: int) -> Decision:
+    """Admit in order while the checks allow; `usage` is used up."""
+    admitted: list[Candidate] = []
+    waiting: dict[str, QueueStatus] = {}
+    positions: dict[str, int] = defaultdict(int)
+    for candidate in sorted(candidates, key=_order):
+        reason = _hold(candidate, usage)
+        if reason is None:
+            usage.take(candidate.sync)
+            admitted.append(candidate)
+            continue
+        queue = candidate.sync.spec.queue
+        positions[queue] += 1
+        position = positions[queue] if positions[queue] <= exact_positions else None
+        waiting[candidate.sync.uid] = place(candidate.sync, reason, position)
+    return Decision(admitted=tuple(admitted), waiting=waiting)
+
+
+def place(sync: SyncRecord, reason: QueueReason, position: int | None) -> QueueStatus:
+    """A place in the queue; the stored object when it says just this."""
+    old = sync.status.queue
+    since = old.since if old is not None and old.name == sync.spec.queue else None
+    if old is not None and since is not None and old.reason == reason and old.position == position:
+        return old
+    began = since if since is not None else _waits_since(sync)
+    return QueueStatus(name=sync.spec.queue, position=position, reason=reason, since=began)
+
+
+def _waits_since(sync: SyncRecord) -> datetime:
+    return max(filter(None, (sync.created, sync.status.next_retry_time)))
+
+
+def _order(candidate: Candidate) -> tuple[bool, int, datetime, str]:
+    sync = candidate.sync
+    return (candidate.refused, -sync.spec.priority, sync.created, sync.uid)
+
+
+def _hold(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    """Why the candidate has to wait, or None."""
+    for check in _CHECKS:
+        reason = check(candidate, usage)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _queue_exists(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    return None if candidate.sync.spec.queue in usage.queues else QueueReason.QUEUE_NOT_FOUND
+
+
+def _queue_runs(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    return QueueReason.SUSPENDED if usage.queues[candidate.sync.spec.queue].spec.suspend else None
+
+
+def _slot_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    name = candidate.sync.spec.queue
+    full = usage.active.get(name, 0) >= usage.queues[name].spec.max_active
+    return QueueReason.CONCURRENCY_LIMIT if full else None
+
+
+def _target_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    claim, path = candidate.sync.spec.target_dir
+    paths = usage.targets.get((candidate.sync.namespace, claim), ())
+    return QueueReason.DUPLICATE if any(overlap(path, other) for other in paths) else None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two directories of a volume are the same or one lies in the other."""
+    first, second = (tuple(part for part in path.split("/") if part) for path in (one, other))
+    shorter = min(len(first), len(second))
+    return first[:shorter] == second[:shorter]
+
+
+_CHECKS: tuple[Callable[[Candidate, Usage], QueueReason | None], ...] = (
+    _queue_exists,
+    _queue_runs,
+    _slot_free,
+    _target_free,  # last: a duplicate waits for its twin, not for a slot
+)

@@ -1,0 +1,89 @@
+"""Why an attempt failed, whether another one can help, and when.
+
+The exit code decides, because it survives a lost report; the report adds its sentence. A worker that the
+platform ended (evicted, out of memory, lost) is told apart from one that gave up.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from modelsync.api import exitcodes
+from modelsync.api.modelsync import LastFailure
+from modelsync.api.reasons import Reason
+from modelsync.core.snapshot import JobRecord, PodRecord, Settings
+
+_FINAL = frozenset({Reason.NAME_CONFLICT})
+_MEND: dict[Reason, str] = {
+    Reason.WORKER_OOM_KILLED: "the worker ran out of memory; raise spec.podTemplate.resources.limits.memory",
+    Reason.WORKER_EVICTED: "the worker was evicted from its node",
+    Reason.WORKER_LOST: "the worker was killed or its node was lost; what it had on the volume is kept",
+    Reason.DEADLINE_EXCEEDED: "the attempt took longer than spec.activeDeadlineSeconds",
+    Reason.INTERRUPTED: "the worker was asked to stop",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt failed."""
+
+    reason: Reason
+    message: str
+    time: datetime
+
+
+def is_retryable(reason: Reason) -> bool:
+    """Whether another attempt can help without a user's act."""
+    if reason in _FINAL:
+        return False
+    code = exitcodes.BY_REASON.get(reason)
+    return code is None or exitcodes.is_retryable(code)
+
+
+def classify(job: JobRecord, pod: PodRecord | None, now: datetime) -> Failure:
+    """The failure of a Job that failed; `now` only where no object tells the time."""
+    when = (pod.finished if pod else None) or job.finished or now
+    reason, message = _reason(job, pod)
+    return Failure(reason=reason, message=message or _MEND.get(reason, "the worker failed"), time=when)
+
+
+def lost(when: datetime) -> Failure:
+    """The failure of an attempt whose Job is gone without a result."""
+    message = "the worker's Job was deleted before it ended; what it had on the volume is kept"
+    return Failure(reason=Reason.WORKER_LOST, message=message, time=when)
+
+
+def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
+    if job.failure_reason == "DeadlineExceeded":
+        return Reason.DEADLINE_EXCEEDED, ""
+    if pod is None:
+        return Reason.WORKER_LOST, ""
+    if pod.status_reason == "Evicted" or pod.disruption:
+        return Reason.WORKER_EVICTED, pod.disruption
+    if pod.terminated_reason == "OOMKilled":
+        return Reason.WORKER_OOM_KILLED, ""
+    if pod.exit_code is None or pod.exit_code not in exitcodes.BY_CODE:
+        return Reason.WORKER_LOST, ""
+    told = pod.termination
+    if told is not None and exitcodes.BY_REASON.get(told.reason) == pod.exit_code:
+        return told.reason, told.message
+    return exitcodes.reason_for(pod.exit_code), ""
+
+
+def count(previous: LastFailure | None, failures: int | None, bytes_done: int | None) -> int:
+    """Failures in a row, this one included: one that got further than the one before begins anew."""
+    before = previous.bytes_done if previous is not None else None
+    if bytes_done is not None and before is not None and bytes_done > before:
+        return 1
+    return (failures or 0) + 1
+
+
+def wait(failures: int, uid: str, attempt: int, settings: Settings) -> timedelta:
+    """Time between a failure and the next attempt: doubled with each, capped, ±10 % by uid and attempt.
+
+    The jitter is a function of the attempt and not of chance, so that every planning finds the same time.
+    """
+    doubled = settings.retry_base * float(2 ** min(failures - 1, 30))
+    digest = hashlib.sha256(f"{uid}/{attempt}".encode()).digest()
+    jitter = 0.9 + 0.2 * digest[0] / 255
+    return min(doubled, settings.retry_cap) * jitter
