@@ -64,3 +64,5 @@ def configure(style: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns at each start that it leaves the signals alone, which is what it is in a thread for.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -26,6 +26,8 @@ class Metrics:
     """Every metric that is counted as things happen."""
 
     def __init__(self) -> None:
+        # They would double the series, and no query of ours uses them.
+        prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus.CollectorRegistry()
         prometheus.ProcessCollector(registry=self.registry)
         prometheus.GCCollector(registry=self.registry)

@@ -1,0 +1,233 @@
+"""The operator as a whole: what is made of what, what runs, and in which order it ends.
+
+Every replica observes; only the leader acts. To act needs three things at once: the lease, a store that was
+filled *after* the lease was won, and a lease that is still good this very moment. SIGTERM ends in order
+(finish the writes under way, give the lease back, stop); losing the lease ends at once, because another
+operator may act from then on.
+"""
+
+import asyncio
+import functools
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from modelsync import config, errors
+from modelsync.api import wire
+from modelsync.core import jobs, planner, snapshot
+from modelsync.runtime import (
+    accounting,
+    channels,
+    collector,
+    diagnosis,
+    engine,
+    events,
+    executor,
+    kube,
+    lease,
+    metrics,
+    poller,
+    resync,
+    store,
+    watching,
+    web,
+    writer,
+)
+from modelsync.runtime.resources import QUEUES, WATCHED
+
+_log = logging.getLogger(__name__)
+_DRAIN = 3.0
+_LIVE = 30.0
+"""Seconds without a heartbeat after which the process counts as stuck."""
+
+
+class _Stopped(Exception):
+    """The ordered end is done; the rest is to be cancelled."""
+
+
+class Operator:
+    """All parts, wired; see the module."""
+
+    def __init__(self, settings: config.OperatorConfig, api: kube.Kube, measuring: metrics.Metrics) -> None:
+        self._config = settings
+        self._api = api
+        self._metrics = measuring
+        self._filled = False
+        self._lost = False
+        self.store = store.Store(wake=lambda: self.engine.wake())
+        self.elector = self._make_elector()
+        self.resync = resync.Resync(
+            api,
+            self.store,
+            namespaces=settings.namespace,
+            operator_namespace=settings.operator_namespace,
+        )
+        self._watches = self._make_watches()
+        self._accounting = accounting.Accounting(measuring, self.store)
+        self.store.on_pod(self._accounting.on_pod)
+        self._channel: channels.Channel = (
+            channels.Proxied(api) if settings.progress_via == "proxy" else channels.Direct()
+        )
+        self._poller = poller.Poller(
+            self.store,
+            self._channel,
+            may_act=self._may_act,
+            on_sample=self._accounting.on_sample,
+            count=lambda result: measuring.polls.labels(result).inc(),
+        )
+        self._writer = writer.StatusWriter(
+            api,
+            self.store,
+            rate=settings.status_qps,
+            queue_namespace=settings.operator_namespace,
+            may_write=self._may_act,
+            count=lambda result: measuring.status_patches.labels(result).inc(),
+        )
+        self._recorder = events.Recorder(api, instance=settings.identity)
+        self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act)
+        self.engine = self._make_engine()
+        measuring.registry.register(collector.StateCollector(self.store))
+        self._web = web.Server(
+            measuring.registry, health=self._health, readiness=self._readiness, port=settings.port, host=""
+        )
+
+    async def run(self, stop: asyncio.Event, *, on_ready: Callable[[int], None] = lambda port: None) -> int:
+        """Run until told to stop or the lease is lost; returns the process's exit code."""
+        on_ready(await self._web.start())
+        code = 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                for watch in self._watches:
+                    group.create_task(watch.run())
+                group.create_task(self._observe())
+                acting = [group.create_task(part) for part in (self.engine.run(), self._writer.run())]
+                for part in (self._poller.run(), self._recorder.run(), self._diagnosis.run()):
+                    group.create_task(part)
+                leading = group.create_task(self._lead(group))
+                group.create_task(self._end(stop, [*acting, leading]))
+        except* _Stopped:
+            _log.info("stopped")
+        except* errors.LeaseLost as lost:
+            _log.error("%s; stopping at once", lost.exceptions[0])
+            code = 1
+        finally:
+            await self._channel.close()
+            await self._web.close()
+        return code
+
+    async def _observe(self) -> None:
+        await self.resync.until_complete()
+        await self.resync.run(self._config.resync_seconds)
+
+    async def _lead(self, group: asyncio.TaskGroup) -> None:
+        await self.elector.acquire()
+        self._metrics.leader.set(1)
+        filling = group.create_task(self._fill())
+        try:
+            await self.elector.hold()
+        except errors.LeaseLost:
+            self._lost = True
+            raise
+        finally:
+            self._metrics.leader.set(0)
+            filling.cancel()
+
+    async def _fill(self) -> None:
+        """The barrier before the first plan: what was seen as a standby may be old, so list it anew."""
+        await self.resync.until_complete()
+        self._accounting.begin()
+        self._filled = True
+        _log.info(
+            "acting on %d ModelSyncs, %d Jobs, %d Pods",
+            len(self.store.syncs),
+            len(self.store.jobs),
+            len(self.store.pods),
+        )
+        self.engine.wake()
+
+    async def _end(self, stop: asyncio.Event, acting: "list[asyncio.Task[None]]") -> None:
+        await stop.wait()
+        _log.info("stopping")
+        for task in acting:
+            task.cancel()
+        await asyncio.wait(acting)
+        await self._writer.drain(_DRAIN)
+        await self.elector.release()
+        raise _Stopped
+
+    def _may_act(self) -> bool:
+        return self._filled and self.elector.is_leading
+
+    def _health(self) -> str | None:
+        age = time.monotonic() - self.engine.heartbeat
+        if self._lost:
+            return "the lease is lost"
+        return f"no heartbeat for {age:.0f} s" if age > _LIVE else None
+
+    def _readiness(self) -> str | None:
+        return None if self.resync.complete.is_set() else "the cluster's objects are not listed yet"
+
+    def _make_elector(self) -> lease.Elector:
+        return lease.Elector(
+            self._api,
+            namespace=self._config.operator_namespace,
+            identity=f"{self._config.identity}_{secrets.token_hex(4)}",
+            timing=lease.Timing(
+                duration=self._config.lease_duration,
+                renew_deadline=self._config.renew_deadline,
+                retry_period=self._config.retry_period,
+            ),
+        )
+
+    def _make_watches(self) -> tuple[watching.Watch, ...]:
+        """Two watches, because kopf watches all of its resources in one set of namespaces."""
+        make = functools.partial(
+            watching.Watch,
+            self._api,
+            self.store.observe,
+            on_restart=lambda resource: self._metrics.watch_restarts.labels(resource).inc(),
+        )
+        return (
+            make(WATCHED, self._config.namespace),
+            make((QUEUES,), (self._config.operator_namespace,)),
+        )
+
+    def _make_engine(self) -> engine.Engine:
+        acting = executor.Executor(
+            self._api,
+            self.store,
+            functools.partial(jobs.render_job, settings=_job_settings(self._config)),
+            may_act=self._may_act,
+            on_created=self._accounting.on_admitted,
+        )
+        return engine.Engine(
+            self.store,
+            planner.plan,
+            settings=_plan_settings(self._config),
+            acting=acting,
+            writing=self._writer,
+            polling=self._poller,
+            recording=self._recorder,
+            counting=self._accounting,
+            measuring=self._metrics,
+            may_act=self._may_act,
+        )
+
+
+def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
+    return snapshot.Settings(
+        retry_base=timedelta(seconds=settings.retry_base_seconds),
+        start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+    )
+
+
+def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
+    return jobs.JobSettings(
+        image=settings.worker_image,
+        image_pull_policy=settings.worker_image_pull_policy,
+        resources=settings.worker_resources,
+        hub_endpoint=settings.hub_endpoint,
+        tuning=wire.Tuning(connections=settings.worker_connections, chunk_bytes=settings.worker_chunk),
+    )

@@ -1,0 +1,111 @@
+"""The loop: gather, plan, carry out.
+
+Whatever happens in the cluster only wakes it; after a moment (to take what else happens at once) it makes one
+snapshot, asks the pure planner, and hands the parts of the plan to those who carry them out. It acts only
+while this process leads and the store is complete. A plan that fails is logged and made again: the loop never
+ends by itself.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from modelsync.core import actions, snapshot
+from modelsync.runtime import accounting, events, executor, metrics, poller, store, writer
+
+_log = logging.getLogger(__name__)
+_DEBOUNCE = 0.1
+_LONGEST = 5.0
+"""Seconds between two heartbeats at most; also how often time is looked at without a `wake_at`."""
+
+Planner = Callable[[snapshot.Snapshot], actions.Plan]
+
+
+class Engine:
+    """Plans whenever something changed; see the module."""
+
+    def __init__(
+        self,
+        known: store.Store,
+        plan: Planner,
+        *,
+        settings: snapshot.Settings,
+        acting: executor.Executor,
+        writing: writer.StatusWriter,
+        polling: poller.Poller,
+        recording: events.Recorder,
+        counting: accounting.Accounting,
+        measuring: metrics.Metrics,
+        may_act: Callable[[], bool],
+    ) -> None:
+        self._store = known
+        self._plan = plan
+        self._settings = settings
+        self._acting = acting
+        self._writing = writing
+        self._polling = polling
+        self._recording = recording
+        self._counting = counting
+        self._measuring = measuring
+        self._may_act = may_act
+        self._wake = asyncio.Event()
+        self.heartbeat = time.monotonic()
+        """When the loop last came round, on the monotonic clock."""
+
+    def wake(self) -> None:
+        """Something changed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Plan for ever."""
+        wait = 0.0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), timeout=min(wait, _LONGEST))
+                await asyncio.sleep(_DEBOUNCE)
+            self._wake.clear()
+            self.heartbeat = time.monotonic()
+            wait = await self._safely() if self._may_act() else _LONGEST
+
+    async def _safely(self) -> float:
+        began = time.perf_counter()
+        try:
+            wait = await self.once(datetime.now(UTC))
+        except Exception:
+            _log.exception("a plan failed; it is made again")
+            self._measuring.reconcile_total.labels("plan", "error").inc()
+            return 1.0
+        self._measuring.reconcile_total.labels("plan", "success").inc()
+        self._measuring.reconcile_seconds.labels("plan").observe(time.perf_counter() - began)
+        return wait
+
+    async def once(self, now: datetime) -> float:
+        """One plan, carried out; returns the seconds after which time alone asks for another one."""
+        await self._acting.settle()
+        picture = self._store.snapshot(now, self._settings)
+        plan = self._plan(picture)
+        self._tell(picture, plan)
+        again = await self._acting.carry_out(plan.creations, plan.deletions)
+        for keeper in (self._acting, self._writing, self._counting):
+            keeper.forget_missing()
+        waits = [_LONGEST] if again is None else [again]
+        if plan.wake_at is not None:
+            waits.append(max(0.05, (plan.wake_at - datetime.now(UTC)).total_seconds()))
+        return min(waits)
+
+    def _tell(self, picture: snapshot.Snapshot, plan: actions.Plan) -> None:
+        """Statuses, Events and limits: handed over without waiting."""
+        for uid, status in plan.statuses.items():
+            sync = picture.syncs[uid]
+            self._counting.on_plan(sync, status)
+            self._writing.offer_sync(sync, status)
+        for name, queue_status in plan.queue_statuses.items():
+            self._writing.offer_queue(picture.queues[name], queue_status)
+        for announcement in plan.events:
+            self._recording.announce(announcement)
+        for wish in plan.limits:
+            self._polling.set_limit(wish)
+        self._writing.active = sum(1 for pod in picture.pods if pod.phase == "Running")

@@ -1,0 +1,260 @@
+"""The StatusWriter: what is written, when, and what becomes of it when the server says no."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from modelsync.api import modelsync as api
+from modelsync.api.reasons import Phase
+from modelsync.core import snapshot
+from modelsync.runtime import budget, store, writer
+from modelsync.runtime.resources import SYNCS
+from tests.runtime import fake_api, harness
+
+
+@dataclass
+class Bench:
+    """A writer on a fake server, with a clock that a test moves."""
+
+    server: fake_api.FakeApi
+    known: store.Store
+    writer: writer.StatusWriter
+    results: Counter[str]
+    now: float = 1000.0
+
+    def record(self, name: str = "llama") -> snapshot.SyncRecord:
+        return self.known.syncs[f"uid-{name}"]
+
+    def add(self, name: str, **status: Any) -> snapshot.SyncRecord:
+        self.known.observe(SYNCS, "ADDED", self.server.put(SYNCS, harness.sync(name, **status)))
+        return self.record(name)
+
+    def offer(self, name: str = "llama", **changes: object) -> None:
+        record = self.record(name)
+        self.writer.offer_sync(record, record.status.but(**changes))
+
+    async def write(self) -> int:
+        """Send whatever may go now; tells how many that were."""
+        before = self.server.count("PATCH")
+        while True:
+            slot, _ = self.writer.next(self.now)
+            if slot is not None:
+                self.writer._start(slot)
+            elif self.writer._tasks:
+                await asyncio.wait(self.writer._tasks)
+            else:
+                return self.server.count("PATCH") - before
+
+
+@asynccontextmanager
+async def bench(rate: float = 20.0) -> AsyncIterator[Bench]:
+    async with fake_api.FakeApi().serving() as server:
+        client, known, results = harness.connect(server.url), store.Store(), Counter[str]()
+        made = writer.StatusWriter(
+            client,
+            known,
+            rate=rate,
+            queue_namespace="ops",
+            count=lambda result: results.update([result]),
+            clock=lambda: found.now,
+        )
+        found = Bench(server, known, made, results)
+        yield found
+        await client.close()
+
+
+def moved(done: int) -> api.ProgressStatus:
+    return api.ProgressStatus(bytes_done=done, bytes_total=100)
+
+
+@harness.in_loop
+async def test_nothing_is_written_when_nothing_changed() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.offer()
+        b.offer(phase=Phase.QUEUED)
+        assert await b.write() == 0
+
+
+@harness.in_loop
+async def test_a_thousand_idle_objects_cost_nothing() -> None:
+    async with bench() as b:
+        for number in range(1000):
+            b.add(f"s{number}", phase="Complete")
+            b.offer(f"s{number}")
+        assert await b.write() == 0
+
+
+@harness.in_loop
+async def test_a_transition_goes_at_once_and_only_what_changed() -> None:
+    async with bench() as b:
+        version = b.add("llama", phase="Queued", attempts=1).resource_version
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 1
+        _, path, body = b.server.bodies[-1]
+        assert path.endswith("/namespaces/models/modelsyncs/llama/status")
+        assert body == {"metadata": {"resourceVersion": version}, "status": {"phase": "Downloading"}}
+        assert b.record().status.phase == "Downloading", "the store learns from the answer"
+
+
+@harness.in_loop
+async def test_progress_carries_no_version_and_keeps_its_distance() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Downloading")
+        b.offer(progress=moved(1))
+        assert await b.write() == 1
+        assert "metadata" not in b.server.bodies[-1][2]
+        b.offer(progress=moved(2))
+        assert await b.write() == 0
+        b.now += 0.99
+        assert await b.write() == 0
+        b.offer(progress=moved(3))
+        b.now += 0.02
+        assert await b.write() == 1
+        assert b.server.bodies[-1][2]["status"] == {"progress": {"bytesDone": 3}}, "the latest wish wins"
+
+
+@harness.in_loop
+async def test_a_transition_does_not_wait_for_the_distance() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Downloading")
+        b.offer(progress=moved(1))
+        await b.write()
+        b.offer(phase=Phase.COMPLETE)
+        assert await b.write() == 1
+
+
+@harness.in_loop
+async def test_a_wish_that_is_fulfilled_otherwise_is_withdrawn() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.offer(phase=Phase.DOWNLOADING)
+        b.offer()
+        assert await b.write() == 0
+
+
+@harness.in_loop
+async def test_the_budget_holds_with_200_active_and_transitions_pass() -> None:
+    async with bench(rate=20) as b:
+        names = [f"s{number}" for number in range(200)]
+        for name in names:
+            b.add(name, phase="Downloading")
+        b.writer.active = 200
+        written = 0
+        for second in range(60):
+            for name in names:
+                b.offer(name, progress=moved(second))
+            written += await b.write()
+            b.now += 1
+        assert 60 * 20 * 0.6 <= written <= 60 * 20 + 40
+        b.offer("s0", phase=Phase.COMPLETE)
+        assert await b.write() >= 1
+        assert any(
+            body["status"] == {"phase": "Complete"} or "phase" in body["status"]
+            for *_, body in b.server.bodies[-20:]
+        )
+
+
+@harness.in_loop
+async def test_a_conflict_drops_the_wish_and_reads_the_object_again() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.put(SYNCS, harness.sync("llama", phase="Paused"))  # another one wrote
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 1
+        assert b.results["conflict"] == 1
+        assert b.record().status.phase == "Paused"
+        assert await b.write() == 0
+
+
+@harness.in_loop
+async def test_an_object_that_is_gone_drops_the_wish() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.remove(SYNCS, "models", "llama")
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 1
+        assert b.results == {"gone": 1} and await b.write() == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait"),
+    [
+        pytest.param(
+            lambda: fake_api.status(429, "TooManyRequests", **{"Retry-After": "7"}), 7, id="429 with a time"
+        ),
+        pytest.param(lambda: fake_api.status(503, "ServiceUnavailable"), 0.5, id="503"),
+        pytest.param(lambda: ConnectionResetError(), 0.5, id="no answer"),
+    ],
+)
+@harness.in_loop
+async def test_passing_trouble_is_waited_out(answer: object, wait: float) -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.faults.append(fake_api.fails("PATCH", "llama", answer()))  # type: ignore[operator]
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 1
+        b.now += wait - 0.01
+        assert await b.write() == 0
+        b.now += 0.02
+        assert await b.write() == 1
+        assert b.results == {"retried": 1, "written": 1}
+
+
+@harness.in_loop
+async def test_a_refused_status_is_not_offered_in_a_hot_loop() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.faults.append(fake_api.fails("PATCH", "llama", *[fake_api.status(422, "Invalid")] * 9))
+        for _ in range(50):
+            b.offer(phase=Phase.DOWNLOADING)
+            await b.write()
+            b.now += 0.1
+        assert b.results["refused"] == 1
+
+
+@harness.in_loop
+async def test_nothing_is_written_by_one_that_does_not_lead() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.writer._may_write = lambda: False
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 0
+
+
+@harness.in_loop
+async def test_a_drain_sends_transitions_and_leaves_progress() -> None:
+    async with bench() as b:
+        b.add("a", phase="Downloading")
+        b.add("b", phase="Downloading")
+        b.offer("a", progress=moved(1))
+        b.offer("b", phase=Phase.COMPLETE)
+        await b.writer.drain(3)
+        assert b.server.count("PATCH") == 1 and b.record("b").status.phase == "Complete"
+
+
+@pytest.mark.parametrize(
+    ("active", "rate", "seconds"), [(1, 20, 1.0), (15, 20, 1.0), (100, 20, 100 / 15), (200, 20, 200 / 15)]
+)
+def test_the_more_are_active_the_rarer_each_one_writes(active: int, rate: float, seconds: float) -> None:
+    assert budget.spacing(active, rate) == pytest.approx(seconds)
+
+
+def test_half_of_the_bucket_is_kept_for_transitions() -> None:
+    bucket = budget.Bucket(rate=20, burst=40)
+    sent = 0
+    while bucket.wait(0, urgent=False) == 0:
+        bucket.take(0)
+        sent += 1
+    assert sent == 20
+    while bucket.wait(0, urgent=True) == 0:
+        bucket.take(0)
+        sent += 1
+    assert sent == 40
+    assert bucket.wait(0, urgent=True) == pytest.approx(0.05)
+    assert bucket.wait(0.05, urgent=True) == 0
