@@ -94,7 +94,7 @@ def _namespaces(text: str) -> tuple[str, ...]:
 
 
 def _url(text: str) -> str:
-    if not re.match(r"https?://[^/?#@\s]+[^?#\s]*\Z", text):
+    if not re.match(r"https?://[^/?#@\s]+(/[^?#@\s]*)?\Z", text):
         raise ValueError(
             "must be a base URL such as https://hub.example.org, without user, query or fragment"
         )

@@ -29,15 +29,15 @@ class WorkerDouble:
         self.port = 0
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["WorkerDouble"]:
-        """Serve on loopback."""
+    async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator["WorkerDouble"]:
+        """Serve on a loopback address."""
         app = web.Application()
         app.router.add_get("/progress", self._progress)
         app.router.add_put("/limit", self._limit)
         app.router.add_get("/elsewhere", self._elsewhere)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, host, port).start()
         self.port = runner.addresses[0][1]
         try:
             yield self

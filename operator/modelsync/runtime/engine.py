@@ -63,8 +63,10 @@ class Engine:
         """Plan for ever."""
         wait = 0.0
         while True:
+            # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout=min(wait, _LONGEST))
+                async with asyncio.timeout(min(wait, _LONGEST)):
+                    await self._wake.wait()
                 await asyncio.sleep(_DEBOUNCE)
             self._wake.clear()
             self.heartbeat = time.monotonic()

@@ -93,7 +93,8 @@ class StatusWriter:
                 self._start(slot)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), timeout=wait)
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     async def drain(self, seconds: float) -> None:
         """Finish the writes that are under way and send the transitions that wait, within some seconds."""

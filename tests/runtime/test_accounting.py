@@ -1,0 +1,226 @@
+"""Counters: every byte of every Pod once, however short it lived and whoever led meanwhile."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from modelsync.api import modelsync as api
+from modelsync.api import wire
+from modelsync.api.conditions import Condition
+from modelsync.api.reasons import Phase, Reason
+from modelsync.core import snapshot
+from modelsync.runtime import accounting, metrics, records, store
+from modelsync.runtime.resources import PODS, SYNCS
+from tests.runtime import harness
+
+BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
+AFTER = datetime(2027, 1, 1, tzinfo=UTC)
+WHERE = {"namespace": "models", "source": "huggingFace"}
+
+
+class Bench:
+    """An accounting that began before the Pods of the tests, unless told otherwise."""
+
+    def __init__(self, began: datetime | None = BEFORE, **status: Any) -> None:
+        self.metrics = metrics.Metrics()
+        self.known = store.Store()
+        self.accounting = accounting.Accounting(self.metrics, self.known)
+        self.known.on_pod(self.accounting.on_pod)
+        self.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**status), 1))
+        self.version = 1
+        if began is not None:
+            self.accounting.begin(began)
+
+    @property
+    def sync(self) -> snapshot.SyncRecord:
+        return self.known.syncs["uid-llama"]
+
+    def pod(self, event: str = "MODIFIED", **pod: Any) -> snapshot.PodRecord:
+        self.version += 1
+        raw = harness.versioned(harness.pod(**pod), self.version)
+        self.known.observe(PODS, event, raw)
+        return records.pod_record(raw)
+
+    def sample(self, pod: snapshot.PodRecord, **report: Any) -> None:
+        told = wire.ProgressReport.model_validate(
+            {"uid": "uid-llama", "attempt": 1, "stage": "Downloading", **report}
+        )
+        self.accounting.on_sample(pod, told)
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"modelsync_{name}", labels) or 0.0
+
+    @property
+    def bytes(self) -> float:
+        return self.value("downloaded_bytes_total", **WHERE)
+
+
+def fetched(count: int) -> dict[str, Any]:
+    return {"progress": {"bytesNetwork": count}}
+
+
+def test_polls_and_last_words_add_up_to_the_pods_own_count() -> None:
+    b = Bench()
+    pod = b.pod()
+    for count in (10, 10, 60):
+        b.sample(pod, **fetched(count))
+    b.pod(words=harness.words(**fetched(100)))
+    assert b.bytes == 100
+    b.sample(pod, **fetched(100))
+    b.pod("DELETED", words=harness.words(**fetched(100)))
+    assert b.bytes == 100
+
+
+def test_a_pod_that_was_never_polled_counts_in_full() -> None:
+    b = Bench()
+    b.pod("DELETED", words=harness.words(**fetched(100)))
+    assert b.bytes == 100
+
+
+def test_twenty_short_pods_are_counted_exactly() -> None:
+    b = Bench()
+    for number in range(20):
+        raw = harness.pod(words=harness.words(**fetched(1_000_003)))
+        raw["metadata"]["uid"] = f"pod-{number}"
+        b.known.observe(PODS, "ADDED", harness.versioned(raw, 10 + number))
+    assert b.bytes == 20 * 1_000_003
+
+
+def test_a_fall_counts_nothing() -> None:
+    b = Bench()
+    pod = b.pod()
+    for count in (50, 10, 55):
+        b.sample(pod, **fetched(count))
+    assert b.bytes == 55
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "want"),
+    [
+        pytest.param(
+            {"phase": "Downloading", "attempts": 1, "progress": {"bytesNetwork": 70}},
+            100,
+            30,
+            id="ended since",
+        ),
+        pytest.param(
+            {"phase": "Complete", "attempts": 1, "progress": {"bytesNetwork": 100}}, 100, 0, id="recorded"
+        ),
+        pytest.param(
+            {"attempts": 1, "lastFailure": {"reason": "NetworkError", "attempt": 1}},
+            100,
+            0,
+            id="failed before",
+        ),
+        pytest.param({"phase": "Queued", "attempts": 1}, 100, 100, id="never told"),
+    ],
+)
+def test_after_a_restart_only_what_is_not_told_yet_is_counted(
+    status: dict[str, Any], words: int, want: int
+) -> None:
+    b = Bench(began=AFTER, **status)
+    b.pod(words=harness.words(**fetched(words)))
+    assert b.bytes == want
+
+
+def test_after_a_restart_a_running_pod_goes_on_from_the_stored_figure() -> None:
+    b = Bench(began=AFTER, phase="Downloading", attempts=1, progress={"bytesNetwork": 70})
+    b.sample(b.pod(), **fetched(90))
+    assert b.bytes == 20
+
+
+def test_a_standby_counts_nothing_and_a_new_leader_what_it_finds() -> None:
+    b = Bench(began=None)
+    b.pod(words=harness.words(**fetched(100)))
+    assert b.bytes == 0
+    b.accounting.begin(BEFORE)
+    assert b.bytes == 100
+
+
+def test_network_devices_are_counted_by_node() -> None:
+    b = Bench()
+    pod = b.pod()
+    for count in (100, 250):
+        b.sample(pod, devices=[{"device": "eth0", "receiveBytes": count, "transmitBytes": count // 10}])
+    assert b.value("network_receive_bytes_total", node="node-1", device="eth0") == 250
+    assert b.value("network_transmit_bytes_total", node="node-1", device="eth0") == 25
+
+
+def test_a_pod_cannot_make_series_without_end() -> None:
+    b = Bench()
+    pod = b.pod()
+    for number in range(500):
+        b.sample(pod, devices=[{"device": f"d{number}", "receiveBytes": 1, "transmitBytes": 1}])
+    series = [
+        s
+        for m in b.metrics.registry.collect()
+        for s in m.samples
+        if s.name.startswith("modelsync_network_rec")
+    ]
+    assert len(series) <= 33
+    assert b.value("network_receive_bytes_total", node="node-1", device="other") > 400
+
+
+def test_retries_and_waits_are_counted() -> None:
+    b = Bench()
+    b.sample(b.pod(), retries=2, rateLimitWaitSeconds=1.5)
+    b.pod(words=harness.words(retries=5, rateLimitWaitSeconds=2.5, verificationSeconds=0.7))
+    assert b.value("download_retries_total", **WHERE) == 5
+    assert b.value("rate_limit_wait_seconds_total", source="huggingFace") == 2.5
+    assert b.value("verification_duration_seconds_count", source="huggingFace") == 1
+
+
+FAILED = api.LastFailure(reason=Reason.NETWORK_ERROR, attempt=1, time=BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "result"),
+    [
+        pytest.param({"phase": Phase.COMPLETE, "attempts": 1}, "succeeded", id="complete"),
+        pytest.param({"phase": Phase.QUEUED, "attempts": 1, "last_failure": FAILED}, "failed", id="failed"),
+        pytest.param({"phase": Phase.CANCELLED, "attempts": 1}, "cancelled", id="cancelled"),
+    ],
+)
+def test_an_outcome_is_counted_once_however_often_it_is_planned(wanted: dict[str, Any], result: str) -> None:
+    b = Bench(phase="Downloading", attempts=1)
+    b.pod(words=harness.words())
+    status = b.sync.status.but(**wanted)
+    for _ in range(3):
+        b.accounting.on_plan(b.sync, status)
+    stored = replace(b.sync, status=status)
+    b.accounting.on_plan(stored, status)
+    assert b.value("downloads_total", **WHERE, result=result) == 1
+    assert b.value("download_duration_seconds_sum", source="huggingFace", result=result) == 10
+    failures = b.value("download_failures_total", **WHERE, reason="NetworkError")
+    assert failures == (1 if result == "failed" else 0)
+
+
+def test_an_outcome_that_is_stored_already_is_not_counted_by_a_new_operator() -> None:
+    b = Bench(phase="Complete", attempts=1)
+    b.accounting.on_plan(b.sync, b.sync.status.but(observed_generation=2))
+    assert b.value("downloads_total", **WHERE, result="succeeded") == 0
+
+
+def test_each_stall_is_counted_once() -> None:
+    b = Bench(phase="Downloading")
+    told = Condition(
+        type="Progressing", status="False", reason="DownloadStalled", last_transition_time=BEFORE
+    )
+    stalled = b.sync.status.but(conditions=(told,))
+    for status in (stalled, stalled, b.sync.status.but(attempts=2), stalled):
+        b.accounting.on_plan(b.sync, status)
+    assert b.value("download_stalls_total", **WHERE) == 2
+
+
+def test_counters_of_a_known_source_begin_at_zero() -> None:
+    b = Bench()
+    b.accounting.on_plan(b.sync, b.sync.status)
+    assert b.metrics.registry.get_sample_value("modelsync_downloaded_bytes_total", WHERE) == 0.0
+
+
+def test_the_wait_for_a_slot_is_measured() -> None:
+    b = Bench()
+    b.accounting.on_admitted(b.sync, b.sync.created + timedelta(seconds=42))
+    assert b.value("queue_wait_seconds_sum", namespace="models") == 42

@@ -1,0 +1,87 @@
+"""Settings: flags over variables over defaults, and errors that name the mend."""
+
+from typing import Any
+
+import pytest
+
+from modelsync import config, errors
+
+IMAGE = {"worker_image": "localhost/modelsync:dev"}
+
+
+def test_defaults_need_only_the_image() -> None:
+    found = config.operator_config(IMAGE, {})
+    assert (found.namespace, found.operator_namespace, found.in_cluster) == ((), "modelsync-system", False)
+    assert (found.status_qps, found.lease_duration, found.renew_deadline, found.retry_period) == (
+        20,
+        15,
+        10,
+        2,
+    )
+    assert found.worker_chunk == 8 * 1024 * 1024
+    assert found.worker_resources.limits == {"memory": "512Mi"}
+
+
+def test_a_flag_wins_over_its_variable() -> None:
+    environment = {"MODELSYNC_STATUS_QPS": "5", "MODELSYNC_NAMESPACE": "a, b,a", "MODELSYNC_PORT": "0"}
+    found = config.operator_config({**IMAGE, "status_qps": "7", "namespace": ()}, environment)
+    assert (found.status_qps, found.namespace, found.port) == (7, ("a", "b"), 0)
+    assert config.operator_config({**IMAGE, "namespace": ("c",)}, environment).namespace == ("c",)
+
+
+def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "modelsync-0"}
+    assert config.operator_config(IMAGE, pod).in_cluster
+    assert config.operator_config(IMAGE, pod).identity == "modelsync-0"
+    assert not config.operator_config({**IMAGE, "kubeconfig": "f"}, pod).in_cluster
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mend"),
+    [
+        ("namespace", "Models", "lower case"),
+        ("operator_namespace", "a/b", "name of a namespace"),
+        ("worker_image_pull_policy", "Sometimes", "Always, IfNotPresent, Never"),
+        ("worker_resources", "{", "as JSON"),
+        ("worker_resources", '{"limit":{}}', "as JSON"),
+        ("worker_resources", "[]", "as JSON"),
+        ("worker_connections", "0", "from 1 to 64"),
+        ("worker_connections", "1e3", "from 1 to 64"),
+        ("worker_chunk", "8Mb", "such as 8Mi"),
+        ("worker_chunk", "1Ki", "from 64Ki"),
+        ("hub_endpoint", "hub.example.org", "base URL"),
+        ("hub_endpoint", "https://u:p@hub.example.org", "without user"),
+        ("progress_via", "magic", "pod-ip, proxy"),
+        ("status_qps", "nan", "from 0.1"),
+        ("status_qps", "many", "a number"),
+        ("resync_seconds", "0", "from 1"),
+        ("lease_duration", "-1", "from 1"),
+        ("log_format", "xml", "text, json"),
+        ("log_level", "loud", "debug, info"),
+        ("port", "70000", "a port"),
+    ],
+)
+def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, mend: str) -> None:
+    option = next(option for option in config.OPTIONS if option.name == name)
+    with pytest.raises(errors.ConfigError) as told:
+        config.operator_config({**IMAGE, name: text}, {})
+    for part in (option.flag, option.variable, mend):
+        assert part in str(told.value)
+    with pytest.raises(errors.ConfigError, match=mend):
+        config.operator_config(IMAGE, {option.variable: text})
+
+
+def test_the_image_must_be_named() -> None:
+    with pytest.raises(errors.ConfigError, match=r"--worker-image.*is needed"):
+        config.operator_config({}, {})
+
+
+@pytest.mark.parametrize("times", [{"renew_deadline": "15"}, {"retry_period": "10"}, {"lease_duration": "9"}])
+def test_lease_times_must_be_in_order(times: dict[str, Any]) -> None:
+    with pytest.raises(errors.ConfigError, match="--renew-deadline"):
+        config.operator_config({**IMAGE, **times}, {})
+
+
+def test_every_option_is_a_field_and_every_field_but_two_an_option() -> None:
+    fields = set(config.OperatorConfig.__dataclass_fields__)
+    assert fields - {option.name for option in config.OPTIONS} == {"in_cluster", "identity"}

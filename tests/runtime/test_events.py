@@ -1,0 +1,87 @@
+"""Events: told once, named by what happened."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from modelsync.api.reasons import Reason
+from modelsync.core import actions
+from modelsync.runtime import events, records
+from modelsync.runtime.resources import EVENTS
+from tests.runtime import fake_api, harness
+
+
+def announce(key: str = "1", name: str = "llama", message: str = "done") -> actions.Announce:
+    record = records.sync_record(harness.versioned(harness.sync(name), 5))
+    return actions.Announce(sync=record, type="Normal", reason=Reason.SYNCED, message=message, key=key)
+
+
+def stored(api: fake_api.FakeApi) -> list[harness.Object]:
+    return [raw for (plural, *_), raw in api.objects.items() if plural == "events"]
+
+
+@asynccontextmanager
+async def recorder(api: fake_api.FakeApi) -> AsyncIterator[events.Recorder]:
+    client = harness.connect(api.url)
+    made = events.Recorder(client, instance="test")
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
+
+
+@harness.in_loop
+async def test_an_announcement_becomes_an_event_of_its_object() -> None:
+    async with fake_api.FakeApi().serving() as api, recorder(api) as made:
+        made.announce(announce())
+        await harness.eventually(lambda: stored(api))
+        told = stored(api)[0]
+        assert told["involvedObject"]["uid"] == "uid-llama" and told["involvedObject"]["kind"] == "ModelSync"
+        assert (told["type"], told["reason"], told["message"], told["count"]) == (
+            "Normal",
+            "Synced",
+            "done",
+            1,
+        )
+
+
+@harness.in_loop
+async def test_a_plan_that_repeats_itself_tells_once() -> None:
+    async with fake_api.FakeApi().serving() as api, recorder(api) as made:
+        for _ in range(5):
+            made.announce(announce())
+        made.announce(announce("2"))
+        await harness.eventually(lambda: len(stored(api)) == 2)
+        assert api.count("POST") == 2 and api.count("PATCH") == 0
+
+
+@harness.in_loop
+async def test_what_another_operator_told_before_is_counted_up() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        for _ in range(2):
+            async with recorder(api) as made:
+                made.announce(announce())
+                await harness.eventually(lambda: stored(api) and not made._queue.qsize())
+                await harness.eventually(lambda: made._told[events.event_name(announce())][1])
+        assert [told["count"] for told in stored(api)] == [2]
+
+
+@harness.in_loop
+async def test_an_event_that_is_refused_stops_nothing() -> None:
+    async with fake_api.FakeApi().serving() as api, recorder(api) as made:
+        api.faults.append(fake_api.fails("POST", "events", fake_api.status(403, "Forbidden")))
+        made.announce(announce("1"))
+        made.announce(announce("2"))
+        await harness.eventually(lambda: stored(api))
+
+
+def test_names_are_valid_and_follow_from_what_happened() -> None:
+    long = announce(name="a" * 199 + "-" + "b" * 50)
+    name = events.event_name(long)
+    assert len(name) <= 253 and "-." not in name
+    assert events.event_name(announce("1")) == events.event_name(announce("1", message="other words"))
+    assert events.event_name(announce("1")) != events.event_name(announce("2"))
+    assert EVENTS.path("models", name).startswith("/api/v1/namespaces/models/events/")

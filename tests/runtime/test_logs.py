@@ -1,0 +1,46 @@
+"""Log lines hold no secret, in either format."""
+
+import json
+import logging
+
+import pytest
+
+from modelsync.runtime import logs
+
+SECRET = "s3cr3t-value"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"GET https://origin.example/file?X-Amz-Signature={SECRET}&a=b failed",
+        f"Authorization: Bearer {SECRET}",
+        f"headers={{'Authorization': 'Basic {SECRET}'}}",
+        f"authorization={SECRET}",
+        f"token bearer {SECRET}",
+        f"cloning https://user:{SECRET}@origin.example/x",
+        "token hf_" + SECRET.replace("-", ""),
+    ],
+)
+def test_secrets_are_redacted(line: str) -> None:
+    for formatter in (logs.TextFormatter(), logs.JsonFormatter()):
+        record = logging.LogRecord("n", logging.INFO, "f", 1, "%s", (line,), None)
+        written = formatter.format(record)
+        assert SECRET not in written and SECRET.replace("-", "") not in written
+
+
+def test_ordinary_words_stay() -> None:
+    line = "started Job models/llama-1 from https://origin.example/file, basic checks done"
+    assert logs.redact(line) == line
+
+
+def test_json_lines_are_json_with_the_error() -> None:
+    try:
+        raise ValueError(f"https://x.example/y?key={SECRET}")
+    except ValueError as error:
+        record = logging.LogRecord(
+            "n", logging.ERROR, "f", 1, "failed", (), (ValueError, error, error.__traceback__)
+        )
+    told = json.loads(logs.JsonFormatter().format(record))
+    assert (told["level"], told["message"]) == ("error", "failed")
+    assert "ValueError" in told["error"] and SECRET not in told["error"]

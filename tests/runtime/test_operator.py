@@ -1,0 +1,192 @@
+"""The whole operator against the fake API server: from a ModelSync to its end, and through its own ends."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from modelsync import config
+from modelsync.api import naming
+from modelsync.runtime import app, metrics
+from modelsync.runtime.resources import JOBS, LEASES, PODS, QUEUES, SYNCS
+from tests.runtime import fake_api, harness, worker_double
+
+WORKER_IP = "127.77.0.1"
+"""An address of loopback that no other test binds, because a worker's port is fixed."""
+FLAGS = {
+    "worker_image": "localhost/modelsync:dev",
+    "operator_namespace": "ops",
+    "port": "0",
+    "lease_duration": "3",
+    "renew_deadline": "2",
+    "retry_period": "0.2",
+}
+
+
+class Run:
+    """An operator that runs."""
+
+    def __init__(self, operator: app.Operator, stop: asyncio.Event, task: "asyncio.Task[int]") -> None:
+        self.operator = operator
+        self.measured: metrics.Metrics
+        self.stop = stop
+        self.task = task
+
+    async def end(self) -> int:
+        """Stop it as SIGTERM does; returns its exit code."""
+        self.stop.set()
+        return await self.task
+
+    async def kill(self) -> None:
+        """End it without a word to anybody."""
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+
+
+@asynccontextmanager
+async def running(api: fake_api.FakeApi, **flags: str) -> AsyncIterator[Run]:
+    settings = config.operator_config({**FLAGS, **flags}, {})
+    client, measured, stop = harness.connect(api.url), metrics.Metrics(), asyncio.Event()
+    operator = app.Operator(settings, client, measured)
+    run = Run(operator, stop, asyncio.create_task(operator.run(stop)))
+    run.measured = measured
+    try:
+        yield run
+    finally:
+        await run.kill()
+        await client.close()
+
+
+def queue() -> Any:
+    return {"metadata": {"name": "default", "namespace": "ops", "generation": 1}, "spec": {"maxActive": 1}}
+
+
+def jobs(api: fake_api.FakeApi) -> list[harness.Object]:
+    return [raw for (plural, *_), raw in api.objects.items() if plural == "jobs"]
+
+
+def status(api: fake_api.FakeApi, name: str = "llama") -> Any:
+    return api.get(SYNCS, "models", name).get("status") or {}
+
+
+def start_pod(api: fake_api.FakeApi, words: harness.Object | None = None) -> None:
+    """What the Job controller and the kubelet do."""
+    made = jobs(api)[0]
+    raw = harness.pod(job_uid=made["metadata"]["uid"], words=words, podIP=WORKER_IP)
+    raw["metadata"]["annotations"] = made["spec"]["template"]["metadata"]["annotations"]
+    api.put(PODS, raw)
+
+
+def finish(api: fake_api.FakeApi, words: harness.Object) -> None:
+    start_pod(api, words)
+    done = {"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:00:14Z"}
+    api.put(JOBS, {**jobs(api)[0], "status": {"conditions": [done]}})
+
+
+def synced() -> harness.Object:
+    return harness.words(
+        resolved={"revision": "c0ffee", "files": 1, "bytes": 1000},
+        progress={
+            "bytesTotal": 1000,
+            "bytesDone": 1000,
+            "bytesNetwork": 1000,
+            "filesTotal": 1,
+            "filesDone": 1,
+        },
+    )
+
+
+class Keyed(worker_double.WorkerDouble):
+    """A worker that takes any key: the operator makes it up."""
+
+    async def _progress(self, request: Any) -> Any:
+        request = request.clone(headers={naming.KEY_HEADER: "the-key"})
+        return await super()._progress(request)
+
+
+@harness.in_loop
+async def test_a_modelsync_is_carried_from_the_queue_to_complete() -> None:
+    async with fake_api.FakeApi().serving() as api, Keyed().serving(WORKER_IP, naming.WORKER_PORT) as worker:
+        api.put(QUEUES, queue())
+        api.put(SYNCS, harness.sync())
+        async with running(api) as run:
+            await harness.eventually(lambda: jobs(api))
+            start_pod(api)
+            worker.report["progress"] |= {"bytesDone": 452, "bytesPerSecond": 100}
+            await harness.eventually(lambda: status(api).get("display", {}).get("progress") == "45.2%")
+            assert status(api)["phase"] == "Downloading"
+            finish(api, synced())
+            await harness.eventually(lambda: status(api).get("phase") == "Complete")
+            labels = {"namespace": "models", "source": "huggingFace"}
+            value = run.measured.registry.get_sample_value
+            assert value("modelsync_downloaded_bytes_total", labels) == 1000
+            assert value("modelsync_downloads_total", {**labels, "result": "succeeded"}) == 1
+            await harness.eventually(
+                lambda: api.get(QUEUES, "ops", "default").get("status", {}).get("complete") == 1
+            )
+            assert await run.end() == 0
+    assert len([body for verb, path, body in api.bodies if verb == "POST" and path.endswith("jobs")]) == 1
+    assert api.get(LEASES, "ops", naming.LEASE_NAME)["spec"]["holderIdentity"] == ""
+
+
+@harness.in_loop
+async def test_a_killed_operator_is_followed_by_one_that_makes_no_second_job() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        api.put(SYNCS, harness.sync())
+        async with running(api) as first:
+            await harness.eventually(lambda: jobs(api))
+            await first.kill()
+        async with running(api):
+            await harness.eventually(lambda: status(api).get("attempts") == 1)
+            finish(api, synced())
+            await harness.eventually(lambda: status(api).get("phase") == "Complete", 15)
+        assert len(jobs(api)) == 1
+
+
+@harness.in_loop
+async def test_a_restart_with_idle_modelsyncs_writes_nothing() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        for number in range(50):
+            api.put(SYNCS, harness.sync(f"s{number}"))
+        async with running(api) as first:
+            await harness.eventually(lambda: status(api, "s49").get("phase") == "Queued", 20)
+            await harness.eventually(
+                lambda: all(not slot.wanted for slot in first.operator._writer._slots.values())
+            )
+            assert await first.end() == 0
+        before = [entry for entry in api.bodies if "leases" not in entry[1]]
+        async with running(api) as second:
+            value = second.measured.registry.get_sample_value
+            planned = {"handler": "plan", "result": "success"}
+            await harness.eventually(lambda: (value("modelsync_reconcile_total", planned) or 0) >= 1)
+            second.operator.engine.wake()
+            await harness.eventually(lambda: (value("modelsync_reconcile_total", planned) or 0) >= 2)
+            assert await second.end() == 0
+        assert [entry for entry in api.bodies if "leases" not in entry[1]] == before
+
+
+@harness.in_loop
+async def test_a_lost_lease_ends_the_process_with_1() -> None:
+    async with fake_api.FakeApi().serving() as api, running(api) as run:
+        await harness.eventually(lambda: run.operator.elector.is_leading)
+        other = api.get(LEASES, "ops", naming.LEASE_NAME)
+        api.put(LEASES, {**other, "spec": {**other["spec"], "holderIdentity": "other"}})
+        assert await asyncio.wait_for(run.task, 3) == 1
+
+
+@harness.in_loop
+async def test_a_standby_observes_and_does_nothing() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        held = {"holderIdentity": "other", "leaseDurationSeconds": 3600}
+        api.put(LEASES, {"metadata": {"name": naming.LEASE_NAME, "namespace": "ops"}, "spec": held})
+        async with running(api) as run:
+            api.put(SYNCS, harness.sync())
+            await harness.eventually(lambda: run.operator.store.syncs)
+            await harness.eventually(lambda: api.count("GET", "leases") > 3)
+            assert not [verb for verb, _ in api.asked if verb != "GET"]
+            assert await run.end() == 0

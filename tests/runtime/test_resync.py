@@ -1,0 +1,103 @@
+"""Lists: complete before the first plan, whatever happens to them."""
+
+import pytest
+
+from modelsync.runtime import kube, resync, store
+from modelsync.runtime.resources import JOBS, SYNCS
+from tests.runtime import fake_api, harness
+
+
+def lister(api: fake_api.FakeApi, known: store.Store, *namespaces: str) -> tuple[kube.Kube, resync.Resync]:
+    client = harness.connect(api.url)
+    return client, resync.Resync(client, known, namespaces=namespaces, operator_namespace="ops", page=3)
+
+
+@harness.in_loop
+async def test_all_pages_are_read() -> None:
+    known = store.Store()
+    async with fake_api.FakeApi().serving() as api:
+        for number in range(10):
+            api.put(SYNCS, harness.sync(f"s{number}"))
+        api.put(JOBS, harness.job("uid-s1"))
+        client, lists = lister(api, known)
+        await lists.once()
+        assert len(known.syncs) == 10 and len(known.jobs) == 1
+        assert lists.complete.is_set()
+        assert api.count("GET", "/apis/modelsync.dev/v1alpha1/modelsyncs") == 4
+        await client.close()
+
+
+@harness.in_loop
+async def test_named_namespaces_are_listed_and_no_others() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        client, lists = lister(api, store.Store(), "a", "b")
+        await lists.once()
+        paths = {path for _, path in api.asked}
+        assert paths == {
+            f"{root}/namespaces/{namespace}/{plural}"
+            for namespace in ("a", "b")
+            for root, plural in (
+                ("/apis/modelsync.dev/v1alpha1", "modelsyncs"),
+                ("/apis/batch/v1", "jobs"),
+                ("/api/v1", "pods"),
+            )
+        } | {"/apis/modelsync.dev/v1alpha1/namespaces/ops/syncqueues"}
+        await client.close()
+
+
+@harness.in_loop
+async def test_a_continue_token_that_expired_begins_the_list_again() -> None:
+    known = store.Store()
+    async with fake_api.FakeApi().serving() as api:
+        for number in range(10):
+            api.put(SYNCS, harness.sync(f"s{number}"))
+        seen: list[str] = []
+
+        async def expire(request: object) -> object:
+            token = request.query.get("continue")  # type: ignore[attr-defined]
+            if token and token not in seen:
+                seen.append(token)
+                return fake_api.status(410, "Expired")
+            return None
+
+        api.faults.append(expire)  # type: ignore[arg-type]
+        client, lists = lister(api, known)
+        await lists.once()
+        assert len(known.syncs) == 10 and seen == ["3", "6", "9"]
+        await client.close()
+
+
+@harness.in_loop
+async def test_a_list_that_fails_sweeps_nothing() -> None:
+    known = store.Store()
+    async with fake_api.FakeApi().serving() as api:
+        for number in range(10):
+            api.put(SYNCS, harness.sync(f"s{number}"))
+        client, lists = lister(api, known)
+        await lists.once()
+        calls = 0
+
+        async def second_page_fails(request: object) -> object:
+            nonlocal calls
+            calls += 1
+            return fake_api.status(500, "InternalError") if calls == 2 else None
+
+        api.faults.append(second_page_fails)  # type: ignore[arg-type]
+        with pytest.raises(kube.ServerError):
+            await lists.once()
+        assert len(known.syncs) == 10
+        await client.close()
+
+
+@harness.in_loop
+async def test_trouble_at_start_is_waited_out() -> None:
+    known = store.Store()
+    async with fake_api.FakeApi().serving() as api:
+        api.put(SYNCS, harness.sync())
+        api.faults.append(
+            fake_api.fails("GET", "modelsyncs", fake_api.status(503, "Unavailable"), ConnectionResetError())
+        )
+        client, lists = lister(api, known)
+        await lists.until_complete()
+        assert known.syncs
+        await client.close()
