@@ -1,0 +1,36 @@
+# Every target makes its own set-up; caches live outside the checkout, in ~/.cache/modelsync.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelsync
+VENV := $(CACHE)/venv/bin
+export PATH := $(VENV):$(PATH)
+export PYTHONPATH := operator
+
+.PHONY: demo test lint bench cluster cluster-down image chart setup
+
+demo: setup  ## From a bare machine to a model that a Pod opens. MODEL=org/name takes it from the real Hub.
+	@$(VENV)/python -m dev.demo
+
+test: setup  ## All tests, on a real cluster that is made for them.
+	@dev/test.sh $(ARGS)
+
+lint: setup  ## ruff and mypy --strict.
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy operator/modelsync dev tests
+
+bench: setup  ## Side-by-side figures of download engines on this machine.
+	@$(VENV)/python -m dev.bench
+
+cluster: setup  ## A real two-node Kubernetes on this machine.
+	@$(VENV)/python -m dev.cluster start
+
+cluster-down:  ## Stop it; nothing is left behind.
+	@$(VENV)/python -m dev.cluster stop
+
+image: setup  ## The container image, with its size.
+	@$(VENV)/python -m dev.image
+
+chart: setup  ## Lint and package the Helm chart.
+	@dev/chart.sh
+
+setup:
+	@dev/setup.sh
