@@ -1,0 +1,67 @@
+"""`python -m dev.docs [--check]`: writes the generated pages of docs/reference, or tells which are stale."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dev.docs import crd_reference, metrics_reference, vocabulary
+from modelsync.api import crd
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+_SYNC = """
+A first one is in [the tutorial](../tutorial/first-sync.md); files to copy are in `examples/`. Why a sync is
+where it is: [reasons](reasons.md).
+
+| to | do |
+|---|---|
+| pause, go on | set `spec.suspend` to true, to false |
+| cancel, start again | set `spec.cancel` to true, to false |
+| retry | set the annotation `modelsync.dev/retry-requested-at` to a new value |
+| wait in a script | `kubectl wait --for=condition=Ready --timeout=6h modelsync/NAME` |
+
+An absent field of the status means "unknown", never zero.
+"""
+_QUEUE = """
+Queues live in the operator's namespace; a ModelSync of any namespace names one in `spec.queue`. The chart
+makes the queue `default`. Who is next: `spec.priority` of the ModelSync, then its age.
+"""
+
+
+def pages() -> dict[str, str]:
+    """File name to content of every generated page."""
+    return {
+        "modelsync.md": crd_reference.page(crd.sync_crd(), _SYNC),
+        "syncqueue.md": crd_reference.page(crd.queue_crd(), _QUEUE),
+        "reasons.md": vocabulary.reasons(),
+        "exit-codes.md": vocabulary.exit_codes(),
+        "metrics.md": metrics_reference.page(),
+    }
+
+
+def stale() -> list[str]:
+    """The pages that are not what the code says."""
+    return [name for name, text in pages().items() if _stored(REFERENCE / name) != text]
+
+
+def _stored(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def main() -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m dev.docs", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit with 1 when a page is stale"
+    )
+    if parser.parse_args().check:
+        old = stale()
+        if old:
+            print(f"not current: {', '.join(old)}; run `python -m dev.docs` and commit", file=sys.stderr)
+        return 1 if old else 0
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Every reason of the closed vocabulary: what it means and what mends it.
+
+The words stand beside the generator and not in the API: the operator never prints them, since its own
+messages name the fields and values of the case at hand.
+"""
+
+from modelsync.api.reasons import QueueReason, Reason
+
+_NOTHING = "Nothing: this is the ordinary course."
+_ITSELF = "It retries by itself."
+
+STATES: dict[Reason, tuple[str, str]] = {
+    Reason.QUEUED: ("It waits in its queue; `status.queue` tells the place and why.", _NOTHING),
+    Reason.STARTING: ("Its worker's Pod is being started.", _NOTHING),
+    Reason.DOWNLOADING: ("Files are being fetched.", _NOTHING),
+    Reason.VERIFYING: ("Files are being verified and published.", _NOTHING),
+    Reason.BACKING_OFF: (
+        "An attempt failed (`status.lastFailure`) and another one follows at `status.nextRetryTime`.",
+        "Mend what `status.lastFailure` names, if anything; the retry annotation skips the wait.",
+    ),
+    Reason.SYNCED: ("All files are verified and published.", _NOTHING),
+    Reason.PAUSED: ("`spec.suspend` is true.", "Set `spec.suspend` to false to go on."),
+    Reason.CANCELLED: ("`spec.cancel` is true.", "Set `spec.cancel` to false to start again."),
+}
+ORIGIN: dict[Reason, tuple[str, str]] = {
+    Reason.DOWNLOAD_STALLED: (
+        "No byte has come for 30 seconds; the worker keeps trying.",
+        "Look at the origin and the network. `spec.progressDeadlineSeconds` ends the attempt.",
+    ),
+    Reason.NETWORK_ERROR: (
+        "The origin cannot be reached: name, route, TLS or a broken connection.",
+        f"{_ITSELF} Look at DNS, proxies, network policies and the certificate authority.",
+    ),
+    Reason.RATE_LIMITED: (
+        "The origin asked to slow down (429).",
+        f"{_ITSELF} A token, a mirror or a smaller `maxActive` of the queue helps.",
+    ),
+    Reason.ORIGIN_ERROR: (
+        "The origin answered with errors of its own (5xx).",
+        f"{_ITSELF} Look at the origin.",
+    ),
+}
+SOURCE: dict[Reason, tuple[str, str]] = {
+    Reason.AUTHENTICATION_FAILED: (
+        "The origin does not accept the credentials, or wants some (401).",
+        "Mend the Secret that `secretRef` names, or name one; then ask for a retry.",
+    ),
+    Reason.ACCESS_DENIED: (
+        "The credentials are known and may not read this (403): a gated repository, a bucket policy.",
+        "Ask for access with the same account, or use another token; then ask for a retry.",
+    ),
+    Reason.NOT_FOUND: (
+        "The repository, bucket or file does not exist, or is hidden from these credentials.",
+        "Correct the name in a new ModelSync, or give credentials that may see it.",
+    ),
+    Reason.REVISION_NOT_FOUND: (
+        "The repository is there and has no such branch, tag or commit.",
+        "Create another ModelSync with a revision that exists.",
+    ),
+    Reason.NOTHING_MATCHED: (
+        "The source holds no file that the patterns let through.",
+        "Create another ModelSync with other `allowPatterns` and `ignorePatterns`.",
+    ),
+    Reason.UNSAFE_PATH: (
+        "The source names a file whose path would leave the target, collide or take our own folder.",
+        "Leave the file out by `ignorePatterns` in a new ModelSync, or rename it at the source.",
+    ),
+    Reason.INVALID_SPEC: (
+        "The specification passed the API server and still makes no sense; the message tells the field.",
+        "Correct that field.",
+    ),
+}
+INTEGRITY: dict[Reason, tuple[str, str]] = {
+    Reason.CHECKSUM_MISMATCH: (
+        "A file's checksum is not the one the source told, also after it was fetched again.",
+        "Nothing wrong was published. Find out who changed the file on its way; then ask for a retry.",
+    ),
+    Reason.SIZE_MISMATCH: (
+        "A file has another size than the source, or `size`, told.",
+        "Correct `size`, or mend the origin; then ask for a retry.",
+    ),
+    Reason.SOURCE_CHANGED: (
+        "A file was replaced at the source while it was fetched.",
+        f"{_ITSELF} The next attempt takes the new state as a whole.",
+    ),
+}
+VOLUME: dict[Reason, tuple[str, str]] = {
+    Reason.INSUFFICIENT_STORAGE: (
+        "The files do not fit on the volume.",
+        "Enlarge the claim, free space or narrow `allowPatterns`; then ask for a retry.",
+    ),
+    Reason.VOLUME_NOT_FOUND: (
+        "The claim does not exist or its volume cannot be mounted.",
+        "Create the claim; the sync goes on by itself.",
+    ),
+    Reason.VOLUME_NOT_WRITABLE: (
+        "The worker (uid and gid 65532) may not write to the target directory.",
+        "Use a storage class that honours fsGroup, or make the directory writable; then ask for a retry.",
+    ),
+    Reason.SECRET_NOT_FOUND: (
+        "The Secret that `secretRef` names does not exist in the namespace, or lacks its key.",
+        "Create it; a sync that waits for it goes on by itself, a failed one after a retry.",
+    ),
+    Reason.TARGET_BUSY: (
+        "Another worker writes to the same directory.",
+        f"{_ITSELF} Give each ModelSync a `subPath` of its own.",
+    ),
+}
+PLATFORM: dict[Reason, tuple[str, str]] = {
+    Reason.WORKER_UNSCHEDULABLE: (
+        "No node takes the worker's Pod; the message is the scheduler's.",
+        "Change `spec.podTemplate`, or free or add a node; it goes on by itself.",
+    ),
+    Reason.IMAGE_PULL_FAILED: (
+        "The worker's image cannot be pulled.",
+        "Correct the operator's worker image, or name pull Secrets in `spec.podTemplate.imagePullSecrets`.",
+    ),
+    Reason.WORKER_OOM_KILLED: (
+        "The worker exceeded its memory limit.",
+        f"{_ITSELF} Raise `spec.podTemplate.resources.limits.memory`.",
+    ),
+    Reason.WORKER_EVICTED: ("The node was drained, or put the worker out.", _ITSELF),
+    Reason.WORKER_LOST: ("The worker was killed, or its node was lost.", f"{_ITSELF} What it had is kept."),
+    Reason.JOB_REJECTED: (
+        "The cluster refuses the worker's Job or Pod: a quota, an admission policy.",
+        "Read the message; raise the quota or mend the policy. It goes on by itself.",
+    ),
+    Reason.NAME_CONFLICT: (
+        "A Job of the needed name exists and belongs to somebody else.",
+        "Delete that Job, or create the ModelSync under another name.",
+    ),
+    Reason.DEADLINE_EXCEEDED: (
+        "The attempt took longer than `spec.activeDeadlineSeconds`.",
+        f"{_ITSELF} What was fetched is kept. Raise the limit if it is too low.",
+    ),
+    Reason.PROGRESS_DEADLINE_EXCEEDED: (
+        "No byte came for `spec.progressDeadlineSeconds`.",
+        f"{_ITSELF} Look at the origin and the network.",
+    ),
+    Reason.INTERRUPTED: ("The worker was asked to stop by somebody else than the operator.", _ITSELF),
+    Reason.INTERNAL_ERROR: (
+        "A defect of modelsync, or an exit code that it does not know.",
+        "Read the worker's log and report it, please. It retries by itself.",
+    ),
+}
+GROUPS: dict[str, dict[Reason, tuple[str, str]]] = {
+    "Where it stands": STATES,
+    "The network and the origin": ORIGIN,
+    "The source": SOURCE,
+    "Integrity": INTEGRITY,
+    "Volume and Secret": VOLUME,
+    "The worker's Pod and time limits": PLATFORM,
+}
+QUEUE: dict[QueueReason, tuple[str, str]] = {
+    QueueReason.CONCURRENCY_LIMIT: (
+        "All slots of the queue are taken.",
+        "Wait, raise the SyncQueue's `maxActive`, or raise `spec.priority`.",
+    ),
+    QueueReason.SUSPENDED: ("The SyncQueue's `suspend` is true.", "Set it to false."),
+    QueueReason.QUEUE_NOT_FOUND: (
+        "No SyncQueue of the name in `spec.queue` exists in the operator's namespace.",
+        "Create it, or correct `spec.queue`.",
+    ),
+    QueueReason.DUPLICATE: (
+        "Another ModelSync is writing to the same directory, or to one inside or around it.",
+        "Wait, or give each ModelSync a `subPath` of its own.",
+    ),
+    QueueReason.BACK_OFF: (
+        "The last attempt failed; the next one starts at `status.nextRetryTime`.",
+        "Wait, or set the retry annotation.",
+    ),
+}

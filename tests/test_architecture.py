@@ -1,0 +1,183 @@
+"""The house rules that a machine can check: who imports whom, sizes, generated files, what is never stored."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.docs import __main__ as docs
+from dev.docs import reason_texts
+from modelsync.api.reasons import QueueReason, Reason
+from modelsync.cli import crds
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "operator" / "modelsync"
+OURS = sorted(PACKAGE.rglob("*.py"))
+CODE = sorted(path for top in ("operator", "dev", "tests") for path in (ROOT / top).rglob("*.py"))
+MAY_IMPORT = {
+    "api": {"api"},
+    "core": {"core", "api"},
+    "worker": {"worker", "api"},
+    "runtime": {"runtime", "core", "api", "config", "errors"},
+}
+MODULE_LIMIT, FUNCTION_LIMIT = 400, 60
+ONE_MODULE = {"kopf": "runtime/watching.py", "kubernetes": "runtime/kube.py"}
+ENVIRONMENT_MODULES = {"config.py"}
+# Written in pieces, so that this file does not find itself.
+NEVER_STORED = {
+    "a machine's path": re.compile("/(?:ro" + r"ot|wo" + r"rk|ho" + r"me/\w+)/"),
+    "a registry's address": re.compile(
+        r"py" + r"pi\.org|python" + r"hosted|proxy\." + r"golang\.org|registry\." + r"npmjs"
+        r"|docker" + r"\.io|quay" + r"\.io|deb\." + r"debian\.org"
+    ),
+    "an index of packages": re.compile(r"--(?:extra-)?index" + r"-url|--find" + "-links"),
+}  # fmt: skip
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Every imported module; `from a import b` counts as `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{_name(path)}: relative imports hide who imports whom"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_a_layer_imports_only_what_lies_below_it(layer: str) -> None:
+    wrong = [
+        f"{_name(path)} imports {name}"
+        for path in (PACKAGE / layer).rglob("*.py")
+        for name in _imports(path)
+        if name.startswith("modelsync.")
+        and name.split(".")[1] not in MAY_IMPORT[layer]
+        and name != "modelsync.__version__"
+    ]
+    assert wrong == []
+
+
+def test_decisions_know_neither_clock_nor_world() -> None:
+    world = {"asyncio", "kopf", "kubernetes", "logging", "os", "random", "socket", "subprocess", "time"}
+    wrong = [
+        f"{_name(path)} imports {name}"
+        for path in (PACKAGE / "core").rglob("*.py")
+        for name in _imports(path)
+        if name.split(".")[0] in world
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("library", "place"), ONE_MODULE.items())
+def test_a_large_library_is_imported_in_one_module(library: str, place: str) -> None:
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in OURS
+        for name in _imports(path)
+        if name.split(".")[0] == library
+    }
+    assert users == {place}
+
+
+def test_the_environment_is_read_in_one_module() -> None:
+    readers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in OURS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("os", "environb")}
+    }
+    assert readers <= ENVIRONMENT_MODULES
+
+
+@pytest.mark.parametrize("folder", ["operator/__init__.py", "tests/operator"])
+def test_nothing_shadows_the_standard_library_operator(folder: str) -> None:
+    assert not (ROOT / folder).exists()
+
+
+def test_modules_and_functions_are_short() -> None:
+    long = []
+    for path in CODE:
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > MODULE_LIMIT:
+            long.append(f"{_name(path)}: {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > FUNCTION_LIMIT:
+                    long.append(f"{_name(path)}: {node.name} has {lines} lines")
+    assert long == []
+
+
+def test_modules_say_what_they_are_for() -> None:
+    silent = [
+        _name(path)
+        for path in CODE
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.name != "__init__.py"
+    ]
+    assert silent == []
+
+
+def test_tests_of_decisions_use_no_mocks() -> None:
+    users = [
+        _name(path)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name in _imports(path)
+        if name.startswith("unittest.mock")
+    ]
+    assert users == []
+
+
+@pytest.mark.parametrize("name", crds.rendered())
+def test_the_crds_are_those_of_the_models(name: str) -> None:
+    text = crds.rendered()[name]
+    assert (ROOT / "crds" / name).read_text(encoding="utf-8") == text, "run `modelsync crds crds`"
+    assert len(text.encode()) < 100_000
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    assert docs.stale() == [], "run `python -m dev.docs`"
+
+
+def test_every_reason_has_a_meaning_and_a_mend() -> None:
+    groups = [reason for group in reason_texts.GROUPS.values() for reason in group]
+    assert sorted(groups) == sorted(Reason)
+    assert set(reason_texts.QUEUE) == set(QueueReason)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = [
+        f"{_name(page)}: {target}"
+        for page in [path for path in _tracked() if path.suffix == ".md"]
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("what", NEVER_STORED)
+def test_the_repository_names_no_machine(what: str) -> None:
+    found = []
+    for path in _tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{_name(path)}: {match[0]}" for match in NEVER_STORED[what].finditer(text)]
+    assert found == []
