@@ -39,7 +39,7 @@ from modelsync.runtime.resources import QUEUES, WATCHED
 
 _log = logging.getLogger(__name__)
 _DRAIN = 3.0
-_LIVE = 30.0
+_LIVE = 60.0
 """Seconds without a heartbeat after which the process counts as stuck."""
 
 
@@ -95,9 +95,9 @@ class Operator:
 
     async def run(self, stop: asyncio.Event, *, on_ready: Callable[[int], None] = lambda port: None) -> int:
         """Run until told to stop or the lease is lost; returns the process's exit code."""
-        on_ready(await self._web.start())
         code = 0
         try:
+            on_ready(await self._web.start())
             async with asyncio.TaskGroup() as group:
                 for watch in self._watches:
                     group.create_task(watch.run())

@@ -34,14 +34,21 @@ class Direct:
 
     def __init__(self, *, port: int = naming.WORKER_PORT, timeout: float = 1.0) -> None:
         self._port = port
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=64),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"Accept-Encoding": "identity", "User-Agent": "modelsync"},
-            auto_decompress=False,
-            trust_env=False,
-        )
+        self._timeout = timeout
+        self._opened: aiohttp.ClientSession | None = None
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=64),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                headers={"Accept-Encoding": "identity", "User-Agent": "modelsync"},
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._opened
 
     async def progress(self, pod: snapshot.PodRecord) -> bytes:
         """The body of `GET /progress`, read to one byte above the bound at most."""
@@ -53,7 +60,8 @@ class Direct:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        if self._opened is not None:
+            await self._opened.close()
 
     async def _send(self, method: str, pod: snapshot.PodRecord, path: str, body: bytes | None) -> bytes:
         host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip

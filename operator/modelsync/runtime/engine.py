@@ -18,8 +18,10 @@ from modelsync.runtime import accounting, events, executor, metrics, poller, sto
 
 _log = logging.getLogger(__name__)
 _DEBOUNCE = 0.1
-_LONGEST = 5.0
-"""Seconds between two heartbeats at most; also how often time is looked at without a `wake_at`."""
+_BEAT = 5.0
+"""Seconds between two heartbeats at most."""
+_LONGEST = 60.0
+"""Seconds between two plans at most, in case a `wake_at` was forgotten."""
 
 Planner = Callable[[snapshot.Snapshot], actions.Plan]
 
@@ -52,6 +54,7 @@ class Engine:
         self._measuring = measuring
         self._may_act = may_act
         self._wake = asyncio.Event()
+        self._took = 0.0
         self.heartbeat = time.monotonic()
         """When the loop last came round, on the monotonic clock."""
 
@@ -60,17 +63,29 @@ class Engine:
         self._wake.set()
 
     async def run(self) -> None:
-        """Plan for ever."""
-        wait = 0.0
+        """Plan for ever: when something changed, and when time alone changes the plan."""
+        due = 0.0
         while True:
-            # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(wait, _LONGEST)):
-                    await self._wake.wait()
-                await asyncio.sleep(_DEBOUNCE)
-            self._wake.clear()
+            woken = await self._until(due)
             self.heartbeat = time.monotonic()
-            wait = await self._safely() if self._may_act() else _LONGEST
+            if self._may_act() and (woken or self.heartbeat >= due):
+                due = time.monotonic() + await self._safely()
+
+    async def _until(self, due: float) -> bool:
+        """Wait for a change, the due time or the next heartbeat; tells whether something changed."""
+        wait = min(_BEAT, max(0.0, due - time.monotonic())) if self._may_act() else _BEAT
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+            await asyncio.sleep(self._pause())
+        woken = self._wake.is_set()
+        self._wake.clear()
+        return woken
+
+    def _pause(self) -> float:
+        """How long to gather what happens at once: the longer a plan takes, the rarer it is made."""
+        return min(1.0, max(_DEBOUNCE, 4 * self._took))
 
     async def _safely(self) -> float:
         began = time.perf_counter()
@@ -80,8 +95,9 @@ class Engine:
             _log.exception("a plan failed; it is made again")
             self._measuring.reconcile_total.labels("plan", "error").inc()
             return 1.0
+        self._took = time.perf_counter() - began
         self._measuring.reconcile_total.labels("plan", "success").inc()
-        self._measuring.reconcile_seconds.labels("plan").observe(time.perf_counter() - began)
+        self._measuring.reconcile_seconds.labels("plan").observe(self._took)
         return wait
 
     async def once(self, now: datetime) -> float:

@@ -19,7 +19,7 @@ from modelsync.runtime import budget, kube, store
 from modelsync.runtime.resources import JOBS
 
 _log = logging.getLogger(__name__)
-_IN_FLIGHT = 8
+_IN_FLIGHT = 16
 _REFUSED_FIRST = 5.0
 
 Render = Callable[[snapshot.SyncRecord, int, str], kube.Object]
