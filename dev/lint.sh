@@ -1,0 +1,9 @@
+#!/bin/sh
+# Format, style, types and generated files, without changing any.
+set -eu
+cd "$(dirname "$0")/.."
+ruff format --check .
+ruff check .
+mypy operator/modelsync dev tests
+python -m modelsync crds --check crds
+python -m dev.docs --check
