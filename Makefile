@@ -1,30 +1,40 @@
-# Every target calls one script, which does the work and can be called without make.
-VENV := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelsync/venv/bin
-PYTHON := $(VENV)/python
-export PYTHONPATH := operator
+# Every target makes its own set-up; caches live outside the checkout, in ~/.cache/modelsync.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelsync
+VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
-.PHONY: help setup demo test lint bench cluster cluster-down image chart reference
+export PYTHONPATH := operator
 
-help:            ## Show this list.
-	@sed -n 's/^\([a-z-]*\): *\([a-z]*\) *## \(.*\)/  make \1\t\3/p' $(MAKEFILE_LIST)
-setup:           ## Install what is missing: Debian packages, a Python environment in the cache, Go.
-	@dev/setup.sh
-demo: setup      ## Real cluster, operator, model, watched and verified. MODEL=org/name, KEEP=1.
-	@$(PYTHON) -m dev.demo
-test: setup      ## All tests, those on a real cluster too. ARGS="-k name" picks some.
-	@$(PYTHON) -m dev.run_tests $(ARGS)
-lint: setup      ## Format, style, types, generated files.
+.PHONY: help demo test lint bench cluster cluster-down image chart reference setup
+
+help:  ## This list.
+	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
+
+demo: setup  ## From a bare machine to a model that a Pod opens. MODEL=org/name takes it from the real Hub.
+	@$(VENV)/python -m dev.demo
+
+test: setup  ## All tests, on a real cluster that is made for them.
+	@dev/test.sh $(ARGS)
+
+lint: setup  ## Format, style, types, generated files.
 	@dev/lint.sh
-bench: setup     ## `modelsync pull` beside curl and huggingface_hub, on this machine.
-	@$(PYTHON) -m dev.bench
-cluster: setup   ## Start the development cluster.
-	@$(PYTHON) -m dev.cluster start
-cluster-down:    ## Stop it and remove every trace.
-	@$(PYTHON) -m dev.cluster stop
-image: setup     ## Build the image and print its size.
-	@$(PYTHON) -m dev.image
-chart: setup     ## Lint the Helm chart and package it into build/.
-	@$(PYTHON) -m dev.chart
-reference: setup ## Make the CRDs and the reference pages from the code.
-	@$(PYTHON) -m modelsync crds crds
-	@$(PYTHON) -m dev.docs
+
+bench: setup  ## Side-by-side figures of download engines on this machine.
+	@$(VENV)/python -m dev.bench
+
+cluster: setup  ## A real two-node Kubernetes on this machine.
+	@$(VENV)/python -m dev.cluster start
+
+cluster-down:  ## Stop it; nothing is left behind.
+	@$(VENV)/python -m dev.cluster stop
+
+image: setup  ## The container image, with its size.
+	@$(VENV)/python -m dev.image
+
+chart: setup  ## Lint and package the Helm chart.
+	@dev/chart.sh
+
+reference: setup  ## The CRDs and the reference pages, made from the code.
+	@dev/reference.sh
+
+setup:
+	@dev/setup.sh

@@ -6,4 +6,5 @@ ruff format --check .
 ruff check .
 mypy operator/modelsync dev tests
 python -m modelsync crds --check crds
+python -m modelsync crds --check charts/modelsync/files/crds
 python -m dev.docs --check
