@@ -96,9 +96,21 @@ def _write_service_account_keys(folder: pathlib.Path) -> None:
 def _make_authority() -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(Identity(user="modelsync development cluster"))
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
     certificate = (
-        _builder(name, name, key.public_key())
+        _builder(name, name, key.public_key(), key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())
     )
     return Authority(certificate=certificate, key=key)
@@ -108,7 +120,9 @@ def _sign(authority: Authority, identity: Identity, key: ec.EllipticCurvePrivate
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
     if identity.hosts:
         usages.append(ExtendedKeyUsageOID.SERVER_AUTH)
-    builder = _builder(_name(identity), authority.certificate.subject, key.public_key())
+    builder = _builder(
+        _name(identity), authority.certificate.subject, key.public_key(), authority.key.public_key()
+    )
     builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     if identity.hosts:
         names = x509.SubjectAlternativeName([_host(host) for host in identity.hosts])
@@ -117,8 +131,12 @@ def _sign(authority: Authority, identity: Identity, key: ec.EllipticCurvePrivate
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    signer: ec.EllipticCurvePublicKey,
 ) -> x509.CertificateBuilder:
+    # Python 3.13 checks certificates strictly (VERIFY_X509_STRICT): both key identifiers must be there.
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -128,6 +146,8 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
     )
 
 

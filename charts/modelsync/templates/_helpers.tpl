@@ -1,0 +1,86 @@
+{{/* Names and labels, written once. */}}
+{{- define "modelsync.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelsync.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "modelsync.labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "modelsync.serviceAccount" -}}
+{{- if .Values.serviceAccount.name -}}
+{{- .Values.serviceAccount.name -}}
+{{- else if .Values.serviceAccount.create -}}
+{{- include "modelsync.fullname" . -}}
+{{- else -}}
+{{- fail "serviceAccount.name: name an existing ServiceAccount, or set serviceAccount.create to true" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelsync.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "modelsync.workerImage" -}}
+{{- $own := .Values.worker.image -}}
+{{- if or $own.repository $own.tag -}}
+{{- printf "%s:%s" ($own.repository | default .Values.image.repository) ($own.tag | default .Values.image.tag | default .Chart.AppVersion) -}}
+{{- else -}}
+{{- include "modelsync.image" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Rules that are needed wherever ModelSyncs are watched. */}}
+{{- define "modelsync.watchedRules" -}}
+- apiGroups: [modelsync.dev]
+  resources: [modelsyncs]
+  verbs: [get, list, watch]
+- apiGroups: [modelsync.dev]
+  resources: [modelsyncs/status]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, create, patch]
+{{- end -}}
+
+{{/* Rules that are needed in the operator's own namespace only. */}}
+{{- define "modelsync.ownRules" -}}
+- apiGroups: [modelsync.dev]
+  resources: [syncqueues]
+  verbs: [get, list, watch]
+- apiGroups: [modelsync.dev]
+  resources: [syncqueues/status]
+  verbs: [patch]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, create, update]
+{{- end -}}
