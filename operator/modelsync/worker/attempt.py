@@ -1,0 +1,112 @@
+"""One attempt as a process: run it, show it, and end with last words and an exit code.
+
+Signals, the key, the progress server and the termination message belong to the Pod; `run` knows none of them.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelsync.api import exitcodes, wire
+from modelsync.api.reasons import Reason
+from modelsync.worker import counters, server, termination
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.limiter import Limiter
+from modelsync.worker.meter import Meter
+from modelsync.worker.model import Source
+from modelsync.worker.progress import State
+from modelsync.worker.run import Tools, run
+from modelsync.worker.transport import Network
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the attempt finds and leaves things."""
+
+    volume: Path
+    termination_log: Path
+    port: int
+    key: str
+    """Key of the progress server; no server when empty."""
+
+
+class Attempt:
+    """A running attempt and its figures."""
+
+    def __init__(self, request: wire.WorkRequest, place: Place, stop: threading.Event) -> None:
+        self.request, self.place, self.stop = request, place, stop
+        self.state = State(Meter())
+        self.limiter = Limiter(request.bandwidth_limit)
+
+    def run(self, source: Source, network: Network) -> int:
+        """Do the work and give the exit code; never raises."""
+        tools = Tools(
+            source=source,
+            network=network,
+            state=self.state,
+            limiter=self.limiter,
+            stop=self.stop,
+            volume=self.place.volume,
+        )
+        reason, message = self._outcome(tools)
+        self.leave(reason, message)
+        return exitcodes.DONE if reason is Reason.SYNCED else exitcodes.BY_REASON[reason]
+
+    def _outcome(self, tools: Tools) -> tuple[Reason, str]:
+        try:
+            if not self.place.key:
+                manifest = run(self.request, tools)
+            else:
+                window = server.ProgressServer(
+                    self.place.port, self.place.key, self.report, self.limiter.set_rate
+                )
+                with server.serving(window):
+                    manifest = run(self.request, tools)
+        except Interrupted:
+            return Reason.INTERRUPTED, "The worker was asked to stop; the next attempt goes on from here."
+        except Failure as failure:
+            _log.error("%s: %s", failure.reason, failure.message)
+            return failure.reason, failure.message
+        except Exception as error:
+            _log.error("internal error", exc_info=error)
+            return Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log."
+        _log.info("Published %d files", len(manifest.files))
+        return Reason.SYNCED, ""
+
+    def report(self) -> wire.ProgressReport:
+        """The answer to `GET /progress`."""
+        state = self.state
+        return wire.ProgressReport(
+            uid=self.request.uid,
+            attempt=self.request.attempt,
+            stage=state.stage,
+            progress=state.progress(),
+            resolved=state.resolved,
+            files=tuple(state.active()[: wire.MAX_FILES_REPORTED]),
+            devices=counters.network_devices()[:16],
+            volume=counters.volume_space(self.place.volume),
+            retries=state.retries,
+            rate_limit_wait_seconds=state.rate_limit_wait_seconds,
+            idle_seconds=state.meter.idle_seconds(),
+            bandwidth_limit=self.limiter.rate,
+        )
+
+    def leave(self, reason: Reason, message: str) -> None:
+        """Write the last words."""
+        state = self.state
+        report = wire.TerminationReport(
+            uid=self.request.uid,
+            attempt=self.request.attempt,
+            reason=reason,
+            message=termination.shortened(message),
+            resolved=state.resolved,
+            progress=state.progress(),
+            devices=counters.network_devices()[:8],
+            retries=state.retries,
+            rate_limit_wait_seconds=state.rate_limit_wait_seconds,
+            verification_seconds=state.verification_seconds,
+        )
+        termination.write(self.place.termination_log, report)

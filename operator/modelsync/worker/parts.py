@@ -1,0 +1,281 @@
+"""One file on its way: what of it is written, and which range comes next.
+
+A part may start over (the object changed, a digest was wrong). Each start is a `Copy` with a staging file of
+its own, and whoever still works for an outdated copy finds out by identity, so no byte of one object can end
+up among those of another.
+"""
+
+import os
+import threading
+from dataclasses import dataclass
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import responses, volume
+from modelsync.worker.failures import Failure
+from modelsync.worker.hashing import Digests
+from modelsync.worker.journal import Entry
+from modelsync.worker.model import RemoteFile, Request
+from modelsync.worker.ranges import RangeSet
+from modelsync.worker.staging import Staging, key_of
+
+
+class Handle:
+    """A descriptor that closes when its last user lets go: its number is never reused beneath a writer."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class Copy:
+    """One try at a file's bytes, in a staging file of its own."""
+
+    __slots__ = (
+        "busy",
+        "cursor",
+        "digests",
+        "generation",
+        "handle",
+        "headed",
+        "judged",
+        "scheduled",
+        "size",
+        "sync_lock",
+        "unsynced",
+        "validator",
+        "written",
+    )
+
+    def __init__(self, generation: int, handle: Handle, size: int | None, validator: str | None) -> None:
+        self.generation = generation
+        self.handle = handle
+        self.size = size
+        self.validator = validator
+        self.written = RangeSet()
+        self.unsynced: list[tuple[int, int]] = []
+        self.sync_lock = threading.Lock()
+        self.cursor = 0
+        """Where the search for the next missing range goes on."""
+        self.busy = 0
+        """Ranges being fetched."""
+        self.headed = False
+        """Whether an answer has shown that the origin serves ranges of this object."""
+        self.digests: Digests | None = None
+        self.scheduled = False
+        self.judged = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether all bytes are written and synced."""
+        return self.written.total == self.size and not self.busy and not self.unsynced
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Chunk:
+    """A range that one connection fetches."""
+
+    copy: Copy
+    position: int
+    """The next byte; moves as bytes are written."""
+    end: int | None
+    """None while the size is unknown: to the end of the body."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.end is not None and self.position >= self.end
+
+
+class Part:
+    """One file on its way. Thread-safe."""
+
+    def __init__(self, file: RemoteFile, staging: Staging, chunk_bytes: int) -> None:
+        """Open the staging file, with what the journal says of it; raises Failure."""
+        self.file = file
+        self.key = key_of(file)
+        self.target: Request | None = None
+        """Where the last answer came from, behind redirects; None asks the source anew."""
+        self.lock = threading.Lock()
+        self._staging = staging
+        self._chunk_bytes = chunk_bytes
+        self._best = 0
+        self._mark = -1
+        self._rewinds = 0
+        self._restarts: set[Reason] = set()
+        self.copy = self._opened(staging.journal.entries.get(self.key))
+
+    def _opened(self, entry: Entry | None) -> Copy:
+        with volume.guarded("opening a staging file"):
+            if entry is not None and entry.size is not None and self.file.size in (None, entry.size):
+                found = self._resumed(entry)
+                if found is not None:
+                    return found
+            return self._fresh(0 if entry is None else entry.generation + 1)
+
+    def _resumed(self, entry: Entry) -> Copy | None:
+        """The copy that the journal speaks of, as far as its staging file is there."""
+        name = self.staged_name(entry.generation)
+        try:
+            handle = Handle(self._descriptor(name, os.O_RDWR))
+        except FileNotFoundError:
+            return None
+        copy = Copy(entry.generation, handle, entry.size, entry.validator)
+        copy.written = entry.ranges.clipped(min(entry.size or 0, os.fstat(handle.descriptor).st_size))
+        self._best = copy.written.total
+        return copy
+
+    def _fresh(self, generation: int) -> Copy:
+        name = self.staged_name(generation)
+        handle = Handle(self._descriptor(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+        if self.file.size is not None:
+            volume.preallocate(handle.descriptor, self.file.size)
+        validator = f"etag:{self.file.etag}" if self.file.etag else None
+        copy = Copy(generation, handle, self.file.size, validator)
+        if generation:
+            self._journal(copy)
+        return copy
+
+    def _descriptor(self, name: str, flags: int) -> int:
+        directory = self._staging.directory.descriptor
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=directory)
+
+    def staged_name(self, generation: int) -> str:
+        """Name of a copy's file in the staging directory; not made of the file's own name, which may be as
+        long as names may be."""
+        return f"{self.key}.{generation}"
+
+    def next_chunk(self) -> Chunk | None:
+        """The next range to fetch; None when all is handed out or the first answer must come first."""
+        with self.lock:
+            copy = self.copy
+            if copy.busy and (copy.size is None or not copy.headed):
+                return None
+            if copy.size is None:
+                copy.busy += 1
+                return Chunk(copy=copy, position=0, end=None)
+            gap = copy.written.first_gap(copy.cursor, copy.size)
+            if gap is None:
+                return None
+            start, limit = gap
+            end = min(limit, (start // self._chunk_bytes + 1) * self._chunk_bytes)
+            copy.cursor, copy.busy = end, copy.busy + 1
+            return Chunk(copy=copy, position=start, end=end)
+
+    def exhausted(self) -> bool:
+        """Whether all ranges of the present copy are handed out."""
+        with self.lock:
+            copy = self.copy
+            return copy.size is not None and copy.written.first_gap(copy.cursor, copy.size) is None
+
+    def pin(self, chunk: Chunk, body: responses.Body) -> None:
+        """Take in what an answer told about the object; raises responses.Changed when it is another."""
+        copy = chunk.copy
+        with self.lock:
+            if not responses.same(copy.validator, body.validator):
+                text = f"The file {self.file.path} changed at the source during the sync."
+                raise responses.Changed(Reason.SOURCE_CHANGED, text)
+            news = copy.validator is None and body.validator is not None
+            learned = body.size if copy.size is None else None
+            first = news or learned is not None or not copy.written.total
+            copy.validator = copy.validator or body.validator
+            copy.size = body.size if copy.size is None else copy.size
+        if learned is not None:
+            with volume.guarded("reserving space"):
+                volume.preallocate(copy.handle.descriptor, learned)
+        if first:
+            self._journal(copy)
+
+    def ranges_work(self, copy: Copy) -> None:
+        """Further ranges may be asked for at the same time."""
+        with self.lock:
+            copy.headed = True
+
+    def claim_rest(self, chunk: Chunk) -> None:
+        """The chunk's answer is the whole file: nobody else need fetch of it."""
+        with self.lock:
+            chunk.end = chunk.copy.size
+            if chunk.copy.size is not None:
+                chunk.copy.cursor = chunk.copy.size
+
+    def write(self, chunk: Chunk, data: memoryview) -> bool:
+        """Write at the chunk's position and move it; tells whether the file has never got so far before.
+
+        Raises Failure.
+        """
+        copy, start = chunk.copy, chunk.position
+        with volume.guarded("writing a staging file"):
+            while data:
+                count = os.pwrite(copy.handle.descriptor, data, chunk.position)
+                data, chunk.position = data[count:], chunk.position + count
+        with self.lock:
+            copy.written.add(start, chunk.position)
+            copy.unsynced.append((start, chunk.position))
+            further = copy.written.total > self._best
+            self._best = max(self._best, copy.written.total)
+        return further
+
+    def sync(self, copy: Copy) -> None:
+        """Bring what was written to the disk, then say so in the journal; raises Failure."""
+        with copy.sync_lock:
+            with self.lock:
+                ranges = RangeSet(copy.unsynced)
+                count = len(copy.unsynced)
+            if not count:
+                return
+            with volume.guarded("syncing a staging file"):
+                os.fdatasync(copy.handle.descriptor)
+                for start, end in ranges:
+                    self._staging.journal.range(self.key, copy.generation, start, end)
+            with self.lock:
+                del copy.unsynced[:count]
+
+    def release(self, chunk: Chunk) -> None:
+        """The chunk's connection is done with it."""
+        with self.lock:
+            chunk.copy.busy -= 1
+
+    def sized(self, chunk: Chunk) -> None:
+        """The body of a file of unknown size ended here."""
+        with self.lock:
+            chunk.copy.size = chunk.end = chunk.position
+        with volume.guarded("sizing a staging file"):
+            os.ftruncate(chunk.copy.handle.descriptor, chunk.position)
+        self._journal(chunk.copy)
+
+    def restart(self, copy: Copy, failure: Failure) -> None:
+        """Start over from zero; raises the failure the second time."""
+        with self.lock:
+            if self.copy is not copy:
+                return
+            if failure.reason in self._restarts:
+                raise failure
+            self._restarts.add(failure.reason)
+            self._renewed(copy)
+
+    def rewind(self, copy: Copy, most: int) -> None:
+        """Start over because the origin sends the whole file only; as often as that gets further."""
+        with self.lock:
+            if self.copy is not copy:
+                return
+            self._rewinds = 1 if self._best > self._mark else self._rewinds + 1
+            self._mark = self._best
+            if self._rewinds > most:
+                text = "The origin serves no ranges and cuts the connection before the end of the file."
+                raise Failure(Reason.ORIGIN_ERROR, text)
+            self._renewed(copy)
+
+    def _renewed(self, copy: Copy) -> None:
+        self.target = None
+        with volume.guarded("starting a file over"):
+            os.unlink(self.staged_name(copy.generation), dir_fd=self._staging.directory.descriptor)
+            self.copy = self._fresh(copy.generation + 1)
+
+    def _journal(self, copy: Copy) -> None:
+        with volume.guarded("writing the journal"):
+            self._staging.journal.file(
+                self.key, generation=copy.generation, size=copy.size, validator=copy.validator
+            )

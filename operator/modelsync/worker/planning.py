@@ -1,0 +1,159 @@
+"""From a listing to what has to be fetched: filter, check the names, pin, look at what is there already."""
+
+import fnmatch
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pydantic
+
+from modelsync.api import naming
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
+from modelsync.worker import hashing, names, volume
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Listing, RemoteFile
+from modelsync.worker.tree import Tree
+
+MOST_FILES = 200_000
+"""Keeps a hostile listing within the worker's memory."""
+_MOST_MANIFEST_BYTES = 64 << 20
+MANIFEST = f"{naming.STATE_DIR}/{naming.MANIFEST_FILE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sync consists of."""
+
+    files: tuple[RemoteFile, ...]
+    resolved: Resolved
+
+
+def make_plan(listing: Listing, request: WorkRequest) -> Plan:
+    """The files to sync, by path; raises Failure when there are none or they are not what was pinned."""
+    files = _selected(listing.files, request)
+    if not files:
+        raise _nothing(request)
+    ordered = tuple(files[path] for path in sorted(files))
+    names.check(file.path for file in ordered)
+    sizes = [file.size for file in ordered]
+    resolved = Resolved(
+        revision=listing.revision,
+        manifest_digest=digest_of(ordered),
+        files=len(ordered),
+        bytes=None if None in sizes else sum(size or 0 for size in sizes),
+    )
+    pinned = request.resolved.manifest_digest if request.resolved else None
+    if pinned is not None and pinned != resolved.manifest_digest:
+        text = (
+            "The source holds other files than when this sync began. Create another ModelSync to take the new"
+            " ones, or bring the old ones back."
+        )
+        raise Failure(Reason.SOURCE_CHANGED, text)
+    return Plan(files=ordered, resolved=resolved)
+
+
+def _selected(files: Iterable[RemoteFile], request: WorkRequest) -> dict[str, RemoteFile]:
+    found: dict[str, RemoteFile] = {}
+    for file in files:
+        if not wanted(file.path, request.allow_patterns, request.ignore_patterns):
+            continue
+        known = found.setdefault(file.path, file)
+        if (known.size, known.digests) != (file.size, file.digests):
+            text = f'The source lists "{names.printable(file.path)}" twice with different content.'
+            raise Failure(Reason.UNSAFE_PATH, text)
+        if len(found) > MOST_FILES:
+            text = f"The source holds more than {MOST_FILES} files. Choose some with spec.allowPatterns."
+            raise Failure(Reason.INVALID_SPEC, text)
+    return found
+
+
+def wanted(path: str, allow: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
+    """Whether the patterns choose a path; ignoring wins, and no allow pattern allows all."""
+    if any(fnmatch.fnmatchcase(path, pattern) for pattern in ignore):
+        return False
+    return not allow or any(fnmatch.fnmatchcase(path, pattern) for pattern in allow)
+
+
+def _nothing(request: WorkRequest) -> Failure:
+    if request.allow_patterns or request.ignore_patterns:
+        text = "No file of the source matches spec.allowPatterns and spec.ignorePatterns."
+        return Failure(Reason.NOTHING_MATCHED, f"{text} Patterns are matched with the whole relative path.")
+    return Failure(Reason.NOTHING_MATCHED, "The source holds no files. Check spec.source.")
+
+
+def digest_of(files: Iterable[RemoteFile]) -> str:
+    """`sha256:` digest over paths, sizes and known checksums: the same for the same content."""
+    whole = hashlib.sha256()
+    for file in files:
+        told = sorted(f"{digest.algorithm}:{digest.value}" for digest in file.digests) or [
+            f"etag:{file.etag}"
+        ]
+        size = "-" if file.size is None else str(file.size)
+        whole.update("\0".join([file.path, size, *told]).encode() + b"\n")
+    return f"sha256:{whole.hexdigest()}"
+
+
+def read_manifest(target: Tree) -> dict[str, ManifestFile]:
+    """What an earlier sync published here, by path; empty when nothing readable is there."""
+    try:
+        descriptor = target.open_file(MANIFEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise volume.failure(error, f"reading {MANIFEST}") from error
+    with open(descriptor, "rb") as file:
+        content = file.read(_MOST_MANIFEST_BYTES)
+    try:
+        return {each.path: each for each in Manifest.model_validate_json(content).files}
+    except pydantic.ValidationError:
+        return {}
+
+
+def right_already(
+    target: Tree, file: RemoteFile, published: ManifestFile | None, *, checksum: bool
+) -> ManifestFile | None:
+    """The manifest's entry for a file of the target that is what the source holds; None when it has to be
+    fetched.
+
+    The bytes are read and compared, not taken on trust: a volume can rot, and other programs write there.
+    """
+    found = target.regular(file.path)
+    if found is None or (file.size is not None and found.st_size != file.size):
+        return None
+    if not checksum:
+        return _by_size(file, found.st_size) if published and file.size is not None else None
+    with volume.guarded(f"reading {names.printable(file.path)}"):
+        digests = _digests(target, file, found.st_size)
+    if digests.offset != found.st_size or digests.wrong() is not None:
+        return None
+    if not digests.comparable and not _same_object(file, published, digests.sha256):
+        return None
+    return ManifestFile(
+        path=file.path,
+        size=found.st_size,
+        sha256=digests.sha256,
+        verified_by=digests.verified_by(),
+        etag=file.etag,
+    )
+
+
+def _digests(target: Tree, file: RemoteFile, size: int) -> hashing.Digests:
+    descriptor = target.open_file(file.path)
+    try:
+        return hashing.digest_file(descriptor, file.digests, size)
+    finally:
+        os.close(descriptor)
+
+
+def _same_object(file: RemoteFile, published: ManifestFile | None, sha256: str) -> bool:
+    """Whether a file without a checksum is the one that was published from the same object."""
+    if published is None or published.sha256 != sha256:
+        return False
+    return file.etag is not None and published.etag == file.etag
+
+
+def _by_size(file: RemoteFile, size: int) -> ManifestFile:
+    return ManifestFile(path=file.path, size=size, verified_by="size", etag=file.etag)

@@ -1,0 +1,132 @@
+"""What the outside may know of a running attempt, gathered from its threads.
+
+The engine counts, this module shows: as a progress report for the operator, as lines of the log. All figures
+are read at the moment they are asked for, so nothing has to be pushed and nothing lags.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from modelsync.api import display, wire
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Stage
+from modelsync.worker.meter import Meter
+
+_log = logging.getLogger(__name__)
+
+LOG_BYTES = 100_000_000
+LOG_CHECK_SECONDS = 5.0
+LOG_ALIVE_SECONDS = 60.0
+
+
+class State:
+    """The counters of one attempt. Thread-safe."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.meter = meter
+        self.stage = Stage.RESOLVING
+        self.resolved: Resolved | None = None
+        self.retries = 0
+        self.rate_limit_wait_seconds = 0.0
+        self.verification_seconds = 0.0
+        self._lock = threading.Lock()
+        self._files_total: int | None = None
+        self._files_done = 0
+        self._network = 0
+        self._reused = 0
+        self._settled = 0
+        """Bytes of files that were right before the engine started."""
+        self._amounts: Callable[[], tuple[int, int | None]] | None = None
+        self._active: Callable[[], list[wire.FileProgress]] = list
+
+    def plan(self, resolved: Resolved, files: int) -> None:
+        """Tell what is to be done."""
+        with self._lock:
+            self.resolved, self._files_total = resolved, files
+
+    def settle(self, size: int) -> None:
+        """One file was right on the volume before."""
+        with self._lock:
+            self._settled += size
+            self._reused += size
+            self._files_done += 1
+
+    def watch(
+        self, amounts: Callable[[], tuple[int, int | None]], active: Callable[[], list[wire.FileProgress]]
+    ) -> None:
+        """Where bytes done and total, and the files being fetched, are asked for."""
+        with self._lock:
+            self._amounts, self._active = amounts, active
+
+    def received(self, count: int) -> None:
+        """Payload bytes came from the network."""
+        self.meter.add(count)
+        with self._lock:
+            self._network += count
+
+    def add_reused(self, count: int) -> None:
+        """Bytes of an unfinished file were there before."""
+        with self._lock:
+            self._reused += count
+
+    def add_file(self) -> None:
+        """One more file is complete and right."""
+        with self._lock:
+            self._files_done += 1
+
+    def add_retry(self, rate_limit_wait: float) -> None:
+        """A request is tried again, after a wait that the origin asked for or 0."""
+        with self._lock:
+            self.retries += 1
+            self.rate_limit_wait_seconds += rate_limit_wait
+
+    def add_verification(self, seconds: float) -> None:
+        """Processor time went into checksums."""
+        with self._lock:
+            self.verification_seconds += seconds
+
+    def active(self) -> list[wire.FileProgress]:
+        """The files being fetched."""
+        return self._active()
+
+    def progress(self) -> wire.Progress:
+        """How far the attempt is."""
+        done, total = self._amounts() if self._amounts else (0, None)
+        active = self._active()
+        speed = self.meter.rate()
+        with self._lock:
+            if self._amounts is None and self.resolved is not None:
+                total = None if self.resolved.bytes is None else self.resolved.bytes - self._settled
+            return wire.Progress(
+                bytes_total=None if total is None else total + self._settled,
+                bytes_done=done + self._settled,
+                bytes_network=self._network,
+                bytes_reused=self._reused,
+                files_total=self._files_total,
+                files_done=self._files_done,
+                current_file=active[0].path if active else None,
+                bytes_per_second=None if speed is None else round(speed),
+            )
+
+
+class LogLines:
+    """Progress in the log: a line every 100 MB, and one a minute when less comes."""
+
+    def __init__(self, state: State, clock: Callable[[], float] = time.monotonic) -> None:
+        self._state, self._clock = state, clock
+        self._checked = self._written = clock()
+        self._bytes = -LOG_BYTES
+
+    def tick(self) -> None:
+        """Write a line if it is time; call often."""
+        now = self._clock()
+        if now - self._checked < LOG_CHECK_SECONDS:
+            return
+        self._checked = now
+        progress = self._state.progress()
+        if progress.bytes_done - self._bytes < LOG_BYTES and now - self._written < LOG_ALIVE_SECONDS:
+            return
+        self._bytes, self._written = progress.bytes_done, now
+        _log.info("%s", display.log_line(progress.bytes_done, progress.bytes_total))

@@ -1,0 +1,173 @@
+"""Reading the head of an answer: which bytes of which object it carries, or why it carries none.
+
+An origin's answer is believed only as far as it can be checked: a 206 must name exactly the range that was
+asked for, the object must be the one that the first answer was about (ETag or Last-Modified, and size), and
+no encoding may stand between its bytes and the file's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import names
+from modelsync.worker.failures import Failure
+from modelsync.worker.retry import Transient, retry_after
+
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+
+
+class Changed(Exception):
+    """The object is not the one that earlier bytes came from."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.failure = Failure(reason, message)
+
+
+class Renew(Exception):
+    """The URL may have expired: ask the source for another. The failure holds when that does not help."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What an answer's body is."""
+
+    start: int
+    """Offset of its first byte in the file."""
+    size: int | None
+    """Size of the whole file, where told."""
+    validator: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was asked for, and what is known of the object."""
+
+    path: str
+    start: int
+    end: int | None
+    ranged: bool
+    size: int | None
+    validator: str | None
+
+
+def validator_of(headers: Mapping[str, str]) -> str | None:
+    """What pins an object: its ETag, else its Last-Modified."""
+    etag = headers.get("ETag")
+    if etag:
+        kind = "weak" if etag.strip().startswith("W/") else "etag"
+        return f"{kind}:{plain_etag(etag)}"
+    modified = headers.get("Last-Modified")
+    return f"date:{modified}" if modified else None
+
+
+def plain_etag(etag: str) -> str:
+    """An ETag without quotes and weakness mark."""
+    return etag.strip().removeprefix("W/").strip('"')
+
+
+def condition(validator: str | None) -> dict[str, str]:
+    """The header that asks for a range of this very object, else for the whole of the new one."""
+    kind, _, value = (validator or "").partition(":")
+    if kind == "etag":
+        return {"If-Range": f'"{value}"'}
+    return {"If-Range": value} if kind == "date" else {}
+
+
+def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
+    """What the body of a 200 or 206 is; raises Changed, Renew, Transient or Failure."""
+    if status not in (200, 206):
+        _refuse(status, headers, asked)
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Transient(
+            _origin(asked, f"answers with Content-Encoding {encoding[:40]}, which was not asked for")
+        )
+    validator = validator_of(headers)
+    if not same(asked.validator, validator):
+        raise Changed(
+            Reason.SOURCE_CHANGED, f"The file {_name(asked)} changed at the source during the sync."
+        )
+    if status == 206:
+        return _partial(headers, asked, validator)
+    return _whole(headers, asked, validator)
+
+
+def same(known: str | None, told: str | None) -> bool:
+    """Whether two validators can be of one object; different kinds cannot be compared."""
+    if known is None or told is None or known.partition(":")[0] != told.partition(":")[0]:
+        return True
+    return known == told
+
+
+def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) -> Body:
+    found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if not asked.ranged or found is None:
+        raise Transient(_origin(asked, "answers with a range that was not asked for"))
+    first, last = int(found[1]), int(found[2])
+    total = None if found[3] == "*" else int(found[3])
+    if asked.size is not None and total is not None and total != asked.size:
+        raise _resized(asked, total)
+    length = _length(headers)
+    exact = first == asked.start and (asked.end is None or last == asked.end - 1)
+    if not exact or (length is not None and length != last - first + 1):
+        raise Transient(_origin(asked, "answers with another range than was asked for"))
+    return Body(start=first, size=total, validator=validator)
+
+
+def _whole(headers: Mapping[str, str], asked: Asked, validator: str | None) -> Body:
+    length = _length(headers)
+    if asked.size is not None and length is not None and length != asked.size:
+        raise _resized(asked, length)
+    return Body(start=0, size=length, validator=validator)
+
+
+def _length(headers: Mapping[str, str]) -> int | None:
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if text.isdecimal() and len(text) < 20 else None
+
+
+def _resized(asked: Asked, size: int) -> Changed:
+    text = f"The file {_name(asked)} has {size} bytes at the source where {asked.size} were announced."
+    return Changed(Reason.SIZE_MISMATCH, text)
+
+
+def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
+    """Raise what a status other than 200 and 206 means."""
+    wait = retry_after(headers.get("Retry-After"))
+    told = f"(HTTP {status})"
+    name = _name(asked)
+    if status in (401, 403) and headers.get("X-Error-Code") == "GatedRepo":
+        text = f"The repository is gated {told}: accept its terms on the Hub with the account of the token."
+        raise Renew(Failure(Reason.ACCESS_DENIED, text))
+    if status == 401:
+        text = f"The origin refuses the credentials for {name} {told}. Check the Secret that secretRef names."
+        raise Renew(Failure(Reason.AUTHENTICATION_FAILED, text))
+    if status == 403:
+        text = f"The origin denies access to {name} {told}. Check the rights of the Secret's account."
+        raise Renew(Failure(Reason.ACCESS_DENIED, text))
+    if status in (404, 410):
+        text = f"The origin has no file {name} {told}. It may have been removed since it was listed."
+        raise Renew(Failure(Reason.NOT_FOUND, text))
+    if status in (412, 416):
+        raise Changed(Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync.")
+    if status == 429:
+        text = f"The origin limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
+    failure = _origin(asked, f"answers with HTTP {status}")
+    if status == 400:
+        raise Renew(failure)
+    raise Transient(failure, wait_seconds=wait)
+
+
+def _name(asked: Asked) -> str:
+    return names.printable(asked.path)
+
+
+def _origin(asked: Asked, what: str) -> Failure:
+    return Failure(Reason.ORIGIN_ERROR, f"The origin {what} for {_name(asked)}.")

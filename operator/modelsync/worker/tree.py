@@ -1,0 +1,120 @@
+"""The target directory, walked without ever following a link.
+
+Another pod that shares the volume may plant a symbolic link, or put one in place of a directory between two
+of our calls. So no path below the target is ever given to the kernel as a whole: each component is opened
+relative to the descriptor of its parent, with O_NOFOLLOW.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelsync.worker import volume
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Tree:
+    """A directory and what lies below it. Close it, or use it in a `with` block."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def open(cls, root: Path, sub_path: str = "") -> "Tree":
+        """The target `sub_path` of the volume at `root`; missing directories are made."""
+        with volume.guarded(f"opening {root}"):
+            base = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if not sub_path:
+            return cls(base)
+        with cls(base) as whole, volume.guarded(f"opening the directory {sub_path}"):
+            return cls(whole._walk(sub_path.split("/"), create=True))
+
+    def __enter__(self) -> "Tree":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back; harmless when done twice."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def below(self, path: str) -> "Tree":
+        """A directory below, made when missing; raises OSError."""
+        return Tree(self._walk(path.split("/"), create=True))
+
+    @contextlib.contextmanager
+    def parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """The descriptor of a file's directory, and the file's name in it; raises OSError."""
+        *directories, name = path.split("/")
+        descriptor = self._walk(directories, create=create)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
+
+    def stat(self, path: str) -> os.stat_result | None:
+        """What lies at a path, itself and not what it links to; None when nothing does."""
+        try:
+            with self.parent(path) as (directory, name):
+                return os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def regular(self, path: str) -> os.stat_result | None:
+        """As `stat`, but None for all but regular files."""
+        found = self.stat(path)
+        return found if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def open_file(self, path: str) -> int:
+        """A descriptor to read a regular file; raises OSError."""
+        with self.parent(path) as (directory, name):
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+
+    def names(self) -> list[str]:
+        """What lies directly in this directory, in order."""
+        return sorted(os.listdir(self.descriptor))
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a directory with all below it; links are removed, not followed."""
+        found = self.stat(name)
+        if found is None:
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            os.unlink(name, dir_fd=self.descriptor)
+            return
+        with Tree(self._walk([name], create=False)) as inner:
+            for each in inner.names():
+                inner.remove(each)
+        os.rmdir(name, dir_fd=self.descriptor)
+
+    def _walk(self, components: list[str], *, create: bool) -> int:
+        current = os.dup(self.descriptor)
+        try:
+            for component in components:
+                following = _enter(current, component, create=create)
+                os.close(current)
+                current = following
+        except BaseException:
+            os.close(current)
+            raise
+        return current
+
+
+def _enter(directory: int, component: str, *, create: bool) -> int:
+    if component in ("", ".", "..") or "/" in component:
+        raise ValueError(f"not a component of a path: {component!r}")
+    try:
+        return os.open(component, _DIRECTORY, dir_fd=directory)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(component, dir_fd=directory)
+        os.fsync(directory)
+    return os.open(component, _DIRECTORY, dir_fd=directory)

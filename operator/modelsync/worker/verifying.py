@@ -1,0 +1,103 @@
+"""Threads that follow the writers and judge each file when its last byte is hashed."""
+
+import collections
+import threading
+import time
+from collections.abc import Callable
+
+from modelsync.worker import volume
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.hashing import Digests
+from modelsync.worker.parts import Copy, Part
+
+HASHERS = 2
+"""Threads; a file is hashed by one at a time, at a core's speed, which most networks do not reach."""
+
+
+class Verifier:
+    """Hashes parts behind their writers, and tells the verdict on each complete one once."""
+
+    def __init__(
+        self,
+        *,
+        judge: Callable[[Part, Copy, Digests], None],
+        failed: Callable[[BaseException], None],
+        spent: Callable[[float], None],
+    ) -> None:
+        self._judge = judge
+        self._failed = failed
+        self._spent = spent
+        self._queue: collections.deque[tuple[Part, Copy]] = collections.deque()
+        self._change = threading.Condition()
+        self._ended = False
+        self._threads = [
+            threading.Thread(target=self._run, name=f"hash-{number}", daemon=True)
+            for number in range(HASHERS)
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def end(self, timeout: float) -> None:
+        """Stop after the block at hand."""
+        with self._change:
+            self._ended = True
+            self._change.notify_all()
+        deadline = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def advance(self, part: Part, copy: Copy) -> None:
+        """More of a copy may be ready to be hashed, or to be judged."""
+        with part.lock:
+            if copy.size is None or copy.scheduled or copy.judged:
+                return
+            offset = copy.digests.offset if copy.digests else 0
+            if copy.written.prefix_end() <= offset and not copy.complete:
+                return
+            copy.scheduled = True
+        with self._change:
+            self._queue.append((part, copy))
+            self._change.notify()
+
+    def _run(self) -> None:
+        try:
+            while (work := self._take()) is not None:
+                started = time.thread_time()
+                self._follow(*work)
+                self._spent(time.thread_time() - started)
+        except Interrupted:
+            pass
+        except BaseException as error:
+            self._failed(error)
+
+    def _take(self) -> tuple[Part, Copy] | None:
+        with self._change:
+            while not self._queue and not self._ended:
+                self._change.wait()
+            return None if self._ended else self._queue.popleft()
+
+    def _follow(self, part: Part, copy: Copy) -> None:
+        """Hash up to the end of what is written in order; judge the copy when that is all of it."""
+        digests = copy.digests = copy.digests or Digests(part.file.digests, copy.size or 0)
+        while part.copy is copy and not self._ended:
+            with part.lock:
+                end = copy.written.prefix_end()
+                if end <= digests.offset:
+                    copy.scheduled = False
+                    copy.judged = copy.complete
+                    break
+            with volume.guarded("reading a staging file"):
+                fed = digests.feed(copy.handle.descriptor, end)
+            if not fed:
+                raise Failure(*_SHRUNK)
+        if copy.judged and part.copy is copy:
+            self._judge(part, copy, digests)
+
+
+_SHRUNK = (
+    volume.failure(OSError(5, "the file became shorter"), "reading a staging file").reason,
+    "A staging file on the volume became shorter while it was written. Does another program write there?",
+)

@@ -1,0 +1,86 @@
+"""What the volume answers, in the words of the closed vocabulary.
+
+A full disk, an exhausted quota, a lack of inodes and a read-only mount need different acts of a user, and
+the kernel tells them apart by errno; this is the one place that translates.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+
+from modelsync.api import display
+from modelsync.api.reasons import Reason
+from modelsync.worker.failures import Failure
+
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+def failure(error: OSError, doing: str) -> Failure:
+    """The failure that a file system's error means."""
+    if error.errno == errno.ENOSPC:
+        text = f"The volume is full ({doing}). Free space or inodes on it, or grow the PersistentVolumeClaim."
+        return Failure(Reason.INSUFFICIENT_STORAGE, text)
+    if error.errno == errno.EDQUOT:
+        text = f"The volume's quota is used up ({doing}). Free space on it or raise the quota."
+        return Failure(Reason.INSUFFICIENT_STORAGE, text)
+    told = error.strerror or type(error).__name__
+    if error.errno in _READ_ONLY:
+        mend = "It must be mounted read-write and be writable for the worker's user or fsGroup 65532."
+        return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {mend}")
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        text = f"A link or a file stands where a directory is needed ({doing}). Remove it from the volume."
+        return Failure(Reason.UNSAFE_PATH, text)
+    text = f"The volume failed {doing}: {told}. Check the volume and its node."
+    return Failure(Reason.VOLUME_NOT_WRITABLE, text)
+
+
+@contextlib.contextmanager
+def guarded(doing: str) -> Iterator[None]:
+    """Turn OSErrors of the block into Failures."""
+    try:
+        yield
+    except OSError as error:
+        raise failure(error, doing) from error
+
+
+def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:
+    """Refuse what cannot fit; raises Failure with InsufficientStorage.
+
+    `directory` is a descriptor on the volume. Told before the first byte, because a transfer of hours
+    that ends with a full disk helps nobody.
+    """
+    with guarded("asking for free space"):
+        space = os.fstatvfs(directory)
+    free = space.f_bavail * space.f_frsize
+    if missing_bytes > free:
+        text = (
+            f"The volume has {display.size(free)} free but {display.size(missing_bytes)} are still to be"
+            " written. Free space on it or grow the PersistentVolumeClaim."
+        )
+        raise Failure(Reason.INSUFFICIENT_STORAGE, text)
+    if space.f_files and missing_files > space.f_favail:
+        text = (
+            f"The volume has {space.f_favail} free inodes but {missing_files} files are still to be written."
+            " Remove files from it or use a volume with more inodes."
+        )
+        raise Failure(Reason.INSUFFICIENT_STORAGE, text)
+
+
+def preallocate(descriptor: int, size: int) -> None:
+    """Reserve a file's blocks and set its size, or only the size where the file system cannot.
+
+    Not os.posix_fallocate: glibc's writes a byte into every block where the file system lacks support,
+    which takes hours for a large file on NFS.
+    """
+    if size == 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.fallocate(descriptor, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in _UNSUPPORTED:
+        raise OSError(number, os.strerror(number))
+    os.ftruncate(descriptor, size)
