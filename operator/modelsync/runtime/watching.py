@@ -107,6 +107,8 @@ class Watch:
         await kopf.operator(
             registry=self._registry(loop),
             settings=_settings(self._resources),
+            # kopf would ask for the user's name, which a numeric uid in a Pod does not have.
+            identity="modelsync",  # type: ignore[arg-type]
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
