@@ -171,7 +171,7 @@ class S3Source(Value):
             max_length=900,
             json_schema_extra=rules(
                 cel(
-                    r"!self.matches('^/|(^|/)[.]([.]|modelsync)?(/|$)|//|[\\x00-\\x1f\\x7f]')",
+                    r"!self.matches('^/|(^|/)[.][.]?(/|$)|//|[\\x00-\\x1f\\x7f]')",
                     "must be a key prefix such as models/llama/, without a leading '/', '//', '.' or '..'",
                 )
             ),
