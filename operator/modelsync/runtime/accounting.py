@@ -182,7 +182,7 @@ def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object
     if failed is not None and (
         before is None or (before.attempt, before.time) != (failed.attempt, failed.time)
     ):
-        return ("failed", failed.attempt, failed.time)
+        return ("failed", failed.attempt)
     if new.phase is Phase.CANCELLED and old.phase is not Phase.CANCELLED:
         return ("cancelled", new.attempts, new.observed_generation)
     return None
@@ -194,14 +194,12 @@ def _is_stalled(status: api.ModelSyncStatus) -> bool:
 
 
 def _told(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
-    """Bytes of this attempt that the stored status tells, hence that were counted already.
-
-    The status adds up all attempts, so for a later one this may be too much, never too little: a counter that
-    begins again should rather miss bytes of a change of leaders than count them twice.
-    """
-    if status.attempts != pod.attempt or status.progress is None:
+    """Bytes of this Pod that the stored status tells, hence that were counted already."""
+    worker, told = status.worker, status.progress
+    if told is None or status.attempts != pod.attempt:
         return 0
-    return status.progress.bytes_network or 0
+    before = worker.bytes_network_before if worker is not None and worker.pod_name == pod.name else None
+    return max(0, (told.bytes_network or 0) - (before or 0))
 
 
 def _is_settled(status: api.ModelSyncStatus, attempt: int) -> bool:

@@ -64,5 +64,6 @@ def configure(style: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns at each start that it leaves the signals alone, which is what it is in a thread for.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+    # These warn of what is no trouble (kopf leaves the signals alone) or what we tell ourselves as an error.
+    for name in ("kopf._core.reactor.running", "kubernetes"):
+        logging.getLogger(name).setLevel(logging.ERROR)

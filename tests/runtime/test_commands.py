@@ -1,0 +1,102 @@
+"""The commands around the operator: flags, variables, errors, CRDs, and the end of the process."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from modelsync import config
+from modelsync.cli import crds, operator
+from modelsync.runtime.resources import QUEUES, SYNCS
+from tests.runtime import fake_api, harness, test_operator
+
+SOURCES = Path(__file__).parents[2] / "operator"
+
+
+def test_help_names_every_flag_with_its_variable() -> None:
+    told = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
+    assert told.exit_code == 0
+    for option in config.OPTIONS:
+        assert option.flag in told.output and f"[{option.variable}]" in told.output
+
+
+def test_crds_are_written_and_checked(tmp_path: Path) -> None:
+    run = CliRunner()
+    assert run.invoke(crds.command, [str(tmp_path)]).exit_code == 0
+    kinds = {yaml.safe_load(file.read_text())["spec"]["names"]["kind"] for file in tmp_path.iterdir()}
+    assert kinds == {"ModelSync", "SyncQueue"}
+    assert run.invoke(crds.command, [str(tmp_path), "--check"]).exit_code == 0
+    (tmp_path / "modelsync.dev_modelsyncs.yaml").write_text("edited")
+    told = run.invoke(crds.command, [str(tmp_path), "--check"])
+    assert told.exit_code == 1 and "modelsync.dev_modelsyncs.yaml" in told.output
+
+
+async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
+    """The real process, as a user starts it."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "modelsync",
+        "operator",
+        *args,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("args", "mend"),
+    [
+        pytest.param([], "--worker-image (MODELSYNC_WORKER_IMAGE): is needed", id="no image"),
+        pytest.param(
+            ["--worker-image=i", "--status-qps=no"], "--status-qps (MODELSYNC_STATUS_QPS)", id="bad value"
+        ),
+        pytest.param(
+            ["--worker-image=i", "--kubeconfig=/nowhere"], "set --kubeconfig (KUBECONFIG)", id="no cluster"
+        ),
+    ],
+)
+@harness.in_loop
+async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], mend: str) -> None:
+    process = await start(*args, HOME="/nowhere")
+    told, _ = await process.communicate()
+    assert process.returncode == 2
+    assert mend in told.decode() and len(told.decode().splitlines()) == 1
+
+
+@harness.in_loop
+async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, test_operator.queue())
+        api.put(SYNCS, harness.sync())
+        kubeconfig = tmp_path / "kubeconfig"
+        cluster = {"name": "c", "cluster": {"server": api.url}}
+        context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
+        user = {"name": "u", "user": {"token": "t"}}
+        whole = {"clusters": [cluster], "contexts": [context], "users": [user], "current-context": "c"}
+        kubeconfig.write_text(yaml.safe_dump(whole))
+        process = await start(
+            "--worker-image=i",
+            "--operator-namespace=ops",
+            f"--port={port}",
+            MODELSYNC_LOG_FORMAT="json",
+            KUBECONFIG=str(kubeconfig),
+        )
+        await harness.eventually(lambda: test_operator.jobs(api), 20)
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            told, _ = await process.communicate()
+        assert process.returncode == 0, told.decode()
+        assert all(line.startswith(b"{") for line in told.splitlines()), told.decode()
+        assert {path for verb, path in api.asked if verb == "PUT"} == {
+            "/apis/coordination.k8s.io/v1/namespaces/ops/leases/modelsync-operator"
+        }
