@@ -1,0 +1,39 @@
+"""Real Helm, on the chart as it lies in the repository."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHART = "charts/modelsync"
+
+
+def binary() -> str:
+    """Where Helm is: on the PATH, or in the cache into which `make cluster` builds it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelsync/bin/helm"
+    found = shutil.which("helm") or (str(cache) if cache.exists() else None)
+    if found is None:
+        pytest.skip("helm is not built yet: `make cluster` builds it")
+    return found
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run Helm; the caller looks at the exit code."""
+    return subprocess.run([binary(), *args], capture_output=True, text=True, timeout=120, check=False)
+
+
+def template(*settings: str) -> list[dict[str, Any]]:
+    """All objects of the chart with some `--set` values, in namespace `modelsync-system`."""
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = run("template", "modelsync", CHART, "-n", "modelsync-system", *words)
+    assert done.returncode == 0, done.stderr
+    return [found for found in yaml.safe_load_all(done.stdout) if found]
+
+
+def of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The objects of one kind."""
+    return [found for found in objects if found["kind"] == kind]

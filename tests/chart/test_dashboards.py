@@ -1,0 +1,46 @@
+"""The dashboards: generated, complete, and of metrics that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dev import dashboards as generator
+from modelsync.runtime import collector, metrics
+from tests.chart import panels
+
+PANELS = [panel for dashboard in panels.dashboards() for panel in dashboard["panels"]]
+
+
+def test_file_is_the_generated_one() -> None:
+    assert generator.TARGET.read_text() == generator.text(), "run `python -m dev.dashboards`"
+
+
+def test_at_least_eight_panels() -> None:
+    assert len(PANELS) >= 8
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])
+def test_every_panel_explains_itself_and_has_a_unit(panel: dict[str, object]) -> None:
+    assert str(panel["description"]).endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]  # type: ignore[index]
+    assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+
+
+def test_dashboards_can_be_provisioned() -> None:
+    for dashboard in panels.dashboards():
+        assert dashboard["editable"] is False
+        assert "__inputs" not in dashboard
+        assert {variable["name"] for variable in dashboard["templating"]["list"]} == {
+            "datasource",
+            "namespace",
+        }
+
+
+def test_queries_use_metrics_that_the_operator_has() -> None:
+    source = "".join(Path(module.__file__ or "").read_text() for module in (metrics, collector))
+    names = {name for _, query in panels.queries() for name in re.findall(r"modelsync_\w+", query)}
+    assert names
+    for name in names:
+        plain = name.removeprefix("modelsync_").removesuffix("_total").removesuffix("_bucket")
+        assert f'"{plain}"' in source, name

@@ -1,0 +1,139 @@
+"""The chart as rendered by real Helm: what it contains, what it refuses, what it says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from modelsync.runtime import permissions
+from tests.chart import helm
+
+GOLDEN = Path("tests/chart/golden/rbac.yaml")
+POD = "spec.template.spec"
+
+
+def test_lint_is_clean() -> None:
+    done = helm.run("lint", "--strict", helm.CHART)
+    assert done.returncode == 0, done.stdout
+    assert "0 chart(s) failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        pytest.param("replicaCount=two", "replicaCount", id="words for a number"),
+        pytest.param("replicas=2", "replicas", id="an unknown value"),
+        pytest.param("image.pullPolicy=Sometimes", "pullPolicy", id="an unknown pull policy"),
+        pytest.param("image.digest=sha256:1", "digest", id="half a digest"),
+        pytest.param("queues.default.maxActive=-1", "maxActive", id="a negative limit"),
+        pytest.param("queues.Big.maxActive=1", "Big", id="a queue name in capitals"),
+        pytest.param("config.logLevel=loud", "logLevel", id="an unknown log level"),
+        pytest.param("config.hubEndpoint=hub", "hubEndpoint", id="an endpoint that is no URL"),
+        pytest.param("watch.namespaces={A}", "namespaces", id="a namespace in capitals"),
+        pytest.param("worker.connections=100", "connections", id="too many connections"),
+        pytest.param("serviceAccount.create=false", "serviceAccount.name", id="no ServiceAccount at all"),
+        pytest.param("metrics.serviceMonitor.interval=fast", "interval", id="an interval in words"),
+    ],
+)
+def test_bad_values_are_refused_and_named(setting: str, said: str) -> None:
+    done = helm.run("template", "modelsync", helm.CHART, "--set", setting)
+    assert done.returncode != 0
+    assert said in done.stderr
+
+
+def test_crds_are_the_generated_ones_and_are_kept() -> None:
+    shipped = {path.name: path.read_text() for path in Path("charts/modelsync/files/crds").glob("*.yaml")}
+    generated = {path.name: path.read_text() for path in Path("crds").glob("*.yaml")}
+    assert shipped == generated
+    rendered = helm.of_kind(helm.template(), "CustomResourceDefinition")
+    assert len(rendered) == len(generated)
+    specs = [yaml.safe_load(text)["spec"] for text in generated.values()]
+    for crd in rendered:
+        assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        assert crd["spec"] in specs
+
+
+def test_crds_can_be_left_to_others_or_not_kept() -> None:
+    assert not helm.of_kind(helm.template("crds.enabled=false"), "CustomResourceDefinition")
+    (one, _) = helm.of_kind(helm.template("crds.keep=false"), "CustomResourceDefinition")
+    assert "helm.sh/resource-policy" not in one["metadata"].get("annotations", {})
+
+
+def rights(objects: list[dict[str, Any]], kinds: tuple[str, ...]) -> dict[str, list[str]]:
+    """Verbs by `scope group/resource`, of the operator's own roles."""
+    found: dict[str, set[str]] = {}
+    for role in objects:
+        if role["kind"] not in kinds or role["metadata"]["name"].endswith(("-view", "-edit")):
+            continue
+        scope = "operator" if role["metadata"]["name"].endswith("-own") else "watched"
+        for rule in role["rules"]:
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    found.setdefault(f"{scope} {group}/{resource}", set()).update(rule["verbs"])
+    return {key: sorted(verbs) for key, verbs in sorted(found.items())}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [pytest.param((), id="cluster mode"), pytest.param(("watch.namespaces={a,b}",), id="namespaced mode")],
+)
+def test_rights_are_the_table_of_the_code_and_the_golden_file(settings: tuple[str, ...]) -> None:
+    table: dict[str, set[str]] = {}
+    for rule in permissions.PERMISSIONS:
+        table.setdefault(f"{rule.scope} {rule.api_group}/{rule.resource}", set()).update(rule.verbs)
+    wanted = {key: sorted(verbs) for key, verbs in sorted(table.items())}
+    rendered = rights(helm.template(*settings), ("Role", "ClusterRole"))
+    assert rendered == wanted
+    assert yaml.safe_load(GOLDEN.read_text()) == wanted
+
+
+def test_rights_contain_no_secret_no_wildcard_and_no_exec() -> None:
+    golden = GOLDEN.read_text()
+    for word in ("secrets", "*", "exec", "nodes", "escalate", "impersonate", "bind"):
+        assert word not in golden
+
+
+def test_namespaced_mode_has_no_cluster_role_of_the_operator() -> None:
+    objects = helm.template("watch.namespaces={a}", "rbac.aggregateClusterRoles=false")
+    assert not helm.of_kind(objects, "ClusterRole")
+    assert not helm.of_kind(objects, "ClusterRoleBinding")
+    (deployment,) = helm.of_kind(objects, "Deployment")
+    assert "--namespace=a" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_operators_pod_passes_the_restricted_standard() -> None:
+    (deployment,) = helm.of_kind(helm.template(), "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["resources"]["limits"]["memory"]
+
+
+def test_optional_objects_come_only_when_asked_for() -> None:
+    kinds = {found["kind"] for found in helm.template()}
+    assert "ServiceMonitor" not in kinds
+    assert {"ConfigMap", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} <= kinds
+    off = helm.template("admissionPolicy.enabled=false", "metrics.dashboard.enabled=false")
+    assert not {"ConfigMap", "ValidatingAdmissionPolicy"} & {found["kind"] for found in off}
+    on = helm.template(
+        "metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.additionalLabels.release=p"
+    )
+    (monitor,) = helm.of_kind(on, "ServiceMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "p"
+    assert monitor["spec"]["endpoints"][0]["honorLabels"] is True
+
+
+def test_every_value_is_read_by_a_template() -> None:
+    values = yaml.safe_load(Path("charts/modelsync/values.yaml").read_text())
+    read = "".join(path.read_text() for path in Path("charts/modelsync/templates").iterdir())
+    for name, value in values.items():
+        assert f".Values.{name}" in read, name
+        for inner in (
+            value if isinstance(value, dict) and name in ("config", "worker", "crds", "rbac") else ()
+        ):
+            assert f".Values.{name}.{inner}" in read, f"{name}.{inner}"
