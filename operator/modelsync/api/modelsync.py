@@ -23,8 +23,9 @@ Pattern = Annotated[
         max_length=256,
         json_schema_extra=rules(
             cel(
-                "self != '' && !self.matches('^[.]{0,2}/')",
-                "must be a shell pattern of relative paths such as onnx/*, without a leading '/' or './'",
+                "self != '' && !self.matches('^[.]{0,2}/|/$')",
+                "must be a shell pattern of relative paths such as onnx/*, without '/' or './' before"
+                " or '/' after",
             )
         ),
     ),
@@ -260,6 +261,8 @@ class WorkerStatus(Value):
     """Name of the Pod."""
     node_name: str | None = None
     """Name of its node."""
+    bytes_network_before: int | None = None
+    """progress.bytesNetwork when this Pod came: what it reports itself is added to that."""
 
 
 class ModelSyncStatus(Value):

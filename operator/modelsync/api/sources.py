@@ -138,7 +138,7 @@ class HuggingFaceSource(Value):
     changed) when absent."""
     secret_ref: TokenSecretRef | None = None
     """Secret with an access token, for gated and private repositories. The token is sent to the
-    endpoint's own origin over https only, never along a redirect."""
+    endpoint's own origin only, never along a redirect; in clear if the endpoint is http://."""
 
 
 class S3Source(Value):
@@ -177,8 +177,9 @@ class S3Source(Value):
             ),
         ),
     ] = ""
-    """Only keys that begin with this prefix are synced, and the prefix is cut from the file's path. All
-    of the bucket when empty. Cannot be changed."""
+    """A folder such as `models/llama/`, with or without the last '/': the objects in it are synced under
+    their paths within it. If there is no such folder: all objects whose keys begin with it, under their
+    paths after its last '/'. The whole bucket when empty. Cannot be changed."""
     endpoint: Annotated[
         str | None,
         Field(max_length=500, json_schema_extra=rules(*_ENDPOINT_RULES)),
@@ -237,6 +238,15 @@ class HttpFile(Value):
 
 class HttpSource(Value):
     """A list of files behind http:// or https:// URLs."""
+
+    model_config = Value.model_config | {
+        "json_schema_extra": rules(
+            cel(
+                "!has(self.secretRef) || self.files.exists(f, f.url.matches('^(?i)https://'))",
+                "must have an https:// URL when secretRef is set, since credentials are sent to no other",
+            )
+        )
+    }
 
     files: Annotated[
         tuple[HttpFile, ...],
