@@ -1,0 +1,78 @@
+"""Properties of the whole schema that no example shows: bounded, described, bound to one namespace."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from modelsync.api import crd
+
+Schema = dict[str, Any]
+OPAQUE = {"ModelSync.spec.podTemplate.affinity"}
+
+
+def _walk(path: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
+    yield path, schema
+    for name, field in schema.get("properties", {}).items():
+        yield from _walk(f"{path}.{name}", field)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from _walk(f"{path}[]", schema[key])
+
+
+NODES = {
+    path: node
+    for made in crd.all_crds()
+    for path, node in _walk(
+        made["spec"]["names"]["kind"], made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    )
+}
+SPEC = {path: node for path, node in NODES.items() if ".spec" in path}
+
+
+def test_every_list_says_how_it_merges() -> None:
+    lists = [path for path, node in NODES.items() if node.get("type") == "array"]
+    assert lists
+    assert [path for path in lists if "x-kubernetes-list-type" not in NODES[path]] == []
+
+
+def test_everything_that_a_user_writes_is_bounded() -> None:
+    limits = {"string": ("maxLength", "enum"), "array": ("maxItems",)}
+    endless = [
+        path
+        for path, node in SPEC.items()
+        if not any(key in node for key in limits.get(node.get("type", ""), node))
+    ]
+    maps = [
+        path for path, node in SPEC.items() if "additionalProperties" in node and "maxProperties" not in node
+    ]
+    assert endless + maps == []
+
+
+def test_every_field_is_described_in_sentences() -> None:
+    texts = {path: node.get("description", "") for path, node in NODES.items() if not path.endswith("[]")}
+    assert {path: text for path, text in texts.items() if not text.endswith((".", "`"))} == {}
+
+
+def test_no_reference_can_name_another_namespace() -> None:
+    assert [path for path in SPEC if path.split(".")[-1].lower() in ("namespace", "namespaces")] == []
+
+
+def test_nothing_but_affinity_is_opaque() -> None:
+    opaque = {path for path, node in NODES.items() if node.get("x-kubernetes-preserve-unknown-fields")}
+    assert opaque == OPAQUE
+
+
+def test_a_pod_template_can_run_nothing_of_a_users_own() -> None:
+    (template,) = (node for path, node in SPEC.items() if path == "ModelSync.spec.podTemplate")
+    assert set(template["properties"]) == {
+        "resources",
+        "nodeSelector",
+        "tolerations",
+        "affinity",
+        "imagePullSecrets",
+        "priorityClassName",
+    }
+
+
+def test_no_word_of_json_schema_that_kubernetes_refuses_is_left() -> None:
+    refused = {"$ref", "$defs", "title", "const", "oneOf", "definitions", "examples"}
+    assert [path for path, node in NODES.items() if refused & set(node)] == []
