@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -90,6 +91,7 @@ class FakeApi:
         stored = copy.deepcopy(raw)
         stored["metadata"] |= {"resourceVersion": str(self.version)}
         stored["metadata"].setdefault("uid", f"uid-{self.version}")
+        stored["metadata"].setdefault("creationTimestamp", datetime.now(UTC).isoformat(timespec="seconds"))
         self.objects[key] = stored
         self._tell(kind, key, stored)
         return stored

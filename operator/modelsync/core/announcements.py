@@ -22,6 +22,7 @@ _BLOCKS = frozenset(
         Reason.WORKER_UNSCHEDULABLE,
         Reason.JOB_REJECTED,
         Reason.NAME_CONFLICT,
+        Reason.INVALID_SPEC,
     }
 )
 
@@ -31,6 +32,8 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
     old = sync.status
     if new.last_failure is not None and new.last_failure != old.last_failure:
         yield _event(sync, new, "Warning", new.last_failure.reason, _failure_text(new))
+    if old.phase is Phase.FAILED and new.phase is Phase.QUEUED:
+        yield _event(sync, new, "Normal", Reason.QUEUED, "another attempt was asked for")
     before, after = ready_reason(old), ready_reason(new)
     if before == after:
         return

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 
 from modelsync.api.reasons import Reason
-from modelsync.core.snapshot import JobRecord, PodRecord, Problem, SyncRecord
+from modelsync.core.snapshot import PodRecord, Problem, SyncRecord
+from modelsync.core.views import View
 
 Block = tuple[Reason, str]
 _IMAGE_REASONS = frozenset(
@@ -16,19 +17,33 @@ _IMAGE_REASONS = frozenset(
 )
 _MISSING_CLAIM = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 _MISSING_SECRET = re.compile(r'secret "[^"]*" not found|references non-existent secret key')
+_NODES = re.compile(
+    r"^\d+/\d+ nodes are available: |(?<![\w.-])\d+ (?=node|Insufficient|Too many)|[.]? preemption: .*$"
+)
+"""What the scheduler counts: it changes with every node that comes and goes, and tells a user nothing."""
+_PULLING = re.compile(r'^Back-off pulling image "[^"]*"(: )?|^(ErrImagePull|ErrImageNeverPull): ')
+"""The kubelet tells one failure in two ways by turns."""
 
 
-def why_blocked(
-    sync: SyncRecord, job: JobRecord, pod: PodRecord | None, problem: Problem | None
-) -> Block | None:
-    """Why the attempt has not started, or None when it is merely on its way."""
-    if pod is not None and (pod.phase != "Pending" or pod.running_since is not None):
+def why_blocked(view: View) -> Block | None:
+    """Why the last attempt has not started, or None when it is merely on its way."""
+    if not is_starting(view):
         return None
+    job = view.active_job
+    pod = view.pod_of(job) if job is not None else None
+    problem = view.problem(pod.uid if pod else None, job.uid if job else None)
     for check in _CHECKS:
-        found = check(sync, pod, problem)
+        found = check(view.sync, pod, problem)
         if found is not None:
             return found
     return None
+
+
+def is_starting(view: View) -> bool:
+    """Whether the last attempt's Job waits for its worker to run."""
+    job = view.active_job
+    pod = view.pod_of(job) if job is not None else None
+    return job is not None and (pod is None or (pod.phase == "Pending" and pod.running_since is None))
 
 
 def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
@@ -65,7 +80,7 @@ def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     if pod is None or pod.waiting_reason not in _IMAGE_REASONS:
         return None
     return Reason.IMAGE_PULL_FAILED, (
-        f"the worker's image cannot be pulled ({pod.waiting_reason}): {pod.waiting_message};"
+        f"the worker's image cannot be pulled: {_pulling(pod.waiting_message)};"
         " mend the operator's worker image or set spec.podTemplate.imagePullSecrets"
     )
 
@@ -74,7 +89,22 @@ def _unschedulable(sync: SyncRecord, pod: PodRecord | None, problem: Problem | N
     if pod is None or not pod.unschedulable:
         return None
     return Reason.WORKER_UNSCHEDULABLE, (
-        f"no node takes the worker: {pod.unschedulable}; change spec.podTemplate or free a node"
+        f"no node takes the worker: {_NODES.sub('', pod.unschedulable)};"
+        " change spec.podTemplate or free a node"
+    )
+
+
+def _pulling(message: str) -> str:
+    return _PULLING.sub("", _PULLING.sub("", message)) or "the node is waiting to try again"
+
+
+def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+    if pod is None or "unbound immediate PersistentVolumeClaims" not in pod.unschedulable:
+        return None
+    name = sync.spec.target.persistent_volume_claim.claim_name
+    return Reason.VOLUME_NOT_FOUND, (
+        f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} is not bound to a"
+        " volume; see its Events, mend its storage class or make a volume, and the sync goes on by itself"
     )
 
 
@@ -86,7 +116,8 @@ def _volume(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
 
 _CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, Problem | None], Block | None], ...] = (
     _no_pod,  # quota or admission refused the Pod itself
-    _claim,  # before _unschedulable: the scheduler says both in one way
+    _claim,  # before _unschedulable: the scheduler says all three in one way
+    _unbound,
     _secret,  # before _volume: a Secret is mounted as a volume
     _image,
     _unschedulable,

@@ -4,6 +4,8 @@ Everything is derived from the stored status and the Jobs that are there, and an
 number stands in `lastFailure.attempt`), so an operator may die after any step and its successor goes on.
 """
 
+from datetime import timedelta
+
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
@@ -24,6 +26,8 @@ _WITH_WORKER = frozenset(
     }
 )
 """Ready's reasons that say that an attempt's Job was there."""
+SILENT_STARTS = 10
+"""A start that is merely slow (a big image, a slow disk) gets so many times the start deadline."""
 
 
 def ready_reason(status: ModelSyncStatus) -> str:
@@ -39,19 +43,25 @@ def update(view: View) -> ModelSyncStatus:
         attempts=view.attempts or None,
         start_time=view.sync.status.start_time or (view.jobs[0].created if view.jobs else None),
     )
-    return _failed(view, _asked(view, status))
+    return _failed(view, _anew(view, _asked(view, status)))
 
 
 def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
-    """A new value of the retry annotation, or a changed spec of a Failed sync, begins a new count."""
-    sync = view.sync
-    asked = sync.retry_requested is not None and sync.retry_requested != status.last_handled_retry
-    mended = status.phase is Phase.FAILED and (status.observed_generation or 0) < sync.generation
-    if asked:
-        value = (sync.retry_requested or "")[:256]
-        status = changes.apply(status, last_handled_retry=value)
-    if (asked or mended) and status.phase is not Phase.COMPLETE:
-        status = changes.apply(status, failures=None, next_retry_time=None)
+    """A new value of the retry annotation is noted, whether or not there is something to retry."""
+    asked = view.sync.retry_requested
+    return status if asked is None else changes.apply(status, last_handled_retry=asked[:256])
+
+
+def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
+    """What a user does to a sync that waits or has failed begins a new count of failures."""
+    spec, phase = view.sync.spec, status.phase
+    asked = status.last_handled_retry != view.sync.status.last_handled_retry
+    resumed = phase in (Phase.PAUSED, Phase.CANCELLED) and not (spec.suspend or spec.cancel)
+    mended = phase is Phase.FAILED and view.changed
+    if resumed or mended or (asked and view.counted and phase is not Phase.COMPLETE):
+        return changes.apply(status, failures=None, next_retry_time=None)
+    if status.next_retry_time is not None and not view.counted:
+        return changes.apply(status, next_retry_time=None)
     return status
 
 
@@ -59,10 +69,8 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     failure = _failure(view, status)
     if failure is None:
         return status
-    progress = status.progress
-    report = _last_words(view)
-    done = report if report is not None else (progress.bytes_done if progress is not None else None)
-    failures = retries.count(status.last_failure, status.failures, done)
+    done = _bytes_done(view, status)
+    failures = retries.count(status.last_failure, status.failures, done, disruption=failure.disruption)
     record = LastFailure(
         reason=failure.reason,
         message=failure.message[:1024],
@@ -70,45 +78,70 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         attempt=view.attempts,
         bytes_done=done,
     )
-    again = failures <= view.sync.spec.backoff_limit and retries.is_retryable(failure.reason)
+    again = failures <= view.sync.spec.backoff_limit and failure.retryable
     pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
     due = (failure.time + pause).replace(microsecond=0) if again else None
-    return changes.apply(status, failures=failures, last_failure=record, next_retry_time=due)
+    # A source that changed has to be resolved anew; staying on what is gone would fail for ever.
+    resolved = None if failure.reason is Reason.SOURCE_CHANGED else status.resolved
+    return changes.apply(
+        status, failures=failures, last_failure=record, next_retry_time=due, resolved=resolved
+    )
 
 
-def _last_words(view: View) -> int | None:
-    """Bytes done by the report of the last attempt's worker."""
-    job = view.last_job
-    pod = view.pod_of(job) if job is not None else None
-    if pod is not None and pod.termination is not None:
-        return pod.termination.progress.bytes_done
+def _bytes_done(view: View, status: ModelSyncStatus) -> int | None:
+    """How far all attempts together have come: the most that was ever told."""
+    pod = view.pod_of(view.last_job) if view.last_job is not None else None
     sample = view.sample_of(pod)
-    return sample.report.progress.bytes_done if sample is not None else None
+    told = [
+        pod.termination.progress.bytes_done if pod is not None and pod.termination is not None else None,
+        sample.report.progress.bytes_done if sample is not None else None,
+        status.progress.bytes_done if status.progress is not None else None,
+    ]
+    return max((count for count in told if count is not None), default=None)
 
 
 def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
     """The failure of the last attempt that is not in the status yet."""
-    recorded = status.last_failure.attempt if status.last_failure is not None else None
-    if not view.attempts or recorded == view.attempts or status.phase is Phase.COMPLETE:
+    if not view.attempts or view.counted or status.phase is Phase.COMPLETE:
         return None
-    if view.sync.spec.suspend or view.sync.spec.cancel:
+    if view.sync.invalid is not None or view.sync.spec.suspend or view.sync.spec.cancel:
         return None
     job = view.last_job
-    if job is None:
-        gone = not view.occupied and ready_reason(status) in _WITH_WORKER
-        return retries.lost(view.now) if gone else None
+    if job is None or (job.deleting and job.state is JobState.ACTIVE):
+        # We delete a running Job for a pause, a cancellation or a changed spec alone: else somebody did.
+        somebody = ready_reason(status) in _WITH_WORKER and not view.changed
+        return retries.lost(view.now) if somebody else None
     if job.state is JobState.FAILED:
         return retries.classify(job, view.pod_of(job), view.now)
-    return _never_started(view)
+    return None if is_stale(view) else _never_started(view)
 
 
 def _never_started(view: View) -> retries.Failure | None:
     """An attempt that was kept from starting for too long gives its slot back."""
-    job = view.active_job
-    if job is None or view.now - job.created < view.settings.start_deadline:
+    job, limit = view.active_job, view.settings.start_deadline
+    if job is None or view.now - job.created < limit:
         return None
-    pod = view.pod_of(job)
-    why = blocked.why_blocked(view.sync, job, pod, view.problem(pod.uid if pod else None, job.uid))
-    if why is None:
+    why = blocked.why_blocked(view)
+    if why is not None:
+        return retries.failure(*why, job.created + limit)
+    if not blocked.is_starting(view) or view.now - job.created < limit * SILENT_STARTS:
         return None
-    return retries.Failure(reason=why[0], message=why[1], time=job.created + view.settings.start_deadline)
+    message = "the worker's Pod does not start and nothing tells why; its node may be lost"
+    return retries.failure(Reason.WORKER_LOST, message, job.created + limit * SILENT_STARTS)
+
+
+def is_stale(view: View) -> bool:
+    """Whether a changed spec makes it worth while to replace a worker that cannot start.
+
+    The stored status keeps its old observedGeneration until that Job is gone: an operator that dies between
+    the two finds it again.
+    """
+    job = view.last_job
+    waits = blocked.why_blocked(view) is not None or (job is not None and job.deleting)
+    return view.changed and waits and job is not None and job.state is JobState.ACTIVE
+
+
+def start_deadline(view: View) -> timedelta:
+    """How long after its creation the attempt's Job is given up if nothing changes."""
+    limit = view.settings.start_deadline
+    return limit if blocked.why_blocked(view) is not None else limit * SILENT_STARTS

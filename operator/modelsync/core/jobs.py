@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelsync.api import naming, wire
+from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.podtemplate import Resources
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import Source
@@ -78,7 +79,6 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
 def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.WorkRequest:
     """What the worker is told to do."""
     spec = sync.spec
-    limit = spec.bandwidth_limit
     return wire.WorkRequest(
         uid=sync.uid,
         namespace=sync.namespace,
@@ -91,10 +91,18 @@ def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.
         layout=spec.target.layout,
         verification=spec.verification,
         resolved=sync.status.resolved,
-        bandwidth_limit=parse_bytes(limit) if limit is not None else None,
+        bandwidth_limit=bandwidth_limit(spec),
         progress_deadline_seconds=spec.progress_deadline_seconds,
         tuning=settings.tuning,
     )
+
+
+def bandwidth_limit(spec: ModelSyncSpec) -> int | None:
+    """Bytes per second; a value that is none (an object older than the schema's rule) limits nothing."""
+    try:
+        return max(1, parse_bytes(spec.bandwidth_limit)) if spec.bandwidth_limit is not None else None
+    except ValueError:
+        return None
 
 
 def _with_endpoint(source: Source, endpoint: str | None) -> Source:
@@ -168,9 +176,15 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
 
 
 def _resources(wished: Resources, defaults: Resources) -> Manifest:
-    requests = {**(defaults.requests or {}), **(wished.requests or {})}
-    limits = {**(defaults.limits or {}), **(wished.limits or {})}
-    return {"requests": requests, "limits": limits}
+    """The wished ones; a default only for what the user says nothing of, since a default request above a
+    wished limit (or the other way round) would be refused."""
+    own = {"requests": wished.requests or {}, "limits": wished.limits or {}}
+    named = own["requests"].keys() | own["limits"].keys()
+    given = {"requests": defaults.requests or {}, "limits": defaults.limits or {}}
+    return {
+        kind: {**{name: value for name, value in given[kind].items() if name not in named}, **own[kind]}
+        for kind in own
+    }
 
 
 def _volumes(sync: SyncRecord) -> list[Manifest]:

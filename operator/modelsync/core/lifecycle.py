@@ -4,14 +4,15 @@ Each check answers with a Verdict (phase, reason, a sentence) or passes on. The 
 outranks a wish to cancel, a wish outranks a running worker, a worker outranks an old failure.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from modelsync.api import wire
+from modelsync.api import conditions, wire
 from modelsync.api.modelsync import ModelSyncStatus
-from modelsync.api.reasons import Phase, Reason, Stage
-from modelsync.core import blocked, retries
+from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
+from modelsync.core import blocked, bookkeeping, retries
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -35,9 +36,13 @@ class Verdict:
     sample: Sample | None = None
     report: wire.TerminationReport | None = None
     """The last words of the attempt that completed."""
+    ended: PodRecord | None = None
+    """The Pod of the attempt that completed."""
     completed: datetime | None = None
     eligible: bool = False
     """Waits for nothing but a place in its queue."""
+    backs_off: bool = False
+    """Waits for its time to try again."""
     wake_at: datetime | None = None
 
 
@@ -78,7 +83,8 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
         reconciling=False,
         sample=view.sample_of(pod),
         report=pod.termination if pod is not None else None,
-        completed=(pod.finished if pod is not None else None) or job.finished or view.now,
+        ended=pod,
+        completed=job.finished or (pod.finished if pod is not None else None) or job.created,
     )
 
 
@@ -101,22 +107,26 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     if job is None or recorded == job.attempt:
         return None
     pod = view.pod_of(job)
-    if pod is not None and pod.phase == "Running" and not pod.deleting:
+    if pod is not None and not pod.deleting and not blocked.is_starting(view):
+        # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
         return _working(view, job, pod)
-    why = blocked.why_blocked(view.sync, job, pod, view.problem(pod.uid if pod else None, job.uid))
-    deadline = job.created + view.settings.start_deadline
-    if why is not None:
-        reason, message = why
-        return Verdict(
-            phase=Phase.QUEUED, reason=reason, message=message[:1024], job=job, pod=pod, wake_at=deadline
-        )
-    if pod is not None and pod.phase in ("Succeeded", "Failed") and status.phase is not None:
-        # The Pod has ended and its Job's conditions follow in a moment: keep saying what was said.
-        return _working(view, job, pod)
-    message = "the worker is starting"
+    reason, message = blocked.why_blocked(view) or (Reason.STARTING, "the worker is starting")
     return Verdict(
-        phase=Phase.QUEUED, reason=Reason.STARTING, message=message, job=job, pod=pod, wake_at=deadline
+        phase=Phase.QUEUED,
+        reason=reason,
+        message=_steady(status, reason, message[:1024]),
+        job=job,
+        pod=pod,
+        wake_at=job.created + bookkeeping.start_deadline(view),
     )
+
+
+def _steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
+    """The stored message if the new one differs in numbers alone (a port, a count): they are no news."""
+    ready = conditions.find(status.conditions, ConditionType.READY)
+    if ready is None or ready.reason != reason or _DIGITS.sub("", ready.message) != _DIGITS.sub("", message):
+        return message
+    return ready.message
 
 
 def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
@@ -130,14 +140,22 @@ def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
         sample=sample,
     )
     if sample is None:
-        return working
+        return _as_before(view, pod, working)
     if sample.report.stage in (Stage.VERIFYING, Stage.PUBLISHING, Stage.DONE):
-        message = "verifying and publishing the files"
-        return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=message)
-    if timedelta(seconds=sample.report.idle_seconds) >= view.settings.stall_after:
+        return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=_VERIFYING)
+    if timedelta(seconds=min(sample.report.idle_seconds, 1e9)) >= view.settings.stall_after:
         message = "no byte has arrived for a while; the worker keeps trying, see its log"
         return replace(working, reason=Reason.DOWNLOAD_STALLED, message=message, silent=True)
     return working
+
+
+def _as_before(view: View, pod: PodRecord, working: Verdict) -> Verdict:
+    """What was said of this worker, until its first report to this operator."""
+    stored = view.sync.status
+    known = stored.worker is not None and stored.worker.pod_name == pod.name
+    if not known or stored.phase is not Phase.VERIFYING:
+        return working
+    return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=_VERIFYING)
 
 
 def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -156,7 +174,7 @@ def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
         return None
     reason = last.reason if last.reason in _SELF_HEALING else Reason.BACKING_OFF
     message = f"attempt {last.attempt} failed ({last.reason}): {last.message}; another attempt follows"
-    return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], wake_at=due)
+    return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], backs_off=True, wake_at=due)
 
 
 def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -181,6 +199,8 @@ def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
 
 
 _SYNCED = "all files are published and verified"
+_VERIFYING = "verifying and publishing the files"
+_DIGITS = re.compile(r"\d+")
 _RETRY = "modelsync.dev/retry-requested-at=<any new value>"
 _SELF_HEALING = frozenset(
     {

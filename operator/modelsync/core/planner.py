@@ -1,97 +1,125 @@
 """The one place of decisions: from a picture of the cluster to everything that should be done about it.
 
-    views.gather ─► bookkeeping.update ─► lifecycle.judge ─► queueing.decide ─► statuses.render
+    views ─► bookkeeping.update ─► lifecycle.judge ─► queueing.decide ─► statuses.render
                                                         └─► Jobs to create and delete, limits, Events
 
 Pure and total: no clock, no I/O, and one object that cannot be handled never stops the others.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
-from modelsync.api.quantity import parse_bytes
 from modelsync.api.reasons import Phase, QueueReason
 from modelsync.core import (
     actions,
     announcements,
     bookkeeping,
+    jobs,
     lifecycle,
     queueing,
     queuestatus,
+    recall,
     statuses,
     views,
 )
 from modelsync.core.lifecycle import Verdict
+from modelsync.core.recall import Judged
 from modelsync.core.snapshot import JobState, Snapshot, SyncRecord
 from modelsync.core.views import View
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A ModelSync on its way through the planner."""
-
-    view: View
-    base: ModelSyncStatus
-    verdict: Verdict
+_RECALL = recall.Recall()
 
 
 def plan(snapshot: Snapshot) -> actions.Plan:
     """Everything that should be done about this snapshot."""
-    judged = [_judge(view) for view in views.gather(snapshot) if not view.sync.deleting]
+    busy, idle = _all_judged(snapshot)
+    judged = [*busy, *idle.values()]
     usage = queueing.Usage(queues=snapshot.queues)
-    for item in judged:
-        if item.view.occupied:
-            usage.take(item.view.sync)
-    candidates = [
-        queueing.Candidate(
-            sync=item.view.sync,
-            attempt=item.view.attempts + 1,
-            refused=item.view.problem(item.view.sync.uid) is not None,
-        )
-        for item in judged
-        if item.verdict.eligible and _is_recorded(item)
-    ]
-    decision = queueing.decide(candidates, usage, exact_positions=snapshot.settings.exact_positions)
+    holders = views.occupied(snapshot)
+    for uid in holders:
+        usage.take(snapshot.syncs[uid])
+    decision = queueing.decide(
+        (item.candidate for item in judged if item.candidate is not None),
+        usage,
+        exact_positions=snapshot.settings.exact_positions,
+        now=snapshot.now,
+    )
     wanted = {item.view.sync.uid: _status(item, decision) for item in judged}
+    _RECALL.keep(idle, snapshot.settings)
     return actions.Plan(
         creations=tuple(actions.CreateJob(sync=c.sync, attempt=c.attempt) for c in decision.admitted),
-        deletions=tuple(_deletions(judged)),
-        limits=tuple(_limits(judged)),
+        deletions=tuple(_deletions(busy)),
+        limits=tuple(_limits(busy)),
         statuses=wanted,
-        queue_statuses=queuestatus.render(snapshot, wanted, decision),
+        queue_statuses=queuestatus.render(snapshot, wanted, holders),
         events=tuple(_events(judged, wanted)),
-        wake_at=_wake_at(judged),
+        wake_at=_wake_at(judged, snapshot),
     )
+
+
+def _all_judged(snapshot: Snapshot) -> tuple[list[Judged], dict[str, Judged]]:
+    """The verdicts on those with Jobs, Pods or problems, and on all others by uid."""
+    gatherer, busy, idle = views.Gatherer(snapshot), [], {}
+    for uid, sync in snapshot.syncs.items():
+        if not gatherer.is_idle(uid):
+            item = _judged(gatherer.view(sync))
+            if item is not None:
+                busy.append(item)
+            continue
+        item = _RECALL.find(sync, snapshot.now, snapshot.settings) or _judged(gatherer.view(sync))
+        if item is not None:
+            idle[uid] = item
+    return busy, idle
+
+
+def _judged(view: View) -> Judged | None:
+    """The verdict on one object; one that breaks the planner is told as invalid, and the others go on."""
+    try:
+        return _judge(view)
+    except Exception as error:
+        broken = replace(view.sync, invalid=f"{type(error).__name__}: {error}"[:500])
+    try:
+        return _judge(replace(view, sync=broken))
+    except Exception:
+        return None
 
 
 def _judge(view: View) -> Judged:
     base = bookkeeping.update(view)
-    return Judged(view=view, base=base, verdict=lifecycle.judge(view, base))
-
-
-def _is_recorded(item: Judged) -> bool:
-    """Whether the stored status knows the last failure: only then may the next attempt start.
-
-    Else an operator that dies now would leave a successor that sees a new Job and never counts the old one.
-    """
-    return item.base.last_failure == item.view.sync.status.last_failure
+    verdict = lifecycle.judge(view, base)
+    # The stored status must know the last failure before the next attempt starts: else an operator that dies
+    # in between would leave a successor that sees the new Job and never counts the old one.
+    recorded = base.last_failure is view.sync.status.last_failure
+    candidate = None
+    if verdict.eligible and recorded and not view.sync.deleting:
+        refused = view.sync.uid in view.problems
+        candidate = queueing.candidate(view.sync, view.attempts + 1, refused=refused)
+    return Judged(view=view, base=base, verdict=verdict, candidate=candidate)
 
 
 def _status(item: Judged, decision: queueing.Decision) -> ModelSyncStatus:
+    """The wanted status; the one of the last plan when the place in the queue is the same, too."""
     sync, verdict = item.view.sync, item.verdict
+    if sync.deleting:
+        return sync.status
     place = decision.waiting.get(sync.uid)
-    if (
-        place is None
-        and verdict.wake_at is not None
-        and verdict.job is None
-        and verdict.phase is Phase.QUEUED
-    ):
-        place = queueing.place(sync, QueueReason.BACK_OFF, None)
+    if verdict.backs_off:
+        place = queueing.place(sync, QueueReason.BACK_OFF, None, item.view.now)
+    if item.status is None or not (place is item.place or place == item.place):
+        item.place, item.status = place, _rendered(item, place)
+    return item.status
+
+
+def _rendered(item: Judged, place: QueueStatus | None) -> ModelSyncStatus:
+    sync, verdict = item.view.sync, item.verdict
     if place is not None and verdict.eligible:
         verdict = _why_waiting(sync, verdict, place)
-    return statuses.render(item.view, item.base, verdict, place)
+    try:
+        return statuses.render(item.view, item.base, verdict, place)
+    except Exception:  # its status stays as it is, and the others go on
+        return sync.status
 
 
 _WAITS = {
@@ -122,12 +150,16 @@ def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
 
 def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime | None) -> str:
     """Why a Job has to go, or ''. A result goes only once it stands in the stored status."""
-    view, stored = item.view, item.view.sync.status
+    view, stored, phase = item.view, item.view.sync.status, item.verdict.phase
     if state is JobState.ACTIVE:
-        if item.verdict.phase in (Phase.PAUSED, Phase.CANCELLED):
-            return f"the ModelSync is {item.verdict.phase}"
+        if view.sync.deleting:
+            return "the ModelSync is being deleted"
+        if phase in (Phase.PAUSED, Phase.CANCELLED, Phase.COMPLETE):
+            return f"the ModelSync is {phase}"
         if stored.last_failure is not None and stored.last_failure.attempt == attempt:
             return "the attempt counts as failed: it could not start"
+        if bookkeeping.is_stale(view):
+            return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
     recorded = stored.phase is Phase.COMPLETE or attempt < (stored.attempts or 0)
     recorded |= stored.last_failure is not None and stored.last_failure.attempt == attempt
@@ -137,20 +169,12 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
 
 def _limits(judged: Iterable[Judged]) -> Iterator[actions.SetLimit]:
     for item in judged:
-        verdict, text = item.verdict, item.view.sync.spec.bandwidth_limit
-        if verdict.sample is None or verdict.pod is None:
+        sample, pod = item.verdict.sample, item.verdict.pod
+        if sample is None or pod is None or pod.phase != "Running":
             continue
-        limit = _limit(text)
-        if verdict.sample.report.bandwidth_limit != limit:
-            yield actions.SetLimit(pod=verdict.pod, bytes_per_second=limit)
-
-
-def _limit(text: str | None) -> int | None:
-    """Bytes per second; a value that is none (an object older than the schema's rule) limits nothing."""
-    try:
-        return parse_bytes(text) if text is not None else None
-    except ValueError:
-        return None
+        limit = jobs.bandwidth_limit(item.view.sync.spec)
+        if sample.report.bandwidth_limit != limit:
+            yield actions.SetLimit(pod=pod, bytes_per_second=limit)
 
 
 def _events(judged: Iterable[Judged], wanted: dict[str, ModelSyncStatus]) -> Iterator[actions.Announce]:
@@ -160,8 +184,8 @@ def _events(judged: Iterable[Judged], wanted: dict[str, ModelSyncStatus]) -> Ite
             yield from announcements.between(item.view.sync, new)
 
 
-def _wake_at(judged: Sequence[Judged]) -> datetime | None:
-    """The first time to come at which a verdict changes by itself."""
-    times = (item.verdict.wake_at for item in judged)
-    coming = zip(times, (item.view.now for item in judged), strict=True)
-    return min((time for time, now in coming if time is not None and time > now), default=None)
+def _wake_at(judged: Iterable[Judged], snapshot: Snapshot) -> datetime | None:
+    """The first time to come at which a verdict changes, or a finished Job has been kept long enough."""
+    verdicts = [item.verdict.wake_at for item in judged if item.verdict.wake_at is not None]
+    kept = [job.finished + snapshot.settings.job_history for job in snapshot.jobs if job.finished is not None]
+    return min((time for time in verdicts + kept if time > snapshot.now), default=None)

@@ -14,10 +14,10 @@ _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
 
 
-def running(before: ProgressStatus | None, sample: Sample) -> ProgressStatus:
-    """Progress of a running attempt."""
+def running(before: ProgressStatus | None, sample: Sample, network_before: int) -> ProgressStatus:
+    """Progress of a running attempt, on top of the payload bytes that were received before it."""
     report = sample.report.progress
-    reached = _reached(before, report)
+    reached = _reached(before, report, network_before)
     left = None if reached.bytes_total is None else reached.bytes_total - (reached.bytes_done or 0)
     speed = report.bytes_per_second
     return reached.but(
@@ -28,23 +28,33 @@ def running(before: ProgressStatus | None, sample: Sample) -> ProgressStatus:
     )
 
 
-def ended(before: ProgressStatus | None, report: wire.Progress | None) -> ProgressStatus | None:
+def ended(
+    before: ProgressStatus | None, report: wire.Progress | None = None, network_before: int = 0
+) -> ProgressStatus | None:
     """Progress that stays when no worker runs: no speed, no forecast, no current file."""
-    reached = before if report is None else _reached(before, report)
-    if reached is None:
-        return None
+    reached = before if report is None else _reached(before, report, network_before)
+    return None if reached is None else at_rest(reached)
+
+
+def at_rest(reached: ProgressStatus) -> ProgressStatus:
+    """Progress without what is true only while bytes flow; the same object when it has none of it."""
+    passing = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)
+    if passing == (None, None, None):
+        return reached
     return reached.but(current_file=None, bytes_per_second=None, estimated_completion_time=None)
 
 
-def completed(before: ProgressStatus | None, report: wire.Progress | None) -> ProgressStatus | None:
-    """Progress of a complete sync: all bytes of all files."""
-    last = ended(before, report)
-    if last is None or last.bytes_total is None:
-        return last
-    return last.but(bytes_done=last.bytes_total, files_done=last.files_total, percent=100)
+def completed(
+    before: ProgressStatus | None, report: wire.Progress | None, network_before: int
+) -> ProgressStatus:
+    """Progress of a complete sync: all bytes of all files, whether or not the worker could tell how many."""
+    last = ended(before, report, network_before) or ProgressStatus()
+    total = last.bytes_done if last.bytes_total is None else last.bytes_total
+    files = last.files_done if last.files_total is None else last.files_total
+    return last.but(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
 
 
-def _reached(before: ProgressStatus | None, report: wire.Progress) -> ProgressStatus:
+def _reached(before: ProgressStatus | None, report: wire.Progress, network_before: int) -> ProgressStatus:
     total, done, files = report.bytes_total, report.bytes_done, report.files_done
     if before is not None:
         total = before.bytes_total if total is None else total
@@ -59,13 +69,17 @@ def _reached(before: ProgressStatus | None, report: wire.Progress) -> ProgressSt
     return ProgressStatus(
         bytes_total=total,
         bytes_done=done,
-        bytes_network=report.bytes_network,
+        bytes_network=max(network_before + report.bytes_network, _network(before)),
         bytes_reused=report.bytes_reused,
         files_total=files_total,
         files_done=files if files_total is None else min(files, files_total),
         percent=_percent(done, total),
         layer=report.layer,
     )
+
+
+def _network(progress: ProgressStatus | None) -> int:
+    return (progress.bytes_network or 0) if progress is not None else 0
 
 
 def _percent(done: int, total: int | None) -> int | None:
@@ -95,11 +109,12 @@ def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, download
     shown = Display(source=spec.source.summary[:500], target=f"pvc/{claim}" + (f":{path}" if path else ""))
     if progress is None or progress.bytes_done is None:
         return shown
-    done, total, speed = progress.bytes_done, progress.bytes_total, progress.bytes_per_second
+    done, total = progress.bytes_done, progress.bytes_total
+    speed = progress.bytes_per_second if downloading else None
     return shown.but(
         amount=display.amount(done, total),
         progress=None if total is None else display.percent(done, total),
         size=None if total is None else display.size(total),
-        speed=display.speed(speed) if downloading and speed is not None else None,
-        eta=display.duration((total - done) / speed) if downloading and total is not None and speed else None,
+        speed=None if speed is None else display.speed(speed),
+        eta=display.duration((total - done) / speed) if total is not None and speed else None,
     )

@@ -1,10 +1,12 @@
 """Who may start now, and why the others wait.
 
 Order: priority, then age, then uid, so that it is total and the same for every planner. Slots are counted
-from Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a candidate
-and the usage so far; further limits (a namespace's, a node's, a window) are further checks.
+from Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a
+candidate and the usage so far; further limits (a namespace's, a node's, a window) are further checks, of a
+queue or of one candidate.
 """
 
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +24,11 @@ class Candidate:
     sync: SyncRecord
     attempt: int
     """The attempt that would start."""
-    refused: bool = False
+    refused: bool
     """The API server refused its Job before: it goes behind those that have no such trouble."""
+    queue: str
+    order: tuple[bool, int, datetime, str]
+    """What it is sorted by; see `candidate`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,46 +57,57 @@ class Decision:
     """By uid."""
 
 
-def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: int) -> Decision:
+def candidate(sync: SyncRecord, attempt: int, *, refused: bool) -> Candidate:
+    """A candidate with its place in the total order: priority, age, uid."""
+    order = (refused, -sync.spec.priority, sync.created, sync.uid)
+    return Candidate(sync=sync, attempt=attempt, queue=sync.spec.queue, refused=refused, order=order)
+
+
+def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: int, now: datetime) -> Decision:
     """Admit in order while the checks allow; `usage` is used up."""
     admitted: list[Candidate] = []
     waiting: dict[str, QueueStatus] = {}
     positions: dict[str, int] = defaultdict(int)
-    for candidate in sorted(candidates, key=_order):
-        reason = _hold(candidate, usage)
+    closed: dict[str, QueueReason] = {}
+    for one in sorted(candidates, key=operator.attrgetter("order")):
+        queue = one.queue
+        # Usage only grows, so a queue that held back one holds back all that follow, unasked.
+        reason = closed.get(queue) or _first(_QUEUE_CHECKS, one, usage)
+        if reason is not None:
+            closed[queue] = reason
+        else:
+            reason = _first(_OWN_CHECKS, one, usage)
         if reason is None:
-            usage.take(candidate.sync)
-            admitted.append(candidate)
+            usage.take(one.sync)
+            admitted.append(one)
             continue
-        queue = candidate.sync.spec.queue
         positions[queue] += 1
         position = positions[queue] if positions[queue] <= exact_positions else None
-        waiting[candidate.sync.uid] = place(candidate.sync, reason, position)
+        waiting[one.sync.uid] = place(one.sync, reason, position, now)
     return Decision(admitted=tuple(admitted), waiting=waiting)
 
 
-def place(sync: SyncRecord, reason: QueueReason, position: int | None) -> QueueStatus:
-    """A place in the queue; the stored object when it says just this."""
+def place(sync: SyncRecord, reason: QueueReason, position: int | None, now: datetime) -> QueueStatus:
+    """A place in the queue; the stored object when it says just this. Who waits already keeps its `since`."""
     old = sync.status.queue
     since = old.since if old is not None and old.name == sync.spec.queue else None
     if old is not None and since is not None and old.reason == reason and old.position == position:
         return old
-    began = since if since is not None else _waits_since(sync)
+    began = since if since is not None else _began(sync, now)
     return QueueStatus(name=sync.spec.queue, position=position, reason=reason, since=began)
 
 
-def _waits_since(sync: SyncRecord) -> datetime:
-    return max(filter(None, (sync.created, sync.status.next_retry_time)))
+def _began(sync: SyncRecord, now: datetime) -> datetime:
+    """Since its creation for one that is new; since this moment for one that comes back."""
+    return sync.created if sync.status.phase is None else now.replace(microsecond=0)
 
 
-def _order(candidate: Candidate) -> tuple[bool, int, datetime, str]:
-    sync = candidate.sync
-    return (candidate.refused, -sync.spec.priority, sync.created, sync.uid)
+Check = Callable[[Candidate, Usage], QueueReason | None]
 
 
-def _hold(candidate: Candidate, usage: Usage) -> QueueReason | None:
-    """Why the candidate has to wait, or None."""
-    for check in _CHECKS:
+def _first(checks: Iterable[Check], candidate: Candidate, usage: Usage) -> QueueReason | None:
+    """Why the candidate has to wait by these checks, or None."""
+    for check in checks:
         reason = check(candidate, usage)
         if reason is not None:
             return reason
@@ -99,15 +115,15 @@ def _hold(candidate: Candidate, usage: Usage) -> QueueReason | None:
 
 
 def _queue_exists(candidate: Candidate, usage: Usage) -> QueueReason | None:
-    return None if candidate.sync.spec.queue in usage.queues else QueueReason.QUEUE_NOT_FOUND
+    return None if candidate.queue in usage.queues else QueueReason.QUEUE_NOT_FOUND
 
 
 def _queue_runs(candidate: Candidate, usage: Usage) -> QueueReason | None:
-    return QueueReason.SUSPENDED if usage.queues[candidate.sync.spec.queue].spec.suspend else None
+    return QueueReason.SUSPENDED if usage.queues[candidate.queue].spec.suspend else None
 
 
 def _slot_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
-    name = candidate.sync.spec.queue
+    name = candidate.queue
     full = usage.active.get(name, 0) >= usage.queues[name].spec.max_active
     return QueueReason.CONCURRENCY_LIMIT if full else None
 
@@ -125,9 +141,7 @@ def overlap(one: str, other: str) -> bool:
     return first[:shorter] == second[:shorter]
 
 
-_CHECKS: tuple[Callable[[Candidate, Usage], QueueReason | None], ...] = (
-    _queue_exists,
-    _queue_runs,
-    _slot_free,
-    _target_free,  # last: a duplicate waits for its twin, not for a slot
-)
+_QUEUE_CHECKS: tuple[Check, ...] = (_queue_exists, _queue_runs, _slot_free)
+"""What holds back a whole queue: whoever comes later waits for the same."""
+_OWN_CHECKS: tuple[Check, ...] = (_target_free,)
+"""What holds back one candidate, without blocking those behind it."""

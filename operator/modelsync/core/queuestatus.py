@@ -1,56 +1,63 @@
 """The status of every SyncQueue: who holds its slots, who waits, what came of the rest."""
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelsync.api import conditions, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase
-from modelsync.core.queueing import Decision
-from modelsync.core.snapshot import JobState, QueueRecord, Snapshot
+from modelsync.core.snapshot import QueueRecord, Snapshot
 
 _LISTED = 3
 
 
+@dataclass(slots=True)
+class Tally:
+    """The ModelSyncs of one queue, counted."""
+
+    running: list[str] = field(default_factory=list)
+    waiting: int = 0
+    oldest: datetime | None = None
+    phases: Counter[Phase | None] = field(default_factory=Counter)
+    """Those that do not wait, by phase."""
+
+
 def render(
-    snapshot: Snapshot, wanted: Mapping[str, ModelSyncStatus], decision: Decision
+    snapshot: Snapshot, wanted: Mapping[str, ModelSyncStatus], holders: Collection[str]
 ) -> dict[str, syncqueue.SyncQueueStatus]:
-    """The wanted status of every SyncQueue, by name."""
-    holders = {job.sync_uid for job in snapshot.jobs if job.state is JobState.ACTIVE and not job.deleting}
-    running: dict[str, list[str]] = defaultdict(list)
-    phases: dict[str, Counter[str]] = defaultdict(Counter)
-    oldest: dict[str, datetime] = {}
+    """The wanted status of every SyncQueue, by name; `holders` are the uids of those that hold a slot."""
+    tallies = {name: Tally() for name in snapshot.queues}
     for uid, status in wanted.items():
         sync = snapshot.syncs[uid]
-        name = sync.spec.queue
-        phases[name][str(status.phase)] += 1
+        tally = tallies.get(sync.spec.queue)
+        if tally is None:
+            continue
         if uid in holders:
-            running[name].append(f"{sync.namespace}/{sync.name}")
-        if status.queue is not None:
-            phases[name]["waiting"] += 1
-            since = status.queue.since
-            if since is not None and (name not in oldest or since < oldest[name]):
-                oldest[name] = since
-    return {
-        name: _status(snapshot.now, queue, running[name], phases[name], oldest.get(name))
-        for name, queue in snapshot.queues.items()
-    }
+            tally.running.append(f"{sync.namespace}/{sync.name}")
+        place = status.queue
+        if place is None:
+            tally.phases[status.phase] += 1
+            continue
+        tally.waiting += 1
+        since = place.since
+        if since is not None and (tally.oldest is None or since < tally.oldest):
+            tally.oldest = since
+    return {name: _status(snapshot.now, queue, tallies[name]) for name, queue in snapshot.queues.items()}
 
 
-def _status(
-    now: datetime, queue: QueueRecord, running: list[str], counts: Counter[str], oldest: datetime | None
-) -> syncqueue.SyncQueueStatus:
+def _status(now: datetime, queue: QueueRecord, tally: Tally) -> syncqueue.SyncQueueStatus:
     made = syncqueue.SyncQueueStatus(
         observed_generation=queue.generation,
-        active=len(running),
-        waiting=counts["waiting"],
-        complete=counts[Phase.COMPLETE],
-        failed=counts[Phase.FAILED],
-        cancelled=counts[Phase.CANCELLED],
-        running=tuple(sorted(running)[:_LISTED]),
-        oldest_wait_since=oldest,
+        active=len(tally.running),
+        waiting=tally.waiting,
+        complete=tally.phases[Phase.COMPLETE],
+        failed=tally.phases[Phase.FAILED],
+        cancelled=tally.phases[Phase.CANCELLED],
+        running=tuple(sorted(tally.running)[:_LISTED]),
+        oldest_wait_since=tally.oldest,
         conditions=conditions.keep_times([_ready(now, queue)], queue.status.conditions),
     )
     return queue.status if made == queue.status else made

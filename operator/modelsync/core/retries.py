@@ -30,6 +30,10 @@ class Failure:
     reason: Reason
     message: str
     time: datetime
+    retryable: bool
+    """Whether another attempt can help without a user's act."""
+    disruption: bool = False
+    """The platform ended a worker that was well: this uses up no attempt of spec.backoffLimit."""
 
 
 def is_retryable(reason: Reason) -> bool:
@@ -44,13 +48,21 @@ def classify(job: JobRecord, pod: PodRecord | None, now: datetime) -> Failure:
     """The failure of a Job that failed; `now` only where no object tells the time."""
     when = (pod.finished if pod else None) or job.finished or now
     reason, message = _reason(job, pod)
-    return Failure(reason=reason, message=message or _MEND.get(reason, "the worker failed"), time=when)
+    return failure(reason, message or _MEND.get(reason, "the worker failed; its log tells more"), when)
+
+
+def failure(reason: Reason, message: str, when: datetime) -> Failure:
+    """The failure of a reason, with what follows from the reason."""
+    disruption = reason is Reason.WORKER_EVICTED
+    return Failure(
+        reason=reason, message=message, time=when, retryable=is_retryable(reason), disruption=disruption
+    )
 
 
 def lost(when: datetime) -> Failure:
     """The failure of an attempt whose Job is gone without a result."""
     message = "the worker's Job was deleted before it ended; what it had on the volume is kept"
-    return Failure(reason=Reason.WORKER_LOST, message=message, time=when)
+    return failure(Reason.WORKER_LOST, message, when)
 
 
 def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
@@ -70,8 +82,12 @@ def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
     return exitcodes.reason_for(pod.exit_code), ""
 
 
-def count(previous: LastFailure | None, failures: int | None, bytes_done: int | None) -> int:
+def count(
+    previous: LastFailure | None, failures: int | None, bytes_done: int | None, *, disruption: bool
+) -> int:
     """Failures in a row, this one included: one that got further than the one before begins anew."""
+    if disruption:
+        return failures or 0
     before = previous.bytes_done if previous is not None else None
     if bytes_done is not None and before is not None and bytes_done > before:
         return 1
@@ -83,7 +99,7 @@ def wait(failures: int, uid: str, attempt: int, settings: Settings) -> timedelta
 
     The jitter is a function of the attempt and not of chance, so that every planning finds the same time.
     """
-    doubled = settings.retry_base * float(2 ** min(failures - 1, 30))
+    doubled = settings.retry_base * float(2 ** min(max(failures - 1, 0), 30))
     digest = hashlib.sha256(f"{uid}/{attempt}".encode()).digest()
     jitter = 0.9 + 0.2 * digest[0] / 255
     return min(doubled, settings.retry_cap) * jitter

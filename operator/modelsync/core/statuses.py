@@ -4,12 +4,13 @@ Nothing here contains the present time: every time comes from an object, or is t
 turned, so that planning again finds an equal status and writes nothing.
 """
 
-from modelsync.api import conditions, wire
+from modelsync.api import conditions
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus, Resolved, WorkerStatus
 from modelsync.api.reasons import ConditionType, Phase
-from modelsync.core import changes, progress
+from modelsync.core import bookkeeping, changes, progress
 from modelsync.core.lifecycle import Verdict
+from modelsync.core.snapshot import PodRecord
 from modelsync.core.views import View
 
 
@@ -17,15 +18,20 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
     """The wanted status; the very object that is stored when nothing changed."""
     status = changes.apply(
         base,
-        observed_generation=view.sync.generation,
+        observed_generation=_generation(view),
         phase=verdict.phase,
         queue=queue,
         conditions=_conditions(view, base, verdict),
-        worker=_worker(verdict),
+        worker=_worker(view, verdict),
     )
     if verdict.phase is Phase.COMPLETE:
         return status if verdict.completed is None else _complete(view, status, verdict)
     return _progress(view, status, verdict)
+
+
+def _generation(view: View) -> int | None:
+    """The generation that this status is for; see `bookkeeping.is_stale` for when it lags."""
+    return view.sync.status.observed_generation if bookkeeping.is_stale(view) else view.sync.generation
 
 
 def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Condition, ...]:
@@ -36,7 +42,8 @@ def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Co
         ConditionType.PROGRESSING: "False" if verdict.silent else None,
     }
     shown = {str(kind): value for kind, value in wanted.items() if value is not None}
-    if _same(base, shown, verdict, view.sync.generation):
+    generation = _generation(view)
+    if _same(base, shown, verdict, generation):
         return base.conditions
     made = [
         Condition(
@@ -44,7 +51,7 @@ def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Co
             status=value,
             reason=verdict.reason,
             message=verdict.message,
-            observed_generation=view.sync.generation,
+            observed_generation=generation,
             last_transition_time=view.now.replace(microsecond=0),
         )
         for kind, value in shown.items()
@@ -52,7 +59,7 @@ def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Co
     return conditions.keep_times(made, base.conditions)
 
 
-def _same(base: ModelSyncStatus, shown: dict[str, str], verdict: Verdict, generation: int) -> bool:
+def _same(base: ModelSyncStatus, shown: dict[str, str], verdict: Verdict, generation: int | None) -> bool:
     """Whether the stored conditions say just this already."""
     if len(base.conditions) != len(shown):
         return False
@@ -65,33 +72,50 @@ def _same(base: ModelSyncStatus, shown: dict[str, str], verdict: Verdict, genera
     )
 
 
-def _worker(verdict: Verdict) -> WorkerStatus | None:
-    if verdict.pod is None:
+def _worker(view: View, verdict: Verdict) -> WorkerStatus | None:
+    pod = verdict.pod
+    if pod is None:
         return None
-    return WorkerStatus(pod_name=verdict.pod.name, node_name=verdict.pod.node or None)
+    return WorkerStatus(
+        pod_name=pod.name, node_name=pod.node or None, bytes_network_before=_network_before(view, pod)
+    )
+
+
+def _network_before(view: View, pod: PodRecord | None) -> int:
+    """Payload bytes received before this Pod came; stored with the Pod's name, hence known for good."""
+    stored = view.sync.status
+    if pod is not None and stored.worker is not None and stored.worker.pod_name == pod.name:
+        return stored.worker.bytes_network_before or 0
+    return (stored.progress.bytes_network or 0) if stored.progress is not None else 0
 
 
 def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
-    downloading = verdict.phase is Phase.DOWNLOADING
-    if verdict.sample is not None and verdict.job is not None:
-        shown = progress.running(status.progress, verdict.sample)
-        if not downloading:
-            shown = progress.ended(shown, None) or shown
-    else:
-        shown = progress.ended(status.progress, _last_report(view))  # type: ignore[assignment]
-    resolved = _resolved(status, verdict.sample.report.resolved if verdict.sample is not None else None)
+    if verdict.job is None:
+        return _without_worker(view, status)
+    sample, downloading = verdict.sample, verdict.phase is Phase.DOWNLOADING
+    if sample is None:
+        return status if downloading else _without_worker(view, status)
+    shown = progress.running(status.progress, sample, _network_before(view, verdict.pod))
+    if not downloading or view.now - sample.received > view.settings.stall_after:
+        shown = progress.at_rest(shown)
+    resolved = _resolved(status, sample.report.resolved)
     return _shown(view, changes.apply(status, progress=shown, resolved=resolved), downloading=downloading)
 
 
-def _last_report(view: View) -> wire.Progress | None:
-    """Progress that the last attempt's worker reported at its end."""
-    job = view.last_job
-    pod = view.pod_of(job) if job is not None else None
-    return pod.termination.progress if pod is not None and pod.termination is not None else None
+def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
+    """Progress of a sync whose worker does not run; the last words count once, with the failure itself."""
+    shown = status.progress
+    if status.last_failure is not view.sync.status.last_failure:
+        pod = view.pod_of(view.last_job) if view.last_job is not None else None
+        words = pod.termination if pod is not None else None
+        shown = progress.ended(shown, words.progress if words else None, _network_before(view, pod))
+    elif shown is not None:
+        shown = progress.at_rest(shown)
+    return _shown(view, changes.apply(status, progress=shown), downloading=False)
 
 
 def _resolved(status: ModelSyncStatus, told: Resolved | None) -> Resolved | None:
-    """What a worker resolved first stays: all attempts take the files of one revision."""
+    """What was resolved is never forgotten: all attempts take the files of one revision."""
     return told if told is not None else status.resolved
 
 
@@ -99,7 +123,7 @@ def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSy
     before = view.sync.status
     shown = status.display
     still = status.progress is before.progress and not downloading
-    if still and shown is not None and shown.speed is None and shown.eta is None:
+    if still and shown is not None and shown.speed is shown.eta is None:
         # Texts follow from numbers, and building them again for all who wait would be the planner's cost.
         return status
     texts = progress.for_people(view.sync.spec, status.progress, downloading=downloading)
@@ -111,12 +135,12 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
     told = report.progress if report is not None else None
     if told is None and verdict.sample is not None:
         told = verdict.sample.report.progress
-    done = progress.completed(status.progress, told)
+    done = progress.completed(status.progress, told, _network_before(view, verdict.ended))
     resolved = _resolved(status, report.resolved if report is not None else None)
     artifact = Artifact(
         revision=resolved.revision if resolved is not None else None,
         path=view.sync.spec.target_dir[1] or "/",
-        bytes=(done.bytes_total if done is not None else None) or 0,
+        bytes=done.bytes_total or 0,
         verified_at=verdict.completed,
         current=True,
     )

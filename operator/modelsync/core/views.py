@@ -1,9 +1,10 @@
 """All that belongs to one ModelSync, gathered before anything is decided about it."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from modelsync.core.snapshot import (
     JobRecord,
@@ -27,8 +28,8 @@ class View:
     jobs: tuple[JobRecord, ...]
     """In the order of their attempts."""
     pods: tuple[PodRecord, ...]
-    samples: dict[str, Sample]
-    problems: dict[str, Problem]
+    samples: Mapping[str, Sample]
+    problems: Mapping[str, Problem]
     now: datetime
     settings: Settings
 
@@ -47,6 +48,18 @@ class View:
         """The last attempt's Job while it runs."""
         job = self.last_job
         return job if job is not None and job.state is JobState.ACTIVE and not job.deleting else None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the stored status holds the failure of the last attempt."""
+        last = self.sync.status.last_failure
+        return last is not None and last.attempt == self.attempts
+
+    @property
+    def changed(self) -> bool:
+        """Whether the spec changed since the stored status was made."""
+        observed = self.sync.status.observed_generation
+        return observed is not None and observed < self.sync.generation
 
     @property
     def occupied(self) -> bool:
@@ -69,22 +82,42 @@ class View:
         return next((self.problems[uid] for uid in uids if uid is not None and uid in self.problems), None)
 
 
-def gather(snapshot: Snapshot) -> Iterable[View]:
-    """One view for each ModelSync; Jobs and Pods of others are nobody's business here."""
-    jobs: dict[str, list[JobRecord]] = defaultdict(list)
-    pods: dict[str, list[PodRecord]] = defaultdict(list)
-    for job in snapshot.jobs:
-        jobs[job.sync_uid].append(job)
-    for pod in snapshot.pods:
-        pods[pod.sync_uid].append(pod)
-    samples, problems = dict(snapshot.samples), dict(snapshot.problems)
-    for uid, sync in snapshot.syncs.items():
-        yield View(
+def occupied(snapshot: Snapshot) -> frozenset[str]:
+    """Uids of the ModelSyncs that hold a slot, by the Jobs and Pods that are there and nothing else."""
+    jobs = {job.sync_uid for job in snapshot.jobs if job.state is JobState.ACTIVE}
+    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in _LIVE}
+    return frozenset((jobs | pods) & snapshot.syncs.keys())
+
+
+class Gatherer:
+    """Makes the view of each ModelSync of a snapshot; Jobs and Pods of others are nobody's business here."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._jobs: dict[str, list[JobRecord]] = defaultdict(list)
+        self._pods: dict[str, list[PodRecord]] = defaultdict(list)
+        for job in snapshot.jobs:
+            self._jobs[job.sync_uid].append(job)
+        for pod in snapshot.pods:
+            self._pods[pod.sync_uid].append(pod)
+        self._busy = self._jobs.keys() | self._pods.keys() | snapshot.problems.keys()
+
+    def is_idle(self, uid: str) -> bool:
+        """Whether there is nothing to know about a ModelSync but itself."""
+        return uid not in self._busy
+
+    def view(self, sync: SyncRecord) -> View:
+        """All that belongs to a ModelSync."""
+        idle = sync.uid not in self._busy
+        return View(
             sync=sync,
-            jobs=tuple(sorted(jobs[uid], key=lambda job: job.attempt)) if uid in jobs else (),
-            pods=tuple(pods[uid]) if uid in pods else (),
-            samples=samples,
-            problems=problems,
-            now=snapshot.now,
-            settings=snapshot.settings,
+            jobs=() if idle else tuple(sorted(self._jobs[sync.uid], key=lambda job: job.attempt)),
+            pods=() if idle else tuple(self._pods[sync.uid]),
+            samples=_NOTHING if idle else self._snapshot.samples,
+            problems=_NOTHING if idle else self._snapshot.problems,
+            now=self._snapshot.now,
+            settings=self._snapshot.settings,
         )
+
+
+_NOTHING: Mapping[str, Any] = {}
