@@ -1,4 +1,4 @@
-"""Builders for syncs from a test's origin: a source that lists what it is told, and a run with small chunks."""
+"""Builders for syncs from a test's origin: a source that lists what it is told, a run with small chunks."""
 
 import hashlib
 import threading

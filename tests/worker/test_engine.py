@@ -8,7 +8,6 @@ import pytest
 
 from modelsync.api.modelsync import Verification
 from modelsync.api.reasons import Reason
-from modelsync.worker import retry
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import RemoteFile
 from tests.worker.faulty import Fault, Object, Origin, noise
@@ -20,7 +19,7 @@ FILES = {"model.bin": BIG, "config.json": b"{}", "empty": b"", "deep/er/file": n
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry.random, "uniform", lambda low, high: 0.001)
+    monkeypatch.setattr("random.uniform", lambda low, high: 0.001)
 
 
 def test_all_files_arrive_with_their_bytes_and_a_manifest(tmp_path: Path) -> None:

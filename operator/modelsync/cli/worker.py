@@ -1,0 +1,156 @@
+"""`modelsync worker`: one attempt, in the Pod that the operator made for it."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import pydantic
+
+from modelsync import environment
+from modelsync.api import exitcodes, naming, wire
+from modelsync.api.reasons import Reason
+from modelsync.worker import termination
+from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.failures import Failure
+from modelsync.worker.sources import factory
+from modelsync.worker.transport import Network
+
+_log = logging.getLogger(__name__)
+
+_REQUEST = f"{naming.REQUEST_DIR}/{naming.REQUEST_FILE}"
+PATIENCE_SECONDS = 4.0
+"""How long an orderly end may take; a call that waits for an origin cannot be interrupted."""
+_KEY = f"{naming.REQUEST_DIR}/{naming.KEY_FILE}"
+
+
+@click.command()
+@click.option(
+    "--request", "request_file", default=_REQUEST, show_default=True, help="File with the work request."
+)
+@click.option("--volume", default=naming.VOLUME_DIR, show_default=True, help="Root of the volume.")
+@click.option(
+    "--secret-dir", default=naming.SECRET_DIR, show_default=True, help="The source's Secret, a file a key."
+)
+@click.option(
+    "--termination-log", default=naming.TERMINATION_LOG, show_default=True, help="File for the last words."
+)
+@click.option("--port", default=naming.WORKER_PORT, show_default=True, help="Port of /progress and /limit.")
+@click.option("--key-file", default=_KEY, show_default=True, help="File with the key of /progress.")
+def command(
+    request_file: str, volume: str, secret_dir: str, termination_log: str, port: int, key_file: str
+) -> None:
+    """Carry out one work request: the operator's Jobs run this."""
+    surroundings = environment.worker_environment()
+    _log_to_stdout(surroundings.log_level)
+    place = Place(
+        volume=Path(volume), termination_log=Path(termination_log), port=port, key=_key(Path(key_file))
+    )
+    try:
+        request = _request(Path(request_file))
+    except Failure as failure:
+        _log.error("%s: %s", failure.reason, failure.message)
+        _end(_refuse(place, failure))
+    stop = threading.Event()
+    attempt = Attempt(request, place, stop)
+    _stop_on_signals(attempt)
+    network = Network(
+        timeout_seconds=request.tuning.timeout_seconds,
+        connections=request.tuning.connections,
+        ca_file=surroundings.ca_file,
+        proxies=surroundings.proxies,
+    )
+    try:
+        source = factory.open_source(
+            request.source,
+            factory.mounted_credentials(request.source, Path(secret_dir)),
+            network,
+            stop=stop,
+        )
+    except Failure as failure:
+        _log.error("%s: %s", failure.reason, failure.message)
+        attempt.leave(failure.reason, failure.message)
+        _end(failure.exit_code)
+    _end(attempt.run(source, network))
+
+
+def _refuse(place: Place, failure: Failure) -> int:
+    """Last words without a request to be about."""
+    report = wire.TerminationReport(uid="", attempt=0, reason=failure.reason, message=failure.message)
+    termination.write(place.termination_log, report)
+    return failure.exit_code
+
+
+def _end(code: int) -> NoReturn:
+    """End at once: a thread that waits for an origin must not hold a Pod that was asked to stop."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _request(path: Path) -> wire.WorkRequest:
+    try:
+        content = json.loads(path.read_bytes())
+        if content.get("version") != wire.WIRE_VERSION:
+            raise _unreadable(f"version {content.get('version')} of the work request is not known")
+        return wire.WorkRequest.model_validate(content)
+    except OSError as error:
+        raise _unreadable(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, AttributeError, pydantic.ValidationError) as error:
+        raise _unreadable("the work request is not valid") from error
+
+
+def _unreadable(what: str) -> Failure:
+    text = f"The worker cannot start: {what}. Do operator and worker image have the same version?"
+    return Failure(Reason.INVALID_SPEC, text)
+
+
+def _key(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _stop_on_signals(attempt: Attempt) -> None:
+    """End in order when asked to, and in any case before the kubelet loses patience."""
+
+    def give_up() -> None:
+        attempt.leave(Reason.INTERRUPTED, "The worker was asked to stop; the next attempt goes on from here.")
+        os._exit(exitcodes.INTERRUPTED)
+
+    def handle(_number: int, _frame: object) -> None:
+        if not attempt.stop.is_set():
+            attempt.stop.set()
+            timer = threading.Timer(PATIENCE_SECONDS, give_up)
+            timer.daemon = True
+            timer.start()
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+
+
+def _log_to_stdout(level: str) -> None:
+    known = logging.getLevelNamesMapping()
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=known.get(level.upper(), logging.INFO),
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    # Libraries log whole URLs, signatures included.
+    for name in (
+        "urllib3",
+        "botocore",
+        "boto3",
+        "s3transfer",
+        "huggingface_hub",
+        "filelock",
+        "httpx",
+        "httpcore",
+    ):
+        logging.getLogger(name).setLevel(logging.ERROR)
