@@ -224,3 +224,9 @@ def test_the_wait_for_a_slot_is_measured() -> None:
     b = Bench()
     b.accounting.on_admitted(b.sync, b.sync.created + timedelta(seconds=42))
     assert b.value("queue_wait_seconds_sum", namespace="models") == 42
+
+
+def test_the_wait_for_the_next_attempt_is_not_a_wait_for_a_slot() -> None:
+    b = Bench(queue={"name": "default", "reason": "BackOff", "since": "2026-01-01T00:00:00Z"})
+    b.accounting.on_admitted(b.sync, b.sync.created + timedelta(seconds=42))
+    assert b.value("queue_wait_seconds_count", namespace="models") == 0

@@ -5,6 +5,9 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+from aiohttp import web
+
 from modelsync.runtime import resync, store, watching
 from modelsync.runtime.resources import JOBS, PODS, SYNCS, WATCHED
 from tests.runtime import fake_api, harness
@@ -87,6 +90,25 @@ async def test_the_end_of_kopf_is_the_beginning_of_another() -> None:
         api.put(SYNCS, harness.sync("after"))
         await harness.eventually(lambda: known.syncs, 20)
     assert set(restarts) == {"modelsyncs", "jobs", "pods"}
+
+
+@harness.in_loop
+async def test_a_watch_that_cannot_live_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_LASTING", 0.5)
+    api = fake_api.FakeApi()
+    # kopf gives up at once when what it discovers makes no sense.
+    api.faults.append(
+        fake_api.fails("GET", "/apis", *[web.json_response({"no": "groups"}) for _ in range(3)])
+    )
+    async with api.serving():
+        client = harness.connect(api.url)
+        watch = watching.Watch(client, lambda *event: None, [PODS], ["models"], first_wait=0.05)
+        task = asyncio.create_task(watch.run())
+        await harness.eventually(lambda: watch.blind_for() > 0)
+        await harness.eventually(lambda: watch.blind_for() == 0, 25)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
 
 
 @harness.in_loop

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from modelsync.api import conditions, wire
 from modelsync.api import modelsync as api
-from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
 from modelsync.core import snapshot
 from modelsync.runtime import metrics, store
 
@@ -85,6 +85,8 @@ class Accounting:
     def on_admitted(self, sync: snapshot.SyncRecord, now: datetime) -> None:
         """A ModelSync got its slot."""
         queue = sync.status.queue
+        if queue is not None and queue.reason is QueueReason.BACK_OFF:
+            return  # it waited for its own next attempt, not for a slot
         since = (queue.since if queue else None) or sync.created
         self._metrics.queue_wait.labels(sync.namespace).observe(max(0.0, (now - since).total_seconds()))
 

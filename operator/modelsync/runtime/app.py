@@ -39,6 +39,8 @@ from modelsync.runtime.resources import QUEUES, WATCHED
 
 _log = logging.getLogger(__name__)
 _DRAIN = 3.0
+_BLIND = 30.0
+"""Seconds without a watch after which this replica does not count as ready."""
 _LIVE = 60.0
 """Seconds without a heartbeat after which the process counts as stuck."""
 
@@ -167,7 +169,10 @@ class Operator:
         return f"no heartbeat for {age:.0f} s" if age > _LIVE else None
 
     def _readiness(self) -> str | None:
-        return None if self.resync.complete.is_set() else "the cluster's objects are not listed yet"
+        if not self.resync.complete.is_set():
+            return "the cluster's objects are not listed yet"
+        blind = max(watch.blind_for() for watch in self._watches)
+        return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
 
     def _make_elector(self) -> lease.Elector:
         return lease.Elector(

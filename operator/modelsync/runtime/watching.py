@@ -27,6 +27,10 @@ Feed = Callable[[Resource, str | None, dict[str, Any]], object]
 _PATIENCE = (1, 1, 2, 3, 5, 8, 13, 21, 30, 30, 30, 30, 30, 30, 30)
 
 
+_LASTING = 10.0
+"""A life of so many seconds got past login and discovery, where a life that is wrongly set up ends."""
+
+
 class Watch:
     """Watches some resources in some namespaces (none named: in all) and feeds what it sees."""
 
@@ -46,6 +50,13 @@ class Watch:
         self._namespaces = namespaces
         self._on_restart = on_restart
         self._first_wait = first_wait
+        self._blind_since: float | None = None
+
+    def blind_for(self) -> float:
+        """Seconds since the last watch ended without another one that lasts; 0 while one does."""
+        if self._blind_since is None:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._blind_since
 
     async def run(self) -> None:
         """Watch for ever; whatever ends a watch, another one is begun."""
@@ -54,11 +65,17 @@ class Watch:
         while True:
             started = loop.time()
             await self._until_served()
+            lasting = loop.call_later(_LASTING, self._sees)
             await self._one_life()
+            lasting.cancel()
+            self._blind_since = self._blind_since or loop.time()
             wait = self._first_wait if loop.time() - started > 60 else min(wait * 2, 30)
             for resource in self._resources:
                 self._on_restart(resource.plural)
             await asyncio.sleep(wait)
+
+    def _sees(self) -> None:
+        self._blind_since = None
 
     async def _until_served(self) -> None:
         """Wait for the resource types: kopf looks for them once, and then never again."""
