@@ -1,0 +1,41 @@
+"""A worker in a process of its own, for tests that kill it.
+
+Its source is a list of files in a file, so that nothing but the engine is under test.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from modelsync.api import wire
+from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.transport import Network
+from tests.worker.syncs import ListSource
+
+
+def main() -> None:
+    request_file, listing_file, volume, termination, port, key = sys.argv[1:]
+    request = wire.WorkRequest.model_validate_json(Path(request_file).read_bytes())
+    listing = json.loads(Path(listing_file).read_bytes())
+    files = [
+        RemoteFile(
+            path=path,
+            size=size,
+            digests=(Digest(algorithm="sha256", value=digest),) if digest else (),
+            locator=path,
+        )
+        for path, size, digest in listing["files"]
+    ]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    place = Place(volume=Path(volume), termination_log=Path(termination), port=int(port), key=key)
+    network = Network(timeout_seconds=5, connections=request.tuning.connections)
+    os._exit(Attempt(request, place, stop).run(ListSource(listing["url"], files), network))
+
+
+if __name__ == "__main__":
+    main()

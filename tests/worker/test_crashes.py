@@ -1,0 +1,251 @@
+"""Workers that are killed, stopped, or started twice: real processes on a real directory."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelsync.api import exitcodes, naming, wire
+from modelsync.api.reasons import Reason, Stage
+from tests.worker.faulty import Fault, Origin, noise
+from tests.worker.syncs import CHUNK, Sync, files_in, sha256
+
+ROOT = Path(__file__).parents[2]
+CONNECTIONS = 4
+BIG = noise(120 * CHUNK + 17)
+FILES = {"model.bin": BIG, "config.json": b"{}", "part/2.bin": noise(5 * CHUNK, "2")}
+TOTAL = sum(map(len, FILES.values()))
+
+
+class Worker:
+    """A worker process of one origin and directory."""
+
+    def __init__(self, origin: Origin, directory: Path, *, digests: bool = True, port: int = 0) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.volume, self.termination = directory / "volume", directory / "termination"
+        self.volume.mkdir(exist_ok=True)
+        sync = Sync(origin, self.volume, connections=CONNECTIONS)
+        (directory / "request.json").write_text(sync.request().dump_json())
+        files = [
+            (path.lstrip("/"), len(found.data), sha256(found.data) if digests else None)
+            for path, found in origin.files.items()
+        ]
+        (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))
+        self._command = [
+            sys.executable,
+            "-m",
+            "tests.worker.subject",
+            *(str(directory / name) for name in ("request.json", "listing.json")),
+            str(self.volume),
+            str(self.termination),
+            str(port),
+            "secret-key",
+        ]
+
+    def start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}"}
+        return subprocess.Popen(
+            self._command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def finish(self) -> int:
+        with self.start() as process:
+            return process.wait(60)
+
+    def words(self) -> wire.TerminationReport:
+        return wire.TerminationReport.model_validate_json(self.termination.read_bytes())
+
+    def content(self) -> dict[str, bytes]:
+        target = self.volume / "model"
+        return {path: (target / path).read_bytes() for path in files_in(target)}
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin(FILES).serving() as server:
+        yield server
+
+
+def wait_sent(origin: Origin, count: int) -> None:
+    deadline = time.monotonic() + 20
+    while origin.sent() < count:
+        assert time.monotonic() < deadline, "the origin was not asked"
+        time.sleep(0.005)
+
+
+def test_kill_9_costs_at_most_a_chunk_a_connection_each_time(origin: Origin, tmp_path: Path) -> None:
+    """Ten kills at random instants of one download; nothing is published before the end."""
+    generator = random.Random(5)
+    origin.block_seconds = 0.01
+    worker = Worker(origin, tmp_path)
+    kills = 10
+    for _ in range(kills):
+        before = origin.sent()
+        with worker.start() as process:
+            wait_sent(origin, before + generator.randrange(CHUNK, TOTAL // kills))
+            process.kill()
+        assert worker.content() == {}
+    origin.block_seconds = 0.0
+    assert worker.finish() == exitcodes.DONE
+    assert worker.content() == FILES
+    in_sockets = 4 * CHUNK * CONNECTIONS  # sent by the origin, and lost in the kernel's buffers
+    assert origin.sent() - TOTAL <= kills * (CHUNK * CONNECTIONS + in_sockets)
+    received = worker.words().progress
+    assert received.bytes_network + received.bytes_reused == TOTAL
+
+
+def test_journaled_bytes_are_never_asked_for_again(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.01
+    worker = Worker(origin, tmp_path)
+    with worker.start() as process:
+        wait_sent(origin, TOTAL // 2)
+        process.kill()
+    (staging,) = (worker.volume / "model/.modelsync/uid-1/staging").iterdir()
+    lines = [line.partition(b" ")[2] for line in (staging / "journal").read_bytes().splitlines()]
+    recorded = sum(each["end"] - each["start"] for each in map(json.loads, lines) if "range" in each)
+    before, origin.block_seconds = origin.sent(), 0.0
+    assert worker.finish() == exitcodes.DONE
+    assert recorded >= TOTAL // 2 - 6 * CHUNK * CONNECTIONS
+    assert origin.sent() - before == TOTAL - recorded
+
+
+def test_a_garbled_journal_or_staging_file_never_reaches_the_target(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.01
+    worker = Worker(origin, tmp_path)
+    generator = random.Random(8)
+    for _ in range(4):
+        with worker.start() as process:
+            wait_sent(origin, origin.sent() + TOTAL // 6)
+            process.kill()
+        (staging,) = (worker.volume / "model/.modelsync/uid-1/staging").iterdir()
+        for path in staging.iterdir():
+            content = bytearray(path.read_bytes())
+            if content:
+                content[generator.randrange(len(content))] ^= 0xFF
+                path.write_bytes(content)
+    origin.block_seconds = 0.0
+    assert worker.finish() == exitcodes.DONE
+    assert worker.content() == FILES
+
+
+def test_sigterm_ends_within_5_seconds_and_nothing_is_fetched_twice(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.02
+    worker = Worker(origin, tmp_path)
+    with worker.start() as process:
+        wait_sent(origin, TOTAL // 3)
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == exitcodes.INTERRUPTED
+        assert time.monotonic() - started < 5
+    first = worker.words()
+    origin.block_seconds = 0.0
+    assert worker.finish() == exitcodes.DONE
+    second = worker.words()
+    assert first.reason is Reason.INTERRUPTED
+    assert second.progress.bytes_reused == first.progress.bytes_done
+    assert first.progress.bytes_network + second.progress.bytes_network == TOTAL
+
+
+def test_two_workers_on_one_target_publish_right_bytes(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.005
+    worker = Worker(origin, tmp_path)
+    with worker.start() as first, worker.start() as second:
+        codes = {first.wait(60), second.wait(60)}
+    assert codes == {exitcodes.DONE}
+    assert worker.content() == FILES
+    assert origin.sent() == TOTAL
+
+
+def test_a_worker_that_does_not_end_keeps_the_target_to_itself(origin: Origin, tmp_path: Path) -> None:
+    stall = threading.Event()
+    origin.faults = [Fault(stall=stall, times=99)]
+    worker = Worker(origin, tmp_path)
+    with worker.start() as process:
+        wait_requests(origin)
+        other = Sync(origin, worker.volume)
+        with pytest.raises(Exception, match="Another worker"):
+            other.run()
+        process.kill()
+
+
+def wait_requests(origin: Origin) -> None:
+    deadline = time.monotonic() + 20
+    while not origin.log:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_reader_never_sees_a_part_of_a_file(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.002
+    worker = Worker(origin, tmp_path)
+    target, seen = worker.volume / "model", 0
+    with worker.start() as process:
+        while process.poll() is None:
+            for path, data in FILES.items():
+                with contextlib.suppress(FileNotFoundError):
+                    assert (target / path).read_bytes() == data
+                    seen += 1
+            if (target / ".modelsync/manifest.json").exists():
+                assert worker.content() == FILES
+            time.sleep(0.001)
+    assert process.returncode == exitcodes.DONE
+
+
+def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: Origin, tmp_path: Path) -> None:
+    origin.block_seconds = 0.02
+    with contextlib.closing(free_port()) as listener:
+        port = listener.getsockname()[1]
+    worker = Worker(origin, tmp_path, port=port)
+    url = f"http://127.0.0.1:{port}"
+    with worker.start() as process:
+        wait_sent(origin, TOTAL // 4)
+        report = wire.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
+        assert (report.uid, report.stage) == ("uid-1", Stage.DOWNLOADING)
+        assert 0 < report.progress.bytes_done < TOTAL == report.progress.bytes_total
+        assert report.volume is not None
+        assert any(file.path == "model.bin" for file in report.files)
+        assert status(f"{url}/progress", "wrong") == 403
+        assert status(f"{url}/progress", "") == 403
+        assert status(f"{url}/other", "secret-key") == 404
+        ask(f"{url}/limit", "secret-key", b'{"bytesPerSecond": 5000000}')
+        after = wire.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
+        assert after.bandwidth_limit == 5_000_000
+        assert status(f"{url}/limit", "secret-key", b'{"bytesPerSecond": 0}') == 422
+        process.kill()
+
+
+def free_port() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def request_for(url: str, key: str, body: bytes | None) -> urllib.request.Request:
+    headers = {naming.KEY_HEADER: key} if key else {}
+    return urllib.request.Request(url, data=body, headers=headers, method="PUT" if body else "GET")
+
+
+def ask(url: str, key: str, body: bytes | None = None) -> object:
+    with urllib.request.urlopen(request_for(url, key, body), timeout=5) as answer:
+        return json.loads(answer.read())
+
+
+def status(url: str, key: str, body: bytes | None = None) -> int:
+    try:
+        with urllib.request.urlopen(request_for(url, key, body), timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code

@@ -1,0 +1,78 @@
+"""A token reaches its own origin and nobody else, along every redirect."""
+
+from pathlib import Path
+
+import pytest
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import transport
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Request
+from tests.worker.faulty import Fault, Origin, noise
+from tests.worker.syncs import CHUNK, ListSource, Sync, listed
+
+SECRET = {"Authorization": "Bearer canary"}
+BIG = noise(3 * CHUNK)
+
+
+def test_a_token_stops_at_a_redirect_to_another_origin(tmp_path: Path) -> None:
+    with Origin({"model.bin": BIG}).serving() as hub, Origin({"cdn/model.bin": BIG}).serving() as cdn:
+        location = f"{cdn.url}/cdn/model.bin?signature=canary-url"
+        hub.faults = [Fault(status=302, headers={"Location": location}, times=99)]
+        source = ListSource(hub.url, [listed("model.bin", BIG)], headers=SECRET)
+        Sync(hub, tmp_path, source=source, connections=2).run()
+        assert all(asked.headers["Authorization"] == "Bearer canary" for asked in hub.log)
+        assert len(cdn.log) == 3 and not any("Authorization" in asked.headers for asked in cdn.log)
+        assert 1 <= len(hub.log) <= 2  # the address behind the redirect is kept for further ranges
+
+
+def test_a_token_goes_along_within_its_origin(tmp_path: Path) -> None:
+    with Origin({"model.bin": BIG, "moved": BIG}).serving() as hub:
+        hub.faults = [Fault(path="model.bin", status=307, headers={"Location": "/moved"}, times=99)]
+        source = ListSource(hub.url, [listed("model.bin", BIG)], headers=SECRET)
+        Sync(hub, tmp_path, source=source).run()
+        assert all("Authorization" in asked.headers for asked in hub.log)
+
+
+HOPS = {
+    "same origin": ("https://hub.example/a", "/b", True),
+    "same origin, explicit port": ("https://hub.example/a", "https://hub.example:443/b", True),
+    "same origin, other case": ("https://hub.example/a", "https://HUB.example/b", True),
+    "another host": ("https://hub.example/a", "https://cdn.example/b", False),
+    "a subdomain": ("https://hub.example/a", "https://x.hub.example/b", False),
+    "another port": ("https://hub.example/a", "https://hub.example:8443/b", False),
+    "no scheme": ("https://hub.example/a", "//cdn.example/b", False),
+    "upgrade": ("http://hub.example/a", "https://hub.example/b", False),
+}
+
+
+@pytest.mark.parametrize(("url", "location", "kept"), HOPS.values(), ids=HOPS.keys())
+def test_headers_stay_with_their_exact_origin(url: str, location: str, kept: bool) -> None:
+    found = transport.following(Request(url=url, headers=SECRET), location)
+    assert dict(found.headers) == (SECRET if kept else {})
+
+
+REFUSED = [
+    "http://hub.example/b",
+    "file:///etc/passwd",
+    "ftp://hub.example/b",
+    "https://[::1/b",
+]
+
+
+@pytest.mark.parametrize("location", REFUSED)
+def test_a_redirect_to_less_safety_is_refused(location: str) -> None:
+    with pytest.raises(Failure) as caught:
+        transport.following(Request(url="https://hub.example/a?token=canary", headers=SECRET), location)
+    assert caught.value.reason is Reason.ORIGIN_ERROR
+    assert "canary" not in caught.value.message
+
+
+def test_neither_request_nor_network_shows_its_secrets() -> None:
+    request = Request(url="https://hub.example/a?signature=canary", headers=SECRET)
+    network = transport.Network(proxies={"https": "http://user:canary@proxy:3128"})
+    assert "canary" not in f"{request!r} {network!r}"
+    assert (
+        transport.shown("https://user:canary@hub.example:8443/a?b=canary#canary")
+        == "https://hub.example:8443/a"
+    )

@@ -1,0 +1,172 @@
+"""Small values of the worker: ranges, journal, Retry-After, digests, last words."""
+
+import hashlib
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelsync.api import wire
+from modelsync.api.reasons import Reason
+from modelsync.worker import hashing, journal, planning, retry, termination
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Digest
+from modelsync.worker.ranges import RangeSet
+
+PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=20)
+
+
+@given(PAIRS)
+def test_a_set_of_ranges_is_the_set_of_its_bytes(pairs: list[tuple[int, int]]) -> None:
+    ranges, expected = RangeSet(), set[int]()
+    for start, end in pairs:
+        new = ranges.add(start, end)
+        assert new == len(set(range(start, end)) - expected)
+        expected |= set(range(start, end))
+    assert ranges.total == len(expected)
+    assert {number for start, end in ranges for number in range(start, end)} == expected
+    assert all(one[1] < two[0] for one, two in zip(list(ranges), list(ranges)[1:], strict=False))
+    assert ranges.prefix_end() == next(number for number in range(62) if number not in expected)
+
+
+@given(PAIRS, st.integers(0, 70), st.integers(0, 70))
+def test_the_first_gap_is_the_first_missing_run(pairs: list[tuple[int, int]], start: int, limit: int) -> None:
+    ranges = RangeSet(pairs)
+    there = {number for low, high in pairs for number in range(low, high)}
+    missing = [number for number in range(start, limit) if number not in there]
+    gap = ranges.first_gap(start, limit)
+    if not missing:
+        assert gap is None
+        return
+    assert gap is not None and gap[0] == missing[0]
+    assert set(range(*gap)) <= set(missing) and (gap[1] == limit or gap[1] in there)
+
+
+def written(directory: Path, count: int = 6) -> bytes:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        book = journal.Journal(descriptor)
+        book.file("k", generation=0, size=100, validator="etag:one")
+        for number in range(count):
+            book.range("k", 0, number * 10, number * 10 + 10)
+        book.sync()
+        book.close()
+    finally:
+        os.close(descriptor)
+    return (directory / journal.NAME).read_bytes()
+
+
+def test_a_journal_tells_what_was_written(tmp_path: Path) -> None:
+    entry = journal.read(written(tmp_path))["k"]
+    assert (entry.size, entry.validator, list(entry.ranges)) == (100, "etag:one", [(0, 60)])
+    assert journal.read(written(tmp_path, 0))["k"] == entry  # what is there is kept when it is opened again
+
+
+def test_a_file_that_starts_over_forgets_its_ranges(tmp_path: Path) -> None:
+    written(tmp_path)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    book = journal.Journal(descriptor)
+    book.file("k", generation=1, size=100, validator="etag:two")
+    book.range("k", 0, 0, 100)
+    book.close()
+    os.close(descriptor)
+    entry = journal.read((tmp_path / journal.NAME).read_bytes())["k"]
+    assert (entry.generation, entry.validator, entry.ranges.total) == (1, "etag:two", 0)
+
+
+def test_a_torn_or_garbled_journal_promises_less_and_never_more(tmp_path: Path) -> None:
+    content, generator = written(tmp_path), random.Random(3)
+    for _ in range(500):
+        broken = bytearray(content)
+        if generator.random() < 0.5:
+            del broken[generator.randrange(len(broken)) :]
+        else:
+            broken[generator.randrange(len(broken))] ^= 1 << generator.randrange(8)
+        for key, entry in journal.read(bytes(broken)).items():
+            assert key == "k" and set(entry.ranges) <= {(0, end) for end in range(0, 70, 10)}
+
+
+RETRY_AFTER = {
+    "seconds": ("7", 7),
+    "nothing": (None, None),
+    "absurd": ("99999999999999", 60),
+    "nonsense": ("soon", None),
+    "negative": ("-3", None),
+    "a date long ago": ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+    "a date far away": ("Wed, 21 Oct 2099 07:28:00 GMT", 60),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), RETRY_AFTER.values(), ids=RETRY_AFTER.keys())
+def test_retry_after(text: str | None, expected: float | None) -> None:
+    assert retry.retry_after(text) == expected
+
+
+def test_the_budget_ends_without_progress_and_is_whole_again_with_it() -> None:
+    trouble = retry.Transient(Failure(Reason.NETWORK_ERROR, "cut"))
+    budget = retry.Budget(most=2)
+    assert 0 <= budget.spend(trouble) <= 1
+    budget.spend(trouble)
+    budget.progressed()
+    budget.spend(trouble)
+    budget.spend(trouble)
+    with pytest.raises(Failure):
+        budget.spend(trouble)
+
+
+DATA = b"hello modelsync"
+DIGESTS = {
+    "sha256": hashlib.sha256(DATA).hexdigest(),
+    "git-sha1": hashlib.sha1(b"blob 15\0" + DATA).hexdigest(),
+    "sha1": hashlib.sha1(DATA).hexdigest(),
+    "md5": hashlib.md5(DATA).hexdigest(),
+    "crc32": "4a2bb08b",
+}
+
+
+def digested(tmp_path: Path, *told: Digest) -> hashing.Digests:
+    path = tmp_path / "file"
+    path.write_bytes(DATA)
+    with path.open("rb") as file:
+        return hashing.digest_file(file.fileno(), told, len(DATA))
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "git-sha1", "sha1", "md5"])
+def test_each_kind_of_digest_is_compared(tmp_path: Path, algorithm: str) -> None:
+    right = Digest(algorithm=algorithm, value=DIGESTS[algorithm])
+    wrong = Digest(algorithm=algorithm, value="0" * len(DIGESTS[algorithm]))
+    assert digested(tmp_path, right).wrong() is None
+    assert digested(tmp_path, wrong).wrong() == algorithm
+    assert digested(tmp_path, right).verified_by() == {"md5": "etag-md5"}.get(algorithm, algorithm)
+
+
+def test_a_digest_that_cannot_be_computed_does_not_count(tmp_path: Path) -> None:
+    digests = digested(tmp_path, Digest(algorithm="crc64nvme", value="00"))
+    assert (digests.wrong(), digests.verified_by(), digests.comparable) == (None, "size", False)
+
+
+@given(st.text(max_size=3000), st.integers(0, 300))
+def test_last_words_fit_and_are_valid_whatever_they_say(message: str, devices: int) -> None:
+    counters = wire.DeviceCounters(device="e" * 32, receive_bytes=2**62, transmit_bytes=2**62)
+    report = wire.TerminationReport(
+        uid="u" * 36,
+        attempt=1,
+        reason=Reason.NETWORK_ERROR,
+        message=termination.shortened(message.encode("utf-8", "replace").decode()),
+        devices=(counters,) * min(devices, 8),
+        progress=wire.Progress(current_file="\u0001" * 500),
+    )
+    text = termination.fitting(report)
+    assert len(text.encode()) <= wire.MAX_TERMINATION_BYTES
+    assert wire.TerminationReport.model_validate_json(text).reason is Reason.NETWORK_ERROR
+
+
+def test_patterns_match_whole_paths_and_a_star_crosses_directories() -> None:
+    assert planning.wanted("onnx/model.onnx", ("onnx/*",), ())
+    assert planning.wanted("a/b/c.json", ("*.json",), ())
+    assert not planning.wanted("a/b/c.json", ("*.json",), ("a/*",))
+    assert not planning.wanted("Model.BIN", ("*.bin",), ())
+    assert planning.wanted("x", (), ())
