@@ -122,7 +122,7 @@ def test_syncs_are_found_by_phase_and_by_queue(syncs: None) -> None:
 
 def test_the_category_names_both_kinds() -> None:
     for crd in proof.renamed():
-        assert crd["spec"]["names"]["categories"] == ["modelsync"]
+        assert crd["spec"]["names"]["categories"] == ["modelsync-all"]
 
 
 @pytest.mark.parametrize("name", STATUSES)

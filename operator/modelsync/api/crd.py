@@ -103,7 +103,8 @@ def _crd(
                 "plural": plural,
                 "singular": kind.lower(),
                 "shortNames": [short],
-                "categories": ["modelsync"],
+                # Not "modelsync": kubectl would take `get modelsync NAME` for the whole category and refuse.
+                "categories": ["modelsync-all"],
             },
             "versions": [version],
         },
