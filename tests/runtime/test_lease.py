@@ -31,11 +31,19 @@ class Clock:
 
 
 @asynccontextmanager
-async def elector(api: fake_api.FakeApi, clock: Clock, identity: str = "me") -> AsyncIterator[lease.Elector]:
+async def elector(
+    api: fake_api.FakeApi, clock: Clock, identity: str = "me", succeeds: str | None = None
+) -> AsyncIterator[lease.Elector]:
     client = harness.connect(api.url, timeout=1.0)
     try:
         yield lease.Elector(
-            client, namespace="ops", identity=identity, timing=TIMING, clock=clock, sleep=clock.sleep
+            client,
+            namespace="ops",
+            identity=identity,
+            succeeds=succeeds,
+            timing=TIMING,
+            clock=clock,
+            sleep=clock.sleep,
         )
     finally:
         await client.close()
@@ -78,6 +86,22 @@ async def test_a_held_lease_is_taken_only_after_it_did_not_change_for_its_durati
         await mine.acquire()
         assert clock.now - began >= 15
         assert api.get(LEASES, "ops", naming.LEASE_NAME)["spec"]["leaseTransitions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("holder", "at_once"), [("modelsync-0_dead", True), ("modelsync-01_alive", False), ("modelsync-0", False)]
+)
+@harness.in_loop
+async def test_the_lease_of_a_dead_process_of_the_same_pod_is_taken_at_once(
+    holder: str, at_once: bool
+) -> None:
+    clock = Clock()
+    async with fake_api.FakeApi().serving() as api:
+        api.put(LEASES, held_by(holder))
+        async with elector(api, clock, "modelsync-0_new", succeeds="modelsync-0") as mine:
+            began = clock.now
+            await mine.acquire()
+            assert (clock.now == began) == at_once
 
 
 @harness.in_loop

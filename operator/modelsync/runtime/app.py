@@ -179,6 +179,7 @@ class Operator:
             self._api,
             namespace=self._config.operator_namespace,
             identity=f"{self._config.identity}_{secrets.token_hex(4)}",
+            succeeds=self._config.identity if self._config.in_cluster else None,
             timing=lease.Timing(
                 duration=self._config.lease_duration,
                 renew_deadline=self._config.renew_deadline,

@@ -43,6 +43,7 @@ class Elector:
         *,
         namespace: str,
         identity: str,
+        succeeds: str | None = None,
         timing: Timing = Timing(),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -50,6 +51,7 @@ class Elector:
         self._api = api
         self._namespace = namespace
         self._identity = identity
+        self._succeeds = succeeds
         self._timing = timing
         self._clock = clock
         self._sleep = sleep
@@ -130,7 +132,7 @@ class Elector:
         if spec != self._seen:
             self._seen, self._seen_at = dict(spec), self._clock()
         holder = spec.get("holderIdentity") or ""
-        if holder not in ("", self._identity) and not self._is_expired(spec):
+        if not self._is_free(holder) and not self._is_expired(spec):
             return False
         lease["spec"] = self._spec(spec, renewing=holder == self._identity)
         try:
@@ -139,6 +141,18 @@ class Elector:
             return False
         self._seen, self._seen_at = dict(stored.get("spec") or {}), self._clock()
         return True
+
+    def _is_free(self, holder: str) -> bool:
+        """Whether nobody can be acting on the lease: given back, ours, or of this Pod's dead predecessor.
+
+        A container of a Pod starts only after the one before has ended, so a lease that an earlier process of
+        the same Pod held need not be waited for.
+        """
+        if holder in ("", self._identity):
+            return True
+        return (
+            not self._leading and self._succeeds is not None and holder.rpartition("_")[0] == self._succeeds
+        )
 
     def _is_expired(self, spec: dict[str, Any]) -> bool:
         duration = float(spec.get("leaseDurationSeconds") or self._timing.duration)
