@@ -1,0 +1,73 @@
+"""Progress when the engine cannot tell it: what lies on the volume, else what came over the network.
+
+Our engine reports every byte. Others (hf_transfer, or a library that fetches for us) may report nothing, and
+a bar that stands still for an hour is taken for a hang. So there are three layers, the best first, and the
+figure always comes with the layer it is from.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelsync.api.reasons import Layer
+from modelsync.api.wire import DeviceCounters
+
+PARTIAL_SUFFIXES = (".incomplete", ".tmp", ".partial")
+"""How download tools call a file that is not complete yet."""
+_BLOCK = 512
+"""Unit of st_blocks (stat(2))."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A number of bytes and where it is from."""
+
+    bytes_done: int
+    layer: Layer
+
+
+def partial_bytes(directory: Path, *, everything: bool = False) -> int | None:
+    """Bytes in partial files below a directory, of all its files with `everything` (a staging directory).
+
+    None when there is no such file. A preallocated or sparse file counts with what is really allocated.
+    Links are not followed.
+    """
+    found = None
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            if everything or name.endswith(PARTIAL_SUFFIXES):
+                found = (found or 0) + _allocated(os.path.join(folder, name))
+    return found
+
+
+def _allocated(path: str) -> int:
+    try:
+        stat = os.lstat(path)
+    except OSError:
+        return 0  # renamed to its final name between the listing and now
+    return min(stat.st_size, stat.st_blocks * _BLOCK)
+
+
+def received(before: Iterable[DeviceCounters], now: Iterable[DeviceCounters]) -> int | None:
+    """Bytes that all devices received between two readings; None without any device.
+
+    A counter that fell was reset with its device, and counts from zero.
+    """
+    earlier = {each.device: each.receive_bytes for each in before}
+    devices = tuple(now)
+    if not devices:
+        return None
+    return sum(_grown(earlier.get(each.device, 0), each.receive_bytes) for each in devices)
+
+
+def _grown(before: int, now: int) -> int:
+    return now - before if now >= before else now
+
+
+def best(*, engine: int | None, files: int | None, network: int | None) -> Seen:
+    """The best layer that tells anything; an engine that knows nothing gives None."""
+    for value, layer in ((engine, Layer.ENGINE), (files, Layer.FILES), (network, Layer.NETWORK)):
+        if value is not None:
+            return Seen(bytes_done=value, layer=layer)
+    return Seen(bytes_done=0, layer=Layer.ENGINE)

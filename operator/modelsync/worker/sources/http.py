@@ -1,0 +1,160 @@
+"""Files behind URLs: each is asked for its size and ETag, then the engine fetches it.
+
+HEAD tells both, and where a server does not allow it, a GET of the first byte does. A file whose size and
+SHA-256 the user gave is not asked for: it is pinned already, and by better means. Credentials go to https
+URLs of the list alone, and the transport drops them at a redirect to another origin.
+"""
+
+import re
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import HttpFile, HttpSource
+from modelsync.worker import credentials as creds
+from modelsync.worker import responses, retry, transport
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.sources import listing
+
+PROBES = 4
+"""Files asked for at once."""
+TRIES = 3
+_NO_HEAD = {400, 403, 405, 500, 501}
+"""Statuses with which servers answer a HEAD that they would answer as a GET (presigned URLs answer 403)."""
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d{1,19})")
+
+
+class WebSource:
+    """The files of a list of URLs."""
+
+    def __init__(
+        self,
+        spec: HttpSource,
+        credentials: creds.Credentials,
+        network: transport.Network,
+        stop: threading.Event,
+    ) -> None:
+        self._spec = spec
+        self._credentials = credentials
+        self._network = network
+        self._stop = stop
+
+    def resolve(self, pinned: Resolved | None) -> Listing:
+        """Ask for all files; SourceChanged when they are not as pinned."""
+        if self._credentials.given and not any(_may_see_credentials(file.url) for file in self._spec.files):
+            text = (
+                "Credentials are sent to https:// URLs only, and the source has none. Remove"
+                f" {self._credentials.where}"
+            )
+            raise Failure(Reason.INVALID_SPEC, f"{text} or correct spec.source.http.files[].url.")
+        network = transport.Transport(self._network)
+        try:
+            with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
+                files = tuple(pool.map(lambda file: self._described(network, file), self._spec.files))
+        finally:
+            network.close()
+        revision = listing.revision_of(sorted(files, key=lambda file: file.path))
+        listing.check_pinned(pinned, revision, "A file of spec.source.http.files")
+        return Listing(revision=revision, files=files)
+
+    def request(self, file: RemoteFile) -> Request:
+        """The URL, with the credentials when it is an https one."""
+        return self._request(file.locator)
+
+    def _request(self, url: str) -> Request:
+        header = creds.authorization(self._credentials) if _may_see_credentials(url) else None
+        return Request(url=url, headers={"Authorization": header.reveal()} if header else {})
+
+    def _described(self, network: transport.Transport, file: HttpFile) -> RemoteFile:
+        digests = (Digest(algorithm="sha256", value=file.sha256),) if file.sha256 else ()
+        size, version, etag = file.size, None, None
+        if size is None or not digests:
+            status, headers = self._patiently(network, file)
+            self._check(status, headers, file)
+            size = size if size is not None else _size(status, headers)
+            validator = responses.validator_of(headers) or ""
+            kind, _, value = validator.partition(":")
+            # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
+            etag, version = (value, None) if kind == "etag" else (None, value or None)
+        return RemoteFile(
+            path=file.path, size=size, digests=digests, etag=etag, locator=file.url, version=version
+        )
+
+    def _patiently(self, network: transport.Transport, file: HttpFile) -> tuple[int, Mapping[str, str]]:
+        """Status and headers of a file, tried again while the trouble may pass."""
+        budget = retry.Budget(most=TRIES - 1)
+        while True:
+            try:
+                return self._head(network, file.url)
+            except retry.Transient as trouble:
+                if self._stop.wait(budget.spend(trouble)):
+                    raise Interrupted from trouble
+
+    def _head(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:
+        request = self._request(url)
+        status, headers = _asked(network, request, {}, "HEAD")
+        if status in _NO_HEAD:
+            status, headers = _asked(network, request, {"Range": "bytes=0-0"}, "GET")
+        if status == 416:  # an empty file has no first byte
+            return 200, {**headers, "Content-Length": "0"}
+        if status in (429, 500, 502, 503, 504):
+            reason = Reason.RATE_LIMITED if status == 429 else Reason.ORIGIN_ERROR
+            failure = Failure(reason, f"{transport.shown(url)} answers with HTTP {status}.")
+            raise retry.Transient(failure, wait_seconds=retry.retry_after(headers.get("Retry-After")))
+        return status, headers
+
+    def _check(self, status: int, headers: Mapping[str, str], file: HttpFile) -> None:
+        """Raise what a status other than success means."""
+        told, url, where = f"(HTTP {status})", transport.shown(file.url), self._credentials.where
+        if status in (200, 206):
+            told_size = _size(status, headers)
+            if file.size is not None and told_size is not None and told_size != file.size:
+                text = f"{url} has {told_size} bytes, but spec.source.http.files[].size says {file.size}."
+                raise Failure(Reason.SIZE_MISMATCH, text)
+            return
+        if status == 401 and self._credentials.given and _may_see_credentials(file.url):
+            text = f"{url} refuses the credentials {told}. Put valid ones into {where}."
+            raise Failure(Reason.AUTHENTICATION_FAILED, text)
+        if status == 401:
+            text = (
+                f"{url} asks for credentials {told}. Name them in {where}; they are sent to"
+                " https:// URLs only."
+            )
+            raise Failure(Reason.AUTHENTICATION_FAILED, text)
+        if status == 403:
+            raise Failure(Reason.ACCESS_DENIED, f"{url} denies access {told}. Check the rights of {where}.")
+        if status in (404, 410):
+            raise Failure(
+                Reason.NOT_FOUND, f"There is no file at {url} {told}. Check spec.source.http.files[].url."
+            )
+        raise Failure(Reason.ORIGIN_ERROR, f"{url} answers with HTTP {status}.")
+
+
+def _may_see_credentials(url: str) -> bool:
+    return url.lower().startswith("https://")
+
+
+def _asked(
+    network: transport.Transport, request: Request, extra: Mapping[str, str], method: str
+) -> tuple[int, Mapping[str, str]]:
+    """Status and headers alone; the connection is closed rather than a body read."""
+    response = network.get(request, extra, method=method).response
+    headers = {name.title(): value for name, value in response.headers.items()}
+    if headers.get("Etag"):
+        headers["ETag"] = headers.pop("Etag")
+    response.close()
+    return response.status, headers
+
+
+def _size(status: int, headers: Mapping[str, str]) -> int | None:
+    """The file's size; None when the server does not tell, or tells that of an encoding."""
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return None
+    if status == 206:
+        found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
+        return int(found[1]) if found else None
+    text = headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() and len(text) < 20 else None

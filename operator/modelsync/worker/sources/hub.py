@@ -1,0 +1,150 @@
+"""A repository of the Hugging Face Hub: huggingface_hub lists it, our engine fetches it.
+
+The library knows the Hub's API, its pages and its errors; its transfer part is not used, because it can
+neither resume in a later process nor notice damaged bytes. A branch is turned into a commit once, and every
+URL names that commit: a branch that moves in between changes nothing. The library's log is cut to errors, as
+it writes full URLs.
+"""
+
+import contextlib
+import logging
+import re
+import urllib.parse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import HuggingFaceSource, RepositoryType
+from modelsync.worker import credentials as creds
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.sources import hub_errors, listing
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_ENDPOINT = "https://huggingface.co"
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
+
+
+class HubSource:
+    """A model or dataset at one commit."""
+
+    def __init__(self, spec: HuggingFaceSource, credentials: creds.Credentials, *, timeout: float) -> None:
+        self._spec = spec
+        self._credentials = credentials
+        self._timeout = timeout
+        self._endpoint = (spec.endpoint or DEFAULT_ENDPOINT).rstrip("/")
+        self._key = spec.secret_ref.key if spec.secret_ref else creds.TOKEN
+        self._kind = "dataset" if spec.repository_type is RepositoryType.DATASET else "model"
+        self._commit: str | None = None
+
+    def resolve(self, pinned: Resolved | None) -> Listing:
+        """List the repository at the pinned commit, or at what the revision names now."""
+        wanted = pinned.revision if pinned and pinned.revision else self._spec.revision
+        token = self._token()
+        if token and self._endpoint.lower().startswith("http:"):
+            _log.warning(
+                "the token is sent without encryption, since spec.source.huggingFace.endpoint is http://"
+            )
+        api = _client(self._endpoint, token, self._timeout)
+        asked = hub_errors.Asking(
+            endpoint=self._endpoint,
+            repository=self._spec.repository,
+            kind=self._kind,
+            revision=wanted,
+            page=self.page,
+            credentials=self._credentials,
+        )
+        commit, gated = asked(lambda: self._information(api, wanted))
+        self._commit = commit
+        files = asked(lambda: listing.gathered(self._tree(api, commit)))
+        if gated and files:
+            asked(lambda: self._knock(api, files[0]))
+        return Listing(revision=commit, files=files)
+
+    def request(self, file: RemoteFile) -> Request:
+        """The file's address at the resolved commit, with the token for the endpoint's own origin."""
+        token = self._token()
+        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        return Request(url=self._url(file.locator), headers=headers)
+
+    @property
+    def page(self) -> str:
+        """The repository's page, where a person accepts its terms."""
+        folder = "datasets/" if self._kind == "dataset" else ""
+        return f"{self._endpoint}/{folder}{self._spec.repository}"
+
+    def _url(self, path: str) -> str:
+        if self._commit is None:
+            raise RuntimeError("the source is not resolved yet")
+        return (
+            f"{self.page}/resolve/{self._commit}/{urllib.parse.quote(path, safe='/', errors='surrogatepass')}"
+        )
+
+    def _token(self) -> creds.Hidden | None:
+        return creds.bearer(self._credentials, self._key)
+
+    def _information(self, api: "HfApi", revision: str) -> tuple[str, bool]:
+        """The commit of a revision, and whether the repository asks its readers to accept terms."""
+        ask = api.dataset_info if self._kind == "dataset" else api.model_info
+        found = ask(self._spec.repository, revision=revision, timeout=self._timeout)
+        if not _COMMIT.fullmatch(found.sha or ""):
+            raise Failure(
+                Reason.ORIGIN_ERROR, f"{self._endpoint} names no commit for the revision {revision}."
+            )
+        return str(found.sha), bool(found.gated)
+
+    def _tree(self, api: "HfApi", commit: str) -> Iterator[RemoteFile]:
+        from huggingface_hub.hf_api import RepoFile
+
+        entries = api.list_repo_tree(
+            self._spec.repository, recursive=True, revision=commit, repo_type=self._kind
+        )
+        for entry in entries:
+            if isinstance(entry, RepoFile):
+                lfs = entry.lfs
+                size, digests = (lfs.size, _sha256(lfs.sha256)) if lfs else (entry.size, _git(entry.blob_id))
+                if not isinstance(entry.path, str) or not isinstance(size, int) or size < 0:
+                    raise TypeError("a file without a path or a size")
+                yield RemoteFile(path=entry.path, size=size, digests=digests, locator=entry.path)
+
+    def _knock(self, api: "HfApi", file: RemoteFile) -> None:
+        """Ask for a file of a gated repository, whose list is open to all but whose files are not."""
+        from huggingface_hub.errors import FileMetadataError
+
+        with contextlib.suppress(FileMetadataError):
+            api.get_hf_file_metadata(url=self._url(file.locator), timeout=self._timeout)
+
+
+def _client(endpoint: str, token: creds.Hidden | None, timeout: float) -> "HfApi":
+    """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
+    import huggingface_hub
+
+    for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    huggingface_hub.set_client_factory(lambda: _http(timeout))
+    return huggingface_hub.HfApi(
+        endpoint=endpoint, token=token.reveal() if token else False, library_name="modelsync"
+    )
+
+
+def _http(timeout: float):  # type: ignore[no-untyped-def]  # its class depends on the library's generation
+    from huggingface_hub.utils import _http as library
+
+    client = library.default_client_factory()
+    client.timeout = timeout
+    return client
+
+
+def _sha256(value: str) -> tuple[Digest, ...]:
+    return (Digest(algorithm="sha256", value=value),) if _SHA256.fullmatch(value) else ()
+
+
+def _git(value: str) -> tuple[Digest, ...]:
+    """A small file's id in git, which is a SHA-1 over its size and bytes."""
+    return (Digest(algorithm="git-sha1", value=value),) if _SHA1.fullmatch(value) else ()

@@ -1,0 +1,127 @@
+"""What the Hub's errors mean for a user: which field or Secret is wrong, and what mends it.
+
+The Hub answers 401 for a repository that does not exist, for a private one, and for a wrong token; the
+library tells them apart by headers, and this module tells them to people. No message carries the library's
+own text, which holds full URLs.
+"""
+
+import socket
+import ssl
+import urllib.parse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from modelsync.api.reasons import Reason
+from modelsync.worker.credentials import Credentials
+from modelsync.worker.failures import Failure
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Asks about one repository, and turns whatever the library raises into a Failure."""
+
+    endpoint: str
+    repository: str
+    kind: str
+    """model or dataset."""
+    revision: str
+    page: str
+    """The repository's page, where a person accepts its terms."""
+    credentials: Credentials
+
+    def __call__(self, ask: Callable[[], _Answer]) -> _Answer:
+        """The answer; raises Failure."""
+        from huggingface_hub import errors
+
+        # The base class of all errors of httpx, of whichever generation the library uses.
+        transport_error: type[Exception] = errors.HfHubHTTPError.__bases__[0]
+        try:
+            return ask()
+        except Failure:
+            raise
+        except errors.HfHubHTTPError as error:
+            raise self._refused(error) from None
+        except errors.HFValidationError:
+            text = f"{self.repository} is not a repository id. Correct spec.source.huggingFace.repository."
+            raise Failure(Reason.INVALID_SPEC, text) from None
+        except errors.OfflineModeIsEnabled:
+            text = "huggingface_hub is switched off in the worker's environment. Remove HF_HUB_OFFLINE."
+            raise Failure(Reason.INVALID_SPEC, text) from None
+        except (transport_error, OSError) as error:
+            raise self._unreachable(error) from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            text = f"{self.endpoint} does not answer as the Hub does. Check spec.source.huggingFace.endpoint."
+            raise Failure(Reason.ORIGIN_ERROR, text) from None
+
+    def _refused(self, error: "HfHubHTTPError") -> Failure:
+        """What an error status of the Hub means."""
+        from huggingface_hub import errors
+
+        status, name, given = error.response.status_code, self.repository, self.credentials.given
+        token = self.credentials.where
+        if isinstance(error, errors.GatedRepoError):
+            account = f"with the account of the token in {token}" if given else f"and name a token in {token}"
+            text = f"The repository {name} is gated: accept its terms at {self.page} {account}."
+            return Failure(Reason.ACCESS_DENIED, text)
+        if isinstance(error, errors.DisabledRepoError):
+            return Failure(Reason.ACCESS_DENIED, f"The Hub has disabled the repository {name}.")
+        if isinstance(error, errors.RevisionNotFoundError):
+            text = f"The repository {name} has no revision {self.revision}."
+            return Failure(Reason.REVISION_NOT_FOUND, f"{text} Correct spec.source.huggingFace.revision.")
+        if isinstance(error, errors.RepositoryNotFoundError):
+            where = f"There is no {self.kind} {name} at {self.endpoint}"
+            mend = (
+                "that the token may see"
+                if given
+                else f"that can be seen without a token; name one in {token}"
+            )
+            return Failure(Reason.NOT_FOUND, f"{where} {mend}. Check spec.source.huggingFace.repository.")
+        return self._by_status(status)
+
+    def _by_status(self, status: int) -> Failure:
+        name, token, told = self.repository, self.credentials.where, f"(HTTP {status})"
+        if status == 401:
+            text = f"The Hub refuses the token {told}. Put a valid one into {token}."
+            return Failure(Reason.AUTHENTICATION_FAILED, text)
+        if status == 403:
+            text = (
+                f"The Hub denies access to {name} {told}. Give the account of the token in {token} the right."
+            )
+            return Failure(Reason.ACCESS_DENIED, text)
+        if status in (404, 410):
+            text = f"{self.endpoint} has no {self.kind} {name} {told}. Check spec.source.huggingFace."
+            return Failure(Reason.NOT_FOUND, text)
+        if status == 429:
+            mend = "Try with fewer syncs at once" if self.credentials.given else f"Name a token in {token}"
+            return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {mend}.")
+        return Failure(Reason.ORIGIN_ERROR, f"The Hub at {self.endpoint} answers with HTTP {status}.")
+
+    def _unreachable(self, error: BaseException) -> Failure:
+        host = urllib.parse.urlsplit(self.endpoint).hostname
+        causes = list(_causes(error))
+        untrusted = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
+        if untrusted is not None:
+            text = f"The certificate of {host} is not trusted: {untrusted.verify_message}."
+            mend = "Give the worker its authority with SSL_CERT_FILE."
+        elif any(isinstance(one, socket.gaierror) for one in causes):
+            text = f"The host name {host} cannot be resolved."
+            mend = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
+        else:
+            text = f"The Hub at {self.endpoint} does not answer."
+            mend = "Check that it can be reached from the worker's namespace."
+        return Failure(Reason.NETWORK_ERROR, f"{text} {mend}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and all that led to it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

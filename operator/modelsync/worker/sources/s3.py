@@ -1,0 +1,129 @@
+"""Objects of an S3 bucket: boto3 lists them and signs URLs, our engine fetches them.
+
+A presigned URL is fetched like any other; its signature covers the object's version where the bucket has
+versions. The secret key itself never travels, so an http:// endpoint does not expose it.
+
+A prefix without a '/' at its end names a folder if there is one, since a user who writes `models/llama` does
+not want `models/llama-2` too; only without such a folder it is a mere prefix, so that `models/llama.gguf` or
+`models/part-` work as well, and paths then begin after its last '/'.
+"""
+
+import datetime
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import S3Source
+from modelsync.worker import credentials as creds
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Listing, RemoteFile, Request
+from modelsync.worker.sources import listing, s3_errors, s3_objects
+from modelsync.worker.transport import Network
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+DEFAULT_REGION = "us-east-1"
+PAGE_SIZE = 1000
+"""Objects of one page of a listing; the most that S3 gives."""
+VALID_SECONDS = 3600
+"""How long a presigned URL works; the engine asks for another one before or after that."""
+
+
+class BucketSource:
+    """The objects below a prefix."""
+
+    def __init__(self, spec: S3Source, credentials: creds.Credentials, network: Network) -> None:
+        self._spec = spec
+        self._credentials = credentials
+        self._network = network
+        self._client: S3Client | None = None
+
+    def resolve(self, pinned: Resolved | None) -> Listing:
+        """List the bucket and ask for the checksums; SourceChanged when it is not as pinned."""
+        with s3_errors.explained(self._spec, self._credentials):
+            client = self._client = self._connect()
+            objects, cut = self._objects(client)
+            files = s3_objects.described(client, self._spec, objects, cut, self._network.connections)
+        revision = listing.revision_of(files)
+        listing.check_pinned(pinned, revision, f"The content of {self._name}")
+        return Listing(revision=revision, files=files)
+
+    def request(self, file: RemoteFile) -> Request:
+        """A URL that may be fetched for an hour without further credentials."""
+        with s3_errors.explained(self._spec, self._credentials):
+            # Made anew each time, so that a mended Secret or fresh temporary keys work at once.
+            client = self._connect() if self._credentials.given or self._client is None else self._client
+            which = {"VersionId": file.version} if file.version else {}
+            params = {"Bucket": self._spec.bucket, "Key": file.locator, **which}
+            url = client.generate_presigned_url("get_object", Params=params, ExpiresIn=VALID_SECONDS)
+        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=VALID_SECONDS)
+        return Request(url=url, expires=expires if self._credentials.given else None)
+
+    @property
+    def _name(self) -> str:
+        return f"s3://{self._spec.bucket}/{self._spec.prefix}"
+
+    def _connect(self) -> "S3Client":
+        import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        keys = creds.s3_keys(self._credentials)
+        timeout = self._network.timeout_seconds
+        config = Config(
+            signature_version="s3v4" if keys else UNSIGNED,
+            s3={"addressing_style": "path" if self._spec.endpoint else "auto"},
+            connect_timeout=timeout,
+            read_timeout=timeout,
+            retries={"mode": "standard", "max_attempts": 3},
+            max_pool_connections=self._network.connections,
+        )
+        secret: dict[str, Any] = {}
+        if keys:
+            secret["aws_access_key_id"] = keys.access_key.reveal()
+            secret["aws_secret_access_key"] = keys.secret_key.reveal()
+            secret["aws_session_token"] = keys.session_token.reveal() if keys.session_token else None
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            region_name=self._spec.region or DEFAULT_REGION,
+            endpoint_url=self._spec.endpoint,
+            verify=self._network.ca_file,
+            config=config,
+            **secret,
+        )
+        return client
+
+    def _objects(self, client: "S3Client") -> tuple[list[s3_objects.Listed], int]:
+        """The objects, and how many characters of their keys are cut; raises Failure when there are none."""
+        prefix = self._spec.prefix
+        if prefix and not prefix.endswith("/"):
+            folder = list(self._below(client, f"{prefix}/"))
+            if folder:
+                return folder, len(prefix) + 1
+        found = list(self._below(client, prefix))
+        if not found:
+            text = (
+                f"There is no object below {self._name}. Check spec.source.s3.bucket and"
+                " spec.source.s3.prefix."
+            )
+            raise Failure(Reason.NOTHING_MATCHED, text)
+        return found, prefix.rfind("/") + 1
+
+    def _below(self, client: "S3Client", prefix: str) -> Iterator[s3_objects.Listed]:
+        count = 0
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._spec.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}
+        )
+        for page in pages:
+            s3_errors.check_region(self._spec, page["ResponseMetadata"]["HTTPHeaders"])
+            for entry in page.get("Contents", ()):
+                found = s3_objects.listed(entry)
+                if found is None:
+                    continue
+                count += 1
+                if count > listing.MOST_FILES:
+                    text = f"There are more than {listing.MOST_FILES} objects below {self._name}."
+                    raise Failure(Reason.INVALID_SPEC, f"{text} Name a longer spec.source.s3.prefix.")
+                yield found

@@ -1,0 +1,133 @@
+"""What S3 tells about an object, and which of its checksums are to be trusted.
+
+A listing has sizes and ETags. An ETag is the MD5 of the bytes only for an object that was uploaded in one
+part and is not encrypted with a key of its owner, and only the object's own headers tell that; they also
+hold better checksums. So every object is asked for once, several at a time; a very long listing is not, and
+its files then count as verified by size.
+"""
+
+import base64
+import binascii
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import S3Source
+from modelsync.worker import names
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Digest, RemoteFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_log = logging.getLogger(__name__)
+
+MOST_ASKED = 10_000
+"""Objects beyond which their headers are not asked for; about a minute at 8 connections."""
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+_CHECKSUMS = {
+    "ChecksumSHA256": "sha256",
+    "ChecksumSHA1": "sha1",
+    "ChecksumCRC64NVME": "crc64nvme",
+    "ChecksumCRC32C": "crc32c",
+    "ChecksumCRC32": "crc32",
+}
+"""Members of HeadObject's answer to our names of algorithms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """An object as the listing tells it."""
+
+    key: str
+    size: int
+    etag: str
+    storage_class: str
+
+
+def listed(entry: Mapping[str, Any]) -> Listed | None:
+    """An entry of a listing; None for the empty objects whose key ends in '/' that consoles make as folders.
+
+    An object with bytes under such a key is kept, and refused later for its name, rather than left out.
+    """
+    key, size = str(entry["Key"]), int(entry.get("Size", 0))
+    if key.endswith("/") and size == 0:
+        return None
+    etag = str(entry.get("ETag", "")).strip('"')
+    return Listed(key=key, size=size, etag=etag, storage_class=str(entry.get("StorageClass", "STANDARD")))
+
+
+def described(
+    client: "S3Client", spec: S3Source, objects: Sequence[Listed], cut: int, connections: int
+) -> tuple[RemoteFile, ...]:
+    """The objects as files, sorted by path, with what their headers tell; `cut` characters of a key are left
+    out.
+
+    Raises Failure, and what botocore raises.
+    """
+    if len(objects) > MOST_ASKED:
+        _log.warning("%d objects are too many to ask for their checksums: sizes are compared", len(objects))
+        files = [_file(each, cut, {}) for each in objects]
+    else:
+        with ThreadPoolExecutor(connections, thread_name_prefix="head") as pool:
+            heads = pool.map(lambda each: _head(client, spec, each), objects)
+            files = [_file(each, cut, head) for each, head in zip(objects, heads, strict=True)]
+    return tuple(sorted(files, key=lambda file: file.path))
+
+
+def _head(client: "S3Client", spec: S3Source, each: Listed) -> Mapping[str, Any]:
+    head: Mapping[str, Any] = client.head_object(Bucket=spec.bucket, Key=each.key, ChecksumMode="ENABLED")
+    name = names.printable(each.key)
+    if head.get("StorageClass", each.storage_class) in _ARCHIVED and 'ongoing-request="false"' not in str(
+        head.get("Restore", "")
+    ):
+        text = f"The object {name} is archived ({each.storage_class}). Restore it in the bucket, then retry."
+        raise Failure(Reason.ACCESS_DENIED, text)
+    if str(head.get("ETag", "")).strip('"') != each.etag:
+        raise Failure(Reason.SOURCE_CHANGED, f"The object {name} changed while the bucket was listed.")
+    return head
+
+
+def _file(each: Listed, cut: int, head: Mapping[str, Any]) -> RemoteFile:
+    version = head.get("VersionId")
+    return RemoteFile(
+        path=each.key[cut:],
+        size=each.size,
+        digests=digests(each.etag, head),
+        etag=each.etag or None,
+        locator=each.key,
+        version=version if version and version != "null" else None,
+    )
+
+
+def digests(etag: str, head: Mapping[str, Any]) -> tuple[Digest, ...]:
+    """The checksums of an object's bytes in the answer of HeadObject; none of unknown meaning."""
+    found = []
+    # A composite checksum is one over the parts' checksums: it has "-<parts>" at its end.
+    if head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
+        for member, algorithm in _CHECKSUMS.items():
+            value = _hexadecimal(str(head.get(member, "")))
+            if value:
+                found.append(Digest(algorithm=algorithm, value=value))
+    if head and _is_md5(etag, head):
+        found.append(Digest(algorithm="md5", value=etag))
+    return tuple(found)
+
+
+def _is_md5(etag: str, head: Mapping[str, Any]) -> bool:
+    """Whether an ETag is the MD5 of the bytes: one part, no key of the customer or of a key service."""
+    encrypted = head.get("ServerSideEncryption", "AES256") != "AES256" or "SSECustomerAlgorithm" in head
+    return bool(_MD5.fullmatch(etag)) and not encrypted
+
+
+def _hexadecimal(value: str) -> str:
+    """A checksum in base64 as hexadecimal digits; empty when it is none."""
+    try:
+        return base64.b64decode(value, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return ""

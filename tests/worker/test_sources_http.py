@@ -1,0 +1,217 @@
+"""Lists of URLs: sizes and ETags from real servers, credentials to https alone, and a reason for each
+refusal."""
+
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import HttpFile, HttpSource
+from modelsync.worker.credentials import Credentials, Given, Hidden
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.sources.http import WebSource
+from modelsync.worker.transport import Network
+from tests.origins import nginx
+
+BODY = bytes(range(256)) * 100
+SHA256 = "ab" * 32
+NONE = Given(where="spec.source.http.secretRef")
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[nginx.Nginx]:
+    with nginx.running(tmp_path) as server:
+        server.put({"a.bin": BODY, "empty": b"", "private/b.bin": BODY})
+        yield server
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Iterator[nginx.Nginx]:
+    with nginx.running(tmp_path, tls=True) as server:
+        server.put({"private/b.bin": BODY})
+        yield server
+
+
+def basic(server: nginx.Nginx, password: str | None = None) -> Credentials:
+    values = {"username": server.user, "password": password or server.password}
+    hidden = {key: Hidden(value) for key, value in values.items()}
+    return Given(where="the Secret web (spec.source.http.secretRef)", values=hidden)
+
+
+def source(*files: HttpFile, credentials: Credentials = NONE, network: Network | None = None) -> WebSource:
+    network = network or Network(timeout_seconds=2.0)
+    return WebSource(HttpSource(files=files), credentials, network, threading.Event())
+
+
+def file(url: str, path: str = "f", size: int | None = None, sha256: str | None = None) -> HttpFile:
+    return HttpFile(url=url, path=path, size=size, sha256=sha256)
+
+
+def only(opened: WebSource) -> RemoteFile:
+    (found,) = opened.resolve(None).files
+    return found
+
+
+def test_size_and_etag_are_the_servers_and_paths_the_users(web: nginx.Nginx) -> None:
+    opened = source(file(f"{web.url}/a.bin", "deep/a.bin"), file(f"{web.url}/moved/empty", "empty"))
+    found = {each.path: each for each in opened.resolve(None).files}
+    assert found["deep/a.bin"].size == len(BODY)
+    assert found["deep/a.bin"].etag
+    assert found["empty"].size == 0
+    assert opened.request(found["empty"]).url == f"{web.url}/moved/empty"
+    assert web.bytes_sent() == 0
+
+
+def test_what_the_user_pinned_is_not_asked_for() -> None:
+    found = only(source(file("http://no-such-host.invalid/a", size=5, sha256=SHA256)))
+    assert (found.size, found.digests) == (5, (Digest(algorithm="sha256", value=SHA256),))
+
+
+def test_a_changed_file_is_told(web: nginx.Nginx) -> None:
+    listed = file(f"{web.url}/a.bin")
+    pinned = Resolved(revision=source(listed).resolve(None).revision)
+    source(listed).resolve(pinned)
+    web.put({"a.bin": BODY + b"more"})
+    with pytest.raises(Failure) as caught:
+        source(listed).resolve(pinned)
+    assert caught.value.reason is Reason.SOURCE_CHANGED
+
+
+def test_credentials_open_a_file_over_https(tls: nginx.Nginx) -> None:
+    network = Network(ca_file=str(tls.authority))
+    opened = source(file(f"{tls.url}/private/b.bin"), credentials=basic(tls), network=network)
+    found = only(opened)
+    assert found.size == len(BODY)
+    assert opened.request(found).headers["Authorization"].startswith("Basic ")
+
+
+def test_credentials_never_go_to_a_plain_url(web: nginx.Nginx) -> None:
+    pinned = file("https://no-such-host.invalid/x", "x", size=1, sha256=SHA256)
+    opened = source(pinned, file(f"{web.url}/a.bin", "a"), credentials=basic(web))
+    found = {each.path: each for each in opened.resolve(None).files}
+    assert opened.request(found["a"]).headers == {}
+    assert "Authorization" in opened.request(found["x"]).headers
+
+
+def test_credentials_without_any_https_url_are_refused(web: nginx.Nginx) -> None:
+    with pytest.raises(Failure, match="https:// URLs only") as caught:
+        source(file(f"{web.url}/a.bin"), credentials=basic(web)).resolve(None)
+    assert caught.value.reason is Reason.INVALID_SPEC
+
+
+def test_a_wrong_password_names_the_secret(tls: nginx.Nginx) -> None:
+    network = Network(ca_file=str(tls.authority))
+    opened = source(file(f"{tls.url}/private/b.bin"), credentials=basic(tls, "canary"), network=network)
+    with pytest.raises(Failure, match="the Secret web") as caught:
+        opened.resolve(None)
+    assert caught.value.reason is Reason.AUTHENTICATION_FAILED
+    assert "canary" not in caught.value.message
+
+
+def test_an_unknown_authority_is_told_with_its_mend(tls: nginx.Nginx) -> None:
+    with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
+        source(file(f"{tls.url}/private/b.bin")).resolve(None)
+    assert caught.value.reason is Reason.NETWORK_ERROR
+
+
+REFUSED = {
+    "no such file": ("none.bin?token=canary", None, Reason.NOT_FOUND, "/none.bin (HTTP 404)"),
+    "closed": ("private/b.bin", None, Reason.AUTHENTICATION_FAILED, "spec.source.http.secretRef"),
+    "another size": ("a.bin", 5, Reason.SIZE_MISMATCH, "files[].size says 5"),
+}
+
+
+@pytest.mark.parametrize(("path", "size", "reason", "says"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_names_its_reason_and_the_mend(
+    web: nginx.Nginx, path: str, size: int | None, reason: Reason, says: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        source(file(f"{web.url}/{path}", size=size)).resolve(None)
+    assert caught.value.reason is reason
+    assert says in caught.value.message
+    assert "canary" not in caught.value.message
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """A server that allows no HEAD, and fails as often as it is told."""
+
+    protocol_version = "HTTP/1.1"
+    failures = 0
+    etag = '"v1"'
+    asked: list[str] = []  # noqa: RUF012  # set anew by each test
+
+    def do_HEAD(self) -> None:
+        self.answer(405)
+
+    def do_GET(self) -> None:
+        if type(self).failures:
+            type(self).failures -= 1
+            self.answer(503, {"Retry-After": "0"})
+        elif self.path == "/empty":
+            self.answer(416, {"Content-Range": "bytes */0"})
+        else:
+            self.answer(206, {"Content-Range": "bytes 0-0/12345", "ETag": self.etag}, b"x")
+
+    def answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
+        self.asked.append(f"{self.command} {status}")
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
+        pass
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(Handler, "asked", [])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_without_head_is_asked_for_one_byte(stubborn: str) -> None:
+    found = only(source(file(f"{stubborn}/a")))
+    assert (found.size, found.etag) == (12345, "v1")
+    assert only(source(file(f"{stubborn}/empty"))).size == 0
+
+
+def test_a_weak_etag_tells_of_a_change_but_pins_no_range(
+    stubborn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Handler, "etag", 'W/"v1"')
+    found = only(source(file(f"{stubborn}/a")))
+    assert (found.etag, found.version) == (None, "v1")
+
+
+def test_passing_trouble_is_waited_for(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "failures", 2)
+    assert only(source(file(f"{stubborn}/a"))).size == 12345
+    assert Handler.asked.count("GET 503") == 2
+
+
+def test_lasting_trouble_is_told(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "failures", 100)
+    with pytest.raises(Failure, match="HTTP 503") as caught:
+        source(file(f"{stubborn}/a")).resolve(None)
+    assert caught.value.reason is Reason.ORIGIN_ERROR
+
+
+def test_a_server_that_is_not_there_is_a_network_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}/a"
+    with pytest.raises(Failure) as caught:
+        source(file(url)).resolve(None)
+    assert caught.value.reason is Reason.NETWORK_ERROR
