@@ -1,0 +1,42 @@
+"""The chart on the cluster: installed, upgraded and removed by real Helm, under Pod Security `restricted`."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.chart import helm
+from tests.e2e import kube
+
+NAME, SYSTEM = "modelsync", "modelsync-system"
+CRDS = ("modelsyncs.modelsync.dev", "syncqueues.modelsync.dev")
+_IMAGE = ("image.repository=localhost/modelsync", "image.tag=dev", "image.pullPolicy=Never")
+
+
+def upgrade(*settings: str, chart: str | Path = helm.CHART, wait: bool = True) -> str:
+    """`helm upgrade --install` with some `--set` values; returns what Helm printed."""
+    labels = {"name": SYSTEM, "labels": kube.RESTRICTED}
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
+    words = [word for setting in (*_IMAGE, *settings) for word in ("--set", setting)]
+    waiting = ("--wait", "--timeout", "110s") if wait else ()
+    return _done(helm.run("upgrade", "--install", NAME, str(chart), "-n", SYSTEM, *waiting, *words))
+
+
+def uninstall() -> None:
+    """`helm uninstall`, done when all of the release is gone but what it keeps."""
+    _done(helm.run("uninstall", NAME, "-n", SYSTEM, "--ignore-not-found", "--wait", "--timeout", "60s"))
+
+
+def purge() -> None:
+    """No release and no CRDs: the cluster as it was before the first installation."""
+    uninstall()
+    kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found", "--timeout=60s", timeout=70)
+
+
+def queue(name: str = "default") -> Any:
+    """A SyncQueue of the release's namespace."""
+    return kube.get("syncqueue", name, SYSTEM)
+
+
+def _done(process: subprocess.CompletedProcess[str]) -> str:
+    assert process.returncode == 0, process.stderr
+    return process.stdout

@@ -1,0 +1,215 @@
+"""The chart on a real API server: the first installation, upgrades, and a removal that costs nobody a model.
+
+Each test begins with whatever the one before left, and says what it needs: an installed release is upgraded
+to the values of the test, which is what clusters live through.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.hub import HubServer, Repository, Synthetic
+from tests.chart import helm, release
+from tests.e2e import kube
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(
+        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
+        reason="no cluster: run `make test`, or set KUBECONFIG",
+    ),
+]
+SPACE, OTHER = "chart-models", "chart-other"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spaces() -> Iterator[None]:
+    """Two users' namespaces with a claim each; at the end no release and no CRDs remain."""
+    release.purge()
+    with kube.namespace(SPACE), kube.namespace(OTHER):
+        kube.apply(kube.claim("models", SPACE), kube.claim("models", OTHER))
+        yield
+        release.purge()
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """A Hub at an address that Pods reach."""
+    with HubServer(host=os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")) as server:
+        yield server
+
+
+def paused(name: str, namespace: str = SPACE, **spec: Any) -> kube.Object:
+    """A ModelSync that starts no worker."""
+    source = {"huggingFace": {"repository": "org/name"}}
+    return kube.sync(name, namespace, spec.pop("source", source), suspend=True, **spec)
+
+
+@pytest.mark.parametrize("wait", [True, False], ids=["waiting for it", "in a hurry"])
+def test_first_installation_brings_the_default_queue_along(wait: bool) -> None:
+    release.purge()
+    told = release.upgrade(wait=wait)
+    assert release.queue()["spec"]["maxActive"] == 1
+    manifest = told[told.index("apiVersion:") : told.index("YAML\n\n")]
+    pasted = [
+        {**one, "metadata": one["metadata"] | {"namespace": SPACE}} for one in yaml.safe_load_all(manifest)
+    ]
+    kube.apply(*pasted, dry_run=True)
+
+
+def test_queue_that_a_user_edited_survives_upgrade_and_reinstallation() -> None:
+    release.upgrade()
+    kube.patch("syncqueue", "default", release.SYSTEM, {"spec": {"maxActive": 7}})
+    before = release.queue()["metadata"]["uid"]
+    release.upgrade("config.logLevel=debug")
+    release.uninstall()
+    release.upgrade()
+    assert (release.queue()["spec"]["maxActive"], release.queue()["metadata"]["uid"]) == (7, before)
+
+
+def test_upgrade_brings_the_new_schema(tmp_path: Path) -> None:
+    older = Path(shutil.copytree(helm.CHART, tmp_path / "modelsync"))
+    for path in (older / "files/crds").iterdir():
+        crd = yaml.safe_load(path.read_text())
+        crd["spec"]["versions"][0]["additionalPrinterColumns"].pop()
+        path.write_text(yaml.safe_dump(crd))
+    release.purge()
+    release.upgrade(chart=older)
+    release.upgrade()
+    for path in Path("crds").iterdir():
+        wanted = yaml.safe_load(path.read_text())
+        (version,) = kube.get("crd", wanted["metadata"]["name"], "default")["spec"]["versions"]
+        assert (
+            version["additionalPrinterColumns"] == wanted["spec"]["versions"][0]["additionalPrinterColumns"]
+        )
+
+
+def test_live_download_survives_upgrade_removal_and_reinstallation(hub: HubServer) -> None:
+    hub.rate = 1_000_000
+    hub.add(Repository("org/live", {"model.safetensors": Synthetic(30_000_000)}))
+    source = {"huggingFace": {"repository": "org/live", "endpoint": hub.url}}
+    release.upgrade()
+    kube.apply(kube.sync("live", SPACE, source))
+    uid = kube.wait_for("live", SPACE, kube.phase_is("Downloading"), 60, "Downloading")["metadata"]["uid"]
+    release.upgrade("replicaCount=2")
+    release.uninstall()
+    release.upgrade()
+    sync = kube.wait_complete("live", SPACE, 120)
+    assert (sync["metadata"]["uid"], sync["status"]["attempts"]) == (uid, 1)
+    assert sync["status"]["progress"]["bytesNetwork"] < 31_000_000
+
+
+def test_removal_leaves_crds_modelsyncs_and_queues_and_nothing_else() -> None:
+    release.upgrade()
+    kube.apply(paused("kept"))
+    release.uninstall()
+    assert kube.exists("modelsync", "kept", SPACE)
+    assert release.queue()["spec"]["maxActive"]
+    kinds = (
+        "deployments,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,configmaps"
+    )
+    policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    mine = f"app.kubernetes.io/name={helm.CHART.rpartition('/')[2]}"
+    left = kube.kubectl("get", f"{kinds},{policies},crds", "-A", "-l", mine, "-o", "name").split()
+    assert left == [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
+
+
+def test_release_that_watches_one_namespace_holds_no_cluster_wide_right(hub: HubServer) -> None:
+    hub.add(Repository("org/small", {"config.json": b"{}"}))
+    source = {"huggingFace": {"repository": "org/small", "endpoint": hub.url}}
+    release.upgrade(f"watch.namespaces={{{SPACE}}}", "rbac.aggregateClusterRoles=false")
+    kube.apply(kube.sync("seen", SPACE, source), kube.sync("unseen", OTHER, source))
+    kube.wait_complete("seen", SPACE)
+    assert "status" not in kube.get("modelsync", "unseen", OTHER)
+    assert not kube.kubectl("get", "clusterroles", "-l", "app.kubernetes.io/name=modelsync", "-o", "name")
+
+
+def grant(user: str, *rules: dict[str, Any]) -> None:
+    """A Role in SPACE for a user, beside the right to create and change ModelSyncs."""
+    ours = {"apiGroups": ["modelsync.dev"], "resources": ["modelsyncs"], "verbs": ["get", "create", "patch"]}
+    meta = {"name": user, "namespace": SPACE}
+    api = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta, "rules": [ours, *rules]}
+    subject = {"kind": "User", "name": user, "apiGroup": api}
+    ref = {"kind": "Role", "name": user, "apiGroup": api}
+    kube.apply(
+        role,
+        {
+            "apiVersion": f"{api}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": ref,
+            "subjects": [subject],
+        },
+    )
+
+
+CLAIM = {
+    "apiGroups": [""],
+    "resources": ["persistentvolumeclaims"],
+    "verbs": ["update"],
+    "resourceNames": ["models"],
+}
+SECRET = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["tok"]}
+NO_SECRET = "spec.source: you may not get Secret 'tok' in namespace 'chart-models'"
+NO_CLAIM = "spec.target: you may not update PersistentVolumeClaim"
+WITH_SECRET = {
+    "huggingFace": {"huggingFace": {"repository": "org/name", "secretRef": {"name": "tok"}}},
+    "s3": {"s3": {"bucket": "models", "secretRef": {"name": "tok"}}},
+    "http": {"http": {"files": [{"url": "https://o.example/f", "path": "f"}], "secretRef": {"name": "tok"}}},
+}
+
+
+@pytest.fixture(scope="module")
+def users(spaces: None) -> None:
+    """Users by what they may do: `plain` the claim, `holder` the claim and the Secret, `stranger` neither."""
+    release.upgrade()
+    grant("plain", CLAIM)
+    grant("holder", CLAIM, SECRET)
+    grant("stranger")
+
+
+def create_as(user: str, sync: kube.Object) -> None:
+    """`kubectl create` as a user; raises what the user reads."""
+    kube.kubectl("create", "-f", "-", "--as", user, stdin=json.dumps(sync))
+
+
+@pytest.mark.parametrize("source", list(WITH_SECRET))
+def test_secret_is_for_those_who_may_get_it(users: None, source: str) -> None:
+    name = f"with-{source.lower()}"
+    with pytest.raises(kube.KubectlError, match=NO_SECRET):
+        create_as("plain", paused(name, source=WITH_SECRET[source]))
+    create_as("holder", paused(name, source=WITH_SECRET[source]))
+
+
+def test_claim_is_for_those_who_may_update_it(users: None) -> None:
+    with pytest.raises(kube.KubectlError, match=NO_CLAIM):
+        create_as("stranger", paused("foreign"))
+    create_as("plain", paused("own"))
+    with pytest.raises(kube.KubectlError, match=NO_CLAIM):
+        create_as("plain", paused("other-claim", claim_name="secretive"))
+
+
+def test_bad_spec_is_told_by_the_schema_not_by_the_policy(users: None) -> None:
+    with pytest.raises(kube.KubectlError, match="exactly one of huggingFace, s3, http"):
+        create_as("plain", paused("none", source={}))
+
+
+def test_who_may_not_get_the_secret_may_pause_its_sync_but_not_redirect_it(users: None) -> None:
+    create_as("holder", paused("redirected", source=WITH_SECRET["huggingFace"]))
+    as_plain = ("patch", "modelsync", "redirected", "-n", SPACE, "--type=merge", "--as", "plain", "-p")
+    kube.kubectl(*as_plain, '{"spec": {"priority": 3}}')
+    for change in ({"endpoint": "https://evil.example"}, {"secretRef": {"key": "other"}}):
+        with pytest.raises(kube.KubectlError, match=NO_SECRET):
+            kube.kubectl(*as_plain, json.dumps({"spec": {"source": {"huggingFace": change}}}))
+
+
+def test_policy_can_be_switched_off(users: None) -> None:
+    release.upgrade("admissionPolicy.enabled=false")
+    create_as("stranger", paused("trusted", source=WITH_SECRET["s3"]))
