@@ -120,7 +120,7 @@ ROWS = [
     ),
     Row(
         name="cancelled",
-        parts=(a_sync().cancelled(), *RUNNING[1:]),
+        parts=(a_sync().cancelled().with_status(attempts=1), *RUNNING[1:]),
         phase=Phase.CANCELLED,
         reason=Reason.CANCELLED,
         says="spec.cancel",
@@ -128,7 +128,7 @@ ROWS = [
     ),
     Row(
         name="paused",
-        parts=(a_sync().suspended(), *RUNNING[1:]),
+        parts=(a_sync().suspended().with_status(attempts=1), *RUNNING[1:]),
         phase=Phase.PAUSED,
         reason=Reason.PAUSED,
         says="spec.suspend",

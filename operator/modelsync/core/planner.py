@@ -154,6 +154,8 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
     if state is JobState.ACTIVE:
         if view.sync.deleting:
             return "the ModelSync is being deleted"
+        if attempt > (stored.attempts or 0):
+            return ""  # its number must be stored before it goes, lest another Job gets the same one
         if phase in (Phase.PAUSED, Phase.CANCELLED, Phase.COMPLETE):
             return f"the ModelSync is {phase}"
         if stored.last_failure is not None and stored.last_failure.attempt == attempt:

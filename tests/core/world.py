@@ -1,0 +1,182 @@
+"""A small cluster to plan against: the parts of the Job controller, the kubelet and the user that matter.
+
+Whatever a plan wants may be lost on its way, in any combination, as when an operator dies at any step; what
+must always hold is checked at each step.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from modelsync.api import naming
+from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.reasons import Phase, Reason
+from modelsync.core import actions, planner, queueing, snapshot
+from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, last_words
+
+Chooser = Callable[[str], bool]
+"""Whether what is named happens."""
+
+
+class World:
+    """The objects of a cluster, and time."""
+
+    def __init__(self, *syncs: SyncBuilder, max_active: int) -> None:
+        self.now = NOW
+        self.max_active = max_active
+        self.syncs = {sync.build().uid: sync.build() for sync in syncs}
+        self.jobs: dict[str, snapshot.JobRecord] = {}
+        self.pods: dict[str, snapshot.PodRecord] = {}
+        self.queue = a_queue(max_active=max_active)
+        self.made: set[tuple[str, int]] = set()
+        self.by_hand = False
+        """Somebody deletes Jobs: then one attempt may get a second Job."""
+
+    @property
+    def picture(self) -> snapshot.Snapshot:
+        """What the operator sees."""
+        return snapshot.Snapshot(
+            now=self.now,
+            syncs=self.syncs,
+            jobs=tuple(self.jobs.values()),
+            pods=tuple(self.pods.values()),
+            queues={"default": self.queue},
+        )
+
+    def plan(self, happens: Chooser = lambda what: True) -> actions.Plan:
+        """Plan once and carry out what happens to get through."""
+        before = self.picture
+        plan = planner.plan(before)
+        for uid, status in plan.statuses.items():
+            if status is not self.syncs[uid].status and happens("status"):
+                self._store(uid, status)
+        for deletion in plan.deletions:
+            if happens("deletion"):
+                self.delete(deletion.job.uid)
+        for creation in plan.creations:
+            self._check_creation(before, creation)
+            if happens("creation"):
+                self._create(creation)
+        for name, queue_status in plan.queue_statuses.items():
+            assert name == "default"
+            self.queue = replace(self.queue, status=queue_status)
+        self.check()
+        return plan
+
+    def _store(self, uid: str, status: ModelSyncStatus) -> None:
+        old = self.syncs[uid].status
+        assert (status.attempts or 0) >= (old.attempts or 0), "attempts are never forgotten"
+        if old.last_failure is not None and status.last_failure is not None:
+            assert (status.last_failure.attempt or 0) >= (old.last_failure.attempt or 0)
+        if old.phase is Phase.COMPLETE:
+            assert status.phase is Phase.COMPLETE, "a result is never taken back"
+        self.syncs[uid] = replace(self.syncs[uid], status=ModelSyncStatus.model_validate(status.dump()))
+
+    def _check_creation(self, before: snapshot.Snapshot, creation: actions.CreateJob) -> None:
+        uid, attempt = creation.sync.uid, creation.attempt
+        known = before.syncs[uid].status.last_failure
+        for job in before.jobs:
+            if job.sync_uid == uid and job.state is snapshot.JobState.FAILED and job.attempt == attempt - 1:
+                assert known is not None, "a failure is stored before the next attempt starts"
+                assert known.attempt == job.attempt
+
+    def _create(self, creation: actions.CreateJob) -> None:
+        uid, attempt = creation.sync.uid, creation.attempt
+        assert self.by_hand or (uid, attempt) not in self.made, "one Job for each attempt"
+        self.made.add((uid, attempt))
+        name = naming.job_name(creation.sync.name, uid, attempt)
+        self.jobs[f"{name}@{self.now.isoformat()}"] = snapshot.JobRecord(
+            namespace=creation.sync.namespace,
+            name=name,
+            uid=f"{name}@{self.now.isoformat()}",
+            resource_version="1",
+            sync_uid=uid,
+            attempt=attempt,
+            state=snapshot.JobState.ACTIVE,
+            created=self.now,
+        )
+
+    def check(self) -> None:
+        """What must hold at every instant."""
+        holders = [self.syncs[uid] for uid in self._holders() if uid in self.syncs]
+        assert len(holders) <= self.max_active, "limits hold"
+        for uid in self.syncs:
+            active = [
+                j for j in self.jobs.values() if j.sync_uid == uid and j.state is snapshot.JobState.ACTIVE
+            ]
+            assert len(active) <= 1, "never two unfinished Jobs of one sync"
+        for index, one in enumerate(holders):
+            for other in holders[index + 1 :]:
+                (claim, path), (other_claim, other_path) = one.spec.target_dir, other.spec.target_dir
+                assert claim != other_claim or not queueing.overlap(path, other_path), "one writer a target"
+
+    def _holders(self) -> set[str]:
+        jobs = {j.sync_uid for j in self.jobs.values() if j.state is snapshot.JobState.ACTIVE}
+        return jobs | {p.sync_uid for p in self.pods.values() if p.phase in ("Pending", "Running")}
+
+    def delete(self, job_uid: str) -> None:
+        """Delete a Job; its Pod goes on for a while."""
+        self.jobs.pop(job_uid, None)
+        for uid, pod in self.pods.items():
+            if pod.job_uid == job_uid:
+                self.pods[uid] = replace(pod, deleting=True)
+
+    def act(self, uid: str, **fields: bool) -> None:
+        """A user changes a spec."""
+        sync = self.syncs[uid]
+        self.syncs[uid] = replace(sync, spec=sync.spec.but(**fields), generation=sync.generation + 1)
+
+    def ask(self, uid: str) -> None:
+        """A user asks for another attempt."""
+        self.syncs[uid] = replace(self.syncs[uid], retry_requested=self.now.isoformat())
+
+    def tick(self, seconds: float, ends: Callable[[], int | None] = lambda: 0) -> None:
+        """Time passes: Pods come, run, end with the code that `ends` gives (None: run on), and go."""
+        self.now += timedelta(seconds=seconds)
+        for pod in list(self.pods.values()):
+            self._advance(pod, ends)
+        owned = {pod.job_uid for pod in self.pods.values()}
+        for job in self.jobs.values():
+            if job.state is snapshot.JobState.ACTIVE and job.uid not in owned:
+                self.pods[f"pod-{job.uid}"] = self._pod(job, self.now)
+
+    def _advance(self, pod: snapshot.PodRecord, ends: Callable[[], int | None]) -> None:
+        if pod.deleting or (pod.phase in ("Succeeded", "Failed") and pod.job_uid not in self.jobs):
+            del self.pods[pod.uid]
+        elif pod.phase == "Pending":
+            self.pods[pod.uid] = replace(pod, phase="Running", running_since=self.now)
+        elif pod.phase == "Running":
+            code = ends()
+            if code is not None:
+                self._end(pod, code)
+
+    def _end(self, pod: snapshot.PodRecord, code: int) -> None:
+        words = last_words(Reason.SYNCED if code == 0 else Reason.NETWORK_ERROR, progress=a_progress(10, 10))
+        job = self.jobs[pod.job_uid]
+        self.pods[pod.uid] = replace(
+            pod,
+            phase="Succeeded" if code == 0 else "Failed",
+            exit_code=code,
+            finished=self.now,
+            termination=words.but(uid=pod.sync_uid, attempt=pod.attempt),
+        )
+        state = snapshot.JobState.COMPLETE if code == 0 else snapshot.JobState.FAILED
+        self.jobs[job.uid] = replace(job, state=state, finished=self.now)
+
+    @staticmethod
+    def _pod(job: snapshot.JobRecord, now: datetime) -> snapshot.PodRecord:
+        return snapshot.PodRecord(
+            namespace=job.namespace,
+            name=f"{job.name}-x",
+            uid=f"pod-{job.uid}",
+            resource_version="1",
+            job_uid=job.uid,
+            sync_uid=job.sync_uid,
+            attempt=job.attempt,
+            created=now,
+        )
+
+
+def old_enough(sync: SyncBuilder, age: float) -> SyncBuilder:
+    """A sync of an age in seconds."""
+    return sync.created(ago(age))
