@@ -1,0 +1,45 @@
+"""Fixtures of the end-to-end tests: one release of the chart, origins, a namespace a test."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from dev.hub import HubServer
+from tests.e2e import kube, release, sources
+
+ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here, and skip it with a reason where no cluster is named."""
+    for item in items:
+        if "tests/e2e" in item.path.as_posix():
+            item.add_marker(pytest.mark.e2e)
+            if "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None:
+                item.add_marker(pytest.mark.skip(reason="no cluster: run `make test`, or set KUBECONFIG"))
+
+
+@pytest.fixture(scope="session")
+def operator() -> Iterator[None]:
+    """The chart's release, installed once and removed at the end."""
+    release.install()
+    yield
+    release.helm("uninstall", release.RELEASE, "-n", release.SYSTEM, "--ignore-not-found")
+
+
+@pytest.fixture
+def space(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, with Pod Security `restricted` and a claim called `models`."""
+    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].rstrip("-")
+    with kube.namespace(name) as found:
+        kube.apply(kube.claim("models", found))
+        yield found
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    """Our Hub-compatible server at an address that Pods reach; each test has its own."""
+    with HubServer(host=ORIGIN_HOST, tokens={sources.GATED_TOKEN: None}) as server:
+        yield server

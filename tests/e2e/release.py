@@ -1,0 +1,86 @@
+"""The operator on the cluster, as Helm installs it, and its parts that a test asks for."""
+
+import subprocess
+from typing import Any
+
+from tests.e2e import kube
+
+SYSTEM = "modelsync-system"
+RELEASE = "modelsync"
+IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
+IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
+CHUNK, CONNECTIONS = 1024 * 1024, 4
+"""The worker's tuning in these tests: small, so that what a crash costs can be told from noise."""
+
+FAST: dict[str, Any] = {
+    "image.repository": IMAGE_REPOSITORY,
+    "image.tag": IMAGE_TAG,
+    "config.retryBaseSeconds": 1,
+    "config.startDeadlineSeconds": 20,
+    "worker.chunk": CHUNK,
+    "worker.connections": CONNECTIONS,
+    "queues.default.maxActive": 10,
+}
+
+
+def helm(*args: str, timeout: float = 180) -> str:
+    """Run helm and return what it printed."""
+    done = subprocess.run(["helm", *args], capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, f"helm {' '.join(args)}: {done.stderr.strip()}"
+    return done.stdout
+
+
+def install(**values: Any) -> None:
+    """Install or upgrade the release with the tests' values, and wait for it."""
+    labels = {"name": SYSTEM, "labels": kube.RESTRICTED}
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
+    settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
+    helm(
+        "upgrade", "--install", RELEASE, "charts/modelsync", "-n", SYSTEM, "--wait", "--timeout", "120s",
+        *(word for setting in settings for word in ("--set", setting)),
+    )  # fmt: skip
+
+
+def scale(replicas: int) -> None:
+    """Stop (0) or start (1) the operator, and wait until that is so."""
+    kube.kubectl("scale", "deployment", RELEASE, "-n", SYSTEM, f"--replicas={replicas}")
+    if replicas:
+        kube.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", SYSTEM, "--timeout=90s", timeout=95)
+    else:
+        selector = "app.kubernetes.io/component=operator"
+        kube.kubectl("wait", "pod", "-n", SYSTEM, "-l", selector, "--for=delete", "--timeout=60s", timeout=65)
+
+
+def operator_pod() -> dict[str, Any]:
+    """The running operator's Pod."""
+    pods = kube.kubectl(
+        "get", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator", "-o", "json",
+        "--field-selector=status.phase=Running",
+    )  # fmt: skip
+    import json
+
+    items: list[dict[str, Any]] = json.loads(pods)["items"]
+    assert len(items) == 1, [pod["metadata"]["name"] for pod in items]
+    return items[0]
+
+
+def metrics() -> str:
+    """The operator's /metrics page, read by the Pod's address."""
+    import urllib.request
+
+    address = operator_pod()["status"]["podIP"]
+    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def sample(name: str, **labels: str) -> float:
+    """The sum of a metric's samples that carry these labels; 0 when there is none."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    return sum(
+        found.value
+        for family in text_string_to_metric_families(metrics())
+        for found in family.samples
+        if found.name == name and labels.items() <= found.labels.items()
+    )

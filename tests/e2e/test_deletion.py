@@ -1,0 +1,77 @@
+"""Deletion always completes: in any order, with the operator up or down, nothing hangs."""
+
+import itertools
+import os
+import time
+
+import pytest
+
+from dev.hub import HubServer
+from tests.e2e import kube, release
+from tests.e2e.sources import hub_source
+
+NAMES = ("sync", "namespace", "crd", "release")
+ALL_ORDERS = list(itertools.permutations(NAMES))
+# Each thing comes first once and last once; MODELSYNC_FULL=1 runs all 24 orders, up and down.
+CHOSEN = [
+    ("sync", "release", "crd", "namespace"),
+    ("namespace", "crd", "release", "sync"),
+    ("crd", "namespace", "sync", "release"),
+    ("release", "sync", "namespace", "crd"),
+]
+CASES = [
+    (order, up)
+    for index, order in enumerate(ALL_ORDERS if os.environ.get("MODELSYNC_FULL") else CHOSEN)
+    for up in ((True, False) if os.environ.get("MODELSYNC_FULL") else (index % 2 == 0,))
+]
+LIMIT_SECONDS = 30
+
+
+def delete(what: str, namespace: str) -> None:
+    """Delete one thing without waiting for it."""
+    if what == "sync" and kube.kubectl("get", "crd", "-o", "name").count("modelsyncs"):
+        names = ("delete", "modelsync", "live", "-n", namespace)
+        kube.kubectl(*names, "--ignore-not-found", "--wait=false")
+    elif what == "namespace":
+        kube.kubectl("delete", "namespace", namespace, "--wait=false")
+    elif what == "crd":
+        kube.kubectl("delete", "crd", "modelsyncs.modelsync.dev", "--wait=false")
+    elif what == "release":
+        release.helm("uninstall", release.RELEASE, "-n", release.SYSTEM, "--ignore-not-found")
+
+
+def leftovers(namespace: str) -> list[str]:
+    """What is still there of all that was deleted."""
+    selector = ("-l", "app.kubernetes.io/managed-by=modelsync", "-A", "-o", "name")
+    found = kube.kubectl("get", "jobs,pods", *selector)
+    found += kube.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "name")
+    found += kube.kubectl("get", "crd", "modelsyncs.modelsync.dev", "--ignore-not-found", "-o", "name")
+    return found.split()
+
+
+@pytest.mark.parametrize(
+    ("order", "up"), CASES, ids=[f"{'-'.join(o)}-{'up' if up else 'down'}" for o, up in CASES]
+)
+def test_everything_goes_away_in_any_order(
+    operator: None, hub: HubServer, order: tuple[str, ...], up: bool
+) -> None:
+    release.install()
+    namespace = f"gone-{'-'.join(name[0] for name in order)}-{'up' if up else 'down'}"
+    with kube.namespace(namespace):
+        source = hub_source(hub, "org/slow", size=20_000_000, rate=200_000)
+        kube.apply(kube.claim("models", namespace), kube.sync("live", namespace, source))
+        kube.wait_for("live", namespace, kube.phase_is("Downloading"), 60, "Downloading")
+        if not up:
+            release.scale(0)
+        begun = time.monotonic()
+        for what in order:
+            delete(what, namespace)
+        left = begun + LIMIT_SECONDS - time.monotonic()
+        kube.eventually(lambda: not leftovers(namespace), left, f"nothing left after {order}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release_afterwards(operator: None):  # type: ignore[no-untyped-def]
+    """Give the next module its release back."""
+    yield
+    release.install()

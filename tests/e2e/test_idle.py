@@ -1,0 +1,62 @@
+"""A thousand ModelSyncs that do nothing cost nothing: a restart of the operator writes no status."""
+
+import json
+import time
+
+import pytest
+
+from tests.e2e import kube, release
+
+COUNT = 1000
+QUIET_SECONDS = 10
+
+
+@pytest.fixture
+def many(operator: None) -> str:
+    """A namespace with COUNT suspended ModelSyncs whose status is settled."""
+    name = "idle"
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    source = {"huggingFace": {"repository": "org/idle"}}
+    syncs = [kube.sync(f"idle-{i:04}", name, source, suspend=True) for i in range(COUNT)]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": syncs})
+    kube.kubectl("create", "-f", "-", stdin=text, timeout=180)
+
+    def settled() -> bool:
+        phases = kube.kubectl("get", "modelsyncs", "-n", name, "-o", "jsonpath={.items[*].status.phase}")
+        return phases.split() == ["Paused"] * COUNT
+
+    kube.eventually(settled, 180, "all Paused")
+    return name
+
+
+def test_restart_over_a_thousand_idle_syncs_writes_no_status(many: str, record_property: object) -> None:
+    versions = _versions(many)
+    old = release.operator_pod()["metadata"]["name"]
+    begun = time.monotonic()
+    kube.kubectl("delete", "pod", old, "-n", release.SYSTEM)
+    release.scale(1)
+    kube.eventually(lambda: _leads(), 60, "a leader")
+    ready = time.monotonic() - begun
+    # The absence of a write has no event; a fixed window of quiet is what is left.
+    time.sleep(QUIET_SECONDS)
+    written = release.sample("modelsync_status_patches_total", result="written")
+    memory = release.sample("process_resident_memory_bytes")
+    record_property("idle_restart", {"seconds": round(ready, 1), "mib": round(memory / 2**20)})  # type: ignore[operator]
+    print(f"restart over {COUNT} idle syncs: leads after {ready:.1f} s, {memory / 2**20:.0f} MiB")
+    kube.kubectl("delete", "namespace", many, "--wait=false")
+    assert written == 0
+    assert _versions(many) == versions
+    assert memory < 256 * 2**20
+
+
+def _leads() -> bool:
+    try:
+        return release.sample("modelsync_leader") == 1 and release.sample("modelsync_syncs") >= COUNT
+    except OSError:
+        return False
+
+
+def _versions(namespace: str) -> str:
+    return kube.kubectl(
+        "get", "modelsyncs", "-n", namespace, "-o", "jsonpath={.items[*].metadata.resourceVersion}"
+    )
