@@ -307,4 +307,5 @@ class Source(Value):
         if self.s3 is not None:
             return f"s3://{self.s3.bucket}/{self.s3.prefix}"
         files = self.http.files if self.http is not None else ()
-        return files[0].url if len(files) == 1 else f"{len(files)} files"
+        # A query may hold a signature, which must reach no table and no log.
+        return files[0].url.partition("?")[0] if len(files) == 1 else f"{len(files)} files"

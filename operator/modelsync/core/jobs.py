@@ -213,9 +213,9 @@ def _downward() -> list[Manifest]:
 
 
 def _secret(sync: SyncRecord, name: str) -> Manifest:
-    """The Secret, as files for the worker's group; of a token's Secret only that key, under one name."""
+    """The Secret, as files for the worker's group; of a token's Secret only that key."""
     mount: Manifest = {"secretName": name, "defaultMode": 0o440}
     hub = sync.spec.source.hugging_face
     if hub is not None and hub.secret_ref is not None:
-        mount["items"] = [{"key": hub.secret_ref.key, "path": "token"}]
+        mount["items"] = [{"key": hub.secret_ref.key, "path": hub.secret_ref.key}]
     return mount

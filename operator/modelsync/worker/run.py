@@ -81,7 +81,7 @@ def _sync(
         uid=request.uid,
         namespace=request.namespace,
         name=request.name,
-        source=_source_name(request),
+        source=request.source.summary,
         revision=plan.resolved.revision,
         digest=plan.resolved.manifest_digest or "",
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
@@ -92,11 +92,6 @@ def _sync(
         staging.sweep()
     state.stage = Stage.DONE
     return manifest
-
-
-def _source_name(request: WorkRequest) -> str:
-    """The source in one word; a URL without its query, which may hold a signature."""
-    return request.source.summary.partition("?")[0]
 
 
 def _sorted_out(

@@ -1,0 +1,123 @@
+"""`modelsync worker` as the Job runs it: request and key from files, last words and exit code at the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from modelsync import environment
+from modelsync.api import exitcodes, wire
+from modelsync.api.reasons import Reason
+from tests.worker.faulty import Fault, Origin, noise
+
+ROOT = Path(__file__).parents[2]
+DATA = noise(200_000)
+
+
+def start(directory: Path, request: object, *options: str) -> subprocess.Popen[str]:
+    directory.joinpath("request.json").write_text(json.dumps(request))
+    directory.joinpath("key").write_text("secret-key\n")
+    directory.joinpath("volume").mkdir(exist_ok=True)
+    paths = {
+        "request": "request.json",
+        "key-file": "key",
+        "volume": "volume",
+        "termination-log": "termination",
+    }
+    flags = [part for flag, name in paths.items() for part in (f"--{flag}", str(directory / name))]
+    return subprocess.Popen(
+        [sys.executable, "-m", "modelsync", "worker", *flags, "--port", "0", *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def request_of(origin: Origin, *paths: str, **more: object) -> dict[str, object]:
+    files = [{"url": f"{origin.url}/{path}?token=canary", "path": path} for path in paths]
+    names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama", "attempt": 3}
+    return {**names, "source": {"http": {"files": files}}, "subPath": "llama", **more}
+
+
+def words(directory: Path) -> wire.TerminationReport:
+    return wire.TerminationReport.model_validate_json((directory / "termination").read_bytes())
+
+
+def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
+    with (
+        Origin({"model.bin": DATA}).serving() as origin,
+        start(tmp_path, request_of(origin, "model.bin")) as worker,
+    ):
+        output, _ = worker.communicate(timeout=30)
+    assert worker.returncode == exitcodes.DONE
+    assert (tmp_path / "volume/llama/model.bin").read_bytes() == DATA
+    report = words(tmp_path)
+    assert (report.reason, report.uid, report.attempt) == (Reason.SYNCED, "u-1", 3)
+    assert report.resolved is not None and report.resolved.bytes == len(DATA)
+    assert "Published 1 files" in output
+    assert "canary" not in output + (tmp_path / "termination").read_text()
+    assert "canary" not in (tmp_path / "volume/llama/.modelsync/manifest.json").read_text()
+
+
+def test_a_failure_is_told_in_the_log_in_last_words_and_by_the_code(tmp_path: Path) -> None:
+    with Origin({}).serving() as origin, start(tmp_path, request_of(origin, "gone.bin")) as worker:
+        output, _ = worker.communicate(timeout=30)
+    assert worker.returncode == exitcodes.BY_REASON[Reason.NOT_FOUND]
+    assert words(tmp_path).reason is Reason.NOT_FOUND
+    assert words(tmp_path).message in output
+    assert "canary" not in output
+
+
+BAD = {"another version": {"version": 99}, "no request": {"version": 1}, "a list": []}
+
+
+@pytest.mark.parametrize("request_data", BAD.values(), ids=BAD.keys())
+def test_a_request_of_another_version_is_refused_with_the_mend(tmp_path: Path, request_data: object) -> None:
+    with start(tmp_path, request_data) as worker:
+        worker.communicate(timeout=30)
+    assert worker.returncode == exitcodes.BY_REASON[Reason.INVALID_SPEC]
+    assert "same version" in words(tmp_path).message
+
+
+def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path) -> None:
+    with Origin({"model.bin": DATA}).serving() as origin:
+        origin.faults = [Fault(stall=threading.Event(), times=99)]
+        with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
+            while not origin.log:
+                assert worker.poll() is None
+                time.sleep(0.02)
+            started = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=10)
+            assert time.monotonic() - started < 5
+    assert worker.returncode == exitcodes.INTERRUPTED
+    assert words(tmp_path).reason is Reason.INTERRUPTED
+
+
+def test_a_worker_starts_without_the_libraries_of_other_sources() -> None:
+    code = (
+        "import sys, modelsync.cli.worker;"
+        "others = ('boto3', 'huggingface_hub', 'kubernetes', 'kopf', 'aiohttp');"
+        "print([name for name in others if name in sys.modules])"
+    )
+    environment_ = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment_, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_proxies_and_authorities_come_from_the_usual_variables() -> None:
+    found = environment.worker_environment(
+        {"HTTPS_PROXY": "http://p:1", "no_proxy": "a,b", "NO_PROXY": "c", "SSL_CERT_FILE": "/ca.pem"}
+    )
+    assert dict(found.proxies) == {"https": "http://p:1", "no": "a,b"}
+    assert found.ca_file == "/ca.pem"
+    assert environment.worker_environment({}) == environment.WorkerEnvironment()
