@@ -19,6 +19,7 @@ from modelsync.worker.model import Digest, Listing, RemoteFile
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.hub import HubSource
 from modelsync.worker.transport import Network, Transport
+from tests.origins import certificates
 
 GOOD, OUTSIDER, WRONG = "hf_good", "hf_outsider", "hf_wrong"
 SMALL = {f"folder/{number:03}.json": b"x" * number for number in range(120)}
@@ -49,7 +50,7 @@ def source(
     spec = HuggingFaceSource(
         repository=repository, repository_type=kind, **{"endpoint": hub.url, "revision": "main", **more}
     )
-    return HubSource(spec, token(secret), timeout=5.0)
+    return HubSource(spec, token(secret), Network(timeout_seconds=5.0))
 
 
 def by_path(listing: Listing) -> dict[str, RemoteFile]:
@@ -165,7 +166,11 @@ def test_an_origins_error_is_told_by_its_status(hub: HubServer, status: int, rea
 def test_a_hub_that_is_not_there_is_a_network_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
-    opened = HubSource(HuggingFaceSource(repository="org/model", endpoint=endpoint), token(None), timeout=2.0)
+    opened = HubSource(
+        HuggingFaceSource(repository="org/model", endpoint=endpoint),
+        token(None),
+        Network(timeout_seconds=2.0),
+    )
     with pytest.raises(Failure, match="does not answer") as caught:
         opened.resolve(None)
     assert caught.value.reason is Reason.NETWORK_ERROR
@@ -174,7 +179,7 @@ def test_a_hub_that_is_not_there_is_a_network_error() -> None:
 def test_a_host_without_address_is_told_by_name() -> None:
     spec = HuggingFaceSource(repository="org/model", endpoint="http://no-such-host.invalid")
     with pytest.raises(Failure, match=r"no-such-host\.invalid cannot be resolved"):
-        HubSource(spec, token(None), timeout=2.0).resolve(None)
+        HubSource(spec, token(None), Network(timeout_seconds=2.0)).resolve(None)
 
 
 def test_neither_token_nor_cache_reaches_log_or_disk(
@@ -187,6 +192,18 @@ def test_neither_token_nor_cache_reaches_log_or_disk(
     source(hub).resolve(None)
     assert GOOD not in caplog.text
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hub_with_an_own_authority_is_trusted_when_told(tmp_path: Path) -> None:
+    made = certificates.make(tmp_path, "127.0.0.1")
+    pair = (made.certificate, made.key)
+    with HubServer(Repository("org/model", {"a": b"1"}), certificate=pair) as server:
+        spec = HuggingFaceSource(repository="org/model", endpoint=server.url)
+        trusting = HubSource(spec, token(None), Network(ca_file=str(made.authority)))
+        assert [file.path for file in trusting.resolve(None).files] == ["a"]
+        with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
+            HubSource(spec, token(None), Network()).resolve(None)
+    assert caught.value.reason is Reason.NETWORK_ERROR
 
 
 def test_the_key_of_the_secret_is_the_one_that_is_named(hub: HubServer, tmp_path: Path) -> None:

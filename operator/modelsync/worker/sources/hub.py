@@ -9,6 +9,7 @@ it writes full URLs.
 import contextlib
 import logging
 import re
+import ssl
 import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import hub_errors, listing
+from modelsync.worker.transport import Network
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -34,10 +36,10 @@ _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 class HubSource:
     """A model or dataset at one commit."""
 
-    def __init__(self, spec: HuggingFaceSource, credentials: creds.Credentials, *, timeout: float) -> None:
+    def __init__(self, spec: HuggingFaceSource, credentials: creds.Credentials, network: Network) -> None:
         self._spec = spec
         self._credentials = credentials
-        self._timeout = timeout
+        self._network = network
         self._endpoint = (spec.endpoint or DEFAULT_ENDPOINT).rstrip("/")
         self._key = spec.secret_ref.key if spec.secret_ref else creds.TOKEN
         self._kind = "dataset" if spec.repository_type is RepositoryType.DATASET else "model"
@@ -51,7 +53,7 @@ class HubSource:
             _log.warning(
                 "the token is sent without encryption, since spec.source.huggingFace.endpoint is http://"
             )
-        api = _client(self._endpoint, token, self._timeout)
+        api = _client(self._endpoint, token, self._network)
         asked = hub_errors.Asking(
             endpoint=self._endpoint,
             repository=self._spec.repository,
@@ -92,7 +94,7 @@ class HubSource:
     def _information(self, api: "HfApi", revision: str) -> tuple[str, bool]:
         """The commit of a revision, and whether the repository asks its readers to accept terms."""
         ask = api.dataset_info if self._kind == "dataset" else api.model_info
-        found = ask(self._spec.repository, revision=revision, timeout=self._timeout)
+        found = ask(self._spec.repository, revision=revision, timeout=self._network.timeout_seconds)
         if not _COMMIT.fullmatch(found.sha or ""):
             raise Failure(
                 Reason.ORIGIN_ERROR, f"{self._endpoint} names no commit for the revision {revision}."
@@ -118,27 +120,33 @@ class HubSource:
         from huggingface_hub.errors import FileMetadataError
 
         with contextlib.suppress(FileMetadataError):
-            api.get_hf_file_metadata(url=self._url(file.locator), timeout=self._timeout)
+            api.get_hf_file_metadata(url=self._url(file.locator), timeout=self._network.timeout_seconds)
 
 
-def _client(endpoint: str, token: creds.Hidden | None, timeout: float) -> "HfApi":
+def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> "HfApi":
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     import huggingface_hub
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    huggingface_hub.set_client_factory(lambda: _http(timeout))
+    huggingface_hub.set_client_factory(lambda: _http(network))
     return huggingface_hub.HfApi(
         endpoint=endpoint, token=token.reveal() if token else False, library_name="modelsync"
     )
 
 
-def _http(timeout: float):  # type: ignore[no-untyped-def]  # its class depends on the library's generation
+def _http(network: Network):  # type: ignore[no-untyped-def]  # its class depends on the library's generation
+    """The library's own HTTP client, with a timeout and the authorities that the engine trusts too."""
     from huggingface_hub.utils import _http as library
 
-    client = library.default_client_factory()
-    client.timeout = timeout
-    return client
+    model = library.default_client_factory()
+    model.close()
+    return type(model)(
+        event_hooks=model.event_hooks,
+        follow_redirects=True,
+        timeout=network.timeout_seconds,
+        verify=ssl.create_default_context(cafile=network.ca_file),
+    )
 
 
 def _sha256(value: str) -> tuple[Digest, ...]:
