@@ -14,6 +14,8 @@ from modelsync.api.reasons import Reason
 from modelsync.core.snapshot import JobRecord, PodRecord, Settings
 
 _FINAL = frozenset({Reason.NAME_CONFLICT})
+_HEALING = frozenset({Reason.SECRET_NOT_FOUND})
+"""Mended outside of the ModelSync, which then goes on by itself; so another attempt looks again."""
 _MEND: dict[Reason, str] = {
     Reason.WORKER_OOM_KILLED: "the worker ran out of memory; raise spec.podTemplate.resources.limits.memory",
     Reason.WORKER_EVICTED: "the worker was evicted from its node",
@@ -38,6 +40,8 @@ class Failure:
 
 def is_retryable(reason: Reason) -> bool:
     """Whether another attempt can help without a user's act."""
+    if reason in _HEALING:
+        return True
     if reason in _FINAL:
         return False
     code = exitcodes.BY_REASON.get(reason)
