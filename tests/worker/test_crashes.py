@@ -249,3 +249,26 @@ def status(url: str, key: str, body: bytes | None = None) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_figures_begin_where_the_killed_worker_stood(origin: Origin, tmp_path: Path) -> None:
+    """All that was journaled counts at once, also of files whose turn has not come."""
+    worker = Worker(origin, tmp_path)
+    origin.faults = [Fault(path="part/2.bin", status=500, times=99)]
+    assert worker.finish() == exitcodes.BY_REASON[Reason.ORIGIN_ERROR]
+    had = worker.words().progress.bytes_done
+    assert len(BIG) <= had < TOTAL
+    stall = threading.Event()
+    origin.faults = [Fault(stall=stall, times=99)]
+    seen: list[int] = []
+    sync = Sync(origin, worker.volume, connections=1)
+
+    def look() -> None:
+        seen.append(sync.state.progress().bytes_done)
+        stall.set()
+
+    watcher = threading.Timer(0.5, look)
+    watcher.start()
+    sync.run()
+    watcher.join()
+    assert seen == [had]

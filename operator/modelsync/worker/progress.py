@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 LOG_BYTES = 100_000_000
 LOG_CHECK_SECONDS = 5.0
 LOG_ALIVE_SECONDS = 60.0
+STALL_SECONDS = 30.0
 
 
 class State:
@@ -118,6 +119,7 @@ class LogLines:
         self._state, self._clock = state, clock
         self._checked = self._written = clock()
         self._bytes = -LOG_BYTES
+        self._stalled = False
 
     def tick(self) -> None:
         """Write a line if it is time; call often."""
@@ -125,8 +127,24 @@ class LogLines:
         if now - self._checked < LOG_CHECK_SECONDS:
             return
         self._checked = now
+        self._stall(self._state.meter.idle_seconds() >= STALL_SECONDS)
         progress = self._state.progress()
         if progress.bytes_done - self._bytes < LOG_BYTES and now - self._written < LOG_ALIVE_SECONDS:
             return
         self._bytes, self._written = progress.bytes_done, now
+        self._line(progress)
+
+    def last(self) -> None:
+        """Write the line of the end, whatever the time."""
+        self._line(self._state.progress())
+
+    def _line(self, progress: wire.Progress) -> None:
         _log.info("%s", display.log_line(progress.bytes_done, progress.bytes_total))
+
+    def _stall(self, stalled: bool) -> None:
+        """Tell once when bytes stop coming, and once when they come again."""
+        if stalled and not self._stalled:
+            _log.warning("Download stalled: no byte for %d seconds", STALL_SECONDS)
+        elif self._stalled and not stalled:
+            _log.info("Download goes on")
+        self._stalled = stalled

@@ -146,6 +146,8 @@ def _fetch(
         network.close()
     if engine.failure is not None:
         raise engine.failure
+    if missing:
+        LogLines(tools.state).last()
     return engine
 
 

@@ -17,6 +17,7 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
@@ -99,6 +100,16 @@ class Staging:
         for name in self.directory.names():
             if "." in name and name.partition(".")[0] not in keys and not name.startswith("journal"):
                 self.directory.remove(name)
+
+    def journaled(self, files: Iterable[RemoteFile]) -> dict[str, int]:
+        """How many bytes of each file, by key, are there already; files without any are left out."""
+        there = set(self.directory.names())
+        found: dict[str, int] = {}
+        for key in map(key_of, files):
+            entry = self.journal.entries.get(key)
+            if entry is not None and entry.ranges.total and f"{key}.{entry.generation}" in there:
+                found[key] = entry.ranges.total
+        return found
 
     def allocated(self) -> int:
         """Bytes of the volume that staging files hold already."""

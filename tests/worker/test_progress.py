@@ -1,0 +1,55 @@
+"""Lines of the log: one every 100 MB, one a minute, one for a stall."""
+
+import logging
+
+import pytest
+
+from modelsync.api.modelsync import Resolved
+from modelsync.worker.meter import Meter
+from modelsync.worker.progress import LogLines, State
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "modelsync.worker.progress")
+    return caplog
+
+
+def test_a_line_every_100_mb_looked_for_every_5_seconds_and_one_a_minute(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    clock, done = Clock(), 0
+    state = State(Meter(clock=clock))
+    state.plan(Resolved(bytes=1_200_000_000), 1)
+    state.watch(lambda: (done, 1_200_000_000), list)
+    lines = LogLines(state, clock)
+    for second in range(200):
+        clock.now = float(second)
+        if second < 40:
+            done = second * 25_000_000
+            state.received(1)
+        lines.tick()
+    told = [record.getMessage() for record in log.records if record.levelno == logging.INFO]
+    assert told[:3] == [
+        "Download progress: 125MB/1.2GB ~ 10.4%",
+        "Download progress: 250MB/1.2GB ~ 20.8%",
+        "Download progress: 375MB/1.2GB ~ 31.3%",
+    ]
+    assert told[-2:] == ["Download progress: 975MB/1.2GB ~ 81.3%"] * 2
+    warned = [record.getMessage() for record in log.records if record.levelno == logging.WARNING]
+    assert warned == ["Download stalled: no byte for 30 seconds"]
+
+
+def test_an_unknown_total_is_told_without_percent(log: pytest.LogCaptureFixture) -> None:
+    state = State(Meter())
+    state.watch(lambda: (350_000_000, None), list)
+    LogLines(state).last()
+    assert log.records[0].getMessage() == "Downloaded 350MB..."
