@@ -35,3 +35,33 @@ def worker_environment(environment: Mapping[str, str] | None = None) -> WorkerEn
         ca_file=variables.get("SSL_CERT_FILE") or None,
         log_level=variables.get("MODELSYNC_LOG_LEVEL", "info").lower(),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullEnvironment:
+    """What `modelsync pull` takes from its environment; the names are those of the Hub's and AWS's own
+    tools."""
+
+    hub_endpoint: str | None = None
+    """HF_ENDPOINT."""
+    hub_token: str | None = field(default=None, repr=False)
+    """HF_TOKEN."""
+    s3_endpoint: str | None = None
+    """AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL."""
+    region: str | None = None
+    """AWS_REGION or AWS_DEFAULT_REGION."""
+    s3_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, as far as they are set."""
+
+
+def pull_environment(environment: Mapping[str, str] | None = None) -> PullEnvironment:
+    """The settings that os.environ, or the given mapping, holds; an empty variable counts as absent."""
+    variables = os.environ if environment is None else environment
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    return PullEnvironment(
+        hub_endpoint=variables.get("HF_ENDPOINT") or None,
+        hub_token=variables.get("HF_TOKEN") or None,
+        s3_endpoint=variables.get("AWS_ENDPOINT_URL_S3") or variables.get("AWS_ENDPOINT_URL") or None,
+        region=variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None,
+        s3_keys={name: variables[name] for name in names if variables.get(name)},
+    )

@@ -1,0 +1,100 @@
+"""What a user names on the command line, as `spec.source` would say it.
+
+    hf://org/name[@revision]   hf://datasets/org/name[@revision]   s3://bucket/prefix   https://host/file
+
+So `modelsync pull` and a ModelSync go the same way from here on.
+"""
+
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+
+from modelsync.api.sources import HttpFile, HttpSource, HuggingFaceSource, RepositoryType, S3Source, Source
+from modelsync.errors import UsageError
+
+_HUB, _S3, _WEB = "hf://", "s3://", ("https://", "http://")
+_FORMS = "write hf://org/name, s3://bucket/prefix or https://host/file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What further options say about a source; None where they say nothing."""
+
+    revision: str | None = None
+    dataset: bool = False
+    endpoint: str | None = None
+    region: str | None = None
+    sha256: str | None = None
+
+
+def source_of(addresses: Sequence[str], options: Options) -> Source:
+    """The source that the addresses name; raises UsageError with the mend."""
+    first, several = addresses[0], len(addresses) > 1
+    if several and not all(address.startswith(_WEB) for address in addresses):
+        raise UsageError("give one hf:// or s3:// address, or several https:// ones")
+    try:
+        if first.startswith(_HUB):
+            return Source(hugging_face=_hub(first, options))
+        if first.startswith(_S3):
+            return Source(s3=_bucket(first, options))
+        if first.startswith(_WEB):
+            return Source(http=HttpSource(files=_files(addresses, options)))
+    except pydantic.ValidationError as error:
+        raise UsageError(f"{shown(first)}: {error.errors()[0]['msg']}") from None
+    raise UsageError(f"{first!r} is no address; {_FORMS}")
+
+
+def shown(address: str) -> str:
+    """An address for messages: without its query, which may be a signature."""
+    return address.partition("?")[0]
+
+
+def _hub(address: str, options: Options) -> HuggingFaceSource:
+    name, at, revision = address.removeprefix(_HUB).partition("@")
+    kind = RepositoryType.DATASET if options.dataset else RepositoryType.MODEL
+    if name.startswith("datasets/"):
+        name, kind = name.removeprefix("datasets/"), RepositoryType.DATASET
+    name = name.rstrip("/")
+    parts = name.split("/")
+    if len(parts) > 2 or not all(parts) or (at and not revision):
+        raise UsageError(
+            f"{address} is no repository; write hf://org/name[@revision], and choose files by --allow"
+        )
+    if revision and options.revision not in (None, revision):
+        raise UsageError(f"{address} and --revision {options.revision} differ; give one of them")
+    return HuggingFaceSource(
+        repository=name,
+        repository_type=kind,
+        revision=revision or options.revision or "main",
+        endpoint=options.endpoint,
+    )
+
+
+def _bucket(address: str, options: Options) -> S3Source:
+    bucket, _, prefix = address.removeprefix(_S3).partition("/")
+    if not bucket:
+        raise UsageError(f"{address} names no bucket; write s3://bucket/prefix")
+    return S3Source(bucket=bucket, prefix=prefix, endpoint=options.endpoint, region=options.region)
+
+
+def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
+    if options.sha256 and len(addresses) > 1:
+        raise UsageError("--sha256 is of one file; give one address with it")
+    files: dict[str, HttpFile] = {}
+    for address in addresses:
+        parts = urllib.parse.urlsplit(address)
+        name = urllib.parse.unquote(parts.path.rpartition("/")[2])
+        if not parts.hostname or not name:
+            raise UsageError(f"{shown(address)} does not end in a file's name; write https://host/file")
+        if parts.username or parts.password:
+            raise UsageError(
+                "an address must not hold a password; put a token into a file and name it by --token-file"
+            )
+        if name in files:
+            raise UsageError(f"two addresses end in {name!r}; pull them into different directories")
+        more: dict[str, Any] = {"sha256": options.sha256.lower()} if options.sha256 else {}
+        files[name] = HttpFile(url=address, path=name, **more)
+    return tuple(files.values())

@@ -1,0 +1,209 @@
+"""How `modelsync pull` shows progress: bars on a terminal, lines elsewhere, JSON for programs.
+
+All three get the same reading of the engine's counters, made now and then; none is told of single bytes. Rich
+honours NO_COLOR by itself. Bars and lines go to standard error, so that standard output stays for results.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+import rich.console
+import rich.progress
+import rich.table
+import rich.text
+
+from modelsync.api import display
+from modelsync.api.reasons import Stage
+from modelsync.api.wire import FileProgress, Progress
+
+MOST_BARS = 8
+"""Files shown at once; more would push the total off the screen."""
+LINE_SECONDS = 5.0
+JSON_SECONDS = 1.0
+_VERBS = {
+    Stage.RESOLVING: "Looking up files",
+    Stage.DOWNLOADING: "Downloading",
+    Stage.VERIFYING: "Verifying",
+    Stage.PUBLISHING: "Publishing",
+    Stage.DONE: "Done",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How far a pull is at one moment."""
+
+    stage: Stage
+    progress: Progress
+    files: Sequence[FileProgress]
+
+
+class Screen(Protocol):
+    """Something that shows readings."""
+
+    def show(self, reading: Reading) -> None:
+        """Show a reading; called several times a second."""
+
+    def say(self, text: str) -> None:
+        """Show a line that stays."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def screen_for(*, as_json: bool, out: TextIO, err: TextIO) -> Screen:
+    """The screen that fits: JSON when asked for, bars on a capable terminal, else lines."""
+    if as_json:
+        return JsonScreen(out, err)
+    console = rich.console.Console(file=err)
+    if console.is_terminal and not console.is_dumb_terminal:
+        return BarScreen(console)
+    return LineScreen(err)
+
+
+class LineScreen:
+    """A line when the stage changes, and every 5 seconds while bytes come."""
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._clock = out, clock
+        self._stage: Stage | None = None
+        self._written = clock()
+        self._bytes = -1
+
+    def show(self, reading: Reading) -> None:
+        """Write a line if there is something new to say."""
+        progress = reading.progress
+        if reading.stage is not self._stage:
+            self._stage = reading.stage
+            if reading.stage not in (Stage.DOWNLOADING, Stage.DONE):
+                self.say(f"{_VERBS[reading.stage]}...")
+        due = self._clock() - self._written >= LINE_SECONDS
+        if reading.stage is Stage.DOWNLOADING and due and progress.bytes_done != self._bytes:
+            self._written, self._bytes = self._clock(), progress.bytes_done
+            speed = "" if not progress.bytes_per_second else f", {display.speed(progress.bytes_per_second)}"
+            self.say(display.log_line(progress.bytes_done, progress.bytes_total) + speed)
+
+    def say(self, text: str) -> None:
+        """Write a line."""
+        print(text, file=self._out, flush=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+class JsonScreen:
+    """A JSON document a line, each second and when the stage changes."""
+
+    def __init__(self, out: TextIO, err: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out, self._err, self._clock = out, err, clock
+        self._stage: Stage | None = None
+        self._written = clock()
+
+    def show(self, reading: Reading) -> None:
+        """Write the reading if it is time."""
+        now = self._clock()
+        if reading.stage is self._stage and now - self._written < JSON_SECONDS:
+            return
+        self._stage, self._written = reading.stage, now
+        files = [file.dump() for file in reading.files[:MOST_BARS]]
+        document = {"stage": reading.stage, "progress": reading.progress.dump(), "files": files}
+        print(json.dumps(document), file=self._out, flush=True)
+
+    def say(self, text: str) -> None:
+        """Write a line for people, beside the documents."""
+        print(text, file=self._err, flush=True)
+
+    def close(self) -> None:
+        """Nothing to leave."""
+
+
+class BarScreen:
+    """A bar for each file that is being fetched, and one for all of them."""
+
+    def __init__(self, console: rich.console.Console) -> None:
+        self._console = console
+        self._bars = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}", table_column=_column(ratio=2)),
+            rich.progress.BarColumn(bar_width=None, table_column=_column(ratio=2)),
+            _AmountColumn(),
+            console=console,
+            auto_refresh=False,
+            expand=True,
+            transient=True,
+        )
+        self._total = self._bars.add_task(_VERBS[Stage.RESOLVING], total=None)
+        self._files: dict[str, rich.progress.TaskID] = {}
+        self._bars.start()
+
+    def show(self, reading: Reading) -> None:
+        """Draw the bars anew."""
+        active = {file.path: file for file in reading.files[:MOST_BARS]}
+        for path in set(self._files) - set(active):
+            self._bars.remove_task(self._files.pop(path))
+        for path, file in active.items():
+            if path not in self._files:
+                self._files[path] = self._bars.add_task(rich.text.Text(_safe(path)).markup, total=None)
+            amount = _brief(file.bytes_done, file.bytes_total)
+            self._bars.update(
+                self._files[path], completed=file.bytes_done, total=file.bytes_total, amount=amount
+            )
+        progress = reading.progress
+        self._bars.update(
+            self._total,
+            description=_title(reading),
+            completed=progress.bytes_done,
+            total=progress.bytes_total,
+            amount=_tail(progress),
+        )
+        self._bars.refresh()
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Take the bars off the screen."""
+        self._bars.stop()
+
+
+class _AmountColumn(rich.progress.ProgressColumn):
+    """Our own figures, written by the display rules."""
+
+    def render(self, task: rich.progress.Task) -> rich.text.Text:
+        return rich.text.Text(str(task.fields.get("amount", "")), justify="right", no_wrap=True)
+
+
+def _column(ratio: int) -> rich.table.Column:
+    return rich.table.Column(ratio=ratio, no_wrap=True, overflow="ellipsis")
+
+
+def _safe(path: str) -> str:
+    """A source's name without what a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in path)
+
+
+def _title(reading: Reading) -> str:
+    progress = reading.progress
+    if progress.files_total is None:
+        return _VERBS[reading.stage]
+    return f"{_VERBS[reading.stage]} {progress.files_done}/{progress.files_total} files"
+
+
+def _brief(done: int, total: int | None) -> str:
+    return display.size(done) if total is None else f"{display.size(done)}/{display.size(total)}"
+
+
+def _tail(progress: Progress) -> str:
+    """Amount, speed and time left, as far as they are known."""
+    if progress.bytes_total is None and not progress.bytes_done:
+        return ""
+    parts = [display.amount(progress.bytes_done, progress.bytes_total)]
+    speed = progress.bytes_per_second
+    if speed:
+        parts.append(display.speed(speed))
+        if progress.bytes_total is not None:
+            parts.append(display.duration((progress.bytes_total - progress.bytes_done) / speed))
+    return "  ".join(parts)

@@ -1,0 +1,266 @@
+"""`modelsync pull`: the worker's own engine as a plain command, without any cluster.
+
+    modelsync pull hf://sentence-transformers/all-MiniLM-L6-v2 --to ./model
+
+It resumes like a worker does, because it is one: what is on the disk already, and right, is not fetched
+again. The exit codes are the worker's (`api.exitcodes`), so a script can tell a wrong token from a full
+disk.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pydantic
+
+from modelsync import environment
+from modelsync.api import display, exitcodes, quantity, wire
+from modelsync.api.modelsync import Verification
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import Source
+from modelsync.cli import addresses, bars, wording
+from modelsync.errors import UsageError
+from modelsync.worker import credentials as creds
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.limiter import Limiter
+from modelsync.worker.meter import Meter
+from modelsync.worker.progress import State
+from modelsync.worker.run import Tools, run
+from modelsync.worker.sources import factory
+from modelsync.worker.transport import Network
+
+DRAW_SECONDS = 0.1
+PATIENCE_SECONDS = 4.0
+"""How long an orderly end may take after Ctrl-C; a call that waits for an origin cannot be interrupted."""
+
+
+@click.command("pull")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option(
+    "--to", "target", required=True, type=click.Path(path_type=Path), help="Directory for the files."
+)
+@click.option("--revision", help="Branch, tag or commit of a Hub repository.  [default: main]")
+@click.option("--dataset", is_flag=True, help="The Hub repository is a dataset.")
+@click.option(
+    "--allow", multiple=True, metavar="PATTERN", help="Only files that match, such as '*.safetensors'."
+)
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="No files that match; wins over --allow.")
+@click.option("--endpoint", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
+@click.option("--region", help="Region of the bucket [AWS_REGION].  [default: us-east-1]")
+@click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the token for the Hub [HF_TOKEN] or an https:// server.",
+)
+@click.option("--sha256", help="SHA-256 of the file behind an https:// address.")
+@click.option("--limit-rate", metavar="QUANTITY", help="Bytes per second at most, such as 500k or 50M.")
+@click.option(
+    "--connections", type=click.IntRange(1, 64), default=8, show_default=True, help="At once, at most."
+)
+@click.option("--no-verify", is_flag=True, help="Compare sizes only, not checksums.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, a document a line.")
+def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
+    """Fetch a model without a cluster: resumable, verified, each file in its place only when it is right.
+
+    SOURCE is hf://org/name[@revision], s3://bucket/prefix, or one or more https:// addresses of files. S3
+    takes its keys from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Ctrl-C keeps what was
+    fetched; the same command goes on from there.
+    """
+    surroundings = environment.worker_environment()
+    variables = environment.pull_environment()
+    source = _source(sources, flags, variables)
+    request = _request(source, target, flags)
+    network = Network(
+        timeout_seconds=request.tuning.timeout_seconds,
+        connections=request.tuning.connections,
+        ca_file=surroundings.ca_file,
+        proxies=surroundings.proxies,
+    )
+    stop = threading.Event()
+    screen = bars.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
+    tools = Tools(
+        source=factory.open_source(
+            source, _credentials(source, flags["token_file"], variables), network, stop=stop
+        ),
+        network=network,
+        state=State(Meter()),
+        limiter=Limiter(request.bandwidth_limit),
+        stop=stop,
+        volume=target,
+        lock_wait_seconds=0.0,
+    )
+    with _warnings_to(screen), _stopped_by_signals(stop):
+        outcome = Pull(request, tools).follow(screen)
+    _tell(outcome, target, as_json=flags["as_json"])
+    sys.stdout.flush()
+    os._exit(outcome.exit_code)  # a connection that still waits for an origin must not hold the terminal
+
+
+def _source(
+    sources: tuple[str, ...], flags: dict[str, Any], variables: environment.PullEnvironment
+) -> Source:
+    on_hub = sources[0].startswith("hf://")
+    endpoint = variables.hub_endpoint if on_hub else variables.s3_endpoint
+    options = addresses.Options(
+        revision=flags["revision"],
+        dataset=flags["dataset"],
+        endpoint=flags["endpoint"] or endpoint,
+        region=flags["region"] or variables.region,
+        sha256=flags["sha256"],
+    )
+    return addresses.source_of(sources, options)
+
+
+def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRequest:
+    """The same document that an operator would write; the uid names the source, so that a later pull
+    resumes."""
+    try:
+        limit = quantity.parse_bytes(flags["limit_rate"]) if flags["limit_rate"] else None
+        return wire.WorkRequest(
+            uid="pull-" + hashlib.sha256(source.summary.encode()).hexdigest()[:16],
+            namespace="",
+            name=target.resolve().name,
+            attempt=1,
+            source=source,
+            allow_patterns=flags["allow"],
+            ignore_patterns=flags["ignore"],
+            verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
+            bandwidth_limit=limit if limit is None else max(1, limit),
+            tuning=wire.Tuning(connections=flags["connections"]),
+        )
+    except (ValueError, pydantic.ValidationError) as error:
+        raise UsageError(f"--limit-rate: {error}") from None
+
+
+def _credentials(
+    source: Source, token_file: Path | None, variables: environment.PullEnvironment
+) -> creds.Credentials:
+    """Only what fits the source; a Hub's token is never offered to a web server."""
+    if source.s3 is not None:
+        keys = {name: creds.Hidden(value) for name, value in variables.s3_keys.items()}
+        return creds.Given(where="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", values=keys)
+    token = token_file.read_text().strip() if token_file else None
+    where = "the file of --token-file"
+    if source.hugging_face is not None and token is None:
+        token, where = variables.hub_token, "HF_TOKEN or --token-file"
+    return creds.Given(where=where, values={creds.TOKEN: creds.Hidden(token)} if token is not None else {})
+
+
+class Outcome:
+    """How a pull ended."""
+
+    def __init__(self, reason: Reason, message: str, state: State, seconds: float) -> None:
+        self.reason, self.message, self.state, self.seconds = reason, message, state, seconds
+
+    @property
+    def exit_code(self) -> int:
+        """The worker's exit code."""
+        return exitcodes.DONE if self.reason is Reason.SYNCED else exitcodes.BY_REASON[self.reason]
+
+
+class Pull:
+    """One run of the engine in a thread, followed by the main thread."""
+
+    def __init__(self, request: wire.WorkRequest, tools: Tools) -> None:
+        self._request, self._tools = request, tools
+        self._ended = threading.Event()
+        self._reason, self._message = Reason.INTERRUPTED, _STOPPED
+
+    def follow(self, screen: bars.Screen) -> Outcome:
+        """Run to the end, showing progress; after a stop, not longer than the patience lasts."""
+        started = time.monotonic()
+        threading.Thread(target=self._work, name="pull", daemon=True).start()
+        state, stopped = self._tools.state, None
+        while not self._ended.wait(DRAW_SECONDS):
+            screen.show(bars.Reading(stage=state.stage, progress=state.progress(), files=state.active()))
+            if self._tools.stop.is_set():
+                stopped = stopped or time.monotonic()
+                if time.monotonic() - stopped > PATIENCE_SECONDS:
+                    break
+        screen.close()
+        return Outcome(self._reason, self._message, state, time.monotonic() - started)
+
+    def _work(self) -> None:
+        try:
+            self._tools.volume.mkdir(parents=True, exist_ok=True)
+            run(self._request, self._tools)
+            self._reason, self._message = Reason.SYNCED, ""
+        except Interrupted:
+            pass
+        except Failure as failure:
+            self._reason, self._message = failure.reason, wording.for_terminal(failure.message)
+        except OSError as error:
+            self._reason = Reason.VOLUME_NOT_WRITABLE
+            self._message = f"The directory of --to cannot be made: {error.strerror or error}."
+        except Exception as error:
+            logging.getLogger(__name__).exception("internal error")
+            self._reason, self._message = Reason.INTERNAL_ERROR, f"modelsync failed: {type(error).__name__}."
+        finally:
+            self._ended.set()
+
+
+_STOPPED = "Stopped. What was fetched is kept; run the same command again to go on."
+
+
+def _tell(outcome: Outcome, target: Path, *, as_json: bool) -> None:
+    """The result: a document on standard output, or one line for people."""
+    progress = outcome.state.progress()
+    resolved = outcome.state.resolved
+    if as_json:
+        document: dict[str, Any] = {"reason": outcome.reason, "progress": progress.dump()}
+        document |= {"resolved": resolved.dump()} if resolved else {}
+        document |= {"message": outcome.message} if outcome.message else {}
+        print(json.dumps(document))
+    elif outcome.reason is Reason.SYNCED:
+        reused = f", {display.size(progress.bytes_reused)} were there" if progress.bytes_reused else ""
+        revision = f", revision {resolved.revision}" if resolved else ""
+        print(
+            f"{progress.files_done} files, {display.size(progress.bytes_done)} in {target}"
+            f" ({display.duration(outcome.seconds)}{reused}){revision}"
+        )
+    else:
+        print(f"modelsync: {outcome.message}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C ends in order, a second one at once."""
+
+    def handle(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(exitcodes.INTERRUPTED)
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _warnings_to(screen: bars.Screen) -> Iterator[None]:
+    """Warnings of the engine as lines on the screen; libraries say nothing, since they log whole URLs."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            screen.say(f"Warning: {wording.for_terminal(self.format(record))}")
+
+    handler = Handler(logging.WARNING)
+    handler.addFilter(lambda record: record.name.startswith("modelsync"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)

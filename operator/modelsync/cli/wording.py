@@ -1,0 +1,43 @@
+"""The engine's messages in the words of a command line.
+
+The engine speaks of a ModelSync's fields, as most of its users have one. Here the same mends have other
+names.
+"""
+
+_WORDS = {
+    "spec.source.huggingFace.repository": "the name after hf://",
+    "spec.source.huggingFace.revision": "--revision",
+    "spec.source.huggingFace.endpoint": "--endpoint",
+    "spec.source.huggingFace": "the address and --endpoint",
+    "spec.source.s3.bucket": "the bucket after s3://",
+    "spec.source.s3.prefix": "the prefix after the bucket",
+    "spec.source.s3.endpoint": "--endpoint",
+    "spec.source.s3.region": "--region",
+    "the fields of spec.source.s3": "the address, --endpoint and --region",
+    "spec.source.http.files[].url": "the address",
+    "spec.source.http.files": "the addresses",
+    "spec.source": "the address",
+    "spec.ignorePatterns": "--ignore",
+    "spec.allowPatterns": "--allow",
+    " (spec.progressDeadlineSeconds)": "",
+    "spec.progressDeadlineSeconds": "10 minutes",
+    "spec.target.persistentVolumeClaim.subPath": "--to",
+    "the Secret that secretRef names": "the token or keys",
+    "the Secret's account": "the token's account",
+    ", or grow the PersistentVolumeClaim": "",
+    " or grow the PersistentVolumeClaim": "",
+    "be reached from the worker's namespace": "be reached from here",
+    "Give the worker its authority with SSL_CERT_FILE": "Name its authority's file in SSL_CERT_FILE",
+    " of the worker": "",
+    "Create another ModelSync to take the new ones, or": "Pull into another directory, or",
+    "The volume": "The disk",
+    "the volume": "the disk",
+}
+"""The longer ones first where one holds another."""
+
+
+def for_terminal(message: str) -> str:
+    """A message of the engine, with options in place of fields."""
+    for words, ours in _WORDS.items():
+        message = message.replace(words, ours)
+    return message

@@ -1,0 +1,242 @@
+"""`modelsync pull` as a user runs it: a process, real origins, exit codes, Ctrl-C and going on."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from dev.hub import HubServer, Repository, Synthetic
+from modelsync.api import exitcodes
+from modelsync.api.reasons import Reason
+from tests.origins import nginx, versitygw
+
+PACKAGE = Path(__file__).resolve().parents[2] / "operator"
+GOOD = "hf_good"
+SIZE = 24_000_000
+FILES: dict[str, bytes | Synthetic] = {
+    "config.json": b"{}",
+    "deep/empty": b"",
+    "model.safetensors": Synthetic(SIZE, seed=3),
+}
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    repositories = (
+        Repository("org/model", FILES),
+        Repository("org/gated", {"config.json": b"{}"}, gated=True),
+    )
+    with HubServer(*repositories, tokens={GOOD: None}) as server:
+        yield server
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment without the settings of whoever runs the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(PACKAGE), **more}
+
+
+def arguments(*given: str | Path) -> list[str]:
+    return [sys.executable, "-m", "modelsync", "pull", *map(str, given)]
+
+
+def pull(*given: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        arguments(*given),
+        capture_output=True,
+        text=True,
+        env=environment(**variables),
+        timeout=60,
+        check=False,
+    )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of all files by path, without our own folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and ".modelsync" not in path.parts
+    }
+
+
+def expected(hub: HubServer, name: str) -> Mapping[str, str]:
+    commit = hub.state.repositories["model", name].find("main")
+    assert commit is not None
+    return {path: file.sha256 for path, file in commit.files.items()}
+
+
+def test_a_repository_is_pulled_verified_and_not_fetched_twice(hub: HubServer, tmp_path: Path) -> None:
+    done = pull("hf://org/model", "--to", tmp_path / "new" / "model", HF_ENDPOINT=hub.url)
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "new" / "model") == expected(hub, "org/model")
+    assert done.stdout.startswith(f"3 files, 24.0MB in {tmp_path}")
+    sent = hub.bytes_sent()
+    again = pull("hf://org/model", "--to", tmp_path / "new" / "model", HF_ENDPOINT=hub.url)
+    assert again.returncode == 0
+    assert "24.0MB were there" in again.stdout
+    assert hub.bytes_sent() == sent
+
+
+def test_patterns_choose_files(hub: HubServer, tmp_path: Path) -> None:
+    done = pull(
+        "hf://org/model", "--to", tmp_path, "--allow", "*.json", "--allow", "deep/*", "--ignore", "*empty",
+        "--endpoint", hub.url,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert set(hashes(tmp_path)) == {"config.json"}
+
+
+def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(hub: HubServer, tmp_path: Path) -> None:
+    hub.rate = 8_000_000
+    command = arguments("hf://org/model", "--to", tmp_path, "--json", "--endpoint", hub.url)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["progress"]["bytesDone"] > 4_000_000:
+                process.send_signal(signal.SIGINT)
+                break
+        rest, _ = process.communicate(timeout=10)
+    last = json.loads(rest.splitlines()[-1])
+    assert process.returncode == exitcodes.INTERRUPTED
+    assert last["reason"] == "Interrupted"
+    assert "run the same command again" in last["message"]
+    assert "model.safetensors" not in hashes(tmp_path)
+    hub.rate = None
+    again = pull("hf://org/model", "--to", tmp_path, "--json", "--endpoint", hub.url)
+    result = json.loads(again.stdout.splitlines()[-1])
+    assert (again.returncode, result["reason"]) == (0, "Synced")
+    assert result["progress"]["bytesReused"] > 2_000_000
+    assert hashes(tmp_path) == expected(hub, "org/model")
+
+
+def test_a_limit_is_kept(hub: HubServer, tmp_path: Path) -> None:
+    started = time.monotonic()
+    done = pull("hf://org/model", "--to", tmp_path, "--limit-rate", "12M", "--endpoint", hub.url)
+    assert done.returncode == 0
+    assert time.monotonic() - started > SIZE / 12_000_000 * 0.95
+
+
+def test_a_source_loads_only_its_own_library_and_writes_nothing_at_home(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    script = (
+        "import sys\n"
+        "from modelsync.cli import pull\n"
+        "from modelsync.api.sources import HuggingFaceSource, Source\n"
+        "from modelsync.worker.credentials import Given\n"
+        "from modelsync.worker.sources import factory\n"
+        "from modelsync.worker.transport import Network\n"
+        "loaded = lambda: sorted({'boto3', 'huggingface_hub', 'kopf', 'kubernetes'} & set(sys.modules))\n"
+        "print(loaded())\n"
+        "spec = Source(hugging_face=HuggingFaceSource(repository='org/model', endpoint=sys.argv[1]))\n"
+        "factory.open_source(spec, Given(where='x'), Network()).resolve(None)\n"
+        "print(loaded())\n"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", script, hub.url],
+        capture_output=True, text=True, check=True, timeout=60, env={**environment(), "HOME": str(home)},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["[]", "['huggingface_hub']"]
+    assert list(home.iterdir()) == []
+
+
+FAILING = {
+    "unknown repository": (["hf://org/none"], {}, Reason.NOT_FOUND, "org/none"),
+    "unknown revision": (["hf://org/model@v9"], {}, Reason.REVISION_NOT_FOUND, "--revision"),
+    "gated": (["hf://org/gated"], {}, Reason.ACCESS_DENIED, "HF_TOKEN or --token-file"),
+    "wrong token": (["hf://org/gated"], {"HF_TOKEN": "hf_canary"}, Reason.AUTHENTICATION_FAILED, "HF_TOKEN"),
+    "nothing matches": (["hf://org/model", "--allow", "x"], {}, Reason.NOTHING_MATCHED, "--allow"),
+}
+
+
+@pytest.mark.parametrize(("given", "variables", "reason", "says"), FAILING.values(), ids=FAILING)
+def test_a_failure_is_one_clear_sentence_and_the_workers_exit_code(
+    hub: HubServer, tmp_path: Path, given: list[str], variables: dict[str, str], reason: Reason, says: str
+) -> None:
+    done = pull(*given, "--to", tmp_path, HF_ENDPOINT=hub.url, **variables)
+    assert done.returncode == exitcodes.BY_REASON[reason], done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("modelsync: ")
+    assert says in told
+    assert "Traceback" not in done.stderr
+    assert "canary" not in done.stderr
+    assert hashes(tmp_path) == {}
+
+
+def test_a_token_file_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{GOOD}\n")
+    done = pull(
+        "hf://org/gated",
+        "--to",
+        tmp_path / "model",
+        "--token-file",
+        tmp_path / "token",
+        "--endpoint",
+        hub.url,
+    )
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "model") == expected(hub, "org/gated")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["org/model"], "write hf://org/name"),
+        (["hf://org/model", "--limit-rate", "fast"], "--limit-rate: 'fast' is not a quantity"),
+    ],
+)
+def test_a_wrong_command_line_is_told_before_anything_is_done(
+    tmp_path: Path, given: list[str], says: str
+) -> None:
+    done = pull(*given, "--to", tmp_path / "new")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bucket_is_pulled_with_keys_of_the_environment(tmp_path: Path) -> None:
+    files = {"llama/a.bin": bytes(range(256)) * 9000, "llama/deep/b": b"", "other": b"x"}
+    with contextlib.ExitStack() as stack:
+        (tmp_path / "s3").mkdir()
+        server = stack.enter_context(versitygw.running(tmp_path / "s3"))
+        server.put("models", files)
+        done = pull(
+            "s3://models/llama", "--to", tmp_path / "new",
+            AWS_ENDPOINT_URL=server.url,
+            AWS_ACCESS_KEY_ID=server.access_key,
+            AWS_SECRET_ACCESS_KEY=server.secret_key,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "new") == {
+        path.removeprefix("llama/"): hashlib.sha256(body).hexdigest()
+        for path, body in files.items()
+        if path.startswith("llama/")
+    }
+
+
+def test_files_behind_https_are_pulled_with_an_own_authority(tmp_path: Path) -> None:
+    body = bytes(range(256)) * 5000
+    right = hashlib.sha256(body).hexdigest()
+    (tmp_path / "web").mkdir()
+    with nginx.running(tmp_path / "web", tls=True) as server:
+        server.put({"a.bin": body, "b.bin": b"b"})
+        trust = {"SSL_CERT_FILE": str(server.authority)}
+        both = pull(f"{server.url}/a.bin", f"{server.url}/b.bin", "--to", tmp_path / "new", **trust)
+        wrong = pull(f"{server.url}/a.bin", "--to", tmp_path / "bad", "--sha256", "0" * 64, **trust)
+    assert both.returncode == 0, both.stderr
+    assert hashes(tmp_path / "new") == {"a.bin": right, "b.bin": hashlib.sha256(b"b").hexdigest()}
+    assert wrong.returncode == exitcodes.BY_REASON[Reason.CHECKSUM_MISMATCH], wrong.stderr
+    assert hashes(tmp_path / "bad") == {}

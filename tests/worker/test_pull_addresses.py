@@ -1,0 +1,138 @@
+"""What a user names on the command line is a source, or one clear sentence; messages speak of options."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import modelsync
+from modelsync import environment
+from modelsync.api.sources import RepositoryType, Source
+from modelsync.cli import addresses, wording
+from modelsync.cli.addresses import Options
+from modelsync.errors import UsageError
+
+HUBS = {
+    "plain": ("hf://org/name", Options(), "org/name", "main", RepositoryType.MODEL),
+    "without organisation": ("hf://gpt2", Options(), "gpt2", "main", RepositoryType.MODEL),
+    "with revision": ("hf://org/name@v1.0", Options(), "org/name", "v1.0", RepositoryType.MODEL),
+    "pull request": ("hf://org/name@refs/pr/1", Options(), "org/name", "refs/pr/1", RepositoryType.MODEL),
+    "revision by option": ("hf://org/name", Options(revision="v2"), "org/name", "v2", RepositoryType.MODEL),
+    "same revision twice": (
+        "hf://org/name@v2",
+        Options(revision="v2"),
+        "org/name",
+        "v2",
+        RepositoryType.MODEL,
+    ),
+    "dataset": ("hf://datasets/org/name", Options(), "org/name", "main", RepositoryType.DATASET),
+    "dataset by option": ("hf://org/name", Options(dataset=True), "org/name", "main", RepositoryType.DATASET),
+    "slash at the end": ("hf://org/name/", Options(), "org/name", "main", RepositoryType.MODEL),
+}
+
+
+@pytest.mark.parametrize(("address", "options", "name", "revision", "kind"), HUBS.values(), ids=HUBS)
+def test_a_hub_address_names_repository_and_revision(
+    address: str, options: Options, name: str, revision: str, kind: RepositoryType
+) -> None:
+    found = addresses.source_of([address], options).hugging_face
+    assert found is not None
+    assert (found.repository, found.revision, found.repository_type) == (name, revision, kind)
+
+
+def test_an_s3_address_names_bucket_and_prefix() -> None:
+    found = addresses.source_of(
+        ["s3://models/llama/7b/"], Options(endpoint="http://s3", region="eu-west-1")
+    ).s3
+    assert found is not None
+    assert (found.bucket, found.prefix, found.endpoint, found.region) == (
+        "models",
+        "llama/7b/",
+        "http://s3",
+        "eu-west-1",
+    )
+
+
+def test_files_behind_urls_get_the_names_of_their_urls() -> None:
+    urls = ["https://host/a/model%20one.bin?signature=x", "http://host/b.bin"]
+    found = addresses.source_of(urls, Options()).http
+    assert found is not None
+    assert [(file.path, file.url) for file in found.files] == [
+        ("model one.bin", urls[0]),
+        ("b.bin", urls[1]),
+    ]
+
+
+def test_a_checksum_belongs_to_one_file() -> None:
+    found = addresses.source_of(["https://host/a"], Options(sha256="AB" * 32)).http
+    assert found is not None
+    assert found.files[0].sha256 == "ab" * 32
+
+
+WRONG = {
+    "no scheme": (["org/name"], Options(), "write hf://org/name"),
+    "a path in a repository": (["hf://org/name/file.bin"], Options(), "--allow"),
+    "no repository": (["hf://"], Options(), "no repository"),
+    "an empty revision": (["hf://org/name@"], Options(), "no repository"),
+    "two revisions": (["hf://org/name@a"], Options(revision="b"), "differ"),
+    "no bucket": (["s3:///prefix"], Options(), "no bucket"),
+    "two repositories": (["hf://a/b", "hf://c/d"], Options(), "one hf://"),
+    "no file": (["https://host/folder/"], Options(), "file's name"),
+    "no host": (["https:///file"], Options(), "file's name"),
+    "a password": (["https://user:canary@host/file"], Options(), "--token-file"),
+    "equal names": (["https://a/x", "https://b/x"], Options(), "different directories"),
+    "a checksum for two": (["https://a/x", "https://b/y"], Options(sha256="0" * 64), "one file"),
+    "too long": (["hf://" + "a" * 300], Options(), "at most 200"),
+    "an unknown scheme": (["ftp://host/file"], Options(), "is no address"),
+}
+
+
+@pytest.mark.parametrize(("given", "options", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_address_is_told_with_its_mend(given: list[str], options: Options, says: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        addresses.source_of(given, options)
+    assert "canary" not in str(caught.value)
+
+
+def test_no_message_of_the_engine_speaks_of_fields_on_a_command_line() -> None:
+    folder = Path(modelsync.__file__).parent / "worker"
+    constants = [
+        node.value
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    fields = {name for text in constants for name in re.findall(r"spec\.[\w.\[\]]*\w", text)}
+    # secretRef is named by the credentials, and those of a command line name variables.
+    ours = {name for name in fields if "secretRef" not in name}
+    assert len(ours) > 5
+    left = {name for name in ours if "spec." in wording.for_terminal(f"Check {name}.")}
+    assert left == set()
+
+
+def test_the_environment_names_endpoint_token_and_keys() -> None:
+    found = environment.pull_environment(
+        {
+            "HF_ENDPOINT": "https://mirror",
+            "HF_TOKEN": "canary",
+            "AWS_ENDPOINT_URL": "https://s3",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_ACCESS_KEY_ID": "id",
+            "AWS_SECRET_ACCESS_KEY": "canary",
+            "AWS_SESSION_TOKEN": "",
+        }
+    )
+    assert (found.hub_endpoint, found.s3_endpoint, found.region) == (
+        "https://mirror",
+        "https://s3",
+        "eu-west-1",
+    )
+    assert set(found.s3_keys) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert "canary" not in repr(found)
+
+
+def test_a_source_without_any_address_is_impossible() -> None:
+    with pytest.raises(UsageError):
+        addresses.source_of([""], Options())
+    assert isinstance(addresses.source_of(["hf://a/b"], Options()), Source)

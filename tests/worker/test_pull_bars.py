@@ -1,0 +1,106 @@
+"""Progress as bars, lines and JSON: honest figures, nothing that a terminal would obey."""
+
+import io
+import json
+
+import pytest
+import rich.console
+
+from modelsync.api.reasons import Stage
+from modelsync.api.wire import FileProgress, Progress
+from modelsync.cli import bars
+from modelsync.cli.bars import Reading
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def reading(done: int, *, stage: Stage = Stage.DOWNLOADING, path: str = "model.bin") -> Reading:
+    progress = Progress(
+        bytes_total=1_200_000_000, bytes_done=done, files_total=3, files_done=1, bytes_per_second=100_000_000
+    )
+    file = FileProgress(path=path, bytes_done=done, bytes_total=1_000_000_000)
+    return Reading(stage=stage, progress=progress, files=[file])
+
+
+def test_lines_come_at_a_change_of_stage_and_every_5_seconds() -> None:
+    out, clock = io.StringIO(), Clock()
+    screen = bars.LineScreen(out, clock)
+    screen.show(reading(0, stage=Stage.RESOLVING))
+    for second in range(11):
+        clock.now = float(second)
+        screen.show(reading(second * 97_500_000))
+    screen.show(reading(975_000_000, stage=Stage.VERIFYING))
+    assert out.getvalue().splitlines() == [
+        "Looking up files...",
+        "Download progress: 488MB/1.2GB ~ 40.6%, 100MB/s",
+        "Download progress: 975MB/1.2GB ~ 81.3%, 100MB/s",
+        "Verifying...",
+    ]
+
+
+def test_no_line_repeats_when_nothing_comes() -> None:
+    out, clock = io.StringIO(), Clock()
+    screen = bars.LineScreen(out, clock)
+    for second in range(60):
+        clock.now = float(second)
+        screen.show(reading(1000))
+    assert len(out.getvalue().splitlines()) == 1
+
+
+def test_json_is_a_document_a_line_each_second() -> None:
+    out, clock = io.StringIO(), Clock()
+    screen = bars.JsonScreen(out, io.StringIO(), clock)
+    for tenth in range(21):
+        clock.now = tenth / 10
+        screen.show(reading(tenth))
+    documents = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [document["progress"]["bytesDone"] for document in documents] == [0, 10, 20]
+    assert documents[0]["files"] == [{"path": "model.bin", "bytesDone": 0, "bytesTotal": 1_000_000_000}]
+
+
+def drawn(*readings: Reading, width: int = 100) -> str:
+    out = io.StringIO()
+    console = rich.console.Console(
+        file=out, force_terminal=True, width=width, no_color=True, legacy_windows=False
+    )
+    screen = bars.BarScreen(console)
+    for each in readings:
+        screen.show(each)
+    screen.close()
+    return out.getvalue()
+
+
+def test_bars_show_the_total_and_each_file() -> None:
+    text = drawn(reading(975_000_000))
+    assert "Downloading 1/3 files" in text
+    assert "975MB/1.2GB ~ 81.3%  100MB/s  3s" in text
+    assert "model.bin" in text
+    assert "975MB/1.0GB" in text
+
+
+def test_a_file_that_is_done_loses_its_bar() -> None:
+    text = drawn(reading(1, path="first.bin"), reading(2, path="second.bin"))
+    assert "first.bin" not in text[text.rindex("second.bin") :]
+
+
+@pytest.mark.parametrize("path", ["a\x1b[2Jb", "[red]a[/red]", "[/]", "line\nbreak"])
+def test_a_hostile_name_is_only_text(path: str) -> None:
+    text = drawn(reading(1, path=path))
+    assert "\x1b[2J" not in text
+    assert "line\nbreak" not in text
+    if path.startswith("["):
+        assert path in text
+
+
+def test_a_stream_that_is_no_terminal_gets_lines() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert isinstance(bars.screen_for(as_json=False, out=out, err=err), bars.LineScreen)
+    assert isinstance(bars.screen_for(as_json=True, out=out, err=err), bars.JsonScreen)
