@@ -21,7 +21,7 @@ def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 await test(*args, **kwargs)
 
         asyncio.run(bounded())
@@ -29,7 +29,7 @@ def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
     return run
 
 
-async def eventually(check: Callable[[], object], seconds: float = 10.0) -> None:
+async def eventually(check: Callable[[], object], seconds: float = 30.0) -> None:
     """Return once the check is true; fail when it does not become so."""
     async with asyncio.timeout(seconds):
         while not check():

@@ -91,7 +91,7 @@ async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> 
             MODELSYNC_LOG_FORMAT="json",
             KUBECONFIG=str(kubeconfig),
         )
-        await harness.eventually(lambda: test_operator.jobs(api), 20)
+        await harness.eventually(lambda: test_operator.jobs(api))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
             told, _ = await process.communicate()

@@ -13,7 +13,6 @@ from aiohttp import web
 from modelsync.runtime.resources import PODS, QUEUES, SYNCS
 from tests.runtime import fake_api, harness, test_operator
 
-QUICK = {"lease_duration": "1", "renew_deadline": "0.8", "retry_period": "0.1"}
 WRITES = 8
 """The story has a few writes fewer; a kill that never comes is a run without one."""
 
@@ -42,7 +41,7 @@ def kill_at(number: int, how: str, kill: Callable[[], None]) -> fake_api.Fault:
 
 async def play(api: fake_api.FakeApi) -> None:
     """What the Job controller and the kubelet do, at their own pace."""
-    await harness.eventually(lambda: test_operator.jobs(api), 20)
+    await harness.eventually(lambda: test_operator.jobs(api), 60)
     test_operator.start_pod(api)
     await asyncio.sleep(0.3)
     test_operator.finish(api, test_operator.synced())
@@ -55,13 +54,14 @@ async def story(number: int, how: str) -> None:
         api.put(SYNCS, harness.sync())
         playing: asyncio.Task[None] = asyncio.create_task(play(api))
         dead = asyncio.Event()
-        async with test_operator.running(api, **QUICK) as first:
+        async with test_operator.running(api) as first:
             api.faults.append(kill_at(number, how, dead.set))
             watching = asyncio.create_task(_first_of(dead.wait, lambda: _complete(api)))
             await watching
             await first.kill()
         api.faults.clear()
-        async with test_operator.running(api, **QUICK):
+        test_operator.free_lease(api)
+        async with test_operator.running(api):
             await playing
             await _complete(api)
     assert len(test_operator.jobs(api)) == 1
@@ -72,7 +72,7 @@ async def story(number: int, how: str) -> None:
 
 
 async def _complete(api: fake_api.FakeApi) -> None:
-    await harness.eventually(lambda: test_operator.status(api).get("phase") == "Complete", 20)
+    await harness.eventually(lambda: test_operator.status(api).get("phase") == "Complete", 60)
 
 
 async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:

@@ -34,7 +34,7 @@ class Clock:
 async def elector(
     api: fake_api.FakeApi, clock: Clock, identity: str = "me", succeeds: str | None = None
 ) -> AsyncIterator[lease.Elector]:
-    client = harness.connect(api.url, timeout=1.0)
+    client = harness.connect(api.url, timeout=5.0)
     try:
         yield lease.Elector(
             client,
@@ -171,7 +171,7 @@ async def test_a_passing_trouble_is_survived() -> None:
 async def test_a_renewal_that_hangs_does_not_prolong_leading() -> None:
     """Real time, a short lease: the renewal never answers, and leading ends by the clock all the same."""
     api = fake_api.FakeApi()
-    client_timing = lease.Timing(duration=1.5, renew_deadline=0.6, retry_period=0.1)
+    client_timing = lease.Timing(duration=10, renew_deadline=0.6, retry_period=0.1)
     async with api.serving():
         client = harness.connect(api.url, timeout=20)
         mine = lease.Elector(client, namespace="ops", identity="me", timing=client_timing)

@@ -42,7 +42,7 @@ async def bench(**pod: Any) -> AsyncIterator[Bench]:
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(**pod), 3))
     async with worker_double.WorkerDouble().serving() as worker:
-        channel = channels.Direct(port=worker.port, timeout=0.5)
+        channel = channels.Direct(port=worker.port, timeout=10)
         made = poller.Poller(
             known, channel, may_act=lambda: True, count=lambda result: results.update([result])
         )

@@ -86,9 +86,9 @@ async def test_the_end_of_kopf_is_the_beginning_of_another() -> None:
         # An ERROR in the stream that is not 410 ends kopf's operator at once.
         await harness.eventually(lambda: len(api._watchers) == 3)
         api._watchers[0][2].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
-        await harness.eventually(lambda: restarts, 20)
+        await harness.eventually(lambda: restarts)
         api.put(SYNCS, harness.sync("after"))
-        await harness.eventually(lambda: known.syncs, 20)
+        await harness.eventually(lambda: known.syncs)
     assert set(restarts) == {"modelsyncs", "jobs", "pods"}
 
 
@@ -105,7 +105,7 @@ async def test_a_watch_that_cannot_live_says_so(monkeypatch: pytest.MonkeyPatch)
         watch = watching.Watch(client, lambda *event: None, [PODS], ["models"], first_wait=0.05)
         task = asyncio.create_task(watch.run())
         await harness.eventually(lambda: watch.blind_for() > 0)
-        await harness.eventually(lambda: watch.blind_for() == 0, 25)
+        await harness.eventually(lambda: watch.blind_for() == 0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await client.close()
@@ -122,7 +122,7 @@ async def test_other_tasks_and_signals_outlive_the_end_of_kopf() -> None:
         await harness.eventually(lambda: len(api._watchers) == 3)
         younger = asyncio.create_task(asyncio.Event().wait())
         api._watchers[0][2].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
-        await harness.eventually(lambda: restarts, 20)
+        await harness.eventually(lambda: restarts)
         assert not younger.done()
         assert signal.getsignal(signal.SIGTERM) is before
         younger.cancel()

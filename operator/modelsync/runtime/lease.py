@@ -78,10 +78,7 @@ class Elector:
             await self._pause()
             if not await self._try() and (self._held_by_other() or self._clock() >= self._good_until):
                 self._leading = False
-                raise errors.LeaseLost(
-                    f"the lease {self._namespace}/{naming.LEASE_NAME} is lost to "
-                    f"{self._seen.get('holderIdentity') or 'nobody'}"
-                )
+                raise errors.LeaseLost(self._how_lost())
 
     async def release(self) -> None:
         """Give the lease back, so that another operator need not wait until it expires."""
@@ -95,6 +92,12 @@ class Elector:
                     # client-go's own choice of a duration that expires at once.
                     lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
                     await self._api.replace(LEASES, self._namespace, naming.LEASE_NAME, lease)
+
+    def _how_lost(self) -> str:
+        lease = f"the lease {self._namespace}/{naming.LEASE_NAME}"
+        if self._held_by_other():
+            return f"{lease} is lost to {self._seen['holderIdentity'] or 'nobody'}"
+        return f"{lease} could not be renewed for {self._timing.renew_deadline:g} s"
 
     def _held_by_other(self) -> bool:
         return self._seen.get("holderIdentity") not in (self._identity, None)
@@ -116,7 +119,7 @@ class Elector:
             async with asyncio.timeout(limit):
                 won = await self._take()
         except (kube.ApiError, TimeoutError, OSError, ValueError) as error:
-            _log.warning("cannot renew or take the lease: %s", error or type(error).__name__)
+            _log.warning("cannot renew or take the lease: %s", str(error) or type(error).__name__)
             return False
         if won:
             # From before the request was sent: the server may have stored it at any moment since.
