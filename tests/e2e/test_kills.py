@@ -112,4 +112,5 @@ def test_worker_killed_twenty_times_resumes_inside_the_file(space: str, hub: Hub
 
 def _runs(pod: kube.Object, attempt: int) -> bool:
     labels = pod["metadata"].get("labels", {})
-    return labels.get("modelsync.dev/attempt") == str(attempt) and pod["status"].get("phase") == "Running"
+    running = pod["status"].get("phase") == "Running"
+    return bool(running and labels.get("modelsync.dev/attempt") == str(attempt))
