@@ -189,5 +189,9 @@ def _events(judged: Iterable[Judged], wanted: dict[str, ModelSyncStatus]) -> Ite
 def _wake_at(judged: Iterable[Judged], snapshot: Snapshot) -> datetime | None:
     """The first time to come at which a verdict changes, or a finished Job has been kept long enough."""
     verdicts = [item.verdict.wake_at for item in judged if item.verdict.wake_at is not None]
-    kept = [job.finished + snapshot.settings.job_history for job in snapshot.jobs if job.finished is not None]
+    kept = [
+        job.finished + snapshot.settings.job_history
+        for job in snapshot.jobs
+        if job.finished is not None and job.finished <= snapshot.now
+    ]
     return min((time for time in verdicts + kept if time > snapshot.now), default=None)

@@ -49,8 +49,8 @@ def is_retryable(reason: Reason) -> bool:
 
 
 def classify(job: JobRecord, pod: PodRecord | None, now: datetime) -> Failure:
-    """The failure of a Job that failed; `now` only where no object tells the time."""
-    when = (pod.finished if pod else None) or job.finished or now
+    """The failure of a Job that failed; `now` where no object tells the time, or a node's clock is ahead."""
+    when = min((pod.finished if pod else None) or job.finished or now, now)
     reason, message = _reason(job, pod)
     return failure(reason, message or _MEND.get(reason, "the worker failed; its log tells more"), when)
 
