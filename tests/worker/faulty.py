@@ -7,6 +7,7 @@ in memory; the log tells for each request what was asked and how many bytes of b
 import contextlib
 import hashlib
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -123,6 +124,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Keep the kernel from taking much ahead of a reader."""
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _BLOCK)
+        super().setup()
 
     def do_GET(self) -> None:
         origin, path = self.server.origin, self.path.partition("?")[0]

@@ -62,7 +62,7 @@ class Worker:
 
     def finish(self) -> int:
         with self.start() as process:
-            return process.wait(60)
+            return process.wait(120)
 
     def words(self) -> wire.TerminationReport:
         return wire.TerminationReport.model_validate_json(self.termination.read_bytes())
@@ -79,7 +79,7 @@ def origin() -> Iterator[Origin]:
 
 
 def wait_sent(origin: Origin, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while origin.sent() < count:
         assert time.monotonic() < deadline, "the origin was not asked"
         time.sleep(0.005)
@@ -100,8 +100,8 @@ def test_kill_9_costs_at_most_a_chunk_a_connection_each_time(origin: Origin, tmp
     origin.block_seconds = 0.0
     assert worker.finish() == exitcodes.DONE
     assert worker.content() == FILES
-    in_sockets = 4 * CHUNK * CONNECTIONS  # sent by the origin, and lost in the kernel's buffers
-    assert origin.sent() - TOTAL <= kills * (CHUNK * CONNECTIONS + in_sockets)
+    # What the kernel held for a dead process was sent but never received: a block more a connection.
+    assert origin.sent() - TOTAL <= kills * 2 * CHUNK * CONNECTIONS
     received = worker.words().progress
     assert received.bytes_network + received.bytes_reused == TOTAL
 
@@ -162,7 +162,7 @@ def test_two_workers_on_one_target_publish_right_bytes(origin: Origin, tmp_path:
     origin.block_seconds = 0.005
     worker = Worker(origin, tmp_path)
     with worker.start() as first, worker.start() as second:
-        codes = {first.wait(60), second.wait(60)}
+        codes = {first.wait(120), second.wait(120)}
     assert codes == {exitcodes.DONE}
     assert worker.content() == FILES
     assert origin.sent() == TOTAL
@@ -181,7 +181,7 @@ def test_a_worker_that_does_not_end_keeps_the_target_to_itself(origin: Origin, t
 
 
 def wait_requests(origin: Origin) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 90
     while not origin.log:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -263,11 +263,15 @@ def test_figures_begin_where_the_killed_worker_stood(origin: Origin, tmp_path: P
     seen: list[int] = []
     sync = Sync(origin, worker.volume, connections=1)
 
+    asked = len(origin.log)
+
     def look() -> None:
+        while len(origin.log) == asked:
+            time.sleep(0.01)
         seen.append(sync.state.progress().bytes_done)
         stall.set()
 
-    watcher = threading.Timer(0.5, look)
+    watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
     sync.run()
     watcher.join()
