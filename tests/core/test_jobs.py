@@ -1,0 +1,237 @@
+"""The worker's Job: what every one of them is, and what alone may differ."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelsync.api import modelsync as api
+from modelsync.api import naming, podtemplate, sources, wire
+from modelsync.core import jobs
+from tests.builders import SyncBuilder, a_spec, a_sync
+
+SETTINGS = jobs.JobSettings(image="registry.example/modelsync:1", hub_endpoint="https://hub.example")
+
+
+def render(sync: SyncBuilder, attempt: int = 1, **fields: Any) -> dict[str, Any]:
+    return jobs.render_job(sync.build(), attempt, "the-key", SETTINGS, **fields)
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = manifest["spec"]["template"]["spec"]
+    return found
+
+
+def request_of(manifest: dict[str, Any]) -> wire.WorkRequest:
+    annotations = manifest["spec"]["template"]["metadata"]["annotations"]
+    return wire.WorkRequest.model_validate_json(annotations[naming.REQUEST_ANNOTATION], strict=True)
+
+
+S3 = sources.Source(s3=sources.S3Source(bucket="models", secret_ref=sources.SecretRef(name="keys")))
+HUB = sources.Source(
+    hugging_face=sources.HuggingFaceSource(
+        repository="org/model", secret_ref=sources.TokenSecretRef(name="hub", key="read")
+    )
+)
+
+
+def test_a_job_belongs_to_its_sync_and_names_it() -> None:
+    manifest = render(a_sync(), attempt=3)
+    assert manifest["metadata"]["name"] == "llama-uid-ll-3"
+    owner = manifest["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("ModelSync", "uid-llama", True)
+    assert owner["blockOwnerDeletion"] is False
+    labels = manifest["metadata"]["labels"]
+    assert labels == manifest["spec"]["template"]["metadata"]["labels"]
+    assert labels[naming.UID_LABEL] == "uid-llama"
+    assert labels[naming.ATTEMPT_LABEL] == "3"
+
+
+def test_a_job_is_one_try_that_disruptions_do_not_count_against() -> None:
+    spec = render(a_sync())["spec"]
+    assert (spec["backoffLimit"], spec["completions"], spec["parallelism"]) == (0, 1, 1)
+    assert spec["podReplacementPolicy"] == "Failed"
+    assert spec["podFailurePolicy"]["rules"] == [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    ]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert "ttlSecondsAfterFinished" not in spec, "the operator clears it, once its result is stored"
+
+
+def test_a_deadline_stands_on_the_job() -> None:
+    assert "activeDeadlineSeconds" not in render(a_sync())["spec"]
+    assert render(a_sync().with_spec(active_deadline_seconds=60))["spec"]["activeDeadlineSeconds"] == 60
+
+
+def test_a_pod_passes_the_restricted_standard_and_holds_no_token() -> None:
+    pod = pod_of(render(a_sync()))
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False
+    security = pod["securityContext"]
+    assert (security["runAsNonRoot"], security["runAsUser"], security["fsGroup"]) == (True, 65532, 65532)
+    assert security["fsGroupChangePolicy"] == "OnRootMismatch"
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["args"] == ["worker"]
+    assert "command" not in container
+    assert "env" not in container
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes.keys() == {"target", "request", "scratch"}
+    assert volumes["scratch"]["emptyDir"]["sizeLimit"]
+    assert {m["mountPath"] for m in container["volumeMounts"]} == {
+        naming.VOLUME_DIR,
+        naming.REQUEST_DIR,
+        "/tmp",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "items"),
+    [
+        pytest.param(HUB, [{"key": "read", "path": "read"}], id="of a token only its key"),
+        pytest.param(S3, None, id="keys: the whole Secret"),
+    ],
+)
+def test_a_secret_is_mounted_for_the_workers_group_alone(
+    source: sources.Source, items: list[dict[str, str]] | None
+) -> None:
+    pod = pod_of(render(a_sync().from_source(source)))
+    (secret,) = [volume["secret"] for volume in pod["volumes"] if volume["name"] == "secret"]
+    assert secret["secretName"] == source.secret_name
+    assert secret["defaultMode"] == 0o440
+    assert secret.get("items") == items
+    (mount,) = [m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "secret"]
+    assert mount == {"name": "secret", "mountPath": naming.SECRET_DIR, "readOnly": True}
+
+
+def test_a_request_says_all_and_reaches_the_worker_as_a_file() -> None:
+    sync = (
+        a_sync()
+        .from_source(HUB)
+        .with_spec(allow_patterns=("*.json",), bandwidth_limit="5M")
+        .with_status(resolved=api.Resolved(revision="c0ffee"))
+    )
+    manifest = render(sync, attempt=2)
+    request = request_of(manifest)
+    assert (request.uid, request.namespace, request.name, request.attempt) == (
+        "uid-llama",
+        "team",
+        "llama",
+        2,
+    )
+    assert request.source.hugging_face is not None
+    assert request.source.hugging_face.endpoint == "https://hub.example"
+    assert (request.allow_patterns, request.bandwidth_limit) == (("*.json",), 5_000_000)
+    assert (request.sub_path, request.resolved) == ("llama", api.Resolved(revision="c0ffee"))
+    (volume,) = [v["downwardAPI"] for v in pod_of(manifest)["volumes"] if v["name"] == "request"]
+    assert [item["path"] for item in volume["items"]] == [naming.REQUEST_FILE, naming.KEY_FILE]
+    annotations = manifest["spec"]["template"]["metadata"]["annotations"]
+    assert annotations[naming.KEY_ANNOTATION] == "the-key"
+
+
+def test_a_sources_own_endpoint_stays() -> None:
+    own = sources.HuggingFaceSource(repository="org/model", endpoint="https://mirror.example")
+    request = request_of(render(a_sync().from_source(sources.Source(hugging_face=own))))
+    assert request.source.hugging_face == own
+
+
+DEFAULTS = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+
+
+@pytest.mark.parametrize(
+    ("wished", "want"),
+    [
+        pytest.param({}, DEFAULTS, id="nothing"),
+        pytest.param(
+            {"limits": {"memory": "64Mi"}},
+            {"requests": {"cpu": "100m"}, "limits": {"memory": "64Mi"}},
+            id="a limit below the default request",
+        ),
+        pytest.param(
+            {"requests": {"memory": "2Gi"}},
+            {"requests": {"cpu": "100m", "memory": "2Gi"}, "limits": {}},
+            id="a request above the default limit",
+        ),
+        pytest.param(
+            {"requests": {"cpu": 2}, "limits": {"ephemeral-storage": "1Gi"}},
+            {
+                "requests": {"cpu": 2, "memory": "128Mi"},
+                "limits": {"memory": "512Mi", "ephemeral-storage": "1Gi"},
+            },
+            id="others",
+        ),
+    ],
+)
+def test_wished_resources_never_clash_with_the_defaults(wished: dict[str, Any], want: dict[str, Any]) -> None:
+    template = podtemplate.PodTemplate(resources=podtemplate.Resources(**wished))
+    pod = pod_of(render(a_sync().with_spec(pod_template=template)))
+    assert pod["containers"][0]["resources"] == want
+
+
+def test_the_safe_subset_of_the_pod_template_is_taken_over() -> None:
+    wished = {
+        "nodeSelector": {"gpu": "yes"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "imagePullSecrets": [{"name": "pull"}],
+        "priorityClassName": "high",
+    }
+    template = podtemplate.PodTemplate.model_validate(wished)
+    pod = pod_of(render(a_sync().with_spec(pod_template=template)))
+    assert {name: pod[name] for name in wished} == wished
+
+
+TEXT = st.text(max_size=30)
+SPECS = st.builds(
+    lambda repository, allow, ignore, sub_path, limit, claim: a_spec(
+        source=sources.Source.model_construct(
+            hugging_face=sources.HuggingFaceSource.model_construct(
+                repository=repository, revision=sub_path, endpoint=None, secret_ref=None
+            ),
+            s3=None,
+            http=None,
+        ),
+        allow_patterns=tuple(allow),
+        ignore_patterns=tuple(ignore),
+        bandwidth_limit=limit,
+    ).but(
+        target=api.Target(
+            persistent_volume_claim=api.ClaimTarget.model_construct(claim_name=claim, sub_path=sub_path)
+        )
+    ),
+    TEXT,
+    st.lists(TEXT, max_size=3),
+    st.lists(TEXT, max_size=3),
+    TEXT,
+    st.none() | TEXT,
+    st.just("models"),
+)
+
+
+def without_what_may_differ(manifest: dict[str, Any]) -> str:
+    rest = copy.deepcopy(manifest)
+    del rest["metadata"]["labels"], rest["metadata"]["ownerReferences"], rest["metadata"]["name"]
+    del rest["spec"]["template"]["metadata"]
+    return json.dumps(rest, sort_keys=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SPECS, st.text("abc-.", min_size=1, max_size=60), st.integers(1, 9999))
+def test_nothing_a_user_writes_changes_the_manifest_beside_the_request(
+    spec: api.ModelSyncSpec, name: str, attempt: int
+) -> None:
+    # No shell, no argument, no environment variable, no path is made of what a user writes.
+    sync = a_sync(name).with_spec(**{field: getattr(spec, field) for field in type(spec).model_fields})
+    plain = without_what_may_differ(render(a_sync()))
+    assert without_what_may_differ(render(sync, attempt)) == plain
+    request = request_of(render(sync, attempt))
+    assert request.allow_patterns == spec.allow_patterns
+    assert request.sub_path == spec.target.persistent_volume_claim.sub_path
