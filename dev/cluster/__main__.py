@@ -116,6 +116,8 @@ def _enter(cluster: layout.Cluster, command: list[str]) -> typing.NoReturn:
     preflight.check_root()
     environment = os.environ | {
         "KUBECONFIG": str(cluster.kubeconfig),
+        # kubectl keeps what it learned by address, and all clusters of this tool have the same.
+        "KUBECACHEDIR": str(cluster.folder / "kubectl-cache"),
         "MODELSYNC_DEV_CLUSTER": cluster.name,
         "MODELSYNC_ORIGIN_HOST": layout.ORIGIN_ADDRESS,
         "PATH": f"{layout.binaries_folder()}:{os.environ['PATH']}",

@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests: our CRDs on a real API server, once for all of them."""
+"""Fixtures of the API's tests: our CRDs on a real API server, once for each module."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,14 @@ from tests.api import proof
 
 
 @pytest.fixture(scope="session")
-def api() -> Iterator[proof.Proof]:
-    """Our CRDs on the cluster that KUBECONFIG names."""
+def space() -> Iterator[None]:
+    """The namespace of these tests."""
+    with proof.space():
+        yield
+
+
+@pytest.fixture(scope="module")
+def api(space: None) -> Iterator[proof.Proof]:
+    """Our CRDs on the cluster that KUBECONFIG names; gone before tests that say `modelsync` for short."""
     with proof.installed() as found:
         yield found

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,12 +80,31 @@ def renamed() -> list[Object]:
 
 
 @contextlib.contextmanager
+def space() -> Iterator[None]:
+    """The namespace, removed at the end."""
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    try:
+        yield
+    finally:
+        kube.kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found")
+
+
+@contextlib.contextmanager
 def installed() -> Iterator[Proof]:
-    """The CRDs and a namespace on the cluster, removed at the end."""
+    """The CRDs on the cluster, removed at the end.
+
+    kubectl remembers for hours what an API server has. It does so in a cache of our own here, since elsewhere
+    `kubectl get modelsync` would go on to mean the proof's.
+    """
+    with tempfile.TemporaryDirectory() as cache, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBECACHEDIR", cache)
+        yield from _installed()
+
+
+def _installed() -> Iterator[Proof]:
     crds = renamed()
     names = [found["metadata"]["name"] for found in crds]
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    kube.apply(space, *crds)
+    kube.apply(*crds)
     try:
         kube.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{n}" for n in names))
         with _connection() as connection:
@@ -92,7 +112,6 @@ def installed() -> Iterator[Proof]:
             kube.eventually(_is_explained, 30, "the proof's CRDs are described")
             yield Proof(connection)
     finally:
-        kube.kubectl("delete", "namespace", NAMESPACE, "--wait=false", "--ignore-not-found")
         kube.kubectl("delete", "crd", *names, "--ignore-not-found")
 
 
