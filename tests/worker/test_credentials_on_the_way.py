@@ -8,7 +8,7 @@ from modelsync.api.reasons import Reason
 from modelsync.worker import transport
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
-from tests.worker.faulty import Fault, Origin, noise
+from tests.worker.faulty import Fault, Object, Origin, noise
 from tests.worker.syncs import CHUNK, ListSource, Sync, listed
 
 SECRET = {"Authorization": "Bearer canary"}
@@ -76,3 +76,16 @@ def test_neither_request_nor_network_shows_its_secrets() -> None:
         transport.shown("https://user:canary@hub.example:8443/a?b=canary#canary")
         == "https://hub.example:8443/a"
     )
+
+
+def test_a_proxy_is_used_with_its_password_and_passed_by_for_its_exceptions() -> None:
+    with Origin({"model.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
+        proxy.files["http://far.example/model.bin"] = Object(data=b"by way of the proxy")
+        address = proxy.url.replace("//", "//user:pass@")
+        network = transport.Transport(transport.Network(proxies={"http": address, "no": "127.0.0.1"}))
+        far = network.get(Request(url="http://far.example/model.bin", headers=SECRET), {})
+        near = network.get(Request(url=f"{origin.url}/model.bin"), {})
+        assert (far.response.read(), near.response.read()) == (b"by way of the proxy", b"direct")
+        network.close()
+        assert proxy.log[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
+        assert "proxy-authorization" not in origin.log[0].headers
