@@ -1,0 +1,194 @@
+"""Why an attempt failed, how often that may happen, and when the next one starts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelsync.api import modelsync as api
+from modelsync.api.reasons import Phase, Reason
+from modelsync.core import planner, retries, snapshot
+from tests.builders import (
+    MB,
+    NOW,
+    JobBuilder,
+    PodBuilder,
+    a_failure,
+    a_job,
+    a_pod,
+    a_progress,
+    a_snapshot,
+    a_sync,
+    ago,
+    last_words,
+)
+
+FAILED = a_job().failed()
+
+
+@pytest.mark.parametrize(
+    ("job", "pod", "reason", "retryable", "says"),
+    [
+        pytest.param(
+            FAILED, a_pod().ended(11), Reason.AUTHENTICATION_FAILED, False, "log", id="the user's error"
+        ),
+        pytest.param(
+            FAILED,
+            a_pod().ended(13, last_words(Reason.NOT_FOUND, "no such repository")),
+            Reason.NOT_FOUND,
+            False,
+            "no such repository",
+            id="with its last words",
+        ),
+        pytest.param(
+            FAILED,
+            a_pod().ended(50, last_words(Reason.SYNCED, "all is well")),
+            Reason.NETWORK_ERROR,
+            True,
+            "log",
+            id="last words that contradict the exit code",
+        ),
+        pytest.param(FAILED, a_pod().ended(20), Reason.INSUFFICIENT_STORAGE, False, "", id="no space"),
+        pytest.param(FAILED, a_pod().ended(30), Reason.CHECKSUM_MISMATCH, False, "", id="wrong bytes"),
+        pytest.param(FAILED, a_pod().ended(32), Reason.SOURCE_CHANGED, True, "", id="source changed"),
+        pytest.param(FAILED, a_pod().ended(143), Reason.INTERRUPTED, True, "stop", id="SIGTERM"),
+        pytest.param(FAILED, a_pod().ended(137), Reason.WORKER_LOST, True, "killed", id="SIGKILL"),
+        pytest.param(
+            FAILED,
+            a_pod().ended(137, reason="OOMKilled"),
+            Reason.WORKER_OOM_KILLED,
+            True,
+            "limits.memory",
+            id="out of memory",
+        ),
+        pytest.param(
+            FAILED,
+            a_pod().ended(143).with_record(status_reason="Evicted"),
+            Reason.WORKER_EVICTED,
+            True,
+            "evicted",
+            id="evicted",
+        ),
+        pytest.param(
+            FAILED,
+            a_pod().ended(143).with_record(disruption="node is drained"),
+            Reason.WORKER_EVICTED,
+            True,
+            "node is drained",
+            id="disrupted",
+        ),
+        pytest.param(
+            a_job().failed("DeadlineExceeded"),
+            a_pod().ended(143),
+            Reason.DEADLINE_EXCEEDED,
+            True,
+            "spec.activeDeadlineSeconds",
+            id="its own deadline",
+        ),
+        pytest.param(FAILED, None, Reason.WORKER_LOST, True, "lost", id="no Pod"),
+        pytest.param(
+            FAILED, a_pod().with_record(phase="Unknown"), Reason.WORKER_LOST, True, "lost", id="Pod unknown"
+        ),
+    ],
+)
+def test_a_failed_job_is_told_by_its_reason(
+    job: JobBuilder, pod: PodBuilder | None, reason: Reason, retryable: bool, says: str
+) -> None:
+    failure = retries.classify(job.build(), pod.build() if pod else None, NOW)
+    assert (failure.reason, failure.retryable) == (reason, retryable)
+    assert says in failure.message
+    assert failure.disruption == (reason is Reason.WORKER_EVICTED)
+
+
+def test_a_failures_time_is_that_of_the_pod_or_the_job() -> None:
+    pod = a_pod().ended(50, when=ago(7))
+    assert retries.classify(FAILED.build(), pod.build(), NOW).time == ago(7)
+    assert retries.classify(a_job().failed(when=ago(3)).build(), None, NOW).time == ago(3)
+
+
+@given(st.integers(0, 200), st.text(max_size=40), st.integers(1, 10**6))
+def test_the_wait_doubles_is_capped_and_always_the_same(failures: int, uid: str, attempt: int) -> None:
+    settings = snapshot.Settings()
+    wait = retries.wait(failures, uid, attempt, settings)
+    plain = min(settings.retry_base * 2 ** min(max(failures - 1, 0), 30), settings.retry_cap)
+    assert plain * 0.9 <= wait <= plain * 1.1
+    assert retries.wait(failures, uid, attempt, settings) == wait
+
+
+def test_the_waits_of_many_syncs_are_spread() -> None:
+    waits = {retries.wait(1, f"uid-{n}", 1, snapshot.Settings()) for n in range(100)}
+    assert len(waits) > 50
+
+
+def failing(before: api.ModelSyncStatus, done: int, code: int = 50) -> api.ModelSyncStatus:
+    """The status after another attempt failed with so many bytes done."""
+    attempt = (before.attempts or 0) + 1
+    pod = a_pod(attempt=attempt).ended(code, last_words(attempt=attempt, progress=a_progress(done)))
+    sync = a_sync().with_status(before)
+    return planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
+
+
+def test_an_attempt_that_got_further_begins_the_count_anew() -> None:
+    status = api.ModelSyncStatus()
+    counts = []
+    for done in (10 * MB, 10 * MB, 10 * MB, 20 * MB, 20 * MB):
+        status = failing(status, done)
+        counts.append(status.failures)
+    assert counts == [1, 2, 3, 1, 2]
+
+
+def test_reaching_an_old_mark_again_is_no_advance() -> None:
+    status = failing(failing(failing(api.ModelSyncStatus(), 50 * MB), 0), 40 * MB)
+    assert status.failures == 3
+
+
+def test_an_eviction_uses_up_no_attempt_of_the_limit() -> None:
+    status = api.ModelSyncStatus()
+    for attempt in range(1, 9):
+        pod = a_pod(attempt=attempt).ended(143).with_record(disruption="preempted")
+        sync = a_sync().with_spec(backoff_limit=0).with_status(status)
+        status = planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
+    assert (status.phase, status.failures, status.attempts) == (Phase.QUEUED, 0, 8)
+    assert status.next_retry_time is not None
+
+
+def test_a_changed_source_is_resolved_anew() -> None:
+    pinned = api.ModelSyncStatus(resolved=api.Resolved(revision="old"))
+    assert failing(pinned, 0, code=32).resolved is None
+    assert failing(pinned, 0, code=50).resolved == api.Resolved(revision="old")
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.DOWNLOADING, Reason.VERIFYING, Reason.STARTING, Reason.SECRET_NOT_FOUND]
+)
+def test_a_job_that_somebody_deleted_is_a_failure_and_waits(reason: Reason) -> None:
+    plan = planner.plan(a_snapshot(a_sync().with_status(with_worker(reason))))
+    status = plan.statuses["uid-llama"]
+    assert plan.creations == ()
+    assert status.last_failure is not None
+    assert (status.last_failure.reason, status.last_failure.attempt) == (Reason.WORKER_LOST, 1)
+    assert status.next_retry_time is not None
+    assert status.next_retry_time > NOW
+
+
+def test_a_job_that_is_being_deleted_by_somebody_counts_at_once() -> None:
+    sync = a_sync().with_status(with_worker(Reason.DOWNLOADING))
+    plan = planner.plan(a_snapshot(sync, a_job().deleting(), a_pod().running()))
+    assert plan.statuses["uid-llama"].failures == 1
+
+
+@pytest.mark.parametrize("fields", [{"suspend": True}, {"cancel": True}])
+def test_a_job_that_we_deleted_is_no_failure(fields: dict[str, bool]) -> None:
+    sync = a_sync().with_spec(**fields).with_status(with_worker(Reason.DOWNLOADING))
+    assert planner.plan(a_snapshot(sync)).statuses["uid-llama"].failures is None
+
+
+def with_worker(reason: Reason) -> api.ModelSyncStatus:
+    """A status that says of attempt 1 that it has a worker."""
+    status = planner.plan(a_snapshot(a_sync(), a_job(), a_pod().running())).statuses["uid-llama"]
+    return status.but(conditions=tuple(c.but(reason=reason) for c in status.conditions))
+
+
+def test_the_next_retry_time_is_forgotten_once_the_next_attempt_runs() -> None:
+    sync = a_sync().with_status(attempts=1, failures=1, last_failure=a_failure(), next_retry_time=ago(1))
+    status = planner.plan(a_snapshot(sync, a_job(attempt=2))).statuses["uid-llama"]
+    assert (status.next_retry_time, status.attempts, status.failures) == (None, 2, 1)
