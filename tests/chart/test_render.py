@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from dev.docs import chart_values
+from modelsync import config
 from modelsync.runtime import permissions
 from tests.chart import helm
 
@@ -128,6 +130,59 @@ def test_optional_objects_come_only_when_asked_for() -> None:
     assert monitor["spec"]["endpoints"][0]["honorLabels"] is True
 
 
+def test_queues_are_a_hook_and_can_be_left_out() -> None:
+    (queue,) = helm.of_kind(helm.template(), "SyncQueue")
+    assert queue["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
+    assert queue["spec"] == {"maxActive": 1}
+    assert not helm.of_kind(helm.template("queues.default=null"), "SyncQueue")
+
+
+def test_all_objects_carry_the_name_of_the_product() -> None:
+    for found in helm.template("metrics.serviceMonitor.enabled=true", "commonLabels.team=ml"):
+        labels = found["metadata"]["labels"]
+        assert (labels["app.kubernetes.io/name"], labels["team"]) == ("modelsync", "ml"), found["kind"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        pytest.param(("image.repository=r/m",), ("r/m:0.1.0", "r/m:0.1.0"), id="the chart's version"),
+        pytest.param(
+            ("image.repository=r/m", "image.tag=v2"),
+            ("r/m:v2", "r/m:v2"),
+            id="one tag for operator and workers",
+        ),
+        pytest.param(
+            ("image.repository=r/m", "worker.image.tag=w"), ("r/m:0.1.0", "r/m:w"), id="workers of their own"
+        ),
+        pytest.param(
+            ("image.repository=r/m", "image.tag=v2", f"image.digest=sha256:{'0' * 64}"),
+            (f"r/m@sha256:{'0' * 64}", f"r/m@sha256:{'0' * 64}"),
+            id="a digest wins",
+        ),
+    ],
+)
+def test_images_of_operator_and_workers(settings: tuple[str, ...], wanted: tuple[str, str]) -> None:
+    (deployment,) = helm.of_kind(helm.template(*settings), "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    (worker,) = (arg for arg in container["args"] if arg.startswith("--worker-image="))
+    assert (container["image"], worker.partition("=")[2]) == wanted
+
+
+def test_operator_accepts_the_flags_that_the_chart_gives() -> None:
+    (deployment,) = helm.of_kind(helm.template("watch.namespaces={a,b}"), "Deployment")
+    name, *args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert name == "operator"
+    flags: dict[str, Any] = {}
+    known = {option.flag: option for option in config.OPTIONS}
+    for flag, _, value in (arg.partition("=") for arg in args):
+        option = known[flag]
+        flags[option.name] = (*flags.get(option.name, ()), value) if option.repeatable else value
+    read = config.operator_config(flags, {})
+    assert (read.namespace, read.operator_namespace) == (("a", "b"), "modelsync-system")
+    assert read.lease_duration == yaml.safe_load(chart_values.VALUES.read_text())["config"]["leaseDuration"]
+
+
 def test_every_value_is_read_by_a_template() -> None:
     values = yaml.safe_load(Path("charts/modelsync/values.yaml").read_text())
     read = "".join(path.read_text() for path in Path("charts/modelsync/templates").iterdir())
@@ -137,3 +192,17 @@ def test_every_value_is_read_by_a_template() -> None:
             value if isinstance(value, dict) and name in ("config", "worker", "crds", "rbac") else ()
         ):
             assert f".Values.{name}.{inner}" in read, f"{name}.{inner}"
+
+
+def leaves(value: Any, path: str = "") -> list[str]:
+    """Paths of all values that are no maps; an empty map is a value."""
+    if not isinstance(value, dict) or not value:
+        return [path]
+    return [leaf for key, inner in value.items() for leaf in leaves(inner, f"{path}.{key}" if path else key)]
+
+
+def test_every_value_is_told() -> None:
+    told = [path for path, _, _ in chart_values.told()]
+    values = yaml.safe_load(chart_values.VALUES.read_text())
+    untold = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in told)]
+    assert untold == []
