@@ -32,6 +32,8 @@ for path in sorted(glob.glob("/volume/model/**/*.safetensors", recursive=True)):
                 size *= length
             tensors, count = tensors + 1, count + size
 print(f"tensors      {tensors} with {count:,} parameters")
-tokens = Tokenizer.from_file("/volume/model/tokenizer.json").encode("Models, in place.").tokens
+tokenizer = Tokenizer.from_file("/volume/model/tokenizer.json")
+tokenizer.no_padding()
+tokens = tokenizer.encode("Models, in place.").tokens
 print(f"tokenizer    'Models, in place.' -> {tokens}")
 """

@@ -89,6 +89,12 @@ def _namespace(text: str) -> str:
     return text
 
 
+def _object_name(text: str) -> str:
+    if len(text) > 253 or not re.match(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z", text):
+        raise ValueError("must be the name of an object: lower case letters, digits, '-' and '.'")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_namespace(part.strip()) for part in text.split(",") if part.strip()))
 
@@ -165,6 +171,13 @@ OPTIONS: tuple[Option, ...] = (
         read=_url,
         default="https://huggingface.co",
         help="Hub of ModelSyncs that name no endpoint.",
+    ),
+    Option(
+        name="worker_ca_config_map",
+        read=_object_name,
+        default=None,
+        help="ConfigMap with the key ca.crt in each ModelSync's namespace; workers trust its certification"
+        " authorities in place of the system's.",
     ),
     Option(
         name="progress_via",
@@ -252,6 +265,7 @@ class OperatorConfig:
     worker_connections: int
     worker_chunk: int
     hub_endpoint: str
+    worker_ca_config_map: str | None
     progress_via: str
     status_qps: float
     resync_seconds: float

@@ -1,5 +1,8 @@
 """What goes wrong says so: the right reason within 15 seconds, and a mend that works."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -151,3 +154,31 @@ def test_missing_image_says_so_and_heals_by_itself(space: str, hub: HubServer, b
     assert sync["status"]["phase"] == "Queued"
     release.install()
     kube.wait_complete("pull", space, 120)
+
+
+@pytest.fixture
+def small_disk() -> str:
+    """Storage class of a volume of 64 MiB: a real file system on a loop device of our own cluster."""
+    if "MODELSYNC_DEV_CLUSTER" not in os.environ:
+        pytest.skip("makes a loop device on our own cluster's node")
+    command = [sys.executable, "-m", "dev.cluster", "disk", "--name", "small", "--size", "64Mi"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.split()[-1]
+
+
+def test_no_space_left_is_said_before_the_first_byte_and_heals_with_room(
+    space: str, hub: HubServer, small_disk: str
+) -> None:
+    kube.apply(kube.claim("little", space, "64Mi", storageClassName=small_disk))
+    kube.apply(kube.sync("too-big", space, hub_source(hub, "org/too-big", size=100_000_000), "little"))
+    with kube.Watch("modelsync", space) as watch, kube.Watch("pod", space) as pods:
+        sync = watch.until(kube.phase_is("Failed"), 60, "Failed")
+        assert kube.ready_reason(sync) == "InsufficientStorage"
+        started = next(when for when, pod in pods.seen if pod["status"].get("phase") == "Running")
+        told = next(when for when, seen in watch.seen if kube.ready_reason(seen) == "InsufficientStorage")
+        assert told - started <= KNOWABLE_SECONDS
+        assert hub.bytes_sent() == 0
+        # The mend without a new ModelSync: the volume cannot grow here, so the model shrinks.
+        hub_source(hub, "org/too-big", size=10_000_000)
+        retry("too-big", space)
+        watch.until(kube.phase_is("Complete"), 60, "Complete after the mend")

@@ -1,8 +1,11 @@
 """One sync from each kind of source, end to end: Complete, and every hash equal to the origin's."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
+
+import pytest
 
 from dev.hub import HubServer
 from tests.e2e import kube, release
@@ -64,13 +67,34 @@ def test_s3_sync_completes_with_equal_hashes(space: str, tmp_path: Path) -> None
     assert published(space, "from-s3") == HASHES
 
 
-def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path) -> None:
-    with nginx.running(tmp_path, ORIGIN_HOST) as web:
+@pytest.fixture
+def authorities(operator: None) -> Iterator[str]:
+    """Workers that trust the authorities in a ConfigMap of this name."""
+    release.install(**{"worker.caConfigMap": "authorities"})
+    yield "authorities"
+    release.install()
+
+
+def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path, authorities: str) -> None:
+    with nginx.running(tmp_path, ORIGIN_HOST, tls=True) as web:
         web.put(FILES)
+        assert web.authority is not None
         files = [
-            {"url": f"{web.url}/{quote(path)}", "path": path, **({"sha256": HASHES[path]} if data else {})}
+            {
+                "url": f"{web.url}/{quote(path)}",
+                "path": path,
+                **({"sha256": HASHES[path]} if data else {}),
+            }
             for path, data in FILES.items()
         ]
-        kube.apply(kube.sync("from-http", space, {"http": {"files": files}}))
+        kube.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": authorities, "namespace": space},
+                "data": {"ca.crt": web.authority.read_text()},
+            },
+            kube.sync("from-http", space, {"http": {"files": files}}),
+        )
         kube.wait_complete("from-http", space)
     assert published(space, "from-http") == HASHES

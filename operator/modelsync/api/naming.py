@@ -35,6 +35,8 @@ VOLUME_DIR = "/volume"
 REQUEST_DIR, REQUEST_FILE, KEY_FILE = "/etc/modelsync", "request.json", "key"
 SECRET_DIR = "/var/run/modelsync/secret"
 """Where the source's Secret is mounted, a file a key."""
+CA_DIR, CA_FILE = "/etc/modelsync-ca", "ca.crt"
+"""Where a ConfigMap with certification authorities is mounted, if the operator names one."""
 TERMINATION_LOG = "/dev/termination-log"
 
 STATE_DIR = ".modelsync"

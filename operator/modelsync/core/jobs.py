@@ -33,6 +33,8 @@ class JobSettings:
     """Requests and limits where a ModelSync names none."""
     hub_endpoint: str | None = None
     """Hub of sources that name no endpoint; None is huggingface_hub's own default."""
+    ca_config_map: str | None = None
+    """ConfigMap with `ca.crt` in the ModelSync's namespace: authorities in place of the system's."""
     tuning: wire.Tuning = field(default_factory=wire.Tuning)
 
 
@@ -140,7 +142,7 @@ def _pod(sync: SyncRecord, settings: JobSettings) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(sync, settings)],
-        "volumes": _volumes(sync),
+        "volumes": _volumes(sync, settings),
     }
     chosen = template.dump()
     for name in ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName"):
@@ -157,7 +159,7 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
     ]
     if sync.spec.source.secret_name is not None:
         mounts.append({"name": "secret", "mountPath": naming.SECRET_DIR, "readOnly": True})
-    return {
+    container: Manifest = {
         "name": naming.WORKER_CONTAINER,
         "image": settings.image,
         "imagePullPolicy": settings.image_pull_policy,
@@ -173,6 +175,10 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
         },
         "volumeMounts": mounts,
     }
+    if settings.ca_config_map is not None:
+        mounts.append({"name": "authorities", "mountPath": naming.CA_DIR, "readOnly": True})
+        container["env"] = [{"name": "SSL_CERT_FILE", "value": f"{naming.CA_DIR}/{naming.CA_FILE}"}]
+    return container
 
 
 def _resources(wished: Resources, defaults: Resources) -> Manifest:
@@ -187,7 +193,7 @@ def _resources(wished: Resources, defaults: Resources) -> Manifest:
     }
 
 
-def _volumes(sync: SyncRecord) -> list[Manifest]:
+def _volumes(sync: SyncRecord, settings: JobSettings) -> list[Manifest]:
     volumes: list[Manifest] = [
         {
             "name": "target",
@@ -196,6 +202,12 @@ def _volumes(sync: SyncRecord) -> list[Manifest]:
         {"name": "request", "downwardAPI": {"items": _downward()}},
         {"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}},
     ]
+    if settings.ca_config_map is not None:
+        authorities = {
+            "name": settings.ca_config_map,
+            "items": [{"key": naming.CA_FILE, "path": naming.CA_FILE}],
+        }
+        volumes.append({"name": "authorities", "configMap": authorities})
     name = sync.spec.source.secret_name
     if name is not None:
         volumes.append({"name": "secret", "secret": _secret(sync, name)})

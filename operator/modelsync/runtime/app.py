@@ -235,5 +235,6 @@ def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         image_pull_policy=settings.worker_image_pull_policy,
         resources=settings.worker_resources,
         hub_endpoint=settings.hub_endpoint,
+        ca_config_map=settings.worker_ca_config_map,
         tuning=wire.Tuning(connections=settings.worker_connections, chunk_bytes=settings.worker_chunk),
     )
