@@ -1,0 +1,47 @@
+"""What a row of the lifecycle's tables is: a cluster around one ModelSync, and what its user then reads."""
+
+from dataclasses import dataclass, field
+
+from modelsync.api import modelsync as api
+from modelsync.api.reasons import Phase, QueueReason, Reason
+from modelsync.core import snapshot
+from tests.builders import JobBuilder, PodBuilder, SyncBuilder, a_failure, a_job, a_pod, a_sync, ago
+
+Part = SyncBuilder | JobBuilder | PodBuilder | snapshot.QueueRecord
+POD = "pod-llama-1"
+JOB = "job-llama-1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A cluster around the ModelSync `llama`, and what should be read of it."""
+
+    name: str
+    parts: tuple[Part, ...]
+    phase: Phase
+    reason: Reason
+    says: str = ""
+    samples: dict[str, snapshot.Sample] = field(default_factory=dict)
+    problems: dict[str, snapshot.Problem] = field(default_factory=dict)
+    queue: QueueReason | None = None
+    creates: int | None = None
+    deletes: bool = False
+
+
+def problem(message: str, reason: str = "") -> snapshot.Problem:
+    return snapshot.Problem(message=message, reason=reason, since=ago(3))
+
+
+RUNNING = (a_sync(), a_job(), a_pod().running())
+WAITS = a_sync().with_status(phase=Phase.QUEUED, attempts=1, failures=1, last_failure=a_failure())
+FAILED = a_sync().with_status(
+    phase=Phase.FAILED,
+    observed_generation=1,
+    attempts=1,
+    failures=1,
+    last_failure=a_failure(Reason.ACCESS_DENIED),
+)
+DONE = a_sync().with_status(
+    phase=Phase.COMPLETE, attempts=1, artifacts=(api.Artifact(path="llama", bytes=1),)
+)
+OLD = ago(61)
