@@ -1,5 +1,7 @@
 """Why an attempt failed, how often that may happen, and when the next one starts."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -192,3 +194,38 @@ def test_the_next_retry_time_is_forgotten_once_the_next_attempt_runs() -> None:
     sync = a_sync().with_status(attempts=1, failures=1, last_failure=a_failure(), next_retry_time=ago(1))
     status = planner.plan(a_snapshot(sync, a_job(attempt=2))).statuses["uid-llama"]
     assert (status.next_retry_time, status.attempts, status.failures) == (None, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("job", "pod", "phase"),
+    [
+        pytest.param(a_job().failed(when=ago(1)), a_pod().running(), Phase.DOWNLOADING, id="failed, running"),
+        pytest.param(a_job().complete(when=ago(1)), a_pod().running(), Phase.DOWNLOADING, id="complete"),
+        pytest.param(a_job().failed(when=ago(1)), None, Phase.QUEUED, id="failed before its Pod was seen"),
+        pytest.param(a_job().failed(when=ago(1)), a_pod(), Phase.QUEUED, id="failed, pending"),
+    ],
+)
+def test_the_end_of_a_job_waits_a_moment_for_its_pods_last_words(
+    job: JobBuilder, pod: PodBuilder | None, phase: Phase
+) -> None:
+    # Jobs and Pods are watched apart. Without this, a wrong token could be told as a lost worker.
+    plan = planner.plan(a_snapshot(a_sync(), job, *([pod] if pod is not None else [])))
+    status = plan.statuses["uid-llama"]
+    assert (status.phase, status.last_failure, plan.creations) == (phase, None, ())
+    assert plan.wake_at == ago(1) + timedelta(seconds=5)
+
+
+def test_last_words_that_come_a_moment_later_are_heard() -> None:
+    first = planner.plan(a_snapshot(a_sync(), a_job().failed(), a_pod().running())).statuses["uid-llama"]
+    words = a_pod().ended(11, last_words(Reason.AUTHENTICATION_FAILED, "wrong token"))
+    plan = planner.plan(a_snapshot(a_sync().with_status(first), a_job().failed(), words))
+    assert plan.statuses["uid-llama"].phase is Phase.FAILED
+
+
+@pytest.mark.parametrize("when", [ago(5), ago(-3600)], ids=["too late", "a clock an hour ahead"])
+def test_what_is_known_has_to_do_after_that(when: datetime) -> None:
+    status = planner.plan(a_snapshot(a_sync(), a_job().failed(when=when), a_pod().running())).statuses[
+        "uid-llama"
+    ]
+    assert status.last_failure is not None
+    assert status.last_failure.reason is Reason.WORKER_LOST

@@ -211,7 +211,7 @@ SPECS = st.builds(
     st.lists(TEXT, max_size=3),
     st.lists(TEXT, max_size=3),
     TEXT,
-    st.none() | TEXT,
+    st.none() | st.text(max_size=24),
     st.just("models"),
 )
 

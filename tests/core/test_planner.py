@@ -334,7 +334,7 @@ def test_an_event_tells_what_happened_in_words() -> None:
 
 
 def test_completing_without_a_report_tells_no_made_up_figures() -> None:
-    picture = a_snapshot(a_sync(), a_job().complete())
+    picture = a_snapshot(a_sync(), a_job().complete(when=ago(9)))
     assert planner.plan(picture).events[0].message == "all files are published and verified"
 
 

@@ -43,7 +43,12 @@ def is_starting(view: View) -> bool:
     """Whether the last attempt's Job waits for its worker to run."""
     job = view.active_job
     pod = view.pod_of(job) if job is not None else None
-    return job is not None and (pod is None or (pod.phase == "Pending" and pod.running_since is None))
+    return job is not None and (pod is None or is_waiting(pod))
+
+
+def is_waiting(pod: PodRecord) -> bool:
+    """Whether a Pod's worker has not run yet."""
+    return pod.phase == "Pending" and pod.running_since is None
 
 
 def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:

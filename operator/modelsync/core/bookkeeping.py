@@ -104,7 +104,7 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
     """The failure of the last attempt that is not in the status yet."""
     if not view.attempts or view.counted or status.phase is Phase.COMPLETE:
         return None
-    if view.sync.invalid is not None or view.sync.spec.suspend or view.sync.spec.cancel:
+    if view.sync.invalid is not None or view.sync.spec.suspend or view.sync.spec.cancel or view.ended_unheard:
         return None
     job = view.last_job
     if job is None or (job.deleting and job.state is JobState.ACTIVE):

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from modelsync.api import conditions, wire
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import blocked, bookkeeping, retries
+from modelsync.core import blocked, bookkeeping, retries, views
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -71,6 +71,18 @@ def _already_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     return Verdict(phase=Phase.COMPLETE, reason=Reason.SYNCED, message=_SYNCED, reconciling=False)
 
 
+def _ended_unheard(view: View, status: ModelSyncStatus) -> Verdict | None:
+    job = view.last_job
+    if job is None or not view.ended_unheard or view.counted:
+        return None
+    pod = view.pod_of(job)
+    if pod is not None and not blocked.is_waiting(pod):
+        working = _working(view, job, pod)
+    else:
+        working = Verdict(phase=Phase.QUEUED, reason=Reason.STARTING, message=_STARTING, job=job, pod=pod)
+    return replace(working, wake_at=(job.finished or view.now) + views.UNHEARD)
+
+
 def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     job = view.last_job
     if job is None or job.state is not JobState.COMPLETE:
@@ -110,7 +122,7 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     if pod is not None and not pod.deleting and not blocked.is_starting(view):
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
         return _working(view, job, pod)
-    reason, message = blocked.why_blocked(view) or (Reason.STARTING, "the worker is starting")
+    reason, message = blocked.why_blocked(view) or (Reason.STARTING, _STARTING)
     return Verdict(
         phase=Phase.QUEUED,
         reason=reason,
@@ -199,6 +211,7 @@ def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
 
 
 _SYNCED = "all files are published and verified"
+_STARTING = "the worker is starting"
 _VERIFYING = "verifying and publishing the files"
 _DIGITS = re.compile(r"\d+")
 _RETRY = "modelsync.dev/retry-requested-at=<any new value>"
@@ -216,6 +229,7 @@ _SELF_HEALING = frozenset(
 _CHECKS: tuple[Check, ...] = (
     _invalid,
     _already_complete,  # a result is never taken back
+    _ended_unheard,
     _just_complete,
     _cancelled,
     _paused,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from modelsync.core.snapshot import (
@@ -17,6 +17,8 @@ from modelsync.core.snapshot import (
     SyncRecord,
 )
 
+UNHEARD = timedelta(seconds=5)
+"""How long a Job that has ended waits for its Pod's last words."""
 _LIVE = frozenset({"Pending", "Running", "Unknown"})
 
 
@@ -48,6 +50,19 @@ class View:
         """The last attempt's Job while it runs."""
         job = self.last_job
         return job if job is not None and job.state is JobState.ACTIVE and not job.deleting else None
+
+    @property
+    def ended_unheard(self) -> bool:
+        """Whether the last Job has just ended and its Pod's end is not known yet.
+
+        Jobs and Pods are watched apart: a Job's end may be seen before the words that explain it. They
+        are worth a moment; more than that, and what is known has to do.
+        """
+        job = self.last_job
+        if job is None or job.finished is None or job.failure_reason == "DeadlineExceeded":
+            return False
+        pod = self.pod_of(job)
+        return (pod is None or pod.phase in _LIVE) and abs(self.now - job.finished) < UNHEARD
 
     @property
     def counted(self) -> bool:
