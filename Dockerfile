@@ -2,8 +2,8 @@
 #
 #   docker build -t modelsync .
 #
-# BASE needs python3 (3.11 or newer) with venv and the CA certificates; nothing else of it is used. The first
-# stage installs and is thrown away, so the image holds no compiler and no pip.
+# BASE needs python3 (3.11 or newer) with venv and the CA certificates; nothing else of it is used. All packages
+# are wheels, so no stage holds a compiler.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS dependencies

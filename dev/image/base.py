@@ -1,13 +1,25 @@
 """The base image: Debian with Python, made by mmdebstrap from the machine's own package mirror."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
 
 SUITE = "trixie"
 """Debian 13, for its Python 3.13."""
-NAME = f"localhost/modelsync-base:{SUITE}"
-_PACKAGES = "python3,python3-venv,ca-certificates"
+_OPTIONS = (
+    "--variant=minbase",
+    "--include=python3,python3-venv,ca-certificates",
+    # Nobody reads manuals in a container; licences stay.
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/info/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    SUITE,
+)
+_KEY = hashlib.sha256(repr(_OPTIONS).encode()).hexdigest()[:8]
+NAME = f"localhost/modelsync-base:{SUITE}-{_KEY}"
 
 
 def ensure(cache: Path) -> str:
@@ -18,28 +30,25 @@ def ensure(cache: Path) -> str:
     )
     if known.returncode == 0:
         return NAME
-    root = cache / f"base-{SUITE}.tar"
-    if not root.exists():
-        partial = root.with_suffix(".partial.tar")
-        subprocess.run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=minbase",
-                f"--include={_PACKAGES}",
-                SUITE,
-                str(partial),
-                *_mirror(),
-            ],
-            check=True,
-        )
-        partial.rename(root)
+    root = _root(cache)
     file = f"FROM scratch\nADD {root.name} /\n"
     subprocess.run(
         ["buildah", "bud", "--isolation", "chroot", "--quiet", "--tag", NAME, "--file", "-", str(cache)],
         input=file, text=True, env=environment, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     return NAME
+
+
+def _root(cache: Path) -> Path:
+    """The root file system as a tar file; those of other options go."""
+    root = cache / f"base-{SUITE}-{_KEY}.tar"
+    if not root.exists():
+        for old in cache.glob("base-*.tar"):
+            old.unlink()
+        partial = root.with_suffix(".partial.tar")
+        subprocess.run(["mmdebstrap", "--quiet", *_OPTIONS, str(partial), *_mirror()], check=True)
+        partial.rename(root)
+    return root
 
 
 def _mirror() -> list[str]:

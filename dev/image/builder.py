@@ -4,6 +4,7 @@ An archive is kept in the cache under a digest of everything that went into it, 
 change costs nothing, and a change of our code rebuilds only the last layers.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -46,11 +47,19 @@ def cache() -> Path:
 
 
 def _archive(name: str, dockerfile: str, files: Iterable[str], folders: Iterable[str]) -> Path:
-    key = _digest([dockerfile, *files, *_sources(folders)])
+    key = _digest([dockerfile, *files, *_sources([*folders, "dev/image"])])
     short = name.rsplit("/", 1)[1].replace(":", "-")
     archive = cache() / f"{short}-{key}.tar"
     if archive.exists():
         return archive
+    with (cache() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second build of the same waits, then finds it done
+        if not archive.exists():
+            _build(name, dockerfile, short, archive)
+    return archive
+
+
+def _build(name: str, dockerfile: str, short: str, archive: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         _run(
             "buildah", "bud", "--isolation", "chroot", "--layers", "--quiet", "--tag", name,
@@ -63,7 +72,6 @@ def _archive(name: str, dockerfile: str, files: Iterable[str], folders: Iterable
     for old in cache().glob(f"{short}-*.tar"):
         old.unlink()
     partial.rename(archive)
-    return archive
 
 
 def _sources(folders: Iterable[str]) -> list[str]:
