@@ -44,3 +44,26 @@ def test_queries_use_metrics_that_the_operator_has() -> None:
     for name in names:
         plain = name.removeprefix("modelsync_").removesuffix("_total").removesuffix("_bucket")
         assert f'"{plain}"' in source, name
+
+
+def test_rates_follow_the_zoom_of_the_dashboard() -> None:
+    for title, query in panels.queries(interval="ZOOM"):
+        for window in re.findall(r"\[(\w+)\]", query):
+            assert window == "ZOOM", f"{title}: a fixed window is empty or stale at another zoom"
+
+
+def test_namespace_filters_every_panel_that_can_be_filtered() -> None:
+    for _, query in panels.queries(namespace="CHOSEN"):
+        for name, selector in re.findall(r"(modelsync_\w+)(\{[^}]*\})?", query):
+            cluster_wide = re.search("leader|queue_length|slots|network|status_patches|kube_api", name)
+            assert cluster_wide or 'namespace=~"CHOSEN"' in selector, query
+
+
+def test_panels_do_not_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in PANELS:
+        at = panel["gridPos"]
+        cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24
+        taken |= cells

@@ -130,6 +130,13 @@ def test_removal_leaves_crds_modelsyncs_and_queues_and_nothing_else() -> None:
     assert left == [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
 
 
+def test_leaving_the_crds_to_others_deletes_no_modelsync() -> None:
+    release.upgrade()
+    kube.apply(paused("left"))
+    release.upgrade("crds.enabled=false")
+    assert kube.exists("modelsync", "left", SPACE)
+
+
 def grant(user: str, *rules: dict[str, Any]) -> None:
     """A Role in SPACE for a user, beside the right to create and change ModelSyncs."""
     ours = {"apiGroups": ["modelsync.dev"], "resources": ["modelsyncs"], "verbs": ["get", "create", "patch"]}
