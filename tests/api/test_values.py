@@ -30,6 +30,11 @@ from tests.builders import NOW, a_progress, a_source, a_spec
         ("1n", 1),
         ("+7", 7),
         ("5.", 5),
+        ("9E", 9 * 10**18),
+        ("99Ei", 2**63 - 1),
+        ("1e999999999", 2**63 - 1),
+        ("1e-999999999", 0),
+        ("-1e999999999", 1 - 2**63),
     ],
 )
 def test_quantities_are_read_as_kubernetes_reads_them(text: str, want: int) -> None:

@@ -8,6 +8,9 @@ as `Quantity.Value()` does.
 import re
 from decimal import ROUND_CEILING, Decimal
 
+MAXIMUM = 2**63 - 1
+"""More than that is this much, as in Kubernetes."""
+_DIGITS = 30
 _SUFFIXES = {
     "": Decimal(1),
     **{s: Decimal(1000) ** p for p, s in ((-3, "n"), (-2, "u"), (-1, "m"), (1, "k"))},
@@ -18,7 +21,7 @@ _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:([eE][+-]?[0
 
 
 def parse_bytes(text: str) -> int:
-    """The number of bytes in a quantity such as `500M`, `1.5Gi` or `2e9`.
+    """The number of bytes in a quantity such as `500M`, `1.5Gi` or `2e9`, at most MAXIMUM.
 
     Raises ValueError with a message for users when the text is not a quantity.
     """
@@ -26,5 +29,8 @@ def parse_bytes(text: str) -> int:
     if match is None or (match[3] or "") not in _SUFFIXES:
         raise ValueError(f"{text!r} is not a quantity; write for example 500M or 1Gi")
     number, exponent, suffix = match.groups()
-    value = Decimal(number + (exponent or "")) * _SUFFIXES[suffix or ""]
-    return int(value.to_integral_value(rounding=ROUND_CEILING))
+    value = Decimal(number + (exponent or ""))
+    if value.adjusted() > _DIGITS:
+        # An exponent costs nothing to write and minutes to compute.
+        return MAXIMUM if value > 0 else -MAXIMUM
+    return min(int((value * _SUFFIXES[suffix or ""]).to_integral_value(rounding=ROUND_CEILING)), MAXIMUM)

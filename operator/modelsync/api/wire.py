@@ -25,7 +25,9 @@ MAX_PROGRESS_BYTES = 64 * 1024
 MAX_TERMINATION_BYTES = 4096
 MAX_FILES_REPORTED = 20
 
-Count = Annotated[int, Field(ge=0, le=2**62)]
+MAX_COUNT = 2**62
+
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, Field(max_length=1024)]
 PathText = Annotated[str, Field(max_length=500)]
 

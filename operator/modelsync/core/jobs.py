@@ -102,9 +102,10 @@ def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.
 def bandwidth_limit(spec: ModelSyncSpec) -> int | None:
     """Bytes per second; a value that is none (an object older than the schema's rule) limits nothing."""
     try:
-        return max(1, parse_bytes(spec.bandwidth_limit)) if spec.bandwidth_limit is not None else None
+        wished = parse_bytes(spec.bandwidth_limit) if spec.bandwidth_limit is not None else None
     except ValueError:
         return None
+    return None if wished is None else min(max(1, wished), wire.MAX_COUNT)
 
 
 def _with_endpoint(source: Source, endpoint: str | None) -> Source:
