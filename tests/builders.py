@@ -18,6 +18,8 @@ from modelsync.core import snapshot
 NOW = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)
 """The present of all tests."""
 MB = 1_000_000
+SETTINGS = snapshot.Settings()
+"""One object for all snapshots, as in an operator: the planner remembers by it."""
 
 
 def ago(seconds: float) -> datetime:
@@ -296,7 +298,7 @@ def a_snapshot(
         queues={queue.name: queue for queue in queues},
         samples=samples or {},
         problems=problems or {},
-        settings=settings or snapshot.Settings(),
+        settings=settings or SETTINGS,
     )
 
 

@@ -241,6 +241,7 @@ def test_a_queue_tells_who_runs_waits_and_has_ended() -> None:
             a_sync("runs"),
             a_job("runs"),
             a_sync("waits").created(ago(500)),
+            a_sync("waits-less").created(ago(50)),
             a_sync("done").with_status(phase=Phase.COMPLETE),
             a_sync("ended").cancelled(),
             a_sync("paused").suspended(),
@@ -250,7 +251,7 @@ def test_a_queue_tells_who_runs_waits_and_has_ended() -> None:
     status = plan.queue_statuses["default"]
     assert (status.active, status.waiting, status.complete, status.failed, status.cancelled) == (
         1,
-        1,
+        2,
         1,
         0,
         1,

@@ -28,6 +28,7 @@ class World:
         self.jobs: dict[str, snapshot.JobRecord] = {}
         self.pods: dict[str, snapshot.PodRecord] = {}
         self.queue = a_queue(max_active=max_active)
+        self.settings = snapshot.Settings()
         self.made: set[tuple[str, int]] = set()
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
@@ -41,6 +42,7 @@ class World:
             jobs=tuple(self.jobs.values()),
             pods=tuple(self.pods.values()),
             queues={"default": self.queue},
+            settings=self.settings,
         )
 
     def plan(self, happens: Chooser = lambda what: True) -> actions.Plan:
