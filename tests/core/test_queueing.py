@@ -159,6 +159,20 @@ def test_waiting_has_a_beginning_that_stays(sync: SyncBuilder, since: object) ->
     assert found.since == since
 
 
+def test_the_same_records_wait_for_another_reason_when_their_queue_changes() -> None:
+    picture = a_snapshot(a_sync("first").created(ago(200)), a_sync("second"), a_queue(max_active=0))
+    suspended = dataclasses.replace(picture, queues={"default": a_queue(suspend=True)})
+    open_again = dataclasses.replace(picture, queues={"default": a_queue(max_active=1)})
+    plans = [planner.plan(each) for each in (picture, suspended, open_again, picture)]
+    found = [place(plan, "second") for plan in plans]
+    assert [(each.reason, each.position) for each in found if each is not None] == [
+        (QueueReason.CONCURRENCY_LIMIT, 2),
+        (QueueReason.SUSPENDED, 2),
+        (QueueReason.CONCURRENCY_LIMIT, 1),
+        (QueueReason.CONCURRENCY_LIMIT, 2),
+    ]
+
+
 def test_a_lower_limit_stops_nothing_that_runs() -> None:
     busy = [part for n in range(3) for part in (a_sync(f"s{n}"), a_job(f"s{n}"), a_pod(f"s{n}").running())]
     plan = planner.plan(a_snapshot(*busy, a_sync("waits"), a_queue(max_active=1)))
