@@ -143,6 +143,16 @@ def test_a_sources_own_endpoint_stays() -> None:
     assert request.source.hugging_face == own
 
 
+def test_authorities_of_ones_own_are_mounted_and_named_to_the_worker() -> None:
+    settings = jobs.JobSettings(image="x", ca_config_map="our-ca")
+    pod = pod_of(jobs.render_job(a_sync().build(), 1, "key", settings))
+    (volume,) = [volume for volume in pod["volumes"] if "configMap" in volume]
+    assert volume["configMap"]["name"] == "our-ca"
+    (container,) = pod["containers"]
+    assert [entry["name"] for entry in container["env"]] == ["SSL_CERT_FILE"]
+    assert container["env"][0]["value"].startswith(naming.CA_DIR)
+
+
 DEFAULTS = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
