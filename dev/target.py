@@ -49,15 +49,21 @@ class Target:
                 " (for kind: the gateway of its docker network)"
             ) from None
 
-    def start(self) -> bool:
-        """Start our cluster when it does not run; returns whether this call started it."""
+    def start(self, *, uplink: bool = False) -> bool:
+        """Start our cluster when it does not run; returns whether this call started it.
+
+        With `uplink` its Pods reach the internet; a cluster that runs without one is refused by the tool.
+        """
         if not self.ours or self.inside:
             return False
         healthy = subprocess.run([*CLUSTER_TOOL, "status"], cwd=REPOSITORY, capture_output=True, check=False)
-        if healthy.returncode == 0:
+        runs = healthy.returncode == 0
+        if runs and not uplink:
             return False
-        subprocess.run([*CLUSTER_TOOL, "start"], cwd=REPOSITORY, check=True)
-        return True
+        command = [*CLUSTER_TOOL, "start", *(("--uplink",) if uplink else ())]
+        if subprocess.run(command, cwd=REPOSITORY, check=False).returncode:
+            raise TargetError("the cluster did not start; what it said above tells why")
+        return not runs
 
     def stop(self) -> None:
         """Stop our cluster."""

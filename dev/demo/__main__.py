@@ -26,7 +26,7 @@ def main() -> int:
     started = False
     try:
         steps.say("1/6", "a Kubernetes cluster")
-        started = target.start()
+        started = target.start(uplink=bool(model))
         steps.say("2/6", "the image")
         target.load_image(image.build())
         target.load_image(image.build_reader())
