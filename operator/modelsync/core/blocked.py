@@ -11,6 +11,8 @@ from modelsync.api.reasons import Reason
 from modelsync.core.snapshot import PodRecord, Problem, SyncRecord
 from modelsync.core.views import View
 
+HEALS = " and the sync goes on by itself"
+"""What a message promises while attempts follow; see `lifecycle` for when none does."""
 Block = tuple[Reason, str]
 _IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable"}
@@ -66,7 +68,7 @@ def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     name = sync.spec.target.persistent_volume_claim.claim_name
     return Reason.VOLUME_NOT_FOUND, (
         f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} does not exist"
-        f" in namespace {sync.namespace!r}; create it and the sync goes on by itself"
+        f" in namespace {sync.namespace!r}; create it{HEALS}"
     )
 
 
@@ -77,7 +79,7 @@ def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
     name = sync.spec.source.secret_name or "?"
     return Reason.SECRET_NOT_FOUND, (
         f"spec.source.{sync.spec.source.kind}.secretRef: Secret {name!r} does not exist in namespace"
-        f" {sync.namespace!r} or lacks the key; create it and the sync goes on by itself"
+        f" {sync.namespace!r} or lacks the key; create it{HEALS}"
     )
 
 
@@ -109,7 +111,7 @@ def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -
     name = sync.spec.target.persistent_volume_claim.claim_name
     return Reason.VOLUME_NOT_FOUND, (
         f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} is not bound to a"
-        " volume; see its Events, mend its storage class or make a volume, and the sync goes on by itself"
+        f" volume; see its Events, mend its storage class or make a volume{HEALS}"
     )
 
 

@@ -177,7 +177,8 @@ def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     if retries.is_retryable(last.reason) and status.failures <= view.sync.spec.backoff_limit:
         return None
     asks = f"; then ask for another attempt by annotating the ModelSync with {_RETRY}"
-    return _final(Phase.FAILED, last.reason, (last.message[: 1023 - len(asks)]) + asks)
+    told = last.message.replace(blocked.HEALS, "").rstrip(". ")
+    return _final(Phase.FAILED, last.reason, told[: 1023 - len(asks)] + asks)
 
 
 def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
