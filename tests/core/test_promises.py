@@ -1,5 +1,6 @@
 """A message promises that a sync goes on by itself while that is so, and asks for an act when it is not."""
 
+from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import blocked, planner
 from tests import builders as b
@@ -7,8 +8,8 @@ from tests import builders as b
 UNBOUND = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."
 
 
-def message(status: object) -> str:
-    return next(c.message for c in status.conditions if c.type == "Ready")  # type: ignore[attr-defined]
+def message(status: ModelSyncStatus) -> str:
+    return next(c.message for c in status.conditions if c.type == "Ready")
 
 
 def test_unbound_claim_heals_by_itself_and_says_so() -> None:
