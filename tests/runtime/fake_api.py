@@ -63,6 +63,8 @@ class FakeApi:
         self.quiet = False
         """While true, watches are told nothing: what happens is missed."""
         self._watchers: list[tuple[str, str, asyncio.Queue[Object | None]]] = []
+        self._told: list[tuple[int, str, str, Object]] = []
+        """What happened, as (version, plural, namespace, event): a watch begins after its list."""
         self.url = ""
 
     @asynccontextmanager
@@ -121,9 +123,13 @@ class FakeApi:
             queue.put_nowait(None)
 
     def _tell(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
+        if self.quiet:
+            return
+        event = {"type": kind, "object": copy.deepcopy(raw)}
+        self._told.append((self.version, key[0], key[1], event))
         for plural, namespace, queue in self._watchers:
-            if not self.quiet and plural == key[0] and namespace in ("", key[1]):
-                queue.put_nowait({"type": kind, "object": copy.deepcopy(raw)})
+            if plural == key[0] and namespace in ("", key[1]):
+                queue.put_nowait(event)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.method, request.path))
@@ -226,6 +232,10 @@ class FakeApi:
     async def _watch(self, request: web.Request, plural: str, namespace: str) -> web.StreamResponse:
         queue: asyncio.Queue[Object | None] = asyncio.Queue()
         watcher = (plural, namespace, queue)
+        since = int(request.query.get("resourceVersion") or self.version)
+        for version, kind, where, event in self._told:
+            if version > since and kind == plural and namespace in ("", where):
+                queue.put_nowait(event)
         self._watchers.append(watcher)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
