@@ -4,7 +4,7 @@ VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
 export PYTHONPATH := operator
 
-.PHONY: help demo test lint bench cluster cluster-down image chart reference setup
+.PHONY: help demo test lint bench faults cluster cluster-down image chart reference setup
 
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
@@ -20,6 +20,9 @@ lint: setup  ## Format, style, types, generated files.
 
 bench: setup  ## Side-by-side figures of download engines on this machine.
 	@$(VENV)/python -m dev.bench
+
+faults: setup  ## The fault table: every injected fault and how it ended.
+	@$(VENV)/python -m dev.faults
 
 cluster: setup  ## A real two-node Kubernetes on this machine.
 	@$(VENV)/python -m dev.cluster start

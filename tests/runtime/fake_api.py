@@ -240,8 +240,8 @@ class FakeApi:
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
         try:
-            while (event := await queue.get()) is not None:
-                await answer.write(json.dumps(event).encode() + b"\n")
+            while (told := await queue.get()) is not None:
+                await answer.write(json.dumps(told).encode() + b"\n")
         finally:
             self._watchers.remove(watcher)
         return answer
