@@ -1,0 +1,67 @@
+"""The origin as S3: ListObjectsV2, HeadObject and GetObject of one bucket; any signature is accepted."""
+
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from tests.origin.content import base64_digest
+from tests.origin.messages import Answer, Object, Request, Role, file_answer
+
+if TYPE_CHECKING:
+    from tests.origin.server import Origin
+
+BUCKET = "bucket"
+ROOT = f"/{BUCKET}"
+_XML = '<?xml version="1.0" encoding="UTF-8"?>'
+_DATE = "2024-01-01T00:00:00.000Z"
+
+
+def answer(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
+    """What S3 answers."""
+    path = request.path.removeprefix(ROOT).lstrip("/")
+    if not path:
+        return Role.LIST, "", Answer.of(_listing(origin, request).encode(), kind="application/xml")
+    role = Role.HEAD if request.method == "HEAD" else Role.DATA
+    found = origin.files.get(path)
+    if found is None:
+        text = f"{_XML}<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"
+        return role, path, Answer.of(text.encode(), status=404, kind="application/xml")
+    answer = file_answer(found, request)
+    if role is Role.HEAD:
+        answer.headers |= {"Content-Length": str(found.announced.size), **_checksum(found)}
+    return role, path, answer
+
+
+def _checksum(found: Object) -> dict[str, str]:
+    if found.checksum is None:
+        return {}
+    value = base64_digest(found.announced, found.checksum)
+    return {f"x-amz-checksum-{found.checksum}": value, "x-amz-checksum-type": "FULL_OBJECT"}
+
+
+def _listing(origin: "Origin", request: Request) -> str:
+    prefix, cursor = request.query.get("prefix", ""), int(request.query.get("continuation-token", 0))
+    size = min(origin.page_size, int(request.query.get("max-keys", 1000)))
+    if origin.endless:
+        page = [
+            f"<Contents><Key>endless/{cursor + number}</Key><Size>1</Size></Contents>"
+            for number in range(size)
+        ]
+        more = True
+    else:
+        known = [(path, found) for path, found in sorted(origin.files.items()) if path.startswith(prefix)]
+        page = [_entry(path, found) for path, found in known[cursor : cursor + size]]
+        more = cursor + size < len(known)
+    token = f"<NextContinuationToken>{cursor + size}</NextContinuationToken>" if more else ""
+    return (
+        f"{_XML}<ListBucketResult><Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix>"
+        f"<KeyCount>{len(page)}</KeyCount><MaxKeys>{size}</MaxKeys>"
+        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}{''.join(page)}</ListBucketResult>"
+    )
+
+
+def _entry(path: str, found: Object) -> str:
+    return (
+        f"<Contents><Key>{escape(path)}</Key><LastModified>{_DATE}</LastModified>"
+        f"<ETag>{escape(found.tag)}</ETag><Size>{found.announced.size}</Size>"
+        "<StorageClass>STANDARD</StorageClass></Contents>"
+    )
