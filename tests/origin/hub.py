@@ -81,7 +81,9 @@ def _tree(origin: "Origin", request: Request) -> Answer:
     if origin.endless or cursor + origin.page_size < len(origin.files):
         where = f"{request.base}{request.path}?recursive=true&cursor={cursor + origin.page_size}"
         headers["Link"] = f'<{where}>; rel="next"'
-    return Answer.of(json.dumps(page).encode(), **headers)
+    answer = Answer.of(json.dumps(page).encode())
+    answer.headers |= headers
+    return answer
 
 
 def _entry(path: str, found: Object) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The record of requests: what judges a client, rather than the client's own word."""
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ class Entry:
     sent: int = 0
     """Bytes of body that went out."""
     faults: list[str] = field(default_factory=list)
+    time: float = field(default_factory=time.monotonic)
+    """When it came, by the monotonic clock."""
 
     @property
     def authorization(self) -> str:

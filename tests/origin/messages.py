@@ -89,7 +89,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     """A header of an empty value is not sent."""
-    content: Content = Fixed(b"")
+    content: Content = field(default_factory=lambda: Fixed(b""))
     start: int = 0
     """The body is [start, end) of the content."""
     end: int = 0

@@ -16,7 +16,11 @@ from tests.origin.server import Origin
 from tests.origin.syncs import KINDS, Sync
 
 BIG = Computed(1, 300_000)
-FILES = {"model.bin": BIG, "deep/config.json": Object(content=Fixed(b"{}"), lfs=False), "empty": b""}
+FILES: dict[str, bytes | content.Content | Object] = {
+    "model.bin": BIG,
+    "deep/config.json": Object(content=Fixed(b"{}"), lfs=False),
+    "empty": b"",
+}
 
 
 def get(url: str, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
