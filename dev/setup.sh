@@ -14,7 +14,7 @@ go_minimum=26   # of Go 1: what CoreDNS and Helm ask for
 packages="
     buildah busybox ca-certificates conntrack containerd containernetworking-plugins curl
     e2fsprogs git iproute2 iptables mmdebstrap mount nginx-light openssl procps prometheus
-    python3-venv runc slirp4netns util-linux"
+    python3-venv runc slirp4netns strace util-linux"
 
 refuse() {
     echo "error: $*" >&2

@@ -1,0 +1,86 @@
+"""Worker processes by the hundred: a server that has imported everything and forks one for each job.
+
+    python -m dev.faults.subject
+
+Reads a job a line (JSON), answers a line when that worker has ended. Each worker is the whole attempt, with
+threads, sockets and a volume of its own, and dies by a real signal; only the second of start-up is saved. The
+server itself has one thread, so that forking it is sound.
+"""
+
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from dev.faults import operations, steering
+from modelsync.api import wire
+from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.transport import Network
+from tests.worker.syncs import ListSource
+
+
+def main() -> None:
+    """Serve jobs until the input ends."""
+    for line in sys.stdin:
+        job = json.loads(line)
+        child = os.fork()
+        if not child:
+            _work(job)
+        _, status, used = os.wait4(child, 0)
+        answer = {"code": os.waitstatus_to_exitcode(status), "peak_kib": used.ru_maxrss}
+        print(json.dumps(answer), flush=True)
+
+
+def _work(job: dict[str, Any]) -> None:
+    """The worker, in a process of its own; never returns."""
+    signal.alarm(job["seconds"])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    code = 70
+    try:
+        if job["log"]:
+            logging.basicConfig(filename=job["log"], level=logging.INFO)
+        else:
+            logging.disable()
+        if job["user"]:
+            os.setgroups([])
+            os.setgid(job["user"])
+            os.setuid(job["user"])
+        code = _attempt(job)
+    finally:
+        os._exit(code)
+
+
+def _attempt(job: dict[str, Any]) -> int:
+    recorder: steering.Recorder | steering.Counting | None = None
+    if job["record"]:
+        operations.install(recorder := steering.Recorder(Path(job["volume"])))
+    elif job["faults"]:
+        operations.install(steering.Faults([steering.Fault(**each) for each in job["faults"]]))
+    elif job["count"]:
+        operations.install(recorder := steering.Counting())
+    request = wire.WorkRequest.model_validate_json(job["request"])
+    files = [
+        RemoteFile(
+            path=path,
+            size=size,
+            digests=(Digest(algorithm="sha256", value=digest),) if digest else (),
+            locator=path,
+        )
+        for path, size, digest in job["files"]
+    ]
+    place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
+    network = Network(timeout_seconds=5, connections=request.tuning.connections)
+    code = Attempt(request, place, threading.Event()).run(ListSource(job["url"], files), network)
+    if recorder is not None:
+        recorder.save(Path(job["record"] or job["count"]))
+    return code
+
+
+if __name__ == "__main__":
+    main()
