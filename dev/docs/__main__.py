@@ -4,7 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from dev.docs import chart_values, crd_reference, metrics_reference, settings_reference, vocabulary
+from dev.docs import (
+    chart_values,
+    crd_reference,
+    metrics_reference,
+    presets_reference,
+    settings_reference,
+    vocabulary,
+)
 from modelsync.api import crd
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -36,6 +43,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": vocabulary.exit_codes(),
         "metrics.md": metrics_reference.page(),
         "chart-values.md": chart_values.page(),
+        "presets.md": presets_reference.page(),
         "operator.md": settings_reference.page(),
     }
 

@@ -15,10 +15,11 @@ from typing import Any
 import pydantic
 
 from modelsync import errors
-from modelsync.api import naming, podtemplate, quantity
+from modelsync.api import naming, podtemplate, presets, quantity
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
 _RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 
 
@@ -128,6 +129,25 @@ def _resources(text: str) -> podtemplate.Resources:
         raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
 
 
+def _presets(text: str) -> Mapping[str, presets.Preset]:
+    """The built-in presets and the given ones, which win."""
+    try:
+        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
+    for name in found:
+        if not _NAME.match(name):
+            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
+    return {**presets.BUILT_IN, **found}
+
+
+def _preset(fields: Any) -> presets.Preset:
+    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
+    if unknown:
+        raise ValueError(unknown)
+    return presets.Preset.model_validate(fields)
+
+
 _SECONDS = "a number of seconds"
 
 OPTIONS: tuple[Option, ...] = (
@@ -171,6 +191,13 @@ OPTIONS: tuple[Option, ...] = (
         read=_url,
         default="https://huggingface.co",
         help="Hub of ModelSyncs that name no endpoint.",
+    ),
+    Option(
+        name="presets",
+        read=_presets,
+        default="{}",
+        help="Presets beside the built-in ones, as a JSON object of lists by name; one with a built-in's name"
+        " replaces it.",
     ),
     Option(
         name="worker_ca_config_map",
@@ -265,6 +292,7 @@ class OperatorConfig:
     worker_connections: int
     worker_chunk: int
     hub_endpoint: str
+    presets: Mapping[str, presets.Preset]
     worker_ca_config_map: str | None
     progress_via: str
     status_qps: float

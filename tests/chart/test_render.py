@@ -32,6 +32,8 @@ def test_lint_is_clean() -> None:
         pytest.param("queues.Big.maxActive=1", "Big", id="a queue name in capitals"),
         pytest.param("config.logLevel=loud", "logLevel", id="an unknown log level"),
         pytest.param("config.hubEndpoint=hub", "hubEndpoint", id="an endpoint that is no URL"),
+        pytest.param("presets.Big.allowPatterns={*}", "Big", id="a preset in capitals"),
+        pytest.param("presets.mine.allow={*}", "allow", id="a preset with an unknown list"),
         pytest.param("watch.namespaces={A}", "namespaces", id="a namespace in capitals"),
         pytest.param("worker.connections=100", "connections", id="too many connections"),
         pytest.param("serviceAccount.create=false", "serviceAccount.name", id="no ServiceAccount at all"),

@@ -16,6 +16,27 @@ from tests.core.rows import DONE, FAILED, OLD, RUNNING, WAITS, Row
 
 ROWS = (
     Row(
+        name="a preset that the operator does not know",
+        parts=(a_sync().with_spec(preset="ggfu"),),
+        phase=Phase.FAILED,
+        reason=Reason.INVALID_SPEC,
+        says="spec.preset: 'ggfu' is no preset; known are diffusers, gguf-bf16",
+        creates=0,
+    ),
+    Row(
+        name="a preset that it knows",
+        parts=(a_sync().with_spec(preset="onnx"),),
+        phase=Phase.QUEUED,
+        reason=Reason.QUEUED,
+        creates=1,
+    ),
+    Row(
+        name="a preset that went while its worker runs",
+        parts=(a_sync().with_spec(preset="ggfu"), *RUNNING[1:]),
+        phase=Phase.DOWNLOADING,
+        reason=Reason.DOWNLOADING,
+    ),
+    Row(
         name="blocked for the whole start deadline",
         parts=(
             a_sync(),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming, podtemplate, sources, wire
+from modelsync.api import naming, podtemplate, presets, sources, wire
 from modelsync.core import jobs
 from tests.builders import SyncBuilder, a_spec, a_sync
 
@@ -245,3 +245,37 @@ def test_nothing_a_user_writes_changes_the_manifest_beside_the_request(
     request = request_of(render(sync, attempt))
     assert request.allow_patterns == spec.allow_patterns
     assert request.sub_path == spec.target.persistent_volume_claim.sub_path
+
+
+@pytest.mark.parametrize(
+    ("fields", "allow", "ignore"),
+    [
+        pytest.param({}, (), (), id="nothing said"),
+        pytest.param({"preset": "wd-v3-tagger"}, ("model.onnx", "selected_tags.csv"), (), id="a preset"),
+        pytest.param(
+            {
+                "preset": "wd-v3-tagger",
+                "allow_patterns": ("*.json", "model.onnx"),
+                "ignore_patterns": ("x*",),
+            },
+            ("*.json", "model.onnx", "selected_tags.csv"),
+            ("x*",),
+            id="a preset and patterns of one's own",
+        ),
+        pytest.param({"preset": "mine"}, ("a/*",), ("*.bin",), id="a preset of the operator"),
+    ],
+)
+def test_a_preset_reaches_the_worker_as_patterns(
+    fields: dict[str, Any], allow: tuple[str, ...], ignore: tuple[str, ...]
+) -> None:
+    mine = presets.Preset(allow_patterns=("a/*",), ignore_patterns=("*.bin",))
+    settings = jobs.JobSettings(image="i", presets={**presets.BUILT_IN, "mine": mine})
+    request = jobs.work_request(a_sync().with_spec(**fields).build(), 1, settings)
+    assert (request.allow_patterns, request.ignore_patterns) == (allow, ignore)
+
+
+def test_an_expected_digest_reaches_the_worker() -> None:
+    request = jobs.work_request(
+        a_sync().with_spec(expected_digest="sha256:00").build(), 1, jobs.JobSettings(image="i")
+    )
+    assert request.expected_digest == "sha256:00"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import wire
+from modelsync.api import selection, wire
 from modelsync.api.reasons import Stage
 from modelsync.core import planner, progress
 from tests.builders import MB, NOW, a_job, a_pod, a_progress, a_sample, a_snapshot, a_spec, a_sync, last_words
@@ -199,3 +199,80 @@ def test_speed_and_time_left_are_shown_only_while_bytes_flow(
     assert status.display.speed == want
     assert (status.display.eta is None) == (want is None)
     assert status.display.progress == "10.0%"
+
+
+ESTIMATE = selection.Estimate(size="400M", files=8)
+
+
+@pytest.mark.parametrize(
+    ("report", "amount", "per_cent", "size", "files"),
+    [
+        pytest.param(
+            a_progress(100 * MB, None), "100MB/~400MB ~ 25.0%", "~25.0%", "~400MB", 8, id="nothing is known"
+        ),
+        pytest.param(
+            a_progress(100 * MB, 200 * MB),
+            "100MB/200MB ~ 50.0%",
+            "50.0%",
+            "200MB",
+            None,
+            id="the source told",
+        ),
+        pytest.param(
+            a_progress(100 * MB, None, files_total=3),
+            "100MB/~400MB ~ 25.0%",
+            "~25.0%",
+            "~400MB",
+            3,
+            id="the number of files is known",
+        ),
+        pytest.param(
+            a_progress(401 * MB, None), "Downloaded 401MB...", None, None, 8, id="more than was thought"
+        ),
+    ],
+)
+def test_an_estimate_stands_in_until_the_source_tells(
+    report: wire.Progress, amount: str, per_cent: str | None, size: str | None, files: int | None
+) -> None:
+    numbers = progress.running(None, a_sample(report), 0, ESTIMATE)
+    texts = progress.for_people(a_spec(estimate=ESTIMATE), numbers, downloading=True)
+    assert (texts.amount, texts.progress, texts.size, numbers.files_total) == (amount, per_cent, size, files)
+    assert progress.running(numbers, a_sample(report), 0, ESTIMATE) == numbers, "told again, it stays"
+
+
+def test_what_was_estimated_is_forgotten_when_the_source_tells() -> None:
+    before = progress.running(None, a_sample(a_progress(100 * MB, None)), 0, ESTIMATE)
+    assert before.estimated
+    after = progress.running(before, a_sample(a_progress(100 * MB, 200 * MB, files_total=2)), 0, ESTIMATE)
+    assert (after.estimated, after.bytes_total, after.files_total, after.percent) == (None, 200 * MB, 2, 50)
+    done = progress.completed(before, None, 0)
+    assert (done.bytes_total, done.percent, done.estimated) == (100 * MB, 100, None)
+
+
+def test_all_that_was_estimated_is_not_all() -> None:
+    numbers = progress.running(None, a_sample(a_progress(400 * MB, None)), 0, ESTIMATE)
+    assert numbers.percent == 99
+
+
+def test_a_forecast_by_an_estimate_is_marked_too() -> None:
+    sample = a_sample(a_progress(100 * MB, None, bytes_per_second=MB))
+    numbers = progress.running(None, sample, 0, ESTIMATE)
+    assert numbers.estimated_completion_time == NOW + timedelta(seconds=300)
+    assert progress.for_people(a_spec(), numbers, downloading=True).eta == "~5m 0s"
+
+
+def test_an_estimate_is_shown_while_the_sync_waits_and_causes_one_write() -> None:
+    sync = a_sync().with_spec(estimate=ESTIMATE).suspended()
+    status = planner.plan(a_snapshot(sync)).statuses["uid-llama"]
+    assert status.display is not None and status.progress is not None
+    assert (status.display.size, status.display.progress) == ("~400MB", None)
+    assert (status.progress.bytes_total, status.progress.files_total) == (400 * MB, 8)
+    again = sync.with_status(status)
+    assert planner.plan(a_snapshot(again)).statuses["uid-llama"] is again.status
+
+
+@pytest.mark.parametrize("estimate", [None, selection.Estimate(), selection.Estimate(size="lots")])
+def test_no_estimate_changes_nothing(estimate: selection.Estimate | None) -> None:
+    assert progress.assumed(None, estimate) is None
+    numbers = shown(a_progress(1, None))
+    assert progress.assumed(numbers, estimate) == numbers

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from modelsync import config, errors
+from modelsync.api import presets
 
 IMAGE = {"worker_image": "localhost/modelsync:dev"}
 
@@ -51,6 +52,10 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("worker_chunk", "1Ki", "from 64Ki"),
         ("hub_endpoint", "hub.example.org", "base URL"),
         ("hub_endpoint", "https://u:p@hub.example.org", "without user"),
+        ("presets", "{", "as JSON"),
+        ("presets", '{"a":{"allow":["*"]}}', "as JSON"),
+        ("presets", '{"a":{"allowPatterns":["/x"]}}', "as JSON"),
+        ("presets", '{"A b":{}}', "lower case"),
         ("progress_via", "magic", "pod-ip, proxy"),
         ("status_qps", "nan", "from 0.1"),
         ("status_qps", "many", "a number"),
@@ -85,3 +90,11 @@ def test_lease_times_must_be_in_order(times: dict[str, Any]) -> None:
 def test_every_option_is_a_field_and_every_field_but_two_an_option() -> None:
     fields = set(config.OperatorConfig.__dataclass_fields__)
     assert fields - {option.name for option in config.OPTIONS} == {"in_cluster", "identity"}
+
+
+def test_presets_add_to_the_built_in_ones_and_replace_them_by_name() -> None:
+    text = '{"mine":{"allowPatterns":["*.bin"]},"onnx":{"allowPatterns":["model.onnx"]}}'
+    found = config.operator_config(IMAGE, {"MODELSYNC_PRESETS": text}).presets
+    assert found["mine"].allow_patterns == ("*.bin",)
+    assert found["onnx"].allow_patterns == ("model.onnx",)
+    assert found["safetensors"] == presets.BUILT_IN["safetensors"]

@@ -61,6 +61,7 @@ class Sync:
     allow: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     resolved: Resolved | None = None
+    expected_digest: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
     limiter: Limiter = field(default_factory=Limiter)
@@ -88,6 +89,7 @@ class Sync:
             ignore_patterns=self.ignore,
             verification=self.verification,
             resolved=self.resolved,
+            expected_digest=self.expected_digest,
             progress_deadline_seconds=self.deadline,
             tuning=wire.Tuning(
                 connections=self.connections,

@@ -1,5 +1,6 @@
 """The engine against an origin that misbehaves: what is published is right, or nothing is."""
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -249,3 +250,18 @@ def test_many_small_files_use_bounded_descriptors(tmp_path: Path) -> None:
         sync = Sync(origin, tmp_path, connections=8)
         sync.run()
         assert sync.published() == sorted(files)
+
+
+def test_an_expected_digest_is_compared_before_the_first_byte(tmp_path: Path) -> None:
+    with Origin(FILES).serving() as origin:
+        wrong = f"sha256:{'0' * 64}"
+        sync = Sync(origin, tmp_path, expected_digest=wrong)
+        with pytest.raises(Failure) as told:
+            sync.run()
+        assert told.value.reason is Reason.CHECKSUM_MISMATCH
+        assert sum(origin.sent(path) for path in FILES) == 0
+        found = re.findall("sha256:[0-9a-f]{64}", told.value.message)
+        assert wrong in found and len(set(found)) == 2
+        right = next(each for each in found if each != wrong)
+        manifest = Sync(origin, tmp_path, expected_digest=right).run()
+        assert manifest.digest == right

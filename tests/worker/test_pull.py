@@ -95,6 +95,39 @@ def test_patterns_choose_files(hub: HubServer, tmp_path: Path) -> None:
     assert set(hashes(tmp_path)) == {"config.json"}
 
 
+def test_a_preset_chooses_files_with_patterns_besides(hub: HubServer, tmp_path: Path) -> None:
+    done = pull(
+        "hf://org/model", "--to", tmp_path, "--preset", "safetensors", "--ignore", "config*",
+        "--endpoint", hub.url,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert set(hashes(tmp_path)) == {"model.safetensors"}
+
+
+def test_an_expected_digest_is_held_against_the_source(hub: HubServer, tmp_path: Path) -> None:
+    given = ("hf://org/model", "--allow", "*.json", "--endpoint", hub.url, "--to", tmp_path)
+    wrong = pull(*given, "--expected-digest", f"sha256:{'0' * 64}")
+    assert wrong.returncode == exitcodes.BY_REASON[Reason.CHECKSUM_MISMATCH]
+    assert "--expected-digest is sha256:000" in wrong.stderr and "give their digest" in wrong.stderr
+    assert hub.bytes_sent() == 0
+    found = pull(*given)
+    digest = found.stdout.splitlines()[-1]
+    assert digest.startswith("sha256:") and digest in wrong.stderr
+    assert pull(*given, "--expected-digest", digest).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--preset", "ggfu", "known are"), ("--expected-digest", "sha256:1", "64 hexadecimal")],
+)
+def test_a_preset_or_digest_that_is_none_is_refused(
+    option: str, value: str, said: str, tmp_path: Path
+) -> None:
+    done = pull("hf://org/model", "--to", tmp_path, option, value)
+    assert done.returncode == 2
+    assert option in done.stderr and said in done.stderr
+
+
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(hub: HubServer, tmp_path: Path) -> None:
     hub.rate = 8_000_000
     command = arguments("hf://org/model", "--to", tmp_path, "--json", "--endpoint", hub.url)

@@ -8,6 +8,8 @@ number has more than three digits before its unit.
 
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
+ABOUT = "~"
+"""Stands before a figure that rests on an estimate: `~45.2%`."""
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
@@ -45,11 +47,14 @@ def percent(done: int, total: int) -> str:
     return f"{_round(Decimal(done) * 100 / Decimal(total), 1)}%"
 
 
-def amount(done: int, total: int | None) -> str:
-    """Bytes done of all: `975MB/1.2GB ~ 81.3%`, or `Downloaded 350MB...` while the total is unknown."""
+def amount(done: int, total: int | None, *, about: str = "") -> str:
+    """Bytes done of all: `975MB/1.2GB ~ 81.3%`, or `Downloaded 350MB...` while the total is unknown.
+
+    `about` marks a total that is an estimate: `975MB/~1.2GB ~ 81.3%`.
+    """
     if total is None:
         return f"Downloaded {size(done)}..."
-    return f"{size(done)}/{size(total)} ~ {percent(done, total)}"
+    return f"{size(done)}/{about}{size(total)} ~ {percent(done, total)}"
 
 
 def log_line(done: int, total: int | None) -> str:

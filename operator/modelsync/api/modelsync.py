@@ -13,23 +13,10 @@ from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
+from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
-_PATTERN_LIST = Field(max_length=64, json_schema_extra=_ATOMIC)
-Pattern = Annotated[
-    str,
-    Field(
-        max_length=256,
-        json_schema_extra=rules(
-            cel(
-                "self != '' && !self.matches('^[.]{0,2}/|/$')",
-                "must be a shell pattern of relative paths such as onnx/*, without '/' or './' before"
-                " or '/' after",
-            )
-        ),
-    ),
-]
 
 
 class Layout(StrEnum):
@@ -86,17 +73,32 @@ class ModelSyncSpec(Value):
     """What to sync, where to, and how."""
 
     model_config = Value.model_config | {
-        "json_schema_extra": rules(immutable_optional("allowPatterns"), immutable_optional("ignorePatterns"))
+        "json_schema_extra": rules(
+            immutable_optional("allowPatterns"),
+            immutable_optional("ignorePatterns"),
+            immutable_optional("preset"),
+            immutable_optional("expectedDigest"),
+        )
     }
 
     source: Source
     """Where the files come from: exactly one of huggingFace, s3 and http."""
-    allow_patterns: Annotated[tuple[Pattern, ...], _PATTERN_LIST] = ()
+    allow_patterns: Patterns = ()
     """Only files whose path matches one of these shell patterns (`*.safetensors`, `onnx/*`) are synced;
     all when empty. `*` also matches '/'. Cannot be changed."""
-    ignore_patterns: Annotated[tuple[Pattern, ...], _PATTERN_LIST] = ()
+    ignore_patterns: Patterns = ()
     """Files whose path matches one of these shell patterns are left out; this wins over allowPatterns.
     Cannot be changed."""
+    preset: PresetName | None = None
+    """Only the files that a family of models needs: safetensors, onnx, diffusers, gguf-q4-k-m (and other
+    quantisations), wd-v3-tagger, jtp-pilot2, and what the operator's configuration adds. A preset's lists are
+    added to allowPatterns and ignorePatterns. Cannot be changed."""
+    estimate: Estimate | None = None
+    """What the source is thought to hold; progress counts against it, marked with `~`, until the source
+    tells."""
+    expected_digest: ManifestDigest | None = None
+    """The status.resolved.manifestDigest that the source must have, over the paths, sizes and checksums of
+    all chosen files. Another one fails the sync before the first byte. Cannot be changed."""
     target: Annotated[Target, Field(json_schema_extra=rules(immutable()))]
     """Where the files go. Cannot be changed."""
     queue: Annotated[
@@ -184,6 +186,8 @@ class ProgressStatus(Value):
     """The file that is being fetched."""
     percent: Annotated[int | None, Field(ge=0, le=100)] = None
     """Whole per cent of bytesTotal, rounded down: 100 only when all bytes are there."""
+    estimated: bool | None = None
+    """True while bytesTotal or filesTotal is spec.estimate and not what the source told."""
     bytes_per_second: int | None = None
     """Speed, averaged over the last samples."""
     estimated_completion_time: AwareDatetime | None = None

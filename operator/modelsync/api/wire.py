@@ -62,6 +62,8 @@ class WorkRequest(Value):
     """Target directory, relative to the volume's root."""
     layout: Layout = Layout.DIRECTORY
     verification: Verification = Verification.CHECKSUM
+    expected_digest: str | None = None
+    """The manifest digest that the source must have."""
     resolved: Resolved | None = None
     """What an earlier attempt resolved: the revision to stay on."""
     bandwidth_limit: Count | None = None

@@ -12,6 +12,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ import click
 import pydantic
 
 from modelsync import environment
-from modelsync.api import display, exitcodes, quantity, wire
+from modelsync.api import display, exitcodes, presets, quantity, wire
 from modelsync.api.modelsync import Verification
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
@@ -55,6 +56,10 @@ PATIENCE_SECONDS = 4.0
     "--allow", multiple=True, metavar="PATTERN", help="Only files that match, such as '*.safetensors'."
 )
 @click.option("--ignore", multiple=True, metavar="PATTERN", help="No files that match; wins over --allow.")
+@click.option("--preset", help="Only what a family of models needs, such as safetensors or gguf-q4-k-m.")
+@click.option(
+    "--expected-digest", metavar="DIGEST", help="Manifest digest (sha256:…) that the source must have."
+)
 @click.option("--endpoint", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
 @click.option("--region", help="Region of the bucket [AWS_REGION].  [default: us-east-1]")
 @click.option(
@@ -124,6 +129,7 @@ def _source(
 def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRequest:
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
+    allow, ignore = _preset(flags["preset"]).joined(flags["allow"], flags["ignore"])
     try:
         limit = quantity.parse_bytes(flags["limit_rate"]) if flags["limit_rate"] else None
         return wire.WorkRequest(
@@ -132,14 +138,27 @@ def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRe
             name=target.resolve().name,
             attempt=1,
             source=source,
-            allow_patterns=flags["allow"],
-            ignore_patterns=flags["ignore"],
+            allow_patterns=allow,
+            ignore_patterns=ignore,
+            expected_digest=_digest(flags["expected_digest"]),
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
             bandwidth_limit=limit if limit is None else max(1, limit),
             tuning=wire.Tuning(connections=flags["connections"]),
         )
     except (ValueError, pydantic.ValidationError) as error:
         raise UsageError(f"--limit-rate: {error}") from None
+
+
+def _preset(name: str | None) -> presets.Preset:
+    if name is not None and name not in presets.BUILT_IN:
+        raise UsageError(f"--preset: {presets.unknown(name, presets.BUILT_IN)}")
+    return presets.BUILT_IN[name] if name else presets.Preset()
+
+
+def _digest(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise UsageError(f"--expected-digest: {text!r} must be sha256: and 64 hexadecimal digits")
+    return text
 
 
 def _credentials(
@@ -224,9 +243,10 @@ def _tell(outcome: Outcome, target: Path, *, as_json: bool) -> None:
     elif outcome.reason is Reason.SYNCED:
         reused = f", {display.size(progress.bytes_reused)} were there" if progress.bytes_reused else ""
         revision = f", revision {resolved.revision}" if resolved else ""
+        digest = f"\n{resolved.manifest_digest}" if resolved else ""
         print(
             f"{progress.files_done} files, {display.size(progress.bytes_done)} in {target}"
-            f" ({display.duration(outcome.seconds)}{reused}){revision}"
+            f" ({display.duration(outcome.seconds)}{reused}){revision}{digest}"
         )
     else:
         print(f"modelsync: {outcome.message}", file=sys.stderr, flush=True)

@@ -5,12 +5,14 @@ no shell, no argument, no environment variable is made of it. What differs betwe
 document is names, labels and the safe subset in `spec.podTemplate`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from modelsync.api import naming, wire
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.podtemplate import Resources
+from modelsync.api.presets import BUILT_IN, Preset
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import Source
 from modelsync.core.snapshot import SyncRecord
@@ -35,6 +37,7 @@ class JobSettings:
     """Hub of sources that name no endpoint; None is huggingface_hub's own default."""
     ca_config_map: str | None = None
     """ConfigMap with `ca.crt` in the ModelSync's namespace: authorities in place of the system's."""
+    presets: Mapping[str, Preset] = field(default_factory=lambda: BUILT_IN)
     tuning: wire.Tuning = field(default_factory=wire.Tuning)
 
 
@@ -81,17 +84,22 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
 def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.WorkRequest:
     """What the worker is told to do."""
     spec = sync.spec
+    # A name that is not known never comes here (`lifecycle`).
+    allow, ignore = settings.presets.get(spec.preset or "", Preset()).joined(
+        spec.allow_patterns, spec.ignore_patterns
+    )
     return wire.WorkRequest(
         uid=sync.uid,
         namespace=sync.namespace,
         name=sync.name,
         attempt=attempt,
         source=_with_endpoint(spec.source, settings.hub_endpoint),
-        allow_patterns=spec.allow_patterns,
-        ignore_patterns=spec.ignore_patterns,
+        allow_patterns=allow,
+        ignore_patterns=ignore,
         sub_path=spec.target.persistent_volume_claim.sub_path,
         layout=spec.target.layout,
         verification=spec.verification,
+        expected_digest=spec.expected_digest,
         resolved=sync.status.resolved,
         bandwidth_limit=bandwidth_limit(spec),
         progress_deadline_seconds=spec.progress_deadline_seconds,

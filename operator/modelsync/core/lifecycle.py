@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from modelsync.api import conditions, wire
+from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core import blocked, bookkeeping, retries, views
@@ -170,6 +170,16 @@ def _as_before(view: View, pod: PodRecord, working: Verdict) -> Verdict:
     return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=_VERIFYING)
 
 
+def _no_such_preset(view: View, status: ModelSyncStatus) -> Verdict | None:
+    name, known = view.sync.spec.preset, view.settings.presets
+    if name is None or name in known:
+        return None
+    message = (
+        f"spec.preset: {presets.unknown(name, known)}; create another ModelSync with one of them, or add it"
+    )
+    return _final(Phase.FAILED, Reason.INVALID_SPEC, f"{message[:900]} to the operator's presets")
+
+
 def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     last = status.last_failure
     if last is None or last.attempt != view.attempts or not status.failures:
@@ -235,6 +245,7 @@ _CHECKS: tuple[Check, ...] = (
     _cancelled,
     _paused,
     _running,
+    _no_such_preset,
     _failed,
     _backing_off,
     _stopping,  # never two workers of one sync

@@ -2,22 +2,29 @@
 
 Reports are not trusted: numbers are clamped to `0 ≤ done ≤ total` and the done part never falls while the
 total stays, since a worker that takes over another's work needs a moment to find out how far that was.
+
+Until a source has told its size, `spec.estimate` stands in for it, and says so. An estimate that was exceeded
+is forgotten: it would show all as done that is not.
 """
 
 from datetime import datetime, timedelta
 
 from modelsync.api import display, wire
 from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus
+from modelsync.api.selection import Estimate
 from modelsync.core.snapshot import Sample
 
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
 
 
-def running(before: ProgressStatus | None, sample: Sample, network_before: int) -> ProgressStatus:
+def running(
+    before: ProgressStatus | None, sample: Sample, network_before: int, estimate: Estimate | None = None
+) -> ProgressStatus:
     """Progress of a running attempt, on top of the payload bytes that were received before it."""
     report = sample.report.progress
     reached = _reached(before, report, network_before)
+    reached = assumed(reached, estimate) or reached
     left = None if reached.bytes_total is None else reached.bytes_total - (reached.bytes_done or 0)
     speed = report.bytes_per_second
     return reached.but(
@@ -44,17 +51,44 @@ def at_rest(reached: ProgressStatus) -> ProgressStatus:
     return reached.but(current_file=None, bytes_per_second=None, estimated_completion_time=None)
 
 
+def assumed(known: ProgressStatus | None, estimate: Estimate | None) -> ProgressStatus | None:
+    """Progress with the estimate in place of what the source has not told."""
+    known = _told(known)
+    if estimate is None or (known is not None and known.bytes_total is not None):
+        return known
+    base = known if known is not None else ProgressStatus()
+    done = base.bytes_done
+    size = _at_least(estimate.bytes, done)
+    files = _at_least(estimate.files, base.files_done) if base.files_total is None else base.files_total
+    if (size, files) == (None, base.files_total):
+        return known
+    part = None if done is None or size is None else min(99, done * 100 // size)
+    return base.but(bytes_total=size, files_total=files, percent=part, estimated=True)
+
+
+def _at_least(estimate: int | None, done: int | None) -> int | None:
+    return estimate if estimate is not None and estimate >= (done or 0) else None
+
+
+def _told(progress: ProgressStatus | None) -> ProgressStatus | None:
+    """Progress without what an estimate stood in for."""
+    if progress is None or not progress.estimated:
+        return progress
+    return progress.but(bytes_total=None, files_total=None, percent=None, estimated=None)
+
+
 def completed(
     before: ProgressStatus | None, report: wire.Progress | None, network_before: int
 ) -> ProgressStatus:
     """Progress of a complete sync: all bytes of all files, whether or not the worker could tell how many."""
-    last = ended(before, report, network_before) or ProgressStatus()
+    last = _told(ended(before, report, network_before)) or ProgressStatus()
     total = last.bytes_done if last.bytes_total is None else last.bytes_total
     files = last.files_done if last.files_total is None else last.files_total
     return last.but(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
 
 
 def _reached(before: ProgressStatus | None, report: wire.Progress, network_before: int) -> ProgressStatus:
+    before = _told(before)
     total, done, files = report.bytes_total, report.bytes_done, report.files_done
     if before is not None:
         total = before.bytes_total if total is None else total
@@ -107,14 +141,18 @@ def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, download
     """The same as text; speed and time left only while bytes flow."""
     claim, path = spec.target_dir
     shown = Display(source=spec.source.summary[:500], target=f"pvc/{claim}" + (f":{path}" if path else ""))
-    if progress is None or progress.bytes_done is None:
+    if progress is None:
         return shown
     done, total = progress.bytes_done, progress.bytes_total
+    about = display.ABOUT if progress.estimated else ""
+    if total is not None:
+        shown = shown.but(size=about + display.size(total))
+    if done is None:
+        return shown
     speed = progress.bytes_per_second if downloading else None
     return shown.but(
-        amount=display.amount(done, total),
-        progress=None if total is None else display.percent(done, total),
-        size=None if total is None else display.size(total),
+        amount=display.amount(done, total, about=about),
+        progress=None if total is None else about + display.percent(done, total),
         speed=None if speed is None else display.speed(speed),
-        eta=display.duration((total - done) / speed) if total is not None and speed else None,
+        eta=about + display.duration((total - done) / speed) if total is not None and speed else None,
     )

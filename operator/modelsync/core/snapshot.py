@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from modelsync.api import modelsync as api
-from modelsync.api import syncqueue, wire
+from modelsync.api import presets, syncqueue, wire
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +142,8 @@ class Settings:
     """Silence after which a download counts as stalled."""
     job_history: timedelta = timedelta(minutes=10)
     """How long a finished Job (and its Pod with its log) is kept once its result is in the status."""
+    presets: tuple[str, ...] = tuple(presets.BUILT_IN)
+    """Names that spec.preset may have."""
     exact_positions: int = 20
     """So many positions of a queue are told exactly."""
 

@@ -95,7 +95,8 @@ def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
     sample, downloading = verdict.sample, verdict.phase is Phase.DOWNLOADING
     if sample is None:
         return status if downloading else _without_worker(view, status)
-    shown = progress.running(status.progress, sample, _network_before(view, verdict.pod))
+    before, estimate = _network_before(view, verdict.pod), view.sync.spec.estimate
+    shown = progress.running(status.progress, sample, before, estimate)
     if not downloading or view.now - sample.received > view.settings.stall_after:
         shown = progress.at_rest(shown)
     resolved = _resolved(status, sample.report.resolved)
@@ -111,6 +112,7 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         shown = progress.ended(shown, words.progress if words else None, _network_before(view, pod))
     elif shown is not None:
         shown = progress.at_rest(shown)
+    shown = progress.assumed(shown, view.sync.spec.estimate)
     return _shown(view, changes.apply(status, progress=shown), downloading=False)
 
 

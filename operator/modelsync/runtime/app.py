@@ -226,6 +226,7 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
     return snapshot.Settings(
         retry_base=timedelta(seconds=settings.retry_base_seconds),
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+        presets=tuple(settings.presets),
     )
 
 
@@ -236,5 +237,6 @@ def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         resources=settings.worker_resources,
         hub_endpoint=settings.hub_endpoint,
         ca_config_map=settings.worker_ca_config_map,
+        presets=settings.presets,
         tuning=wire.Tuning(connections=settings.worker_connections, chunk_bytes=settings.worker_chunk),
     )

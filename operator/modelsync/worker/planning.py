@@ -45,6 +45,13 @@ def make_plan(listing: Listing, request: WorkRequest) -> Plan:
         files=len(ordered),
         bytes=None if None in sizes else sum(size or 0 for size in sizes),
     )
+    if request.expected_digest not in (None, resolved.manifest_digest):
+        text = (
+            f"The source's files have the digest {resolved.manifest_digest}, but spec.expectedDigest is"
+            f" {request.expected_digest}. Nothing was fetched. Check the revision, the patterns and the"
+            " source; if its files are right, create another ModelSync with their digest."
+        )
+        raise Failure(Reason.CHECKSUM_MISMATCH, text)
     pinned = request.resolved.manifest_digest if request.resolved else None
     if pinned is not None and pinned != resolved.manifest_digest:
         text = (
@@ -79,7 +86,7 @@ def wanted(path: str, allow: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
 
 def _nothing(request: WorkRequest) -> Failure:
     if request.allow_patterns or request.ignore_patterns:
-        text = "No file of the source matches spec.allowPatterns and spec.ignorePatterns."
+        text = "No file of the source matches spec.allowPatterns, spec.ignorePatterns and spec.preset."
         return Failure(Reason.NOTHING_MATCHED, f"{text} Patterns are matched with the whole relative path.")
     return Failure(Reason.NOTHING_MATCHED, "The source holds no files. Check spec.source.")
 
