@@ -1,146 +1,107 @@
-"""`make bench`: one file by `modelsync pull`, curl and huggingface_hub in turns, from our Hub on loopback.
+"""`make bench`: download engines side by side on this machine, and the page, figures and chart from it.
 
-Loopback has no latency and no loss, so this measures what a tool costs, not what a network allows. Turns are
-interleaved, because a machine is not equally fast at all times; the median counts. curl alone checks nothing
-and the others do different things besides, hence the column that says so.
+Rows are written after each case, so a run that is interrupted keeps what it has measured. All scratch is
+below one temporary directory (and one in memory), gone at the end, also after Ctrl-C.
 """
 
 import argparse
-import os
-import shutil
-import statistics
-import subprocess
+import datetime
+import json
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from dev import target as targets
+from dev.bench import cases, chart, machine, page, results, running, tools
+from dev.bench.measure import BenchError
+from dev.bench.places import Unavailable
 
-MIB = 1024 * 1024
-REPOSITORY, FILE = "bench/model", "model.safetensors"
-_SNAPSHOT = (
-    "import sys; from huggingface_hub import snapshot_download;"
-    " snapshot_download(sys.argv[1], local_dir=sys.argv[2])"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """One way to fetch the repository's file into a folder."""
-
-    name: str
-    checks: str
-    command: Callable[[str, Path], list[str]]
-
-
-def _curl(url: str, folder: Path) -> list[str]:
-    return ["curl", "-sSfL", "-o", str(folder / FILE), f"{url}/{REPOSITORY}/resolve/main/{FILE}"]
-
-
-def _curl_and_hash(url: str, folder: Path) -> list[str]:
-    return [
-        "sh",
-        "-c",
-        'file=$1; shift; "$@" && sha256sum "$file"',
-        "sh",
-        str(folder / FILE),
-        *_curl(url, folder),
-    ]
-
-
-TOOLS = (
-    Tool(
-        name="modelsync pull",
-        checks="SHA-256, fsync",
-        command=lambda url, folder: [
-            *targets.PYTHON,
-            "-m",
-            "modelsync",
-            "pull",
-            f"hf://{REPOSITORY}",
-            "--to",
-            str(folder),
-        ],
-    ),
-    Tool(name="curl", checks="nothing", command=_curl),
-    Tool(name="curl, then sha256sum", checks="SHA-256", command=_curl_and_hash),
-    Tool(
-        name="huggingface_hub",
-        checks="size",
-        command=lambda url, folder: [*targets.PYTHON, "-c", _SNAPSHOT, REPOSITORY, str(folder)],
-    ),
-)
+RESULTS, PAGE, CHART = "reference/benchmarks.json", "reference/benchmarks.md", "benchmarks.svg"
+REPEATS = 3
+CALM = 1.5
+"""Load above which the figures say more about what else runs."""
 
 
 def main() -> int:
-    """Run the comparison and print a table; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dev.bench", description=__doc__)
-    parser.add_argument("--mib", type=int, default=512, help="size of the file (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="turns of each tool (default: %(default)s)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="modelsync-bench-") as scratch:
-        root = Path(scratch) / "hub"
-        _make_file(root / REPOSITORY / FILE, options.mib)
-        seconds = _with_hub(root, Path(scratch), options.runs)
-    _print(seconds, options.mib)
-    return 0
-
-
-def _make_file(path: Path, mib: int) -> None:
-    path.parent.mkdir(parents=True)
-    with path.open("wb") as file:
-        for _ in range(mib):
-            file.write(os.urandom(MIB))
-
-
-def _with_hub(root: Path, scratch: Path, runs: int) -> dict[str, list[float]]:
-    command = [*targets.PYTHON, "-m", "dev.hub", "--root", str(root)]
-    hub = subprocess.Popen(command, cwd=targets.REPOSITORY, stdout=subprocess.PIPE, text=True)
+    """Run the chosen cases; returns 1 when one of them failed."""
+    options = _options()
+    every = cases.quick() if options.quick else cases.full()
+    chosen = [case for case in every if (options.case or "").lower() in case.name.lower()]
+    if options.list:
+        print("\n".join(case.name for case in chosen))
+        return 0
+    if not chosen:
+        print("no case matches; --list names them", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that nothing is left behind
+    if machine.load() > CALM and not options.quick:
+        print(f"the load is {machine.load():.1f}: figures suffer from what else runs", file=sys.stderr)
+    if not options.quick:
+        tools.install(_say)
     try:
-        assert hub.stdout is not None
-        url = hub.stdout.readline().split()[1]
-        seconds: dict[str, list[float]] = {tool.name: [] for tool in TOOLS}
-        for run in range(runs):
-            for tool in TOOLS:
-                print(f"run {run + 1} of {runs}: {tool.name}", file=sys.stderr, flush=True)
-                seconds[tool.name].append(_timed(tool, url, scratch / "target"))
-        return seconds
-    finally:
-        hub.terminate()
-        hub.wait(10)
+        with tempfile.TemporaryDirectory(prefix="modelsync-bench-", dir=options.scratch) as scratch:
+            return _run(chosen, every, options, Path(scratch))
+    except KeyboardInterrupt:
+        print("stopped; the cases that ended are written", file=sys.stderr)
+        return 130
 
 
-def _timed(tool: Tool, url: str, folder: Path) -> float:
-    folder.mkdir()
-    # A home of its own, so that no cache of an earlier run or of the user answers instead of the Hub.
-    private = {"HF_ENDPOINT": url, "HF_HOME": str(folder / ".home"), "HF_HUB_DISABLE_XET": "1"}
-    begun = time.monotonic()
-    done = subprocess.run(
-        tool.command(url, folder),
-        cwd=targets.REPOSITORY,
-        env=os.environ | private,
-        capture_output=True,
-        text=True,
-        check=False,
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dev.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a small sample, to see that all works")
+    parser.add_argument("--case", help="only cases whose name contains this")
+    parser.add_argument("--repeats", type=int, help=f"turns of each engine (default: {REPEATS}; quick: 1)")
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument(
+        "--output", type=Path, help="folder for the results (default: docs; quick: nothing is written)"
     )
-    took = time.monotonic() - begun
-    if done.returncode or not (folder / FILE).is_file():
-        raise SystemExit(f"{tool.name} failed: {done.stderr[-2000:]}")
-    shutil.rmtree(folder)
-    return took
+    parser.add_argument("--scratch", type=Path, help="where temporary files go; 20 GiB are needed")
+    options = parser.parse_args()
+    options.repeats = options.repeats or (1 if options.quick else REPEATS)
+    options.output = options.output or (None if options.quick else targets.REPOSITORY / "docs")
+    return options
 
 
-def _print(seconds: dict[str, list[float]], mib: int) -> None:
-    print(f"\n{mib} MiB over loopback, {os.cpu_count()} cores\n")
-    print(f"{'tool':<22}{'median s':>9}{'MB/s':>7}   {'all runs':<24}checks")
-    for tool in TOOLS:
-        took = seconds[tool.name]
-        middle = statistics.median(took)
-        runs = " ".join(f"{one:.2f}" for one in took)
-        print(f"{tool.name:<22}{middle:>9.2f}{mib * MIB / 1e6 / middle:>7.0f}   {runs:<24}{tool.checks}")
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _run(
+    chosen: list[cases.Case], every: list[cases.Case], options: argparse.Namespace, scratch: Path
+) -> int:
+    versions = results.versions_of(
+        engine for case in chosen for engine in case.engines if running.installed(engine)
+    )
+    failed, begun = 0, time.monotonic()
+    for number, case in enumerate(chosen, 1):
+        passed = (time.monotonic() - begun) / 60
+        _say(f"[{number}/{len(chosen)}, {passed:.1f} min, load {machine.load():.1f}] {case.name}")
+        try:
+            found = running.run(case, options.repeats, scratch, _say)
+        except Unavailable as reason:
+            _say(f"    left out: {reason}")
+            continue
+        except BenchError as error:
+            print(f"    failed: {error}", file=sys.stderr, flush=True)
+            failed += 1
+            continue
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        rows = results.rows_of(case, found, versions, today)
+        if options.output:
+            _write(options.output, rows, [case.name for case in every])
+    return 1 if failed else 0
+
+
+def _write(output: Path, new: list[results.Row], order: list[str]) -> None:
+    path = output / RESULTS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    known: list[results.Row] = json.loads(path.read_text()) if path.exists() else []
+    rows = results.merged(known, new, order)
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    (output / PAGE).write_text(page.page(rows, machine.described()))
+    (output / CHART).write_text(chart.draw(chart.chosen(rows)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,178 @@
+"""The origin: nginx alone, as a Hub and its CDN at once.
+
+A server in Python would take the CPU time that the engines are to show, and its answers would differ from run
+to run. All that a Hub answers about a set of files is known beforehand, so it is written down: documents as
+files, the redirects of `resolve` as configuration. Two workers, because one cannot encrypt for two cores.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dev.bench.data import FileSet
+from dev.bench.measure import BenchError
+from tests.origins import certificates, processes
+
+REPOSITORY = "bench/model"
+COMMIT = hashlib.sha1(b"bench", usedforsecurity=False).hexdigest()
+READY_SECONDS = 20.0
+MOST_MAPPED = 20_000
+"""Files whose digest and size `resolve` tells as headers, which huggingface_hub wants and we do not."""
+
+_CONFIGURATION = """
+daemon off;
+{user}
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log warn;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  default_type application/octet-stream;
+  sendfile on;
+  tcp_nopush on;
+  output_buffers 2 256k;
+  keepalive_requests 1000000;
+  ssl_session_cache shared:tls:1m;
+  client_body_temp_path {folder}/temporary;
+  proxy_temp_path {folder}/temporary;
+  fastcgi_temp_path {folder}/temporary;
+  uwsgi_temp_path {folder}/temporary;
+  scgi_temp_path {folder}/temporary;
+  map_hash_max_size 131072;
+  map_hash_bucket_size 256;
+  map $uri $linked_etag {{ default ""; include {folder}/etags; }}
+  map $uri $linked_size {{ default ""; include {folder}/sizes; }}
+  server {{
+    listen {host}:{port}{ssl} backlog=512;
+    {certificate}
+    root {documents};
+    location = /api/models/{repository} {{ default_type application/json; try_files /information.json =404; }}
+    location /api/models/{repository}/revision/ {{
+      default_type application/json; try_files /information.json =404;
+    }}
+    location /api/models/{repository}/tree/ {{
+      default_type application/json; try_files /tree.json =404;
+    }}
+    location ~ ^/{repository}/resolve/[^/]+/(.+)$ {{
+      add_header X-Repo-Commit {commit} always;
+      add_header X-Linked-Etag '"$linked_etag"' always;
+      add_header X-Linked-Size $linked_size always;
+      return 302 $scheme://$http_host/cdn/$1;
+    }}
+    location /cdn/ {{ alias {files}/; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A running origin."""
+
+    host: str
+    port: int
+    authority: Path | None
+    """The authority to trust; None without TLS."""
+
+    def url(self, port: int | None = None) -> str:
+        """The Hub's endpoint, by way of another port where a relay listens."""
+        return f"{'https' if self.authority else 'http'}://{self.host}:{port or self.port}"
+
+
+def file_url(endpoint: str, path: str) -> str:
+    """Where the CDN serves a file."""
+    return f"{endpoint}/cdn/{path}"
+
+
+@contextlib.contextmanager
+def serving(
+    files: FileSet,
+    folder: Path,
+    *,
+    tls: bool = False,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    prefix: Sequence[str] = (),
+) -> Iterator[Origin]:
+    """Serve a set; `prefix` runs the server elsewhere, such as in a network namespace (name a port then)."""
+    folder.mkdir()
+    (folder / "temporary").mkdir()
+    _write_documents(files, folder)
+    made = certificates.make(folder, host) if tls else None
+    port = port or processes.free_port(host)
+    certificate = f"ssl_certificate {made.certificate}; ssl_certificate_key {made.key};" if made else ""
+    (folder / "nginx.conf").write_text(
+        _CONFIGURATION.format(
+            user="user root;" if os.geteuid() == 0 else "",
+            folder=folder,
+            documents=folder / "documents",
+            files=files.folder,
+            host=host,
+            port=port,
+            ssl=" ssl" if tls else "",
+            certificate=certificate,
+            repository=REPOSITORY,
+            commit=COMMIT,
+        )
+    )
+    with _running(
+        [*prefix, processes.binary("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")], folder
+    ):
+        yield Origin(host=host, port=port, authority=made.authority if made else None)
+
+
+def _write_documents(files: FileSet, folder: Path) -> None:
+    documents = folder / "documents"
+    documents.mkdir()
+    siblings = [{"rfilename": file.path} for file in files.files]
+    information = {
+        "_id": "0" * 24, "id": REPOSITORY, "modelId": REPOSITORY, "author": "bench", "sha": COMMIT,
+        "lastModified": "2026-01-01T00:00:00.000Z", "createdAt": "2026-01-01T00:00:00.000Z", "private": False,
+        "gated": False, "disabled": False, "downloads": 0, "likes": 0, "tags": [], "siblings": siblings,
+    }  # fmt: skip
+    (documents / "information.json").write_text(json.dumps(information))
+    tree = [
+        {
+            "type": "file", "path": file.path, "size": file.size, "oid": file.sha256[:40],
+            "lfs": {"oid": file.sha256, "size": file.size, "pointerSize": 134},
+        }
+        for file in files.files
+    ]  # fmt: skip
+    (documents / "tree.json").write_text(json.dumps(tree))
+    mapped = files.files if len(files.files) <= MOST_MAPPED else ()
+    base = f"/{REPOSITORY}/resolve/{COMMIT}"
+    (folder / "etags").write_text("".join(f'"{base}/{file.path}" "{file.sha256}";\n' for file in mapped))
+    (folder / "sizes").write_text("".join(f'"{base}/{file.path}" "{file.size}";\n' for file in mapped))
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], folder: Path) -> Iterator[None]:
+    """Run nginx; its pid file is there once it listens."""
+    log = folder / "nginx.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", *command, "-e", str(log)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        end = time.monotonic() + READY_SECONDS
+        while not (folder / "nginx.pid").exists():
+            if process.poll() is not None or time.monotonic() > end:
+                raise BenchError(f"nginx did not start: {log.read_text(errors='replace')[-1000:]}")
+            time.sleep(0.02)  # a pid file is no event that could be awaited
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
