@@ -35,10 +35,11 @@ class Value(pydantic.BaseModel):
         return self.model_copy(update=changes)
 
 
-def cel(rule: str, message: str) -> dict[str, str]:
+def cel(rule: str, message: str, *, field: str | None = None) -> dict[str, str]:
     """One `x-kubernetes-validations` entry; the API server puts the field before the message, which must
-    tell the mend."""
-    return {"rule": rule, "message": message}
+    tell the mend. `field` names a field below the one that carries the rule, as `.target.layout`."""
+    entry = {"rule": rule, "message": message}
+    return entry if field is None else {**entry, "fieldPath": field}
 
 
 def immutable(rule: str = "self == oldSelf") -> dict[str, str]:

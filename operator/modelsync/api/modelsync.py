@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
+from modelsync.api import hubcache
 from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
@@ -23,6 +24,15 @@ class Layout(StrEnum):
     """How files lie in the target."""
 
     DIRECTORY = "Directory"
+    HUGGING_FACE_CACHE = "HuggingFaceCache"
+
+
+class Engine(StrEnum):
+    """What fetches the files."""
+
+    NATIVE = "Native"
+    HF_TRANSFER = "HFTransfer"
+    HUGGING_FACE_HUB = "HuggingFaceHub"
 
 
 class Verification(StrEnum):
@@ -66,7 +76,9 @@ class Target(Value):
     persistent_volume_claim: ClaimTarget
     """An existing claim in the ModelSync's namespace."""
     layout: Layout = Layout.DIRECTORY
-    """Directory: the files under their own names, ready for any program. More layouts may follow."""
+    """Directory: the files under their own names, ready for any program. HuggingFaceCache: the cache of
+    Hugging Face's libraries, so that a Pod that mounts the directory as HF_HOME loads the repository by its
+    name; for huggingFace sources only."""
 
 
 class ModelSyncSpec(Value):
@@ -78,6 +90,23 @@ class ModelSyncSpec(Value):
             immutable_optional("ignorePatterns"),
             immutable_optional("preset"),
             immutable_optional("expectedDigest"),
+            cel(
+                "self.target.layout != 'HuggingFaceCache' || has(self.source.huggingFace)",
+                "HuggingFaceCache is the layout of a Hub repository: use Directory, or name a"
+                " source.huggingFace",
+                field=".target.layout",
+            ),
+            cel(
+                "self.engine != 'HuggingFaceHub' || has(self.source.huggingFace)",
+                "HuggingFaceHub fetches from a Hub only: use Native or HFTransfer, or name a"
+                " source.huggingFace",
+                field=".engine",
+            ),
+            cel(
+                "self.engine == 'Native' || !has(self.bandwidthLimit)",
+                "only the engine Native keeps a limit: leave out bandwidthLimit or use Native",
+                field=".bandwidthLimit",
+            ),
         )
     }
 
@@ -144,14 +173,27 @@ class ModelSyncSpec(Value):
     verification: Verification = Verification.CHECKSUM
     """Checksum: every file whose source tells a checksum is compared with it, and its SHA-256 is recorded.
     Size: only the sizes are compared."""
+    engine: Engine = Engine.NATIVE
+    """What fetches the files. Native: modelsync's own, which resumes any file and keeps bandwidth limits.
+    HFTransfer: the library hf_transfer. HuggingFaceHub: the library huggingface_hub, with Xet where the Hub
+    offers it; for huggingFace sources only. What any of them fetched is verified and published alike."""
     pod_template: PodTemplate = PodTemplate()
     """Where the worker runs and with what resources."""
 
     @property
     def target_dir(self) -> tuple[str, str]:
-        """The claim and the path in it that this sync writes: its identity among writers."""
-        claim = self.target.persistent_volume_claim
+        """The claim and the directory in it that this sync writes: its identity among writers."""
+        claim, hub = self.target.persistent_volume_claim, self.source.hugging_face
+        if self.target.layout is Layout.HUGGING_FACE_CACHE and hub is not None:
+            return claim.claim_name, hubcache.repository_directory(claim.sub_path, hub)
         return claim.claim_name, claim.sub_path
+
+    def published_at(self, revision: str | None) -> str:
+        """The directory of the claim in which a revision's files have their own names; "/" for its root."""
+        directory = self.target_dir[1]
+        if self.target.layout is Layout.HUGGING_FACE_CACHE and revision is not None:
+            return hubcache.snapshot_directory(directory, revision)
+        return directory or "/"
 
 
 class Resolved(Value):

@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from modelsync.api.base import Value
-from modelsync.api.modelsync import Layout, Resolved, Verification
+from modelsync.api.modelsync import Engine, Layout, Resolved, Verification
 from modelsync.api.reasons import Layer, Reason, Stage
 from modelsync.api.sources import Source
 
@@ -61,6 +61,7 @@ class WorkRequest(Value):
     sub_path: str = ""
     """Target directory, relative to the volume's root."""
     layout: Layout = Layout.DIRECTORY
+    engine: Engine = Engine.NATIVE
     verification: Verification = Verification.CHECKSUM
     expected_digest: str | None = None
     """The manifest digest that the source must have."""
@@ -185,5 +186,7 @@ class Manifest(Value):
     revision: str | None = None
     digest: str
     """`sha256:` digest over paths, sizes and known checksums as resolved."""
+    layout: Layout = Layout.DIRECTORY
+    """Directory: `path` is relative to the target. HuggingFaceCache: to `snapshots/<revision>`."""
     files: tuple[ManifestFile, ...]
     completed_at: AwareDatetime

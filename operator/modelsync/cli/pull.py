@@ -26,7 +26,7 @@ import pydantic
 
 from modelsync import environment
 from modelsync.api import display, exitcodes, presets, quantity, wire
-from modelsync.api.modelsync import Verification
+from modelsync.api.modelsync import Engine, Layout, Verification
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
 from modelsync.cli import addresses, bars, wording
@@ -59,6 +59,20 @@ PATIENCE_SECONDS = 4.0
 @click.option("--preset", help="Only what a family of models needs, such as safetensors or gguf-q4-k-m.")
 @click.option(
     "--expected-digest", metavar="DIGEST", help="Manifest digest (sha256:…) that the source must have."
+)
+@click.option(
+    "--layout",
+    type=click.Choice(Layout, case_sensitive=False),
+    default=Layout.DIRECTORY,
+    show_default=True,
+    help="HuggingFaceCache makes --to a directory that serves as HF_HOME.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(Engine, case_sensitive=False),
+    default=Engine.NATIVE,
+    show_default=True,
+    help="What fetches the files.",
 )
 @click.option("--endpoint", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
 @click.option("--region", help="Region of the bucket [AWS_REGION].  [default: us-east-1]")
@@ -141,6 +155,8 @@ def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRe
             allow_patterns=allow,
             ignore_patterns=ignore,
             expected_digest=_digest(flags["expected_digest"]),
+            layout=flags["layout"],
+            engine=flags["engine"],
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
             bandwidth_limit=limit if limit is None else max(1, limit),
             tuning=wire.Tuning(connections=flags["connections"]),

@@ -25,6 +25,8 @@ _WORDS = {
     " (spec.progressDeadlineSeconds)": "",
     "spec.progressDeadlineSeconds": "10 minutes",
     "spec.target.persistentVolumeClaim.subPath": "--to",
+    "spec.target.layout": "--layout",
+    "spec.engine": "--engine",
     "the Secret that secretRef names": "the token or keys",
     "the Secret's account": "the token's account",
     ", or grow the PersistentVolumeClaim": "",

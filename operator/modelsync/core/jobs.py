@@ -98,6 +98,7 @@ def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.
         ignore_patterns=ignore,
         sub_path=spec.target.persistent_volume_claim.sub_path,
         layout=spec.target.layout,
+        engine=spec.engine,
         verification=spec.verification,
         expected_digest=spec.expected_digest,
         resolved=sync.status.resolved,

@@ -139,9 +139,10 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         told = verdict.sample.report.progress
     done = progress.completed(status.progress, told, _network_before(view, verdict.ended))
     resolved = _resolved(status, report.resolved if report is not None else None)
+    revision = resolved.revision if resolved is not None else None
     artifact = Artifact(
-        revision=resolved.revision if resolved is not None else None,
-        path=view.sync.spec.target_dir[1] or "/",
+        revision=revision,
+        path=view.sync.spec.published_at(revision),
         bytes=done.bytes_total or 0,
         verified_at=verdict.completed,
         current=True,

@@ -119,21 +119,29 @@ def read_manifest(target: Tree) -> dict[str, ManifestFile]:
         return {}
 
 
-def right_already(
-    target: Tree, file: RemoteFile, published: ManifestFile | None, *, checksum: bool
+def right_at(
+    target: Tree,
+    place: str,
+    file: RemoteFile,
+    published: ManifestFile | None,
+    *,
+    checksum: bool,
+    trusted: bool,
 ) -> ManifestFile | None:
-    """The manifest's entry for a file of the target that is what the source holds; None when it has to be
-    fetched.
+    """The manifest's entry for a file whose bytes in `place` are what the source holds; None when it has to
+    be fetched.
 
     The bytes are read and compared, not taken on trust: a volume can rot, and other programs write there.
+    Without checksums the size decides, if the place is `trusted` to hold this file or none.
     """
-    found = target.regular(file.path)
+    with volume.guarded(f"looking at {names.printable(place)}"):
+        found = target.regular(place)
     if found is None or (file.size is not None and found.st_size != file.size):
         return None
     if not checksum:
-        return _by_size(file, found.st_size) if published and file.size is not None else None
-    with volume.guarded(f"reading {names.printable(file.path)}"):
-        digests = _digests(target, file, found.st_size)
+        return _by_size(file, found.st_size) if trusted and file.size is not None else None
+    with volume.guarded(f"reading {names.printable(place)}"):
+        digests = _digests(target, place, file, found.st_size)
     if digests.offset != found.st_size or digests.wrong() is not None:
         return None
     if not digests.comparable and not _same_object(file, published, digests.sha256):
@@ -147,8 +155,8 @@ def right_already(
     )
 
 
-def _digests(target: Tree, file: RemoteFile, size: int) -> hashing.Digests:
-    descriptor = target.open_file(file.path)
+def _digests(target: Tree, place: str, file: RemoteFile, size: int) -> hashing.Digests:
+    descriptor = target.open_file(place)
     try:
         return hashing.digest_file(descriptor, file.digests, size)
     finally:

@@ -39,6 +39,8 @@ class State:
         self._reused = 0
         self._settled = 0
         """Bytes of files that were right before the engine started."""
+        self._postponed = 0
+        """Bytes of files that will be there with another."""
         self._amounts: Callable[[], tuple[int, int | None]] | None = None
         self._active: Callable[[], list[wire.FileProgress]] = list
 
@@ -47,9 +49,15 @@ class State:
         with self._lock:
             self.resolved, self._files_total = resolved, files
 
-    def settle(self, size: int) -> None:
-        """One file was right on the volume before."""
+    def postpone(self, size: int) -> None:
+        """One file has the same bytes as another that is to be fetched."""
         with self._lock:
+            self._postponed += size
+
+    def settle(self, size: int, *, postponed: bool = False) -> None:
+        """One file is right without being fetched: it was before, or came with another."""
+        with self._lock:
+            self._postponed -= size if postponed else 0
             self._settled += size
             self._reused += size
             self._files_done += 1
@@ -88,6 +96,11 @@ class State:
         with self._lock:
             self.verification_seconds += seconds
 
+    @property
+    def _aside(self) -> int:
+        """Bytes that are not the engine's to fetch."""
+        return self._settled + self._postponed
+
     def active(self) -> list[wire.FileProgress]:
         """The files being fetched."""
         return self._active()
@@ -99,9 +112,9 @@ class State:
         speed = self.meter.rate()
         with self._lock:
             if self._amounts is None and self.resolved is not None:
-                total = None if self.resolved.bytes is None else self.resolved.bytes - self._settled
+                total = None if self.resolved.bytes is None else self.resolved.bytes - self._aside
             return wire.Progress(
-                bytes_total=None if total is None else total + self._settled,
+                bytes_total=None if total is None else total + self._aside,
                 bytes_done=done + self._settled,
                 bytes_network=self._network,
                 bytes_reused=self._reused,

@@ -8,6 +8,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
@@ -23,21 +24,18 @@ _BLOCK = 1 << 20
 _TEMPORARY = "manifest.new"
 
 
-def refuse_foreign(target: Tree, files: Iterable[RemoteFile], published: Mapping[str, ManifestFile]) -> None:
-    """Before anything is fetched: refuse if a place is taken by what cannot be replaced; raises Failure.
+class Places(Protocol):
+    """What publishing has to know of a layout."""
 
-    A regular file may still turn out to be the same as the source's, so only its size speaks here.
-    """
-    for file in files:
-        with volume.guarded(f"looking at {names.printable(file.path)}"):
-            found = target.stat(file.path)
-        if found is None or file.path in published:
-            continue
-        if not stat.S_ISREG(found.st_mode) or (file.size is not None and found.st_size != file.size):
-            raise _foreign(file.path)
+    def place(self, file: RemoteFile) -> str:
+        """Where a file's bytes lie."""
+
+    def ours(self, file: RemoteFile, published: Mapping[str, ManifestFile]) -> bool:
+        """Whether what lies there may be replaced without a look at who wrote it."""
 
 
-def _foreign(path: str) -> Failure:
+def foreign(path: str) -> Failure:
+    """The failure when a place is taken by what modelsync may not replace."""
     text = (
         f'The target holds "{names.printable(path)}", which modelsync did not write and does not overwrite.'
         " Move it away or choose another spec.target.persistentVolumeClaim.subPath."
@@ -50,36 +48,49 @@ def publish(
     staging: Staging,
     fetched: Iterable[Fetched],
     published: Mapping[str, ManifestFile],
+    layout: Places,
 ) -> list[ManifestFile]:
-    """Move files from staging into place and make it durable; raises Failure."""
+    """Move files from staging into their places and make it durable; raises Failure."""
     entries: list[ManifestFile] = []
-    directories: set[str] = set()
+    places: list[str] = []
     for each in fetched:
-        path = each.file.path
+        path, place = each.file.path, layout.place(each.file)
         with volume.guarded(f"publishing {names.printable(path)}"):
-            _place(target, staging, each, path in published)
-        directories.add(path.rpartition("/")[0])
-        entries.append(
-            ManifestFile(
-                path=path, size=each.size, sha256=each.sha256, verified_by=each.verified_by, etag=each.etag
-            )
-        )
-    with volume.guarded("syncing directories"):
-        for directory in sorted(directories):
-            with target.parent(f"{directory}/x" if directory else "x") as (descriptor, _):
-                os.fsync(descriptor)
+            _place(target, staging, each, place, ours=layout.ours(each.file, published))
+        places.append(place)
+        entries.append(entry(each, path))
+    sync_parents(target, places)
     return entries
 
 
-def _place(target: Tree, staging: Staging, fetched: Fetched, ours: bool) -> None:
+def entry(fetched: Fetched, path: str) -> ManifestFile:
+    """The manifest's entry for fetched bytes under a path."""
+    return ManifestFile(
+        path=path,
+        size=fetched.size,
+        sha256=fetched.sha256,
+        verified_by=fetched.verified_by,
+        etag=fetched.etag,
+    )
+
+
+def sync_parents(target: Tree, paths: Iterable[str]) -> None:
+    """Make the names of files durable; raises Failure."""
+    with volume.guarded("syncing directories"):
+        for directory in sorted({path.rpartition("/")[0] for path in paths}):
+            with target.parent(f"{directory}/x" if directory else "x") as (descriptor, _):
+                os.fsync(descriptor)
+
+
+def _place(target: Tree, staging: Staging, fetched: Fetched, path: str, *, ours: bool) -> None:
     """Rename one file into place, unless a foreign file with other bytes is there."""
-    path, source = fetched.file.path, staging.directory.descriptor
+    source = staging.directory.descriptor
     _sync(source, fetched.staged)
     found = target.stat(path)
-    if found is not None and not ours and not _identical(target, staging, fetched, found):
-        raise _foreign(path)
+    if found is not None and not ours and not _identical(target, staging, fetched, path, found):
+        raise foreign(path)
     if found is not None and stat.S_ISDIR(found.st_mode):
-        raise _foreign(path)
+        raise foreign(path)
     with target.parent(path, create=True) as (directory, name):
         os.rename(fetched.staged, name, src_dir_fd=source, dst_dir_fd=directory)
 
@@ -92,13 +103,11 @@ def _sync(directory: int, name: str) -> None:
         os.close(descriptor)
 
 
-def _identical(target: Tree, staging: Staging, fetched: Fetched, found: os.stat_result) -> bool:
+def _identical(target: Tree, staging: Staging, fetched: Fetched, path: str, found: os.stat_result) -> bool:
     """Whether the file in the place has the same bytes: then who wrote it does not matter."""
     if not stat.S_ISREG(found.st_mode) or found.st_size != fetched.size:
         return False
-    return _sha256(target, fetched.file.path) == (
-        fetched.sha256 or _sha256(staging.directory, fetched.staged)
-    )
+    return _sha256(target, path) == (fetched.sha256 or _sha256(staging.directory, fetched.staged))
 
 
 def _sha256(tree: Tree, path: str) -> str:
@@ -108,12 +117,18 @@ def _sha256(tree: Tree, path: str) -> str:
 
 def write_manifest(target: Tree, manifest: Manifest) -> None:
     """Replace the manifest, durably; raises Failure."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    text = manifest.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n"
     with volume.guarded("writing the manifest"), target.below(naming.STATE_DIR) as state:
-        directory = state.descriptor
-        with open(os.open(_TEMPORARY, flags, 0o666, dir_fd=directory), "w") as file:
-            file.write(manifest.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(_TEMPORARY, naming.MANIFEST_FILE, src_dir_fd=directory, dst_dir_fd=directory)
+        write_file(state, naming.MANIFEST_FILE, text.encode(), aside=state)
+
+
+def write_file(tree: Tree, path: str, content: bytes, *, aside: Tree) -> None:
+    """Replace a small file, durably, by one that is written in the directory `aside`; raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(_TEMPORARY, flags, 0o666, dir_fd=aside.descriptor), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    with tree.parent(path, create=True) as (directory, name):
+        os.rename(_TEMPORARY, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
         os.fsync(directory)

@@ -8,7 +8,7 @@ import datetime
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelsync.api.modelsync import Verification
@@ -16,7 +16,9 @@ from modelsync.api.reasons import Reason, Stage
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import planning, publish, volume
 from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.fetch import Engine
+from modelsync.worker.fetch import Engine, Fetched
+from modelsync.worker.layouts.base import Layout
+from modelsync.worker.layouts.factory import layout_of
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.progress import LogLines, State
@@ -54,29 +56,39 @@ def run(request: WorkRequest, tools: Tools) -> Manifest:
     state.plan(plan.resolved, len(plan.files))
     _log.info("Resolved %s to %s: %d files", request.source.summary, plan.resolved.revision, len(plan.files))
     _check_stop(tools)
-    with Tree.open(tools.volume, request.sub_path) as target:
+    layout = layout_of(request, plan.resolved)
+    with Tree.open(tools.volume, layout.directory) as target:
         staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=tools.lock_wait_seconds)
         try:
-            return _sync(request, tools, plan, target, staging)
+            return _sync(request, tools, plan, Place(layout=layout, target=target, staging=staging))
         finally:
             staging.close()
 
 
-def _sync(
-    request: WorkRequest, tools: Tools, plan: planning.Plan, target: Tree, staging: Staging
-) -> Manifest:
-    state = tools.state
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the files go."""
+
+    layout: Layout
+    target: Tree
+    staging: Staging
+
+
+def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
+    state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
     published = planning.read_manifest(target)
-    publish.refuse_foreign(target, plan.files, published)
+    layout.prepare(target, plan.files, published)
     state.stage = Stage.DOWNLOADING
-    right, missing = _sorted_out(tools, plan.files, target, published, checksum=checksum)
-    staging.prune({key_of(file) for file in missing})
-    _check_space(staging, missing)
-    engine = _fetch(request, tools, staging, missing, checksum=checksum)
+    found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
+    staging.prune({key_of(file) for file in found.missing})
+    _check_space(staging, found.missing)
+    engine = _fetch(request, tools, staging, found.missing, checksum=checksum)
     state.stage = Stage.PUBLISHING
     staging.check_owned()
-    entries = right + publish.publish(target, staging, engine.results, published)
+    entries = publish.publish(target, staging, engine.results, published, layout)
+    entries += found.right + _twins(tools, layout, engine.results, found.twins)
+    layout.finish(target, staging, plan.files)
     manifest = Manifest(
         uid=request.uid,
         namespace=request.namespace,
@@ -84,6 +96,7 @@ def _sync(
         source=request.source.summary,
         revision=plan.resolved.revision,
         digest=plan.resolved.manifest_digest or "",
+        layout=request.layout,
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
         completed_at=datetime.datetime.now(datetime.UTC),
     )
@@ -94,26 +107,56 @@ def _sync(
     return manifest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The files of a plan, by what is to be done about them."""
+
+    right: list[ManifestFile] = field(default_factory=list)
+    """On the volume already."""
+    missing: list[RemoteFile] = field(default_factory=list)
+    """To be fetched."""
+    twins: list[RemoteFile] = field(default_factory=list)
+    """With the same place as a missing one: there as soon as that is."""
+
+
 def _sorted_out(
     tools: Tools,
     files: tuple[RemoteFile, ...],
-    target: Tree,
+    place: Place,
     published: dict[str, ManifestFile],
     *,
     checksum: bool,
-) -> tuple[list[ManifestFile], list[RemoteFile]]:
-    """The files that are right on the volume already, and those to fetch."""
-    right: list[ManifestFile] = []
-    missing: list[RemoteFile] = []
+) -> Found:
+    found = Found()
+    awaited: set[str] = set()
     for file in files:
         _check_stop(tools)
-        entry = planning.right_already(target, file, published.get(file.path), checksum=checksum)
+        where = place.layout.place(file)
+        if where in awaited:
+            tools.state.postpone(file.size or 0)
+            found.twins.append(file)
+            continue
+        entry = place.layout.find(place.target, file, published, checksum=checksum)
         if entry is None:
-            missing.append(file)
+            awaited.add(where)
+            found.missing.append(file)
         else:
             tools.state.settle(entry.size)
-            right.append(entry)
-    return right, missing
+            found.right.append(entry)
+    return found
+
+
+def _twins(
+    tools: Tools, layout: Layout, fetched: list[Fetched], twins: list[RemoteFile]
+) -> list[ManifestFile]:
+    """The manifest's entries of files that came with another."""
+    came = {layout.place(each.file): each for each in fetched} if twins else {}
+    entries = []
+    for file in twins:
+        each = came[layout.place(file)]
+        tools.state.settle(each.size, postponed=True)
+        entries.append(publish.entry(each, file.path))
+    return entries
 
 
 def _check_space(staging: Staging, missing: list[RemoteFile]) -> None:

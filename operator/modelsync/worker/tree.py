@@ -6,6 +6,7 @@ relative to the descriptor of its parent, with O_NOFOLLOW.
 """
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -70,6 +71,22 @@ class Tree:
         """As `stat`, but None for all but regular files."""
         found = self.stat(path)
         return found if found is not None and stat.S_ISREG(found.st_mode) else None
+
+    def link(self, path: str) -> str | None:
+        """What a symbolic link says, unfollowed; None when there is no link. Raises OSError."""
+        try:
+            with self.parent(path) as (directory, name):
+                return os.readlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return None
+            raise
+
+    def above(self) -> "Tree":
+        """The directory that holds this one; raises OSError. A directory's own `..` is no link."""
+        return Tree(os.open("..", _DIRECTORY, dir_fd=self.descriptor))
 
     def open_file(self, path: str) -> int:
         """A descriptor to read a regular file; raises OSError."""

@@ -1,0 +1,42 @@
+"""What a layout decides: where the bytes of a file lie, whose they are, and how they get their names.
+
+Fetching, verifying and the order of durable steps are the same for all layouts (`run`, `publish`); only the
+places differ. Another layout is another implementation of this protocol and a line in `factory`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from modelsync.api.wire import ManifestFile
+from modelsync.worker.model import RemoteFile
+from modelsync.worker.staging import Staging
+from modelsync.worker.tree import Tree
+
+Published = Mapping[str, ManifestFile]
+"""What an earlier sync published in the target, by path."""
+
+
+class Layout(Protocol):
+    """Where files lie in a target. All paths are relative to the tree at `directory`."""
+
+    @property
+    def directory(self) -> str:
+        """The target, relative to the volume: it holds the files, modelsync's state and the manifest."""
+
+    def place(self, file: RemoteFile) -> str:
+        """Where a file's bytes lie; files with the same place have the same bytes. Raises Failure."""
+
+    def ours(self, file: RemoteFile, published: Published) -> bool:
+        """Whether what lies in the place may be replaced without a look at who wrote it."""
+
+    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+        """Before anything is fetched: refuse what is in the way and cannot be replaced; raises Failure."""
+
+    def find(
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+    ) -> ManifestFile | None:
+        """The manifest's entry of a file that is right on the volume already; None when it is to be
+        fetched."""
+
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+        """After all bytes are durable in their places: give them their names; raises Failure."""

@@ -1,0 +1,48 @@
+"""`layout: Directory`: the source's files under their own names, ready for any program."""
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelsync.api.wire import ManifestFile
+from modelsync.worker import names, planning, publish, volume
+from modelsync.worker.layouts.base import Published
+from modelsync.worker.model import RemoteFile
+from modelsync.worker.staging import Staging
+from modelsync.worker.tree import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryLayout:
+    """A file's place is its path."""
+
+    directory: str
+
+    def place(self, file: RemoteFile) -> str:
+        """The file's own path."""
+        return file.path
+
+    def ours(self, file: RemoteFile, published: Published) -> bool:
+        """Only what modelsync published itself."""
+        return file.path in published
+
+    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+        """Refuse foreign files. A regular one may still turn out to be the same as the source's, so only its
+        size speaks here."""
+        for file in files:
+            with volume.guarded(f"looking at {names.printable(file.path)}"):
+                found = target.stat(file.path)
+            if found is None or file.path in published:
+                continue
+            if not stat.S_ISREG(found.st_mode) or (file.size is not None and found.st_size != file.size):
+                raise publish.foreign(file.path)
+
+    def find(
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+    ) -> ManifestFile | None:
+        """The file at its path, whoever wrote it, if its bytes are right."""
+        entry = published.get(file.path)
+        return planning.right_at(target, file.path, file, entry, checksum=checksum, trusted=entry is not None)
+
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+        """Nothing: the files have their names already."""

@@ -1,0 +1,24 @@
+"""From a work request to the layout of its target."""
+
+from modelsync.api import hubcache
+from modelsync.api.modelsync import Layout as Kind
+from modelsync.api.modelsync import Resolved
+from modelsync.api.reasons import Reason
+from modelsync.api.wire import WorkRequest
+from modelsync.worker.failures import Failure
+from modelsync.worker.layouts.base import Layout
+from modelsync.worker.layouts.directory import DirectoryLayout
+from modelsync.worker.layouts.hubcache import HubCacheLayout
+
+
+def layout_of(request: WorkRequest, resolved: Resolved) -> Layout:
+    """The layout that `spec.target.layout` names; raises Failure where the source has none such."""
+    if request.layout is Kind.DIRECTORY:
+        return DirectoryLayout(directory=request.sub_path)
+    hub, commit = request.source.hugging_face, resolved.revision
+    if hub is None or commit is None:
+        text = "spec.target.layout HuggingFaceCache is that of a Hub repository. Use Directory."
+        raise Failure(Reason.INVALID_SPEC, text)
+    return HubCacheLayout(
+        directory=hubcache.repository_directory(request.sub_path, hub), commit=commit, revision=hub.revision
+    )

@@ -1,0 +1,131 @@
+"""`layout: HuggingFaceCache`: a repository as huggingface_hub keeps it, for programs that load by name.
+
+    hub/models--org--name/          the target; `hub`'s parent serves as HF_HOME
+      blobs/<digest>                a file's bytes, named by its SHA-256 (LFS) or its id in git
+      snapshots/<commit>/<path>     a relative link to the blob
+      refs/<branch or tag>          the commit
+      .modelsync/                   our state and manifest, which the library's own tools pass over
+
+The library finds a file through the ref, then the snapshot's link, then the blob; so they are made durable in
+the opposite order, and a reader meets the new revision either whole or not at all. A blob's name is its
+digest: one with other bytes is damage, not somebody's work, and is replaced.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from modelsync.api.hubcache import BLOBS, REFS, SNAPSHOTS
+from modelsync.api.reasons import Reason
+from modelsync.api.wire import ManifestFile
+from modelsync.worker import names, planning, publish, volume
+from modelsync.worker.failures import Failure
+from modelsync.worker.layouts.base import Published
+from modelsync.worker.model import RemoteFile
+from modelsync.worker.staging import Staging
+from modelsync.worker.tree import Tree
+
+_NAMING = ("sha256", "git-sha1")
+"""Digests that the Hub uses as ETags, the first that a file has."""
+_SHARED = re.compile(r"\.\./\.\./(blobs/[0-9a-f]{2}/[0-9a-f]{64})")
+"""A blob that huggingface_hub 2 moved to the cache's shared store (`utils/_shared_blobs.py`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubCacheLayout:
+    """A file's place is its blob."""
+
+    directory: str
+    commit: str
+    revision: str
+    """The branch, tag or commit that was asked for."""
+
+    def place(self, file: RemoteFile) -> str:
+        """The blob of the file's digest."""
+        told = {digest.algorithm: digest.value for digest in file.digests}
+        value = next((told[name] for name in _NAMING if name in told), None)
+        if value is None:
+            text = (
+                f'The Hub tells no digest of "{names.printable(file.path)}", which spec.target.layout'
+                " HuggingFaceCache needs to name it. Use Directory."
+            )
+            raise Failure(Reason.ORIGIN_ERROR, text)
+        return f"{BLOBS}/{value}"
+
+    def ours(self, file: RemoteFile, published: Published) -> bool:
+        """Always: a blob of this name with other bytes is damaged."""
+        return True
+
+    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+        """Refuse what a link cannot replace; and make `snapshots`, without which the library's tools call
+        the cache damaged while the first files come."""
+        if self.revision != self.commit:
+            names.check((f"{REFS}/{self.revision}",))
+        with volume.guarded("making the cache's directories"):
+            target.below(SNAPSHOTS).close()
+        for file in files:
+            pointer = self._pointer(file)
+            with volume.guarded(f"looking at {names.printable(pointer)}"):
+                found = target.stat(pointer)
+            if found is None or stat.S_ISLNK(found.st_mode):
+                continue
+            if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
+                raise publish.foreign(pointer)
+
+    def find(
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+    ) -> ManifestFile | None:
+        """The blob; else the file itself in the snapshot, as the library leaves it on file systems without
+        links; else its bytes in the cache's shared store."""
+        entry = published.get(file.path)
+        for tree, path in self._candidates(target, file):
+            found = planning.right_at(tree, path, file, entry, checksum=checksum, trusted=True)
+            if found is not None:
+                return found
+        return None
+
+    def _candidates(self, target: Tree, file: RemoteFile) -> Iterator[tuple[Tree, str]]:
+        place = self.place(file)
+        yield target, place
+        yield target, self._pointer(file)
+        with volume.guarded(f"looking at {place}"):
+            shared = _SHARED.fullmatch(target.link(place) or "")
+            if shared is not None:
+                with target.above() as cache:
+                    yield cache, shared[1]
+
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+        """Link the snapshot's names to the blobs, then let the ref name the commit."""
+        touched: set[str] = set()
+        for file in files:
+            pointer = self._pointer(file)
+            with volume.guarded(f"linking {names.printable(pointer)}"):
+                if self._link(target, staging, pointer, self.place(file)):
+                    touched.add(pointer)
+        publish.sync_parents(target, touched)
+        if self.revision != self.commit:
+            self._write_ref(target, staging, f"{REFS}/{self.revision}")
+
+    def _link(self, target: Tree, staging: Staging, pointer: str, place: str) -> bool:
+        """Whether a link had to be made. It is made aside and moved, so that a reader always finds one."""
+        wanted = "../" * pointer.count("/") + place
+        found = target.stat(pointer)
+        if found is not None and (stat.S_ISREG(found.st_mode) or target.link(pointer) == wanted):
+            return False
+        if found is not None and not stat.S_ISLNK(found.st_mode):
+            raise publish.foreign(pointer)
+        aside = staging.directory.descriptor
+        staging.directory.remove("link")
+        os.symlink(wanted, "link", dir_fd=aside)
+        with target.parent(pointer, create=True) as (directory, name):
+            os.rename("link", name, src_dir_fd=aside, dst_dir_fd=directory)
+        return True
+
+    def _write_ref(self, target: Tree, staging: Staging, path: str) -> None:
+        with volume.guarded(f"writing {names.printable(path)}"):
+            publish.write_file(target, path, self.commit.encode(), aside=staging.directory)
+
+    def _pointer(self, file: RemoteFile) -> str:
+        return f"{SNAPSHOTS}/{self.commit}/{file.path}"

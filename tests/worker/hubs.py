@@ -1,0 +1,104 @@
+"""Builders for syncs from a Hub: the real source, the whole attempt, and the real library that reads what it
+left."""
+
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dev.hub import HubServer
+from modelsync.api import sources, wire
+from modelsync.api.modelsync import Engine, Layout, Verification
+from modelsync.api.sources import RepositoryType
+from modelsync.worker import credentials as creds
+from modelsync.worker.limiter import Limiter
+from modelsync.worker.meter import Meter
+from modelsync.worker.progress import State
+from modelsync.worker.run import Tools, run
+from modelsync.worker.sources import factory
+from modelsync.worker.transport import Network
+
+
+@dataclass
+class HubSync:
+    """One sync of a repository into a volume; fields may be changed before `run`."""
+
+    hub: HubServer
+    volume: Path
+    repository: str = "org/model"
+    revision: str = "main"
+    dataset: bool = False
+    layout: Layout = Layout.HUGGING_FACE_CACHE
+    engine: Engine = Engine.NATIVE
+    verification: Verification = Verification.CHECKSUM
+    sub_path: str = "home"
+    token: str | None = None
+    allow: tuple[str, ...] = ()
+    uid: str = "uid-1"
+    stop: threading.Event = field(default_factory=threading.Event)
+    state: State = field(default_factory=lambda: State(Meter()))
+
+    @property
+    def home(self) -> Path:
+        """What a program names as HF_HOME."""
+        return self.volume / self.sub_path
+
+    def request(self) -> wire.WorkRequest:
+        kind = RepositoryType.DATASET if self.dataset else RepositoryType.MODEL
+        return wire.WorkRequest(
+            uid=self.uid,
+            namespace="team",
+            name="llama",
+            attempt=1,
+            source=sources.Source(
+                hugging_face=sources.HuggingFaceSource(
+                    repository=self.repository,
+                    repository_type=kind,
+                    revision=self.revision,
+                    endpoint=self.hub.url,
+                )
+            ),
+            allow_patterns=self.allow,
+            sub_path=self.sub_path,
+            layout=self.layout,
+            engine=self.engine,
+            verification=self.verification,
+            tuning=wire.Tuning(connections=4, chunk_bytes=64 * 1024, max_retries=3, timeout_seconds=5),
+        )
+
+    def run(self) -> wire.Manifest:
+        """A whole attempt, with a state of its own."""
+        self.state = State(Meter())
+        request, network = self.request(), Network(timeout_seconds=5, connections=4)
+        values = {creds.TOKEN: creds.Hidden(self.token)} if self.token else {}
+        source = factory.open_source(
+            request.source, creds.Given(where="a test", values=values), network, stop=self.stop
+        )
+        tools = Tools(
+            source=source,
+            network=network,
+            state=self.state,
+            limiter=Limiter(),
+            stop=self.stop,
+            volume=self.volume,
+            lock_wait_seconds=0.0,
+        )
+        return run(request, tools)
+
+
+def library(home: Path, program: str, **variables: str) -> str:
+    """What a program of huggingface_hub prints with this HF_HOME; offline unless told otherwise."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    settings = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**kept, "HOME": str(home), **settings, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
