@@ -7,6 +7,7 @@ from pathlib import Path
 from dev.docs import (
     chart_values,
     crd_reference,
+    environment_reference,
     metrics_reference,
     presets_reference,
     settings_reference,
@@ -43,6 +44,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": vocabulary.exit_codes(),
         "metrics.md": metrics_reference.page(),
         "chart-values.md": chart_values.page(),
+        "environment.md": environment_reference.page(),
         "presets.md": presets_reference.page(),
         "operator.md": settings_reference.page(),
     }

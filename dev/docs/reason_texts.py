@@ -57,6 +57,10 @@ SOURCE: dict[Reason, tuple[str, str]] = {
         "The repository is there and has no such branch, tag or commit.",
         "Create another ModelSync with a revision that exists.",
     ),
+    Reason.DOWNLOADS_DISABLED: (
+        "`DISABLE_MODEL_DOWNLOADS` is set where the worker or `modelsync pull` runs.",
+        "Unset it there.",
+    ),
     Reason.NOTHING_MATCHED: (
         "The source holds no file that the patterns let through.",
         "Create another ModelSync with other `allowPatterns` and `ignorePatterns`.",
@@ -168,5 +172,9 @@ QUEUE: dict[QueueReason, tuple[str, str]] = {
     QueueReason.BACK_OFF: (
         "The last attempt failed; the next one starts at `status.nextRetryTime`.",
         "Wait, or set the retry annotation.",
+    ),
+    QueueReason.DOWNLOADS_DISABLED: (
+        "The operator runs with `DISABLE_MODEL_DOWNLOADS`: nothing starts, and what runs goes on.",
+        "Ask whoever runs the operator; the chart's value is `config.disableModelDownloads`.",
     ),
 }

@@ -4,23 +4,16 @@ One table makes the command's flags, the names of the variables, the parsing and
 cannot disagree. A bad value is told with the flag, the variable and the mend, before anything else happens.
 """
 
-import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
-from modelsync import errors
-from modelsync.api import naming, podtemplate, presets, quantity
+from modelsync import errors, readers
+from modelsync.api import naming, podtemplate, presets
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
-_RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +28,10 @@ class Option:
     """Text of the default; None when it is worked out or needed."""
     help: str
     repeatable: bool = False
+    common: tuple[str, ...] = ()
+    """Names under which the field's own tools know it; they count where its own variable is not set."""
+    hidden: bool = False
+    """A wrong value is not shown, as it may hold a password."""
 
     @property
     def flag(self) -> str:
@@ -46,106 +43,10 @@ class Option:
         """The variable, such as `MODELSYNC_STATUS_QPS`."""
         return f"MODELSYNC_{self.name.upper()}"
 
-
-def _number(low: float, high: float, what: str) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise ValueError(f"must be {what} from {low:g} to {high:g}")
-        return value
-
-    return read
-
-
-def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.strip().isdecimal() or not low <= int(text) <= high:
-            raise ValueError(f"must be {what} from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return text
-
-    return read
-
-
-def _text(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text.strip()
-
-
-def _namespace(text: str) -> str:
-    if not _NAME.match(text):
-        raise ValueError("must be the name of a namespace: lower case letters, digits and '-'")
-    return text
-
-
-def _object_name(text: str) -> str:
-    if len(text) > 253 or not re.match(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z", text):
-        raise ValueError("must be the name of an object: lower case letters, digits, '-' and '.'")
-    return text
-
-
-def _namespaces(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_namespace(part.strip()) for part in text.split(",") if part.strip()))
-
-
-def _url(text: str) -> str:
-    if not re.match(r"https?://[^/?#@\s]+(/[^?#@\s]*)?\Z", text):
-        raise ValueError(
-            "must be a base URL such as https://hub.example.org, without user, query or fragment"
-        )
-    return text.rstrip("/")
-
-
-def _chunk(text: str) -> int:
-    try:
-        value = quantity.parse_bytes(text)
-    except ValueError:
-        value = 0
-    if not 64 * 1024 <= value <= 2**30:
-        raise ValueError("must be a quantity of bytes from 64Ki to 1Gi, such as 8Mi")
-    return value
-
-
-def _resources(text: str) -> podtemplate.Resources:
-    try:
-        found = json.loads(text)
-        unknown = set(found) - {"requests", "limits"}
-        if unknown:
-            raise ValueError(unknown)
-        return podtemplate.Resources.model_validate(found)
-    except (ValueError, TypeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
-
-
-def _presets(text: str) -> Mapping[str, presets.Preset]:
-    """The built-in presets and the given ones, which win."""
-    try:
-        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
-    for name in found:
-        if not _NAME.match(name):
-            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
-    return {**presets.BUILT_IN, **found}
-
-
-def _preset(fields: Any) -> presets.Preset:
-    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
-    if unknown:
-        raise ValueError(unknown)
-    return presets.Preset.model_validate(fields)
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables that may hold it, the first that is set counts."""
+        return (self.variable, *self.common)
 
 
 _SECONDS = "a number of seconds"
@@ -153,122 +54,172 @@ _SECONDS = "a number of seconds"
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="namespace",
-        read=_namespaces,
+        read=readers.namespaces,
         default="",
         repeatable=True,
         help="Namespace with ModelSyncs to act on; all when none is named.",
     ),
     Option(
         name="operator_namespace",
-        read=_namespace,
+        read=readers.namespace,
         default=None,
         help="Namespace of the lease and the SyncQueues; the Pod's own by default, else modelsync-system.",
     ),
-    Option(name="kubeconfig", read=_text, default=None, help="kubeconfig file, outside a cluster."),
-    Option(name="context", read=_text, default=None, help="Context of the kubeconfig."),
-    Option(name="worker_image", read=_text, default=None, help="Image of the workers; must be named."),
+    Option(name="kubeconfig", read=readers.text, default=None, help="kubeconfig file, outside a cluster."),
+    Option(name="context", read=readers.text, default=None, help="Context of the kubeconfig."),
+    Option(name="worker_image", read=readers.text, default=None, help="Image of the workers; must be named."),
     Option(
         name="worker_image_pull_policy",
-        read=_one_of("Always", "IfNotPresent", "Never"),
+        read=readers.one_of("Always", "IfNotPresent", "Never"),
         default="IfNotPresent",
         help="When nodes pull the worker's image.",
     ),
     Option(
         name="worker_resources",
-        read=_resources,
-        default=_RESOURCES,
+        read=readers.resources,
+        default=readers.RESOURCES,
         help="Requests and limits of workers whose ModelSync names none, as JSON.",
     ),
     Option(
         name="worker_connections",
-        read=_whole(1, 64, "a whole number"),
+        read=readers.whole(1, 64, "a whole number"),
         default="8",
         help="Most connections of a worker at once.",
     ),
-    Option(name="worker_chunk", read=_chunk, default="8Mi", help="Bytes that a worker asks for at once."),
+    Option(
+        name="worker_chunk",
+        read=readers.byte_count,
+        default="8Mi",
+        help="Bytes that a worker asks for at once.",
+    ),
     Option(
         name="hub_endpoint",
-        read=_url,
+        read=readers.url,
         default="https://huggingface.co",
         help="Hub of ModelSyncs that name no endpoint.",
+        common=("HF_ENDPOINT",),
+    ),
+    Option(
+        name="disable_model_downloads",
+        read=readers.truth,
+        default="false",
+        help="Start no worker; those that run go on.",
+        common=("DISABLE_MODEL_DOWNLOADS",),
+    ),
+    Option(
+        name="worker_max_retries",
+        read=readers.whole(0, 1000, "a whole number"),
+        default="5",
+        help="How often a worker tries a request again in a row without a new byte.",
+        common=("HF_DOWNLOAD_MAX_RETRIES",),
+    ),
+    Option(
+        name="worker_timeout_seconds",
+        read=readers.number(0.1, 3600, "a number of seconds"),
+        default="10",
+        help="How long a worker waits for a connection or for the next bytes.",
+        common=("HF_HUB_DOWNLOAD_TIMEOUT",),
+    ),
+    Option(
+        name="worker_http_proxy",
+        read=readers.proxy,
+        hidden=True,
+        default=None,
+        help="Proxy of workers for http:// origins.",
+        common=("HTTP_PROXY", "http_proxy"),
+    ),
+    Option(
+        name="worker_https_proxy",
+        read=readers.proxy,
+        hidden=True,
+        default=None,
+        help="Proxy of workers for https:// origins.",
+        common=("HTTPS_PROXY", "https_proxy"),
+    ),
+    Option(
+        name="worker_no_proxy",
+        read=readers.text,
+        default=None,
+        help="Hosts that workers reach without a proxy, with commas between.",
+        common=("NO_PROXY", "no_proxy"),
     ),
     Option(
         name="presets",
-        read=_presets,
+        read=readers.known_presets,
         default="{}",
         help="Presets beside the built-in ones, as a JSON object of lists by name; one with a built-in's name"
         " replaces it.",
     ),
     Option(
         name="worker_ca_config_map",
-        read=_object_name,
+        read=readers.object_name,
         default=None,
         help="ConfigMap with the key ca.crt in each ModelSync's namespace; workers trust its certification"
         " authorities in place of the system's.",
     ),
     Option(
         name="progress_via",
-        read=_one_of("pod-ip", "proxy"),
+        read=readers.one_of("pod-ip", "proxy"),
         default="pod-ip",
         help="How workers are reached: by Pod IP, or through the API server's proxy from outside.",
     ),
     Option(
         name="status_qps",
-        read=_number(0.1, 1000, "a number"),
+        read=readers.number(0.1, 1000, "a number"),
         default="20",
         help="Most status writes a second.",
     ),
     Option(
         name="resync_seconds",
-        read=_number(1, 86_400, _SECONDS),
+        read=readers.number(1, 86_400, _SECONDS),
         default="300",
         help="Interval of full lists, which find what watches missed.",
     ),
     Option(
         name="lease_duration",
-        read=_number(1, 3600, _SECONDS),
+        read=readers.number(1, 3600, _SECONDS),
         default="15",
         help="How long the lease holds without renewal.",
     ),
     Option(
         name="renew_deadline",
-        read=_number(0.5, 3600, _SECONDS),
+        read=readers.number(0.5, 3600, _SECONDS),
         default="10",
         help="How long renewal may fail before this operator stops; below --lease-duration.",
     ),
     Option(
         name="retry_period",
-        read=_number(0.1, 3600, _SECONDS),
+        read=readers.number(0.1, 3600, _SECONDS),
         default="2",
         help="Interval of renewals; below --renew-deadline.",
     ),
     Option(
         name="retry_base_seconds",
-        read=_number(0.1, 3600, _SECONDS),
+        read=readers.number(0.1, 3600, _SECONDS),
         default="10",
         help="Wait after the first failed attempt; doubled with each further one.",
     ),
     Option(
         name="start_deadline_seconds",
-        read=_number(1, 86_400, _SECONDS),
+        read=readers.number(1, 86_400, _SECONDS),
         default="60",
         help="How long a worker's Pod may take to start before the attempt counts as failed.",
     ),
     Option(
         name="log_format",
-        read=_one_of("text", "json"),
+        read=readers.one_of("text", "json"),
         default="text",
         help="text for people, json for programs.",
     ),
     Option(
         name="log_level",
-        read=_one_of("debug", "info", "warning", "error"),
+        read=readers.one_of("debug", "info", "warning", "error"),
         default="info",
         help="Least level of log lines.",
     ),
     Option(
         name="port",
-        read=_whole(0, 65_535, "a port"),
+        read=readers.whole(0, 65_535, "a port"),
         default=str(naming.OPERATOR_PORT),
         help="Port of /healthz, /readyz and /metrics; 0 takes any free one.",
     ),
@@ -292,6 +243,12 @@ class OperatorConfig:
     worker_connections: int
     worker_chunk: int
     hub_endpoint: str
+    disable_model_downloads: bool
+    worker_max_retries: int
+    worker_timeout_seconds: float
+    worker_http_proxy: str | None
+    worker_https_proxy: str | None
+    worker_no_proxy: str | None
     presets: Mapping[str, presets.Preset]
     worker_ca_config_map: str | None
     progress_via: str
@@ -333,18 +290,19 @@ def operator_config(
 
 def _value(option: Option, flag: str | tuple[str, ...] | None, environment: Mapping[str, str]) -> Any:
     given = ",".join(flag) if isinstance(flag, tuple) else flag
-    text = given or environment.get(option.variable) or option.default
+    set_ones = (environment.get(name) for name in option.variables)
+    text = given or next(filter(None, set_ones), None) or option.default
     if text is None:
         return None
     try:
         return option.read(text)
     except ValueError as error:
-        raise _error(option.name, f"{text!r} {error}") from error
+        raise _error(option.name, f"{'its value' if option.hidden else repr(text)} {error}") from error
 
 
 def _error(name: str, told: str) -> errors.ConfigError:
     option = next(option for option in OPTIONS if option.name == name)
-    return errors.ConfigError(f"{option.flag} ({option.variable}): {told}")
+    return errors.ConfigError(f"{option.flag} ({' or '.join(option.variables)}): {told}")
 
 
 def _own_namespace(in_cluster: bool) -> str:

@@ -208,3 +208,21 @@ def test_every_value_is_told() -> None:
     values = yaml.safe_load(chart_values.VALUES.read_text())
     untold = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in told)]
     assert untold == []
+
+
+def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
+    objects = helm.template(
+        "worker.maxRetries=0", "worker.timeoutSeconds=3", "worker.proxy.https=http://proxy:3128",
+        "worker.proxy.noProxy=hub", "config.disableModelDownloads=true", "env[0].name=HF_ENDPOINT",
+        "env[0].value=https://hub.example.org", "presets.mine.allowPatterns={*.bin}",
+    )  # fmt: skip
+    (deployment,) = helm.of_kind(objects, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    flags = dict(arg[2:].split("=", 1) for arg in container["args"] if arg.startswith("--"))
+    given = {name.replace("-", "_"): value for name, value in flags.items()}
+    found = config.operator_config(given, {})
+    assert (found.worker_max_retries, found.worker_timeout_seconds) == (0, 3)
+    assert (found.worker_https_proxy, found.worker_no_proxy) == ("http://proxy:3128", "hub")
+    assert found.disable_model_downloads
+    assert found.presets["mine"].allow_patterns == ("*.bin",)
+    assert container["env"] == [{"name": "HF_ENDPOINT", "value": "https://hub.example.org"}]

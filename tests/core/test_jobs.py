@@ -279,3 +279,13 @@ def test_an_expected_digest_reaches_the_worker() -> None:
         a_sync().with_spec(expected_digest="sha256:00").build(), 1, jobs.JobSettings(image="i")
     )
     assert request.expected_digest == "sha256:00"
+
+
+def test_proxies_and_authorities_are_the_only_variables_of_a_worker() -> None:
+    settings = jobs.JobSettings(image="i", environment={"HTTPS_PROXY": "proxy:3128"}, ca_config_map="ca")
+    manifest = jobs.render_job(a_sync().build(), 1, "key", settings)
+    (container,) = pod_of(manifest)["containers"]
+    assert {each["name"]: each["value"] for each in container["env"]} == {
+        "HTTPS_PROXY": "proxy:3128",
+        "SSL_CERT_FILE": f"{naming.CA_DIR}/{naming.CA_FILE}",
+    }

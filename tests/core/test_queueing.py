@@ -313,3 +313,15 @@ def _timed(picture: snapshot.Snapshot) -> tuple[float, actions.Plan]:
     began = time.perf_counter()
     plan = planner.plan(picture)
     return time.perf_counter() - began, plan
+
+
+def test_a_veto_starts_nothing_and_leaves_alone_what_runs() -> None:
+    settings = snapshot.Settings(downloads_disabled=True)
+    parts = (a_sync("runs"), a_job("runs"), a_pod("runs").running(), a_sync("waits"), a_queue(max_active=9))
+    plan = planner.plan(a_snapshot(*parts, settings=settings))
+    assert (plan.creations, plan.deletions) == ((), ())
+    assert plan.statuses["uid-runs"].phase is Phase.DOWNLOADING
+    waiting = plan.statuses["uid-waits"]
+    assert waiting.queue is not None
+    assert waiting.queue.reason is QueueReason.DOWNLOADS_DISABLED
+    assert "DISABLE_MODEL_DOWNLOADS" in waiting.conditions[0].message

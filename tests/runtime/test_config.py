@@ -6,6 +6,7 @@ import pytest
 
 from modelsync import config, errors
 from modelsync.api import presets
+from modelsync.runtime import app
 
 IMAGE = {"worker_image": "localhost/modelsync:dev"}
 
@@ -56,6 +57,11 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("presets", '{"a":{"allow":["*"]}}', "as JSON"),
         ("presets", '{"a":{"allowPatterns":["/x"]}}', "as JSON"),
         ("presets", '{"A b":{}}', "lower case"),
+        ("disable_model_downloads", "perhaps", "true or false"),
+        ("worker_max_retries", "-1", "from 0 to 1000"),
+        ("worker_timeout_seconds", "0", "from 0.1"),
+        ("worker_https_proxy", "ftp://proxy", "address of a proxy"),
+        ("worker_no_proxy", " ", "must not be empty"),
         ("progress_via", "magic", "pod-ip, proxy"),
         ("status_qps", "nan", "from 0.1"),
         ("status_qps", "many", "a number"),
@@ -98,3 +104,42 @@ def test_presets_add_to_the_built_in_ones_and_replace_them_by_name() -> None:
     assert found["mine"].allow_patterns == ("*.bin",)
     assert found["onnx"].allow_patterns == ("model.onnx",)
     assert found["safetensors"] == presets.BUILT_IN["safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("HF_ENDPOINT", "https://hub.example.org/", "hub_endpoint", "https://hub.example.org"),
+        ("HF_DOWNLOAD_MAX_RETRIES", "9", "worker_max_retries", 9),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "30", "worker_timeout_seconds", 30.0),
+        ("DISABLE_MODEL_DOWNLOADS", "1", "disable_model_downloads", True),
+        ("HTTP_PROXY", "http://proxy:3128", "worker_http_proxy", "http://proxy:3128"),
+        ("https_proxy", "http://proxy:3128", "worker_https_proxy", "http://proxy:3128"),
+        ("NO_PROXY", ".svc,10.0.0.0/8", "worker_no_proxy", ".svc,10.0.0.0/8"),
+    ],
+)
+def test_the_fields_own_variables_count_where_ours_are_not_set(
+    variable: str, text: str, field: str, value: object
+) -> None:
+    assert getattr(config.operator_config(IMAGE, {variable: text}), field) == value
+    option = next(option for option in config.OPTIONS if option.name == field)
+    assert variable in option.common
+    ours = {variable: text, option.variable: option.default or "http://ours"}
+    assert getattr(config.operator_config(IMAGE, ours), field) != value
+
+
+def test_a_proxys_password_is_refused_and_not_shown() -> None:
+    with pytest.raises(errors.ConfigError) as told:
+        config.operator_config(IMAGE, {"HTTPS_PROXY": "http://user:canary@proxy:3128"})
+    assert "HTTPS_PROXY" in str(told.value) and "canary" not in str(told.value)
+
+
+def test_workers_are_told_proxies_retries_and_timeouts() -> None:
+    found = app._job_settings(
+        config.operator_config(
+            {**IMAGE, "worker_max_retries": "0", "worker_timeout_seconds": "2.5"},
+            {"HTTPS_PROXY": "proxy:3128", "no_proxy": "hub"},
+        )
+    )
+    assert (found.tuning.max_retries, found.tuning.timeout_seconds) == (0, 2.5)
+    assert found.environment == {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "hub"}

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from tests.origins import nginx, versitygw
@@ -126,6 +127,38 @@ def test_a_preset_or_digest_that_is_none_is_refused(
     done = pull("hf://org/model", "--to", tmp_path, option, value)
     assert done.returncode == 2
     assert option in done.stderr and said in done.stderr
+
+
+def test_a_veto_of_the_environment_is_heeded(hub: HubServer, tmp_path: Path) -> None:
+    given = ("hf://org/model", "--to", tmp_path / "model", "--endpoint", hub.url)
+    done = pull(*given, DISABLE_MODEL_DOWNLOADS="true")
+    assert done.returncode == exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED]
+    assert "DISABLE_MODEL_DOWNLOADS is set" in done.stderr
+    told = json.loads(pull(*given, "--json", DISABLE_MODEL_DOWNLOADS="true").stdout)
+    assert told["reason"] == "DownloadsDisabled"
+    assert not (tmp_path / "model").exists()
+    assert hub.log.entries() == []
+
+
+def test_retries_and_timeouts_come_from_the_environment(hub: HubServer, tmp_path: Path) -> None:
+    hub.faults.add(Refuse(path="model.safetensors", status=503, retry_after="0"))
+    given = ("hf://org/model", "--to", tmp_path, "--endpoint", hub.url, "--connections", "1")
+    done = pull(*given, HF_DOWNLOAD_MAX_RETRIES="2")
+    assert done.returncode == exitcodes.BY_REASON[Reason.ORIGIN_ERROR], done.stderr
+    asked = hub.log.entries(file="model.safetensors", server="hub")
+    assert len(asked) == 3
+    wrong = pull(*given, HF_HUB_DOWNLOAD_TIMEOUT="soon")
+    assert wrong.returncode == 2
+    assert "HF_HUB_DOWNLOAD_TIMEOUT: 'soon' must be a number of seconds" in wrong.stderr
+
+
+def test_a_silent_origin_is_given_up_after_the_environments_timeout(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/model.bin"
+        started = time.monotonic()
+        done = pull(address, "--to", tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="0.3", HF_DOWNLOAD_MAX_RETRIES="0")
+        assert done.returncode == exitcodes.BY_REASON[Reason.NETWORK_ERROR], done.stderr
+        assert time.monotonic() - started < 9
 
 
 def test_ctrl_c_keeps_what_is_there_and_the_same_command_goes_on(hub: HubServer, tmp_path: Path) -> None:

@@ -101,6 +101,69 @@ def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path)
     assert words(tmp_path).reason is Reason.INTERRUPTED
 
 
+def test_sigterm_is_handled_before_any_library_is_loaded() -> None:
+    # A container's first process ignores the signal as long as it has no handler.
+    code = (
+        "import signal, sys, types\n"
+        "cli = types.ModuleType('modelsync.cli.main')\n"
+        "cli.main = lambda: print(signal.getsignal(signal.SIGTERM).__name__,"
+        " [name for name in ('click', 'pydantic', 'urllib3') if name in sys.modules])\n"
+        "sys.modules['modelsync.cli.main'] = cli\n"
+        "import modelsync.cli; modelsync.cli.main = cli\n"
+        "sys.argv = ['modelsync', 'worker']\n"
+        "from modelsync import __main__; __main__.run()"
+    )
+    variables = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "_stopped_before_it_began []"
+
+
+def test_sigterm_at_the_first_moment_ends_the_worker_at_once(tmp_path: Path) -> None:
+    with Origin({"model.bin": DATA}).serving() as origin:
+        origin.faults = [Fault(stall=threading.Event(), times=99)]
+        with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
+            while not _handles_sigterm(worker.pid):
+                time.sleep(0.001)
+            started = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=10)
+            assert time.monotonic() - started < 5
+    assert worker.returncode == exitcodes.INTERRUPTED
+
+
+def _handles_sigterm(process: int) -> bool:
+    """Whether a process has a handler, by the kernel's word (proc_pid_status(5))."""
+    text = Path(f"/proc/{process}/status").read_text()
+    caught = int(text.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_veto_of_the_environment_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISABLE_MODEL_DOWNLOADS", "1")
+    with (
+        Origin({"model.bin": DATA}).serving() as origin,
+        start(tmp_path, request_of(origin, "model.bin")) as worker,
+    ):
+        output, _ = worker.communicate(timeout=30)
+        assert origin.log == []
+    assert worker.returncode == exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED]
+    assert words(tmp_path).reason is Reason.DOWNLOADS_DISABLED
+    assert "DISABLE_MODEL_DOWNLOADS" in output
+
+
+@pytest.mark.parametrize(
+    ("text", "disabled"),
+    [("", False), ("0", False), ("false", False), ("No", False), ("1", True), ("true", True), ("yse", True)],
+)
+def test_only_a_clear_no_is_no_veto(text: str, disabled: bool) -> None:
+    found = environment.worker_environment({"DISABLE_MODEL_DOWNLOADS": text})
+    assert found.downloads_disabled is disabled
+
+
 def test_a_worker_starts_without_the_libraries_of_other_sources() -> None:
     code = (
         "import sys, modelsync.cli.worker;"

@@ -19,6 +19,7 @@ BY_REASON: dict[Reason, int] = {
     Reason.NOTHING_MATCHED: 15,
     Reason.UNSAFE_PATH: 16,
     Reason.SECRET_NOT_FOUND: 17,
+    Reason.DOWNLOADS_DISABLED: 18,
     Reason.INSUFFICIENT_STORAGE: 20,
     Reason.VOLUME_NOT_WRITABLE: 21,
     Reason.CHECKSUM_MISMATCH: 30,

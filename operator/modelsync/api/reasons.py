@@ -49,6 +49,7 @@ class Reason(StrEnum):
     NOTHING_MATCHED = "NothingMatched"
     UNSAFE_PATH = "UnsafePath"
     INVALID_SPEC = "InvalidSpec"
+    DOWNLOADS_DISABLED = "DownloadsDisabled"
     # The bytes are not what was promised.
     CHECKSUM_MISMATCH = "ChecksumMismatch"
     SIZE_MISMATCH = "SizeMismatch"
@@ -82,6 +83,7 @@ class QueueReason(StrEnum):
     QUEUE_NOT_FOUND = "QueueNotFound"
     DUPLICATE = "Duplicate"
     BACK_OFF = "BackOff"
+    DOWNLOADS_DISABLED = "DownloadsDisabled"
 
 
 class Stage(StrEnum):

@@ -30,7 +30,7 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
             option.name,
             multiple=option.repeatable,
             metavar="TEXT",
-            help=f"{option.help} [{option.variable}]{default}",
+            help=f"{option.help} [{' or '.join(option.variables)}]{default}",
         )(function)
     return function
 

@@ -98,7 +98,12 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
     surroundings = environment.worker_environment()
     variables = environment.pull_environment()
     source = _source(sources, flags, variables)
-    request = _request(source, target, flags)
+    tuning = wire.Tuning(
+        connections=flags["connections"],
+        max_retries=variables.max_retries,
+        timeout_seconds=variables.timeout_seconds,
+    )
+    request = _request(source, target, tuning, flags)
     network = Network(
         timeout_seconds=request.tuning.timeout_seconds,
         connections=request.tuning.connections,
@@ -106,6 +111,10 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         proxies=surroundings.proxies,
     )
     stop = threading.Event()
+    if surroundings.downloads_disabled:
+        outcome = Outcome(Reason.DOWNLOADS_DISABLED, _DISABLED, State(Meter()), 0.0)
+        _tell(outcome, target, as_json=flags["as_json"])
+        sys.exit(outcome.exit_code)
     screen = bars.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
     tools = Tools(
         source=factory.open_source(
@@ -140,7 +149,7 @@ def _source(
     return addresses.source_of(sources, options)
 
 
-def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRequest:
+def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str, Any]) -> wire.WorkRequest:
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
     allow, ignore = _preset(flags["preset"]).joined(flags["allow"], flags["ignore"])
@@ -159,7 +168,7 @@ def _request(source: Source, target: Path, flags: dict[str, Any]) -> wire.WorkRe
             engine=flags["engine"],
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
             bandwidth_limit=limit if limit is None else max(1, limit),
-            tuning=wire.Tuning(connections=flags["connections"]),
+            tuning=tuning,
         )
     except (ValueError, pydantic.ValidationError) as error:
         raise UsageError(f"--limit-rate: {error}") from None
@@ -244,6 +253,7 @@ class Pull:
             self._ended.set()
 
 
+_DISABLED = "Downloads are disabled here: DISABLE_MODEL_DOWNLOADS is set. Unset it to pull."
 _STOPPED = "Stopped. What was fetched is kept; run the same command again to go on."
 
 

@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 _REQUEST = f"{naming.REQUEST_DIR}/{naming.REQUEST_FILE}"
 PATIENCE_SECONDS = 4.0
 """How long an orderly end may take; a call that waits for an origin cannot be interrupted."""
+DISABLED = "Downloads are disabled here: DISABLE_MODEL_DOWNLOADS is set. Unset it, then retry."
 _KEY = f"{naming.REQUEST_DIR}/{naming.KEY_FILE}"
 
 
@@ -59,6 +60,10 @@ def command(
     stop = threading.Event()
     attempt = Attempt(request, place, stop)
     _stop_on_signals(attempt)
+    if surroundings.downloads_disabled:
+        _log.error("%s: %s", Reason.DOWNLOADS_DISABLED, DISABLED)
+        attempt.leave(Reason.DOWNLOADS_DISABLED, DISABLED)
+        _end(exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED])
     network = Network(
         timeout_seconds=request.tuning.timeout_seconds,
         connections=request.tuning.connections,

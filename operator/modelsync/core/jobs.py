@@ -37,6 +37,8 @@ class JobSettings:
     """Hub of sources that name no endpoint; None is huggingface_hub's own default."""
     ca_config_map: str | None = None
     """ConfigMap with `ca.crt` in the ModelSync's namespace: authorities in place of the system's."""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables of all workers: the proxies."""
     presets: Mapping[str, Preset] = field(default_factory=lambda: BUILT_IN)
     tuning: wire.Tuning = field(default_factory=wire.Tuning)
 
@@ -185,9 +187,12 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
         },
         "volumeMounts": mounts,
     }
+    variables = dict(settings.environment)
     if settings.ca_config_map is not None:
         mounts.append({"name": "authorities", "mountPath": naming.CA_DIR, "readOnly": True})
-        container["env"] = [{"name": "SSL_CERT_FILE", "value": f"{naming.CA_DIR}/{naming.CA_FILE}"}]
+        variables["SSL_CERT_FILE"] = f"{naming.CA_DIR}/{naming.CA_FILE}"
+    if variables:
+        container["env"] = [{"name": name, "value": value} for name, value in variables.items()]
     return container
 
 

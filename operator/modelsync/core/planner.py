@@ -36,7 +36,7 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     """Everything that should be done about this snapshot."""
     busy, idle = _all_judged(snapshot)
     judged = [*busy, *idle.values()]
-    usage = queueing.Usage(queues=snapshot.queues)
+    usage = queueing.Usage(queues=snapshot.queues, disabled=snapshot.settings.downloads_disabled)
     holders = views.occupied(snapshot)
     for uid in holders:
         usage.take(snapshot.syncs[uid])
@@ -125,6 +125,8 @@ def _rendered(item: Judged, place: QueueStatus | None) -> ModelSyncStatus:
 _WAITS = {
     QueueReason.CONCURRENCY_LIMIT: "waiting in queue {queue!r} for a free slot",
     QueueReason.SUSPENDED: "queue {queue!r} is suspended; set spec.suspend of the SyncQueue to false",
+    QueueReason.DOWNLOADS_DISABLED: "downloads are disabled in the operator (DISABLE_MODEL_DOWNLOADS);"
+    " it starts when they are enabled again",
     QueueReason.DUPLICATE: "waiting for another ModelSync that writes to the same target",
     QueueReason.QUEUE_NOT_FOUND: "spec.queue: there is no SyncQueue {queue!r} in the operator's namespace;"
     " create it or name another one",

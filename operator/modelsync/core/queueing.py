@@ -36,6 +36,8 @@ class Usage:
     """Slots and targets in use; grows as candidates are admitted."""
 
     queues: Mapping[str, QueueRecord]
+    disabled: bool = False
+    """Nothing may start."""
     active: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Slots in use by queue."""
     targets: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -114,6 +116,10 @@ def _first(checks: Iterable[Check], candidate: Candidate, usage: Usage) -> Queue
     return None
 
 
+def _enabled(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    return QueueReason.DOWNLOADS_DISABLED if usage.disabled else None
+
+
 def _queue_exists(candidate: Candidate, usage: Usage) -> QueueReason | None:
     return None if candidate.queue in usage.queues else QueueReason.QUEUE_NOT_FOUND
 
@@ -141,7 +147,7 @@ def overlap(one: str, other: str) -> bool:
     return first[:shorter] == second[:shorter]
 
 
-_QUEUE_CHECKS: tuple[Check, ...] = (_queue_exists, _queue_runs, _slot_free)
+_QUEUE_CHECKS: tuple[Check, ...] = (_enabled, _queue_exists, _queue_runs, _slot_free)
 """What holds back a whole queue: whoever comes later waits for the same."""
 _OWN_CHECKS: tuple[Check, ...] = (_target_free,)
 """What holds back one candidate, without blocking those behind it."""

@@ -144,6 +144,8 @@ class Settings:
     """How long a finished Job (and its Pod with its log) is kept once its result is in the status."""
     presets: tuple[str, ...] = tuple(presets.BUILT_IN)
     """Names that spec.preset may have."""
+    downloads_disabled: bool = False
+    """No attempt may start; those that run go on."""
     exact_positions: int = 20
     """So many positions of a queue are told exactly."""
 

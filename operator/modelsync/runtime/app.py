@@ -140,6 +140,8 @@ class Operator:
         """The barrier before the first plan: what was seen as a standby may be old, so list it anew."""
         await self.resync.until_complete()
         self._accounting.begin()
+        if self._config.disable_model_downloads:
+            _log.warning("downloads are disabled (DISABLE_MODEL_DOWNLOADS): no worker starts")
         self._filled = True
         _log.info(
             "acting on %d ModelSyncs, %d Jobs, %d Pods",
@@ -227,6 +229,7 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
         retry_base=timedelta(seconds=settings.retry_base_seconds),
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
         presets=tuple(settings.presets),
+        downloads_disabled=settings.disable_model_downloads,
     )
 
 
@@ -238,5 +241,21 @@ def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         hub_endpoint=settings.hub_endpoint,
         ca_config_map=settings.worker_ca_config_map,
         presets=settings.presets,
-        tuning=wire.Tuning(connections=settings.worker_connections, chunk_bytes=settings.worker_chunk),
+        environment=_proxies(settings),
+        tuning=wire.Tuning(
+            connections=settings.worker_connections,
+            chunk_bytes=settings.worker_chunk,
+            max_retries=settings.worker_max_retries,
+            timeout_seconds=settings.worker_timeout_seconds,
+        ),
     )
+
+
+def _proxies(settings: config.OperatorConfig) -> dict[str, str]:
+    """The workers' variables; a program that knows one of them knows it in capitals."""
+    known = {
+        "HTTP_PROXY": settings.worker_http_proxy,
+        "HTTPS_PROXY": settings.worker_https_proxy,
+        "NO_PROXY": settings.worker_no_proxy,
+    }
+    return {name: value for name, value in known.items() if value}

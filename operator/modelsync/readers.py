@@ -1,0 +1,152 @@
+"""How the texts of settings become values: one small reader for each sort.
+
+A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the mend; who
+asked, and under which name, is told by `config`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+
+from modelsync.api import podtemplate, presets, quantity
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
+RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
+"""Of workers whose ModelSync names none."""
+
+
+def number(low: float, high: float, what: str) -> Callable[[str], float]:
+    """Reads a number within bounds; `what` it is goes into the mend."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise ValueError(f"must be {what} from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def whole(low: int, high: int, what: str) -> Callable[[str], int]:
+    """Reads a whole number within bounds."""
+
+    def read(text: str) -> int:
+        if not text.strip().isdecimal() or not low <= int(text) <= high:
+            raise ValueError(f"must be {what} from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Reads one of a few words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def text(given: str) -> str:
+    """A text that is not empty."""
+    if not given.strip():
+        raise ValueError("must not be empty")
+    return given.strip()
+
+
+def truth(text: str) -> bool:
+    """True or false."""
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}
+    known |= {"no": False, "off": False}
+    if text.strip().lower() not in known:
+        raise ValueError("must be true or false")
+    return known[text.strip().lower()]
+
+
+def proxy(text: str) -> str:
+    """The address of a proxy; without a password, since it stands in every worker's Job."""
+    if not re.match(r"(https?://)?[^/?#@\s]+/?\Z", text):
+        raise ValueError(
+            "must be the address of a proxy such as http://proxy.example.org:3128; a user and password would"
+            " be readable in every worker's Job"
+        )
+    return text
+
+
+def namespace(text: str) -> str:
+    """The name of a namespace."""
+    if not _NAME.match(text):
+        raise ValueError("must be the name of a namespace: lower case letters, digits and '-'")
+    return text
+
+
+def object_name(text: str) -> str:
+    """The name of a Kubernetes object."""
+    if len(text) > 253 or not re.match(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z", text):
+        raise ValueError("must be the name of an object: lower case letters, digits, '-' and '.'")
+    return text
+
+
+def namespaces(text: str) -> tuple[str, ...]:
+    """Names of namespaces, with commas between."""
+    return tuple(dict.fromkeys(namespace(part.strip()) for part in text.split(",") if part.strip()))
+
+
+def url(text: str) -> str:
+    """A base URL."""
+    if not re.match(r"https?://[^/?#@\s]+(/[^?#@\s]*)?\Z", text):
+        raise ValueError(
+            "must be a base URL such as https://hub.example.org, without user, query or fragment"
+        )
+    return text.rstrip("/")
+
+
+def byte_count(text: str) -> int:
+    """A quantity of bytes that suits as a chunk."""
+    try:
+        value = quantity.parse_bytes(text)
+    except ValueError:
+        value = 0
+    if not 64 * 1024 <= value <= 2**30:
+        raise ValueError("must be a quantity of bytes from 64Ki to 1Gi, such as 8Mi")
+    return value
+
+
+def resources(text: str) -> podtemplate.Resources:
+    """Requests and limits, as JSON."""
+    try:
+        found = json.loads(text)
+        unknown = set(found) - {"requests", "limits"}
+        if unknown:
+            raise ValueError(unknown)
+        return podtemplate.Resources.model_validate(found)
+    except (ValueError, TypeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be resources as JSON, such as {RESOURCES}") from error
+
+
+def known_presets(text: str) -> Mapping[str, presets.Preset]:
+    """The built-in presets and the given ones, which win."""
+    try:
+        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
+    for name in found:
+        if not _NAME.match(name):
+            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
+    return {**presets.BUILT_IN, **found}
+
+
+def _preset(fields: Any) -> presets.Preset:
+    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
+    if unknown:
+        raise ValueError(unknown)
+    return presets.Preset.model_validate(fields)
