@@ -26,7 +26,7 @@ from dev.bench.measure import BenchError
 from dev.bench.places import Unavailable
 
 MTU = 9000
-SERVER, CLIENT = "10.98.0.1", "10.98.0.2"
+SERVER, CLIENT = ("10.98.0.1", "10.98.0.3"), ("10.98.0.2",)
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
@@ -35,7 +35,7 @@ _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 class Distance:
     """The two namespaces: what to run a command by in each, and where the server listens."""
 
-    server_address: str
+    addresses: tuple[str, str]
     on_server: tuple[str, ...]
     on_client: tuple[str, ...]
 
@@ -52,7 +52,7 @@ def between(round_trip_seconds: float, rate: float) -> Iterator[Distance]:
             undo.callback(subprocess.run, ["ip", "netns", "delete", name], check=False)
         undo.enter_context(_carrier(names, round_trip_seconds, rate))
         on_server, on_client = (("nsenter", f"--net=/run/netns/{name}", "--") for name in names)
-        yield Distance(server_address=SERVER, on_server=on_server, on_client=on_client)
+        yield Distance(addresses=SERVER, on_server=on_server, on_client=on_client)
 
 
 @contextlib.contextmanager
@@ -111,7 +111,7 @@ class Direction:
                 os.write(self._sink, packet)
 
 
-def _device(namespace: str, address: str) -> int:
+def _device(namespace: str, addresses: tuple[str, ...]) -> int:
     """Open a TUN device in a namespace; it stays there, the descriptor works anywhere."""
     libc = ctypes.CDLL(None, use_errno=True)
     entry = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
@@ -120,8 +120,9 @@ def _device(namespace: str, address: str) -> int:
     os.close(entry)
     device = os.open("/dev/net/tun", os.O_RDWR)
     fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", b"link", _IFF_TUN | _IFF_NO_PI))
-    steps = f"link set lo up\nlink set link mtu {MTU} txqueuelen 5000 up\naddress add {address}/24 dev link\n"
-    subprocess.run(["ip", "-batch", "-"], input=steps, text=True, check=True)
+    steps = ["link set lo up", f"link set dev link mtu {MTU} txqueuelen 5000 up"]
+    steps += [f"address add {address}/24 dev link" for address in addresses]
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(steps), text=True, check=True)
     return device
 
 

@@ -33,6 +33,8 @@ class Job:
     files: FileSet
     endpoint: str
     """The Hub's, or the S3 server's."""
+    cdn: str
+    """What the CDN's URLs begin with."""
     target: Path
     work: Path
     """A scratch folder of this run."""
@@ -52,7 +54,7 @@ class Job:
 
     def url(self, path: str) -> str:
         """The CDN's URL of a file."""
-        return origin.file_url(self.endpoint, path)
+        return self.cdn + path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

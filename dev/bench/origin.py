@@ -2,7 +2,8 @@
 
 A server in Python would take the CPU time that the engines are to show, and its answers would differ from run
 to run. All that a Hub answers about a set of files is known beforehand, so it is written down: documents as
-files, the redirects of `resolve` as configuration. Two workers, because one cannot encrypt for two cores.
+files, the redirects of `resolve` as configuration. The CDN has an address of its own, as clients treat a
+redirect to another origin differently. Two workers, because one cannot encrypt for two cores.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ from tests.origins import certificates, processes
 
 REPOSITORY = "bench/model"
 COMMIT = hashlib.sha1(b"bench", usedforsecurity=False).hexdigest()
+LOOPBACK = ("127.0.0.1", "127.0.0.2")
 READY_SECONDS = 20.0
 MOST_MAPPED = 20_000
 """Files whose digest and size `resolve` tells as headers, which huggingface_hub wants and we do not."""
@@ -48,10 +50,12 @@ http {{
   scgi_temp_path {folder}/temporary;
   map_hash_max_size 131072;
   map_hash_bucket_size 256;
+  map $http_host $cdn_port {{ default {port}; "~:(?<given>[0-9]+)$" $given; }}
   map $uri $linked_etag {{ default ""; include {folder}/etags; }}
   map $uri $linked_size {{ default ""; include {folder}/sizes; }}
   server {{
     listen {host}:{port}{ssl} backlog=512;
+    listen {cdn}:{port}{ssl} backlog=512;
     {certificate}
     root {documents};
     location = /api/models/{repository} {{ default_type application/json; try_files /information.json =404; }}
@@ -61,11 +65,11 @@ http {{
     location /api/models/{repository}/tree/ {{
       default_type application/json; try_files /tree.json =404;
     }}
-    location ~ ^/{repository}/resolve/[^/]+/(.+)$ {{
+    location ~ ^/{repository}/resolve/[^/]+/(?<file>.+)$ {{
       add_header X-Repo-Commit {commit} always;
       add_header X-Linked-Etag '"$linked_etag"' always;
       add_header X-Linked-Size $linked_size always;
-      return 302 $scheme://$http_host/cdn/$1;
+      return 302 $scheme://{cdn}:$cdn_port/cdn/$file;
     }}
     location /cdn/ {{ alias {files}/; }}
   }}
@@ -78,6 +82,8 @@ class Origin:
     """A running origin."""
 
     host: str
+    cdn: str
+    """The CDN's address; it listens at the same port."""
     port: int
     authority: Path | None
     """The authority to trust; None without TLS."""
@@ -86,10 +92,9 @@ class Origin:
         """The Hub's endpoint, by way of another port where a relay listens."""
         return f"{'https' if self.authority else 'http'}://{self.host}:{port or self.port}"
 
-
-def file_url(endpoint: str, path: str) -> str:
-    """Where the CDN serves a file."""
-    return f"{endpoint}/cdn/{path}"
+    def cdn_url(self, port: int | None = None) -> str:
+        """What the CDN's URLs begin with."""
+        return f"{'https' if self.authority else 'http'}://{self.cdn}:{port or self.port}/cdn/"
 
 
 @contextlib.contextmanager
@@ -98,15 +103,19 @@ def serving(
     folder: Path,
     *,
     tls: bool = False,
-    host: str = "127.0.0.1",
+    addresses: tuple[str, str] = LOOPBACK,
     port: int | None = None,
     prefix: Sequence[str] = (),
 ) -> Iterator[Origin]:
-    """Serve a set; `prefix` runs the server elsewhere, such as in a network namespace (name a port then)."""
+    """Serve a set at the addresses of the Hub and of the CDN.
+
+    `prefix` runs the server elsewhere, such as in a network namespace; name a port then.
+    """
+    host, cdn = addresses
     folder.mkdir()
     (folder / "temporary").mkdir()
     _write_documents(files, folder)
-    made = certificates.make(folder, host) if tls else None
+    made = certificates.make(folder, host, cdn) if tls else None
     port = port or processes.free_port(host)
     certificate = f"ssl_certificate {made.certificate}; ssl_certificate_key {made.key};" if made else ""
     (folder / "nginx.conf").write_text(
@@ -116,6 +125,7 @@ def serving(
             documents=folder / "documents",
             files=files.folder,
             host=host,
+            cdn=cdn,
             port=port,
             ssl=" ssl" if tls else "",
             certificate=certificate,
@@ -126,7 +136,7 @@ def serving(
     with _running(
         [*prefix, processes.binary("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")], folder
     ):
-        yield Origin(host=host, port=port, authority=made.authority if made else None)
+        yield Origin(host=host, cdn=cdn, port=port, authority=made.authority if made else None)
 
 
 def _write_documents(files: FileSet, folder: Path) -> None:

@@ -23,7 +23,7 @@ from dev.bench.measure import BenchError, Usage
 from dev.bench.places import Unavailable
 from dev.cluster import layout
 
-NAME = "bench"
+NAME, NODES = "bench", 2
 PORT = 18080
 SCRIPTS, DATA = "/bench", "/data"
 RUN_SECONDS = 300.0
@@ -39,9 +39,11 @@ def run(
     results: dict[str, list[Usage]] = {engine.name: [] for engine in case.engines}
     with _cluster() as kubectl:
         prefix = ("nsenter", f"--net={layout.Cluster(NAME).namespace_path}", "--")
-        host = layout.ORIGIN_ADDRESS
-        with origin.serving(files, folder / "origin", host=host, port=PORT, prefix=prefix) as served:
-            _put_scripts(kubectl, files, served.url())
+        hub, cdn = (node.address for node in layout.Cluster(NAME, NODES).nodes)
+        with origin.serving(
+            files, folder / "origin", addresses=(hub, cdn), port=PORT, prefix=prefix
+        ) as served:
+            _put_scripts(kubectl, files, served.cdn_url())
             for turn in range(repeats):
                 shift = turn % len(case.engines)
                 for engine in case.engines[shift:] + case.engines[:shift]:
@@ -69,7 +71,7 @@ def _cluster() -> Iterator[Kubectl]:
 
     try:
         archive = image.build()
-        call("start", "--name", NAME, "--nodes", "1")
+        call("start", "--name", NAME, "--nodes", str(NODES))
     except (BenchError, RuntimeError) as error:
         raise Unavailable(f"no cluster: {error}") from None
     try:
@@ -79,8 +81,8 @@ def _cluster() -> Iterator[Kubectl]:
         call("stop", "--name", NAME)
 
 
-def _put_scripts(kubectl: Kubectl, files: FileSet, endpoint: str) -> None:
-    pairs = [(origin.file_url(endpoint, file.path), f"{DATA}/target/{file.path}") for file in files.files]
+def _put_scripts(kubectl: Kubectl, files: FileSet, cdn: str) -> None:
+    pairs = [(cdn + file.path, f"{DATA}/target/{file.path}") for file in files.files]
     content = {path.name: path.read_text() for path in sorted(engines.DRIVERS.glob("*.py"))}
     content["wanted.json"] = json.dumps(pairs)
     content["manifest.json"] = json.dumps({file.path: file.sha256 for file in files.files})

@@ -16,6 +16,7 @@ class Access:
     """How an engine reaches the files."""
 
     endpoint: str
+    cdn: str = ""
     authority: Path | None = None
     prefix: tuple[str, ...] = ()
 
@@ -30,14 +31,16 @@ def reachable(case: Case, files: FileSet, folder: Path) -> Iterator[Access]:
         with (
             distance.between(ROUND_TRIP_SECONDS, FAR_RATE) as far,
             origin.serving(
-                files, folder, tls=case.tls, host=far.server_address, port=8080, prefix=far.on_server
+                files, folder, tls=case.tls, addresses=far.addresses, port=8080, prefix=far.on_server
             ) as served,
         ):
-            yield Access(endpoint=served.url(), authority=served.authority, prefix=far.on_client)
+            where = (served.url(), served.cdn_url())
+            yield Access(endpoint=where[0], cdn=where[1], authority=served.authority, prefix=far.on_client)
     else:
         with origin.serving(files, folder, tls=case.tls) as served, contextlib.ExitStack() as stack:
-            port = stack.enter_context(relay.running(served.port, case.rate)) if case.rate else None
-            yield Access(endpoint=served.url(port), authority=served.authority)
+            held = relay.running(served.port, case.rate, origin.LOOPBACK) if case.rate else None
+            port = stack.enter_context(held) if held else None
+            yield Access(endpoint=served.url(port), cdn=served.cdn_url(port), authority=served.authority)
 
 
 @contextlib.contextmanager

@@ -90,32 +90,34 @@ def _connection(client: socket.socket, to: tuple[str, int], bucket: Bucket) -> N
         upward.join()
 
 
+def _accept(listener: socket.socket, to: tuple[str, int], bucket: Bucket) -> None:
+    while True:
+        client, _ = listener.accept()
+        threading.Thread(target=_connection, args=(client, to, bucket), daemon=True).start()
+
+
 def main() -> int:
     """Relay until standard input ends, so that no relay outlives whoever started it."""
     parser = argparse.ArgumentParser(prog="python -m dev.bench.relay", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("hosts", nargs="+", help="addresses of the origin, relayed from one port of each")
     parser.add_argument("--to", type=int, required=True, help="the origin's port")
     parser.add_argument("--rate", type=float, default=0, help="bytes per second (default: not held)")
     options = parser.parse_args()
     bucket = Bucket(options.rate)
-    listener = socket.create_server((options.host, 0), backlog=512)
-    print(listener.getsockname()[1], flush=True)
-
-    def accept() -> None:
-        while True:
-            client, _ = listener.accept()
-            arguments = (client, (options.host, options.to), bucket)
-            threading.Thread(target=_connection, args=arguments, daemon=True).start()
-
-    threading.Thread(target=accept, daemon=True).start()
+    port = 0
+    for host in options.hosts:
+        listener = socket.create_server((host, port), backlog=512)
+        port = listener.getsockname()[1]
+        threading.Thread(target=_accept, args=(listener, (host, options.to), bucket), daemon=True).start()
+    print(port, flush=True)
     sys.stdin.read()
     return 0
 
 
 @contextlib.contextmanager
-def running(to: int, rate: float, host: str = "127.0.0.1") -> Iterator[int]:
+def running(to: int, rate: float, hosts: tuple[str, ...]) -> Iterator[int]:
     """Run a relay as a process of its own; gives its port."""
-    command = [sys.executable, "-m", "dev.bench.relay", "--host", host, "--to", str(to), "--rate", str(rate)]
+    command = [sys.executable, "-m", "dev.bench.relay", *hosts, "--to", str(to), "--rate", str(rate)]
     process = subprocess.Popen(
         command, cwd=targets.REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -76,6 +76,7 @@ def _one(case: Case, engine: Engine, files: FileSet, place: _Place) -> Usage:
         job = Job(
             files=files,
             endpoint=place.access.endpoint,
+            cdn=place.access.cdn,
             target=target,
             work=Path(name),
             authority=place.access.authority,
