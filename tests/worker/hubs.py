@@ -12,7 +12,9 @@ from dev.hub import HubServer
 from modelsync.api import sources, wire
 from modelsync.api.modelsync import Engine, Layout, Verification
 from modelsync.api.sources import RepositoryType
+from modelsync.worker import counters
 from modelsync.worker import credentials as creds
+from modelsync.worker.layers import Devices
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.progress import State
@@ -37,6 +39,7 @@ class HubSync:
     token: str | None = None
     allow: tuple[str, ...] = ()
     uid: str = "uid-1"
+    devices: Devices = counters.network_devices
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
 
@@ -70,6 +73,7 @@ class HubSync:
 
     def run(self) -> wire.Manifest:
         """A whole attempt, with a state of its own."""
+        self.volume.mkdir(exist_ok=True)
         self.state = State(Meter())
         request, network = self.request(), Network(timeout_seconds=5, connections=4)
         values = {creds.TOKEN: creds.Hidden(self.token)} if self.token else {}
@@ -84,6 +88,7 @@ class HubSync:
             stop=self.stop,
             volume=self.volume,
             lock_wait_seconds=0.0,
+            devices=self.devices,
         )
         return run(request, tools)
 

@@ -100,5 +100,6 @@ def test_received_bytes_grow_between_two_readings(
 def test_the_best_layer_that_tells_anything_is_taken(
     engine: int | None, files: int | None, network: int | None, expected: tuple[int, Layer]
 ) -> None:
-    seen = layers.best(engine=engine, files=files, network=network)
+    sight = layers.Sight(engine=lambda: engine, files=lambda: files, network=lambda: network)
+    seen = sight.look()
     assert (seen.bytes_done, seen.layer) == expected

@@ -6,7 +6,7 @@ figure always comes with the layer it is from.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from modelsync.api.wire import DeviceCounters
 
 PARTIAL_SUFFIXES = (".incomplete", ".tmp", ".partial")
 """How download tools call a file that is not complete yet."""
+Layered = Callable[[], int | None]
+Devices = Callable[[], Iterable[DeviceCounters]]
 _BLOCK = 512
 """Unit of st_blocks (stat(2))."""
 
@@ -27,7 +29,23 @@ class Seen:
     layer: Layer
 
 
-def partial_bytes(directory: Path, *, everything: bool = False) -> int | None:
+class Sight:
+    """The layers of one transfer, asked from the best on. Each gives the bytes that are on their way to the
+    volume or there, or None when it cannot tell."""
+
+    def __init__(self, *, engine: Layered, files: Layered, network: Layered) -> None:
+        self._layers = ((engine, Layer.ENGINE), (files, Layer.FILES), (network, Layer.NETWORK))
+
+    def look(self) -> Seen:
+        """What the best layer tells now; 0 of the engine when none does."""
+        for ask, layer in self._layers:
+            value = ask()
+            if value is not None:
+                return Seen(bytes_done=value, layer=layer)
+        return Seen(bytes_done=0, layer=Layer.ENGINE)
+
+
+def partial_bytes(directory: Path | str, *, everything: bool = False) -> int | None:
     """Bytes in partial files below a directory, of all its files with `everything` (a staging directory).
 
     None when there is no such file. A preallocated or sparse file counts with what is really allocated.
@@ -63,11 +81,3 @@ def received(before: Iterable[DeviceCounters], now: Iterable[DeviceCounters]) ->
 
 def _grown(before: int, now: int) -> int:
     return now - before if now >= before else now
-
-
-def best(*, engine: int | None, files: int | None, network: int | None) -> Seen:
-    """The best layer that tells anything; an engine that knows nothing gives None."""
-    for value, layer in ((engine, Layer.ENGINE), (files, Layer.FILES), (network, Layer.NETWORK)):
-        if value is not None:
-            return Seen(bytes_done=value, layer=layer)
-    return Seen(bytes_done=0, layer=Layer.ENGINE)

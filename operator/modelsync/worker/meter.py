@@ -42,6 +42,11 @@ class Meter:
             self._last_byte = self._clock()
             self._sample(self._last_byte)
 
+    def touch(self) -> None:
+        """Bytes come, though nobody can tell yet how many of them count."""
+        with self._lock:
+            self._last_byte = self._clock()
+
     def rate(self) -> float | None:
         """Bytes per second over the last 5 samples; None until there are two."""
         with self._lock:

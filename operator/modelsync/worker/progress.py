@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from modelsync.api import display, wire
 from modelsync.api.modelsync import Resolved
-from modelsync.api.reasons import Stage
+from modelsync.api.reasons import Layer, Stage
 from modelsync.worker.meter import Meter
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class State:
         """Bytes of files that will be there with another."""
         self._amounts: Callable[[], tuple[int, int | None]] | None = None
         self._active: Callable[[], list[wire.FileProgress]] = list
+        self._layer: Callable[[], Layer] = _counted
 
     def plan(self, resolved: Resolved, files: int) -> None:
         """Tell what is to be done."""
@@ -63,11 +64,20 @@ class State:
             self._files_done += 1
 
     def watch(
-        self, amounts: Callable[[], tuple[int, int | None]], active: Callable[[], list[wire.FileProgress]]
+        self,
+        amounts: Callable[[], tuple[int, int | None]],
+        active: Callable[[], list[wire.FileProgress]],
+        layer: Callable[[], Layer] | None = None,
     ) -> None:
-        """Where bytes done and total, and the files being fetched, are asked for."""
+        """Where bytes done and total, the files being fetched and the layer are asked for; without a layer
+        the engine counts every byte."""
         with self._lock:
-            self._amounts, self._active = amounts, active
+            self._amounts, self._active, self._layer = amounts, active, layer or _counted
+
+    @property
+    def network_bytes(self) -> int:
+        """Payload bytes that came so far."""
+        return self._network
 
     def received(self, count: int) -> None:
         """Payload bytes came from the network."""
@@ -122,7 +132,12 @@ class State:
                 files_done=self._files_done,
                 current_file=active[0].path if active else None,
                 bytes_per_second=None if speed is None else round(speed),
+                layer=self._layer(),
             )
+
+
+def _counted() -> Layer:
+    return Layer.ENGINE
 
 
 class LogLines:

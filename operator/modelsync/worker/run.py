@@ -6,45 +6,25 @@ tools as arguments, and either returns the manifest it wrote or raises Failure o
 
 import datetime
 import logging
-import threading
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from modelsync.api.modelsync import Verification
-from modelsync.api.reasons import Reason, Stage
+from modelsync.api.reasons import Stage
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import planning, publish, volume
-from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.fetch import Engine, Fetched
+from modelsync.worker.engines.factory import clear
+from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import layout_of
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.model import RemoteFile, Source
-from modelsync.worker.progress import LogLines, State
+from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging, key_of
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.tools import Tools
+from modelsync.worker.transferring import transfer
 from modelsync.worker.tree import Tree
 
 _log = logging.getLogger(__name__)
 
-_TICK_SECONDS = 0.1
-_OWNER_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What an attempt works with."""
-
-    source: Source
-    network: Network
-    state: State
-    limiter: Limiter
-    stop: threading.Event
-    """Set from outside to end the attempt in order."""
-    volume: Path
-    """Root of the volume; the request's subPath lies below it."""
-    lock_wait_seconds: float = 15.0
+__all__ = ["Tools", "run"]
 
 
 def run(request: WorkRequest, tools: Tools) -> Manifest:
@@ -55,7 +35,7 @@ def run(request: WorkRequest, tools: Tools) -> Manifest:
     plan = planning.make_plan(listing, request)
     state.plan(plan.resolved, len(plan.files))
     _log.info("Resolved %s to %s: %d files", request.source.summary, plan.resolved.revision, len(plan.files))
-    _check_stop(tools)
+    tools.check_stop()
     layout = layout_of(request, plan.resolved)
     with Tree.open(tools.volume, layout.directory) as target:
         staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=tools.lock_wait_seconds)
@@ -82,12 +62,13 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     state.stage = Stage.DOWNLOADING
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
     staging.prune({key_of(file) for file in found.missing})
+    clear(staging, request.engine)
     _check_space(staging, found.missing)
-    engine = _fetch(request, tools, staging, found.missing, checksum=checksum)
+    fetched = transfer(request, tools, staging, plan.resolved, found.missing)
     state.stage = Stage.PUBLISHING
     staging.check_owned()
-    entries = publish.publish(target, staging, engine.results, published, layout)
-    entries += found.right + _twins(tools, layout, engine.results, found.twins)
+    entries = publish.publish(target, staging, fetched, published, layout)
+    entries += found.right + _twins(tools, layout, fetched, found.twins)
     layout.finish(target, staging, plan.files)
     manifest = Manifest(
         uid=request.uid,
@@ -130,7 +111,7 @@ def _sorted_out(
     found = Found()
     awaited: set[str] = set()
     for file in files:
-        _check_stop(tools)
+        tools.check_stop()
         where = place.layout.place(file)
         if where in awaited:
             tools.state.postpone(file.size or 0)
@@ -165,62 +146,3 @@ def _check_space(staging: Staging, missing: list[RemoteFile]) -> None:
         count = len(staging.directory.names())
     needed = sum(file.size or 0 for file in missing)
     volume.check_space(staging.directory.descriptor, max(0, needed - there), max(0, len(missing) - count))
-
-
-def _fetch(
-    request: WorkRequest, tools: Tools, staging: Staging, missing: list[RemoteFile], *, checksum: bool
-) -> Engine:
-    network = Transport(tools.network)
-    engine = Engine(
-        source=tools.source,
-        network=network,
-        staging=staging,
-        files=missing,
-        tuning=request.tuning,
-        checksum=checksum,
-        state=tools.state,
-        limiter=tools.limiter,
-    )
-    engine.start()
-    try:
-        _watch(request, tools, staging, engine)
-    finally:
-        engine.end()
-        network.close()
-    if engine.failure is not None:
-        raise engine.failure
-    if missing:
-        LogLines(tools.state).last()
-    return engine
-
-
-def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine) -> None:
-    """Until the engine is done: log, and look for a stop, a lost directory and a stall without end."""
-    lines = LogLines(tools.state)
-    owner_checked = started = time.monotonic()
-    while not engine.done.wait(_TICK_SECONDS):
-        _check_stop(tools)
-        now = time.monotonic()
-        lines.tick()
-        if engine.fetching():
-            tools.state.stage = Stage.DOWNLOADING
-            idle = min(tools.state.meter.idle_seconds(), now - started)
-            if idle >= request.progress_deadline_seconds:
-                raise Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, _deadline_text(request))
-        else:
-            tools.state.stage = Stage.VERIFYING
-        if now - owner_checked >= _OWNER_SECONDS:
-            owner_checked = now
-            staging.check_owned()
-
-
-def _deadline_text(request: WorkRequest) -> str:
-    return (
-        f"No byte came for {request.progress_deadline_seconds} seconds (spec.progressDeadlineSeconds)."
-        " Check the origin and the network between it and the worker."
-    )
-
-
-def _check_stop(tools: Tools) -> None:
-    if tools.stop.is_set():
-        raise Interrupted

@@ -1,0 +1,156 @@
+"""What differs between the libraries: the job for the child, and where its file lies afterwards."""
+
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import HuggingFaceSource, RepositoryType
+from modelsync.api.wire import Tuning
+from modelsync.worker import names, responses
+from modelsync.worker.engines.process import Job, environment
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import RemoteFile, Request, Source
+from modelsync.worker.sources.hub import DEFAULT_ENDPOINT
+from modelsync.worker.transport import Network, Transport
+
+MOST_AT_ONCE = 4
+"""Files at once; more would only add to the memory of the libraries, which have connections of their own."""
+_FOLDER = "hub.tmp"
+"""Working folder of huggingface_hub in the staging directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A job for the child, and what is known of the object it fetches."""
+
+    job: Job | None
+    """None when the file is there already."""
+    left_at: str
+    """Where the file lies when the job is done, relative to the staging directory."""
+    etag: str | None = None
+
+
+class Backend(Protocol):
+    """One library."""
+
+    name: str
+    counts: bool
+    """Whether it tells bytes while they come."""
+    at_once: int
+    """Files to fetch at the same time."""
+
+    def variables(self) -> dict[str, str]:
+        """The child's environment."""
+
+    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+        """The job for one file; raises Failure, Transient or responses.Changed."""
+
+
+class HFTransfer:
+    """hf_transfer: parallel ranges of one URL, counted by its callback."""
+
+    name = "hf_transfer"
+    counts = True
+
+    def __init__(self, source: Source, network: Network, transport: Transport, tuning: Tuning) -> None:
+        self._source, self._network, self._transport, self._tuning = source, network, transport, tuning
+        self.at_once = min(MOST_AT_ONCE, tuning.connections)
+
+    def variables(self) -> dict[str, str]:
+        """Proxies and authorities."""
+        return environment(self._network)
+
+    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+        """Ask for the first byte along all redirects, so that the library gets the last address and only the
+        headers that its origin may see."""
+        request, etag = self._located(file)
+        headers = {name: str(value) for name, value in request.headers.items()}
+        if etag is not None and not file.digests:
+            headers["If-Match"] = f'"{etag}"'
+        left_at = f"{key}.partial"
+        job = {
+            "job": "transfer",
+            "name": left_at,
+            "url": request.url,
+            "headers": headers,
+            "connections": max(1, self._tuning.connections // self.at_once),
+            "chunk_bytes": self._tuning.chunk_bytes,
+            "retries": self._tuning.max_retries,
+            "report": self.counts,
+        }
+        return Prepared(job=job, left_at=left_at, etag=etag)
+
+    def _located(self, file: RemoteFile) -> tuple[Request, str | None]:
+        asked = responses.Asked(
+            path=file.path, start=0, end=1, ranged=True, size=file.size, validator=_validator(file)
+        )
+        answer = self._transport.get(self._source.request(file), {"Range": "bytes=0-0"})
+        try:
+            try:
+                body = responses.read(answer.response.status, answer.response.headers, asked)
+            except responses.Renew as renew:
+                raise renew.failure from renew
+        finally:
+            answer.response.close()
+        kind, _, value = (body.validator or "").partition(":")
+        etag = value if kind == "etag" else None
+        if answer.response.status != 206:
+            raise _unfit(file, "its origin sends no ranges")
+        if etag is None and not file.digests:
+            raise _unfit(file, "neither its source nor its origin tells a checksum or an ETag")
+        return answer.request, etag
+
+
+def _validator(file: RemoteFile) -> str | None:
+    return f"etag:{file.etag}" if file.etag is not None else None
+
+
+def _unfit(file: RemoteFile, why: str) -> Failure:
+    text = f"HFTransfer cannot fetch {names.printable(file.path)}: {why}. Use spec.engine Native."
+    return Failure(Reason.ORIGIN_ERROR, text)
+
+
+class HuggingFaceHub:
+    """huggingface_hub's own downloader; with Xet it tells no bytes that could be counted evenly."""
+
+    name = "huggingface_hub"
+    counts = False
+
+    def __init__(
+        self, source: Source, network: Network, tuning: Tuning, spec: HuggingFaceSource, commit: str
+    ) -> None:
+        self._source, self._network, self._tuning = source, network, tuning
+        self._spec, self._commit = spec, commit
+        self.at_once = min(MOST_AT_ONCE, tuning.connections)
+
+    def variables(self) -> dict[str, str]:
+        """The library keeps to the staging directory, says nothing to anybody and caches nothing."""
+        seconds = str(max(1, round(self._network.timeout_seconds)))
+        return environment(
+            self._network,
+            HF_HOME=os.path.join(_FOLDER, "home"),
+            HF_HUB_DISABLE_TELEMETRY="1",
+            HF_HUB_DISABLE_PROGRESS_BARS="1",
+            HF_HUB_DISABLE_IMPLICIT_TOKEN="1",
+            HF_HUB_DOWNLOAD_TIMEOUT=seconds,
+            HF_HUB_ETAG_TIMEOUT=seconds,
+            HF_XET_CHUNK_CACHE_SIZE_BYTES="0",
+        )
+
+    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+        """The repository's file at the resolved commit, with the token that the source would send."""
+        folder = f"{_FOLDER}/{key}"
+        token = self._source.request(file).headers.get("Authorization", "").removeprefix("Bearer ")
+        dataset = self._spec.repository_type is RepositoryType.DATASET
+        job = {
+            "job": "repository",
+            "name": folder,
+            "endpoint": (self._spec.endpoint or DEFAULT_ENDPOINT).rstrip("/"),
+            "token": token or None,
+            "repository": self._spec.repository,
+            "kind": "dataset" if dataset else "model",
+            "commit": self._commit,
+            "path": file.locator,
+        }
+        return Prepared(job=job, left_at=f"{folder}/{file.locator}")

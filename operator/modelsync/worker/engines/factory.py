@@ -1,0 +1,79 @@
+"""From `spec.engine` to the engine, and what one engine must not find of another's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelsync.api.modelsync import Engine as Kind
+from modelsync.api.reasons import Reason
+from modelsync.api.wire import WorkRequest
+from modelsync.worker import fetch, volume
+from modelsync.worker.engines.backends import Backend, HFTransfer, HuggingFaceHub
+from modelsync.worker.engines.base import Engine
+from modelsync.worker.engines.library import WHOLE, LibraryEngine
+from modelsync.worker.failures import Failure
+from modelsync.worker.layers import Devices
+from modelsync.worker.limiter import Limiter
+from modelsync.worker.model import RemoteFile, Source
+from modelsync.worker.progress import State
+from modelsync.worker.staging import Staging
+from modelsync.worker.transport import Network, Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What any engine works with."""
+
+    source: Source
+    network: Network
+    transport: Transport
+    state: State
+    limiter: Limiter
+    devices: Devices
+    commit: str | None
+    """The revision that the source was resolved to."""
+
+
+def engine_of(
+    request: WorkRequest, means: Means, staging: Staging, files: Sequence[RemoteFile], *, checksum: bool
+) -> Engine:
+    """The engine that `spec.engine` names; raises Failure where it cannot read the source."""
+    if request.engine is Kind.NATIVE:
+        return fetch.Engine(
+            source=means.source,
+            network=means.transport,
+            staging=staging,
+            files=files,
+            tuning=request.tuning,
+            checksum=checksum,
+            state=means.state,
+            limiter=means.limiter,
+        )
+    return LibraryEngine(
+        backend=_backend(request, means),
+        staging=staging,
+        files=files,
+        tuning=request.tuning,
+        checksum=checksum,
+        state=means.state,
+        devices=means.devices,
+    )
+
+
+def _backend(request: WorkRequest, means: Means) -> Backend:
+    if request.engine is Kind.HF_TRANSFER:
+        return HFTransfer(means.source, means.network, means.transport, request.tuning)
+    hub = request.source.hugging_face
+    if hub is None or means.commit is None:
+        text = "spec.engine HuggingFaceHub fetches from a Hub only. Use Native or HFTransfer."
+        raise Failure(Reason.INVALID_SPEC, text)
+    return HuggingFaceHub(means.source, means.network, request.tuning, hub, means.commit)
+
+
+def clear(staging: Staging, kind: Kind) -> None:
+    """Remove what another engine left unfinished: it is of no use for this one, and takes space."""
+    with volume.guarded("looking at staging files"):
+        for name in staging.directory.names():
+            if name.startswith("journal") or "." not in name:
+                continue
+            if name.endswith(WHOLE) is (kind is Kind.NATIVE):
+                staging.directory.remove(name)

@@ -1,0 +1,364 @@
+"""An engine around a library: the library brings whole files, the rest is ours.
+
+The child process fetches into the staging directory; each file is then synced, renamed to `<key>.whole`,
+hashed and judged. A later attempt finds the whole files, proves them again and fetches the others from their
+beginning: the libraries cannot say which ranges of a file are on the disk.
+"""
+
+import collections
+import errno
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+from modelsync.api.reasons import Reason
+from modelsync.api.wire import FileProgress, Tuning
+from modelsync.worker import hashing, names, responses, volume
+from modelsync.worker.engines.backends import Backend, Prepared
+from modelsync.worker.engines.process import Child, Job, Running, ended_early
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.fetch import Fetched
+from modelsync.worker.layers import Devices, Sight, partial_bytes, received
+from modelsync.worker.model import RemoteFile
+from modelsync.worker.progress import State
+from modelsync.worker.retry import Budget, Transient
+from modelsync.worker.staging import Staging, key_of
+
+_log = logging.getLogger(__name__)
+
+WHOLE = ".whole"
+"""Suffix of a fetched file in the staging directory."""
+SAMPLE_SECONDS = 0.2
+_ALIVE_BYTES = 4096
+"""Received between two samples, these are more than the questions for progress: the origin is no stall, even
+if the library has not written its next block yet."""
+_TRIES = 2
+"""Times a file may be fetched until its bytes are right."""
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
+"""Errors of the child that speak of the volume and not of the network."""
+
+
+class LibraryEngine:
+    """Fetches files with a library and verifies them."""
+
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        staging: Staging,
+        files: Sequence[RemoteFile],
+        tuning: Tuning,
+        checksum: bool,
+        state: State,
+        devices: Devices,
+    ) -> None:
+        self.results: list[Fetched] = []
+        self.failure: Failure | None = None
+        self.done = threading.Event()
+        self._backend, self._staging, self._tuning, self._state = backend, staging, tuning, state
+        self._checksum = checksum
+        self._waiting = collections.deque(files)
+        self._count = len(files)
+        sizes = [file.size for file in files]
+        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._lock = threading.Lock()
+        self._halt = threading.Event()
+        self._fetching: dict[str, tuple[RemoteFile, Running | None]] = {}
+        """Files on their way, by key; without a job while one is being prepared."""
+        self._finished = 0
+        """Bytes of whole files."""
+        self._brought = 0
+        """Bytes of those that came over the network."""
+        self._devices, self._before = devices, tuple(devices())
+        self._sight = Sight(engine=self._told, files=self._scanned, network=self._counted)
+        self._seen = self._sight.look()
+        self._mark = 0
+        """How much was counted as received."""
+        self._floor = 0
+        """What was shown last."""
+        self._child: Child | None = None
+        self._threads = [
+            threading.Thread(target=self._run, name=f"library-{number}", daemon=True)
+            for number in range(min(backend.at_once, len(files)))
+        ]
+        self._sampler = threading.Thread(target=self._sample, name="sampler", daemon=True)
+
+    def start(self) -> None:
+        """Start the child and the threads that feed it."""
+        self._state.watch(self.amounts, self.active, lambda: self._seen.layer)
+        if not self._count:
+            self.done.set()
+            return
+        self._child = Child(self._staging.directory.descriptor, self._backend.variables())
+        for thread in (*self._threads, self._sampler):
+            thread.start()
+
+    def end(self, timeout: float = 2.0) -> None:
+        """Kill the child; whole files stay."""
+        self._halt.set()
+        if self._child is not None:
+            self._child.kill()
+        deadline = time.monotonic() + timeout
+        for thread in (*self._threads, self._sampler):
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def amounts(self) -> tuple[int, int | None]:
+        """Bytes of whole files and of those on their way, as far as the best layer sees them."""
+        with self._lock:
+            done = self._finished + self._seen.bytes_done
+            # A better layer that knows less must not take back what a coarser one has shown.
+            self._floor = max(self._floor, done if self._total is None else min(done, self._total))
+            return self._floor, self._total
+
+    def active(self) -> list[FileProgress]:
+        """The files on their way; with their bytes where the library tells them."""
+        with self._lock:
+            flying = list(self._fetching.values())
+        return [
+            FileProgress(
+                path=file.path[:500],
+                bytes_done=(running.bytes if running else None) or 0,
+                bytes_total=file.size,
+            )
+            for file, running in flying
+        ]
+
+    def fetching(self) -> bool:
+        """Whether the library has still files to bring."""
+        with self._lock:
+            return bool(self._waiting or self._fetching)
+
+    def _run(self) -> None:
+        try:
+            while not self._halt.is_set():
+                with self._lock:
+                    if not self._waiting:
+                        return
+                    file = self._waiting.popleft()
+                    self._fetching[key_of(file)] = (file, None)
+                self._bring(file, key_of(file))
+        except Interrupted:
+            pass
+        except BaseException as error:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if isinstance(error, Failure):
+            failure = error
+        elif isinstance(error, OSError):
+            failure = volume.failure(error, "fetching")
+        else:
+            _log.error("internal error", exc_info=error)
+            failure = Failure(
+                Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log."
+            )
+        if self._halt.is_set():
+            return
+        self.failure = self.failure or failure
+        self._halt.set()
+        self.done.set()
+
+    def _bring(self, file: RemoteFile, key: str) -> None:
+        """One file, until it is whole and right."""
+        kept = self._kept(file, key)
+        if kept is not None:
+            self._state.add_reused(kept.size)
+            self._finish(key, kept)
+            return
+        wrong = ""
+        for _ in range(_TRIES):
+            prepared = self._fetched(file, key)
+            size = self._take(file, key, prepared.left_at)
+            judged = self._judged(file, key, size, prepared.etag)
+            if isinstance(judged, Fetched):
+                self._finish(key, judged)
+                return
+            wrong = judged
+            _log.warning("%s of %r is wrong; it is fetched again", wrong, file.path)
+            self._again(file, key, finished=-size)
+            self._staging.directory.remove(key + WHOLE)
+        reason = Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH
+        text = (
+            f"The file {names.printable(file.path)} has another {wrong} than the source tells, also after it"
+            " was fetched again. The origin serves damaged bytes, or the source tells wrong ones."
+        )
+        raise Failure(reason, text)
+
+    def _kept(self, file: RemoteFile, key: str) -> Fetched | None:
+        """The file as an earlier attempt left it, if it is right."""
+        found = self._staging.directory.regular(key + WHOLE)
+        if found is None:
+            return None
+        with self._lock:
+            self._fetching.pop(key)
+            self._finished += found.st_size
+        judged = self._judged(file, key, found.st_size, file.etag)
+        if isinstance(judged, Fetched):
+            return judged
+        self._staging.directory.remove(key + WHOLE)
+        self._again(file, key, finished=-found.st_size)
+        return None
+
+    def _fetched(self, file: RemoteFile, key: str) -> Prepared:
+        """Let the library fetch a file, again while what fails may pass."""
+        budget = Budget(most=self._tuning.max_retries)
+        while True:
+            try:
+                prepared = self._prepared(file, key)
+                if prepared.job is not None:
+                    self._transferred(file, key, prepared.job)
+                return prepared
+            except responses.Changed as changed:
+                raise changed.failure from changed
+            except responses.Renew as renew:
+                raise renew.failure from renew
+            except Transient as trouble:
+                seconds = budget.spend(trouble)
+                _log.info("%s Trying again in %.1f s.", trouble, seconds)
+                self._state.add_retry(seconds if trouble.wait_seconds is not None else 0.0)
+                self._again(file, key)
+                if self._halt.wait(seconds):
+                    raise Interrupted from trouble
+
+    def _prepared(self, file: RemoteFile, key: str) -> Prepared:
+        if self._halt.is_set():
+            raise Interrupted
+        if file.size == 0:
+            return self._empty(key)
+        return self._backend.prepare(file, key)
+
+    def _empty(self, key: str) -> Prepared:
+        """A file without bytes, of which no range can be asked for."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(f"{key}.partial", flags, 0o666, dir_fd=self._staging.directory.descriptor))
+        return Prepared(job=None, left_at=f"{key}.partial")
+
+    def _transferred(self, file: RemoteFile, key: str, job: Job) -> None:
+        assert self._child is not None
+        running = self._child.submit(job)
+        with self._lock:
+            self._fetching[key] = (file, running)
+        running.ended.wait()
+        if self._halt.is_set():
+            raise Interrupted
+        if running.trouble is not None:
+            self._raise(file, running.trouble)
+
+    def _raise(self, file: RemoteFile, trouble: Job) -> None:
+        """What the child's trouble means; raises Failure, Transient or what `responses.read` raises."""
+        if trouble["error"] == "ProcessEnded":
+            raise ended_early()
+        if trouble.get("errno") in _OF_THE_DISK:
+            raise volume.failure(OSError(trouble["errno"], os.strerror(trouble["errno"])), "fetching")
+        status = trouble.get("status")
+        if status is not None and status not in (200, 206):
+            asked = responses.Asked(
+                path=file.path, start=0, end=None, ranged=False, size=file.size, validator=None
+            )
+            responses.read(status, trouble["headers"], asked)
+        text = (
+            f"{self._backend.name} could not fetch {names.printable(file.path)} ({trouble['error']})."
+            " Check that the origin can be reached from the worker's namespace."
+        )
+        raise Transient(Failure(Reason.NETWORK_ERROR, text))
+
+    def _take(self, file: RemoteFile, key: str, left_at: str) -> int:
+        """Give what the library left its name as a whole file, durably; its size."""
+        directory = self._staging.directory
+        with volume.guarded(f"taking over {names.printable(file.path)}"):
+            descriptor = directory.open_file(left_at)
+            try:
+                os.fsync(descriptor)
+                size = os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
+            with directory.parent(left_at) as (folder, name), self._lock:
+                os.rename(name, key + WHOLE, src_dir_fd=folder, dst_dir_fd=directory.descriptor)
+                self._fetching.pop(key)
+                self._finished += size
+                self._brought += size
+                self._look()
+        return size
+
+    def _judged(self, file: RemoteFile, key: str, size: int, etag: str | None) -> Fetched | str:
+        """The whole file as a result, or what of it is wrong."""
+        if file.size is not None and size != file.size:
+            return "size"
+        sha256, verified_by = None, "size"
+        if self._checksum:
+            started = time.thread_time()
+            with volume.guarded("reading a staging file"):
+                digests = self._digests(file, key, size)
+            self._state.add_verification(time.thread_time() - started)
+            wrong = digests.wrong() if digests.offset == size else "size"
+            if wrong is not None:
+                return wrong
+            sha256, verified_by = digests.sha256, digests.verified_by()
+        return Fetched(
+            file=file, staged=key + WHOLE, size=size, sha256=sha256, verified_by=verified_by, etag=etag
+        )
+
+    def _digests(self, file: RemoteFile, key: str, size: int) -> hashing.Digests:
+        descriptor = self._staging.directory.open_file(key + WHOLE)
+        try:
+            return hashing.digest_file(descriptor, file.digests, size)
+        finally:
+            os.close(descriptor)
+
+    def _again(self, file: RemoteFile, key: str, *, finished: int = 0) -> None:
+        """A file is on its way again, from its beginning; what comes now counts as received anew."""
+        with self._lock:
+            self._fetching[key] = (file, None)
+            self._finished += finished
+            self._seen = self._sight.look()
+            self._floor = 0
+            self._mark = self._brought + self._seen.bytes_done
+
+    def _finish(self, key: str, fetched: Fetched) -> None:
+        self._state.add_file()
+        with self._lock:
+            self._fetching.pop(key, None)
+            self.results.append(fetched)
+            if len(self.results) == self._count:
+                self.done.set()
+
+    def _sample(self) -> None:
+        came = self._received()
+        while not self._halt.wait(SAMPLE_SECONDS) and not self.done.is_set():
+            with self._lock:
+                self._look()
+            before, came = came, self._received()
+            if came - before > _ALIVE_BYTES:
+                self._state.meter.touch()
+
+    def _look(self) -> None:
+        """See how far it is, and count what is new as received; within the lock."""
+        self._seen = self._sight.look()
+        grown = self._brought + self._seen.bytes_done - self._mark
+        if grown > 0:
+            self._mark += grown
+            self._state.received(grown)
+
+    def _told(self) -> int | None:
+        """Bytes of files on their way that the library tells; None when it tells of none of them."""
+        if not self._backend.counts:
+            return None
+        told = [running.bytes for _, running in self._fetching.values() if running is not None]
+        known = [count for count in told if count is not None]
+        return sum(known) if known or not told else None
+
+    def _scanned(self) -> int | None:
+        """Bytes in the partial files of the staging directory; None while they are empty, since libraries
+        write large blocks, and the network tells more until the first."""
+        return partial_bytes(f"/proc/self/fd/{self._staging.directory.descriptor}") or None
+
+    def _counted(self) -> int | None:
+        """Bytes that the network's devices received beyond those of whole files."""
+        found = received(self._before, self._devices())
+        return None if found is None else max(0, found - self._brought)
+
+    def _received(self) -> int:
+        return received(self._before, self._devices()) or 0

@@ -1,0 +1,35 @@
+"""What an attempt works with, made by whoever starts it: a Pod's worker, a command line, a test."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelsync.worker import counters
+from modelsync.worker.failures import Interrupted
+from modelsync.worker.layers import Devices
+from modelsync.worker.limiter import Limiter
+from modelsync.worker.model import Source
+from modelsync.worker.progress import State
+from modelsync.worker.transport import Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What an attempt works with."""
+
+    source: Source
+    network: Network
+    state: State
+    limiter: Limiter
+    stop: threading.Event
+    """Set from outside to end the attempt in order."""
+    volume: Path
+    """Root of the volume; the request's subPath lies below it."""
+    lock_wait_seconds: float = 15.0
+    devices: Devices = counters.network_devices
+    """The counters of what came over the network, for engines that tell nothing themselves."""
+
+    def check_stop(self) -> None:
+        """Raise Interrupted when the attempt is to end."""
+        if self.stop.is_set():
+            raise Interrupted

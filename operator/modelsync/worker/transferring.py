@@ -1,0 +1,80 @@
+"""Running an engine: start it, watch over it, end it whatever happens."""
+
+import time
+from collections.abc import Sequence
+
+from modelsync.api.modelsync import Resolved, Verification
+from modelsync.api.reasons import Reason, Stage
+from modelsync.api.wire import WorkRequest
+from modelsync.worker.engines.base import Engine
+from modelsync.worker.engines.factory import Means, engine_of
+from modelsync.worker.failures import Failure
+from modelsync.worker.fetch import Fetched
+from modelsync.worker.model import RemoteFile
+from modelsync.worker.progress import LogLines
+from modelsync.worker.staging import Staging
+from modelsync.worker.tools import Tools
+from modelsync.worker.transport import Transport
+
+_TICK_SECONDS = 0.1
+_OWNER_SECONDS = 2.0
+
+
+def transfer(
+    request: WorkRequest,
+    tools: Tools,
+    staging: Staging,
+    resolved: Resolved,
+    missing: Sequence[RemoteFile],
+) -> list[Fetched]:
+    """Fetch and verify files into the staging directory; raises Failure or Interrupted."""
+    transport = Transport(tools.network)
+    means = Means(
+        source=tools.source,
+        network=tools.network,
+        transport=transport,
+        state=tools.state,
+        limiter=tools.limiter,
+        devices=tools.devices,
+        commit=resolved.revision,
+    )
+    checksum = request.verification is Verification.CHECKSUM
+    engine = engine_of(request, means, staging, missing, checksum=checksum)
+    engine.start()
+    try:
+        _watch(request, tools, staging, engine)
+    finally:
+        engine.end()
+        transport.close()
+    if engine.failure is not None:
+        raise engine.failure
+    if missing:
+        LogLines(tools.state).last()
+    return engine.results
+
+
+def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine) -> None:
+    """Until the engine is done: log, and look for a stop, a lost directory and a stall without end."""
+    lines = LogLines(tools.state)
+    owner_checked = started = time.monotonic()
+    while not engine.done.wait(_TICK_SECONDS):
+        tools.check_stop()
+        now = time.monotonic()
+        lines.tick()
+        if engine.fetching():
+            tools.state.stage = Stage.DOWNLOADING
+            idle = min(tools.state.meter.idle_seconds(), now - started)
+            if idle >= request.progress_deadline_seconds:
+                raise Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, _deadline_text(request))
+        else:
+            tools.state.stage = Stage.VERIFYING
+        if now - owner_checked >= _OWNER_SECONDS:
+            owner_checked = now
+            staging.check_owned()
+
+
+def _deadline_text(request: WorkRequest) -> str:
+    return (
+        f"No byte came for {request.progress_deadline_seconds} seconds (spec.progressDeadlineSeconds)."
+        " Check the origin and the network between it and the worker."
+    )

@@ -1,0 +1,244 @@
+"""The engines that are libraries: same files, same guarantees, and progress by whichever layer can see."""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
+from modelsync.api.modelsync import Engine, Layout
+from modelsync.api.reasons import Layer, Reason
+from modelsync.api.wire import DeviceCounters, Progress
+from modelsync.worker.engines import backends, library, process
+from modelsync.worker.failures import Failure, Interrupted
+from tests.worker.hubs import HubSync
+from tests.worker.syncs import files_in
+
+SIZE = 3_000_000
+BIG = 36_000_000
+"""Several of the 10 MB blocks in which huggingface_hub writes."""
+TOKEN = "hf_canary"
+FILES: dict[str, bytes | Synthetic] = {
+    "config.json": b'{"a": 1}',
+    "deep/er/notes.md": b"hello",
+    "empty": b"",
+    "model.safetensors": Synthetic(SIZE, seed=3),
+}
+SMALL = [data for data in FILES.values() if isinstance(data, bytes)]
+LIBRARIES = (Engine.HF_TRANSFER, Engine.HUGGING_FACE_HUB)
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    gated = Repository("org/gated", {"model.safetensors": Synthetic(SIZE, seed=5)}, gated=True)
+    big = Repository("org/big", {"model.safetensors": Synthetic(BIG, seed=6)})
+    with HubServer(Repository("org/model", FILES), big, gated, tokens={TOKEN: None}) as server:
+        yield server
+
+
+@pytest.fixture(params=LIBRARIES)
+def sync(request: pytest.FixtureRequest, hub: HubServer, tmp_path: Path) -> HubSync:
+    return HubSync(hub, tmp_path, engine=request.param, layout=Layout.DIRECTORY)
+
+
+def children() -> list[str]:
+    """Command lines of processes that a test has left running."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+                if int(parent) == os.getpid():
+                    found.append((entry / "cmdline").read_bytes().decode())
+            except OSError:
+                continue
+    return found
+
+
+def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: HubServer) -> None:
+    manifest = sync.run()
+    commit = hub.state.repositories["model", "org/model"].find("main")
+    assert commit is not None
+    assert {entry.path: entry.sha256 for entry in manifest.files} == {
+        path: file.sha256 for path, file in commit.files.items()
+    }
+    assert {entry.verified_by for entry in manifest.files} == {"sha256", "git-sha1"}
+    assert files_in(sync.home) == sorted(FILES)
+    assert sorted(os.listdir(sync.home / ".modelsync")) == ["lock", "manifest.json"]
+    progress = sync.state.progress()
+    assert progress.bytes_done == progress.bytes_total == progress.bytes_network
+    assert progress.files_done == len(FILES)
+    assert children() == []
+
+
+def test_the_cache_is_filled_by_any_engine(hub: HubServer, tmp_path: Path) -> None:
+    trees = []
+    for engine in LIBRARIES:
+        sync = HubSync(hub, tmp_path / engine, engine=engine)
+        sync.run()
+        trees.append(files_in(sync.home / "hub/models--org--model"))
+    assert trees[0] == trees[1] != []
+
+
+def test_a_damaged_file_is_fetched_again_and_one_that_stays_damaged_is_refused(
+    sync: HubSync, hub: HubServer
+) -> None:
+    hub.faults.add(Swap(path="model.safetensors"))
+    with pytest.raises(Failure) as caught:
+        sync.run()
+    assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+    assert files_in(sync.home) == []
+    assert hub.bytes_sent("model.safetensors") >= 2 * SIZE
+
+
+def test_a_refusal_has_its_own_reason(sync: HubSync, hub: HubServer) -> None:
+    hub.faults.add(Refuse(path="model.safetensors", status=403))
+    with pytest.raises(Failure) as caught:
+        sync.run()
+    assert caught.value.reason is Reason.ACCESS_DENIED
+
+
+def test_whole_files_are_kept_over_attempts_and_the_one_in_flight_starts_over(
+    sync: HubSync, hub: HubServer
+) -> None:
+    hub.rate = 300_000
+    small = len(FILES) - 1
+    with stopped_when(sync, lambda: sync.state.progress().files_done == small):
+        pass
+    hub.rate = None
+    sent, kept = {path: hub.bytes_sent(path) for path in FILES}, sum(map(len, SMALL))
+    sync.stop = threading.Event()
+    assert len(sync.run().files) == len(FILES)
+    assert sync.state.progress().bytes_reused == kept
+    assert {path for path in FILES if hub.bytes_sent(path) > sent[path]} == {"model.safetensors"}
+    assert hub.bytes_sent("model.safetensors") >= sent["model.safetensors"] + SIZE
+
+
+@contextlib.contextmanager
+def stopped_when(sync: HubSync, truth: Callable[[], bool]) -> Iterator[None]:
+    """Run a sync until something is true, then stop it; the block sees how it ends."""
+    ended: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            sync.run()
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(truth)
+    sync.stop.set()
+    yield
+    thread.join(10)
+    assert isinstance(ended[0], Interrupted)
+
+
+def test_a_passing_fault_is_overcome(sync: HubSync, hub: HubServer) -> None:
+    hub.faults.add(Refuse(path="model.safetensors", status=503, retry_after="0", times=1))
+    hub.faults.add(Cut(path="model.safetensors", after=500_000, times=1))
+    assert len(sync.run().files) == len(FILES)
+
+
+def test_a_stop_ends_the_library_at_once(sync: HubSync, hub: HubServer) -> None:
+    hub.rate = 300_000
+    with stopped_when(sync, lambda: hub.bytes_sent("model.safetensors") > 0):
+        stopped = time.monotonic()
+    assert time.monotonic() - stopped < 3
+    assert children() == []
+
+
+def wait_for(truth: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    submit = process.Child.submit
+
+    def spied(child: process.Child, job: process.Job) -> process.Running:
+        folder = Path(f"/proc/{child._process.pid}")
+        seen.append(((folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()).decode())
+        return submit(child, job)
+
+    monkeypatch.setattr(process.Child, "submit", spied)
+    for engine in LIBRARIES:
+        sync = HubSync(hub, tmp_path / engine, "org/gated", engine=engine, token=TOKEN)
+        assert len(sync.run().files) == 1
+    assert len(seen) == len(LIBRARIES)
+    assert not any(TOKEN in each for each in seen)
+    assert all(not entry.authorization for entry in hub.log.entries(server="cdn"))
+
+
+def slow(hub: HubServer, sync: HubSync) -> Progress:
+    """The progress in the midst of a slow sync, which is then let go to its end."""
+    hub.rate = BIG / 2
+    thread = threading.Thread(target=sync.run)
+    state = sync.state
+    thread.start()
+    wait_for(lambda: sync.state is not state)
+    found: list[Progress] = []
+
+    def halfway() -> bool:
+        found.append(sync.state.progress())
+        return BIG * 0.35 < found[-1].bytes_done < BIG * 0.9
+
+    wait_for(halfway)
+    hub.rate = None
+    thread.join(20)
+    assert sync.state.progress().bytes_done == sync.state.progress().bytes_total
+    return found[-1]
+
+
+def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library reports nothing."""
+    monkeypatch.setattr(backends.HFTransfer, "counts", False)
+
+
+def _unscanned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor are partial files looked at."""
+    _silent(monkeypatch)
+    monkeypatch.setattr(library, "partial_bytes", lambda _: None)
+
+
+def _as_it_is(_: pytest.MonkeyPatch) -> None:
+    """Nothing is disabled."""
+
+
+LAYERS = {
+    "what the library reports": (Engine.HF_TRANSFER, _as_it_is, Layer.ENGINE),
+    "its partial files": (Engine.HF_TRANSFER, _silent, Layer.FILES),
+    "the network": (Engine.HF_TRANSFER, _unscanned, Layer.NETWORK),
+    "the other library's partial files": (Engine.HUGGING_FACE_HUB, _as_it_is, Layer.FILES),
+    "the network under the other": (Engine.HUGGING_FACE_HUB, _unscanned, Layer.NETWORK),
+}
+
+
+@pytest.mark.parametrize(("engine", "disable", "layer"), LAYERS.values(), ids=LAYERS)
+def test_progress_comes_from_the_best_layer_that_is_left(
+    hub: HubServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    engine: Engine,
+    disable: Callable[[pytest.MonkeyPatch], None],
+    layer: Layer,
+) -> None:
+    disable(monkeypatch)
+
+    def devices() -> tuple[DeviceCounters, ...]:
+        return (DeviceCounters(device="eth0", receive_bytes=hub.bytes_sent(), transmit_bytes=0),)
+
+    sync = HubSync(hub, tmp_path, "org/big", engine=engine, devices=devices)
+    progress = slow(hub, sync)
+    assert progress.layer is layer
+    assert progress.bytes_per_second
