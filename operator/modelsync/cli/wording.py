@@ -27,6 +27,8 @@ _WORDS = {
     "spec.target.persistentVolumeClaim.subPath": "--to",
     "spec.target.layout": "--layout",
     "spec.engine": "--engine",
+    "Give the worker more of it (spec.podTemplate.resources)": "Give it more",
+    "spec.podTemplate.resources": "memory",
     "the Secret that secretRef names": "the token or keys",
     "the Secret's account": "the token's account",
     ", or grow the PersistentVolumeClaim": "",

@@ -117,7 +117,7 @@ def environment(network: Network, **more: str) -> dict[str, str]:
 def ended_early() -> Failure:
     """The failure when the process went away by itself."""
     text = (
-        "The engine's process ended by itself, perhaps for lack of memory. Give the worker more with"
-        " spec.podTemplate.resources, or use spec.engine Native."
+        "The engine's process ended by itself, perhaps for lack of memory. Give the worker more of it"
+        " (spec.podTemplate.resources), or use spec.engine Native."
     )
     return Failure(Reason.INTERNAL_ERROR, text)
