@@ -10,8 +10,8 @@ _HEAD = f"""{MADE}
 # Environment
 
 modelsync heeds the variables that Hugging Face's, AWS' and most other tools know. The **operator** reads them
-where its own setting is not given ([settings](operator.md)), and hands them to every worker; the **worker** and
-`modelsync pull` read them where they run. The chart has a value for each, and `env` for any other way.
+where its own setting is not given ([settings](operator.md)), and hands them to every worker; the **worker**
+and `modelsync pull` read them where they run. The chart has a value for each, and `env` for any other way.
 
 The operator itself fetches no model, so a proxy for the API server is no matter of these.
 """

@@ -8,8 +8,18 @@ repositories. As a command: `python -m dev.hub --root DIR`.
 """
 
 from dev.hub.content import Synthetic
-from dev.hub.faults import ChangeETag, Cut, IgnoreRange, Refuse, Swap
+from dev.hub.faults import ChangeETag, Cut, IgnoreRange, Refuse, Stall, Swap
 from dev.hub.repository import Repository
 from dev.hub.server import HubServer
 
-__all__ = ["ChangeETag", "Cut", "HubServer", "IgnoreRange", "Refuse", "Repository", "Swap", "Synthetic"]
+__all__ = [
+    "ChangeETag",
+    "Cut",
+    "HubServer",
+    "IgnoreRange",
+    "Refuse",
+    "Repository",
+    "Stall",
+    "Swap",
+    "Synthetic",
+]

@@ -7,7 +7,7 @@ new fault is a new class in `KINDS` and nothing else.
 import dataclasses
 import fnmatch
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ class Sending:
     """Bytes of this answer after which the connection ends."""
     reset: bool = False
     """Whether it ends with a TCP reset in place of an orderly close."""
+    stall_after: int | None = None
+    """Bytes of this answer after which nothing comes until `stalled` says no."""
+    stalled: Callable[[], bool] = lambda: False
 
 
 @dataclass(kw_only=True)
@@ -72,6 +75,18 @@ class Cut(Alteration):
     def alter(self, sending: Sending) -> Sending:
         """Set the cut."""
         return dataclasses.replace(sending, cut_after=self.after, reset=self.reset)
+
+
+@dataclass(kw_only=True)
+class Stall(Alteration):
+    """Fall silent after some bytes of an answer, the connection open, until all faults are cleared."""
+
+    after: int = 0
+    cleared = False  # no field: it is not for JSON
+
+    def alter(self, sending: Sending) -> Sending:
+        """Set the stall."""
+        return dataclasses.replace(sending, stall_after=self.after, stalled=lambda: not self.cleared)
 
 
 @dataclass(kw_only=True)
@@ -128,7 +143,9 @@ class Masked:
         return data[:kept] + data[kept:].translate(table)
 
 
-KINDS: dict[str, type[Fault]] = {kind.__name__: kind for kind in (Refuse, Cut, Swap, ChangeETag, IgnoreRange)}
+KINDS: dict[str, type[Fault]] = {
+    kind.__name__: kind for kind in (Refuse, Cut, Stall, Swap, ChangeETag, IgnoreRange)
+}
 
 
 class Faults:
@@ -136,6 +153,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
+        self._stalls: list[Fault] = []
+        """Stalls that strike no more, and still hold answers."""
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
@@ -146,7 +165,11 @@ class Faults:
     def clear(self) -> None:
         """End all faults."""
         with self._lock:
+            for fault in [*self._faults, *self._stalls]:
+                if isinstance(fault, Stall):
+                    fault.cleared = True
             self._faults.clear()
+            self._stalls.clear()
 
     def refusal(self, server: str, path: str) -> Refuse | None:
         """The first refusal that strikes this request, counted as struck."""
@@ -169,6 +192,8 @@ class Faults:
             for fault in found:
                 if fault.times is not None:
                     fault.times -= 1
+                    if fault.times == 0:
+                        self._stalls.append(fault)
             self._faults = [fault for fault in self._faults if fault.times != 0]
             return found
 

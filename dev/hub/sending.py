@@ -52,8 +52,12 @@ async def _body(
     cut = sending.cut_after is not None and sending.cut_after < span.end - span.start
     end = span.start + (sending.cut_after or 0) if cut else span.end
     entry, offset = request[ENTRY], span.start
+    stop = end if sending.stall_after is None else min(end, span.start + sending.stall_after)
     while offset < end:
-        chunk = sending.content.read(offset, min(pacer.chunk, end - offset))
+        if offset == stop:
+            await _silence(request, sending)
+            stop = end
+        chunk = sending.content.read(offset, min(pacer.chunk, stop - offset))
         if not chunk:
             raise ConnectionResetError("the file on disk is shorter than it was")
         await pacer.take(len(chunk))
@@ -62,6 +66,12 @@ async def _body(
         await response.write(chunk)
     if cut:
         await _end_connection(request, reset=sending.reset)
+
+
+async def _silence(request: web.Request, sending: Sending) -> None:
+    """Send nothing until the stall is over, or the client has gone."""
+    while sending.stalled() and request.transport is not None and not request.transport.is_closing():
+        await asyncio.sleep(0.05)
 
 
 async def _end_connection(request: web.Request, *, reset: bool) -> None:

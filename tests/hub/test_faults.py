@@ -5,7 +5,7 @@ import json
 import pytest
 import urllib3
 
-from dev.hub import ChangeETag, Cut, HubServer, IgnoreRange, Refuse, Swap, faults
+from dev.hub import ChangeETag, Cut, HubServer, IgnoreRange, Refuse, Stall, Swap, faults
 from tests.hub.conftest import MODEL_SIZE
 from tests.hub.test_files import WEIGHTS, signed_url
 
@@ -35,6 +35,20 @@ def test_a_cut_lets_exactly_so_many_bytes_through_so_often(
         assert len(body) == length
         assert body == WEIGHTS.read(0, length)
     assert [entry.sent for entry in hub.log.entries(server="cdn")] == [after, after, MODEL_SIZE]
+
+
+@pytest.mark.parametrize("times", [None, 1])
+def test_a_stall_holds_an_answer_until_faults_are_cleared(
+    hub: HubServer, http: urllib3.PoolManager, times: int | None
+) -> None:
+    hub.faults.add(Stall(after=1000, times=times))
+    found = http.request("GET", signed_url(hub, http), preload_content=False, timeout=0.5)
+    assert len(found.read(1000)) == 1000
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        found.read(1)
+    held = http.request("GET", signed_url(hub, http), preload_content=False, timeout=5)
+    hub.faults.clear()
+    assert held.read() == WEIGHTS.read(0, MODEL_SIZE)
 
 
 def test_a_cut_can_be_a_reset(hub: HubServer, http: urllib3.PoolManager) -> None:

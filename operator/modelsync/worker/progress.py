@@ -152,10 +152,10 @@ class LogLines:
     def tick(self) -> None:
         """Write a line if it is time; call often."""
         now = self._clock()
+        self._stall(self._state.meter.idle_seconds() >= STALL_SECONDS)
         if now - self._checked < LOG_CHECK_SECONDS:
             return
         self._checked = now
-        self._stall(self._state.meter.idle_seconds() >= STALL_SECONDS)
         progress = self._state.progress()
         if progress.bytes_done - self._bytes < LOG_BYTES and now - self._written < LOG_ALIVE_SECONDS:
             return
