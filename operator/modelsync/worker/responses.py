@@ -88,7 +88,12 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
         raise Transient(
             _origin(asked, f"answers with Content-Encoding {encoding[:40]}, which was not asked for")
         )
+    if _is_page(headers, asked):
+        text = "answers with an HTML page, as a login page or a proxy in between does,"
+        raise Transient(_origin(asked, text))
     validator = validator_of(headers)
+    if asked.validator is not None and validator is None:
+        raise Transient(_origin(asked, "answers without the ETag or date that it told before"))
     if not same(asked.validator, validator):
         raise Changed(
             Reason.SOURCE_CHANGED, f"The file {_name(asked)} changed at the source during the sync."
@@ -103,6 +108,20 @@ def same(known: str | None, told: str | None) -> bool:
     if known is None or told is None or known.partition(":")[0] != told.partition(":")[0]:
         return True
     return known == told
+
+
+def check_end(headers: Mapping[str, str], asked: Asked) -> None:
+    """Refuse a body whose end cannot be told from a broken connection; raises Transient."""
+    chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
+    if not chunked and _length(headers) is None:
+        text = "tells no length, so that a broken connection would look like the end; give the file's sha256,"
+        raise Transient(_origin(asked, text))
+
+
+def _is_page(headers: Mapping[str, str], asked: Asked) -> bool:
+    """Whether an answer is a page for people in place of the file."""
+    html = headers.get("Content-Type", "").strip().lower().startswith("text/html")
+    return html and asked.size not in (None, _length(headers)) and "Content-Range" not in headers
 
 
 def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) -> Body:
@@ -148,6 +167,9 @@ def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
     if status == 401:
         text = f"The origin refuses the credentials for {name} {told}. Check the Secret that secretRef names."
         raise Renew(Failure(Reason.AUTHENTICATION_FAILED, text))
+    if status == 403 and wait is not None:  # as some origins tell those who ask too often
+        text = f"The origin limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
     if status == 403:
         text = f"The origin denies access to {name} {told}. Check the rights of the Secret's account."
         raise Renew(Failure(Reason.ACCESS_DENIED, text))

@@ -8,22 +8,27 @@ import datetime
 import email.utils
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelsync.worker.failures import Failure
 
 LONGEST_WAIT = 60.0
 """Seconds; an origin that asks for more is asked again after this."""
 
+SHORTEST_WAIT = 0.05
+"""Seconds at most before the first try after progress."""
+
 
 class Transient(Exception):
     """A request failed in a way that passes; the failure says what it is called when it does not."""
 
-    def __init__(self, failure: Failure, *, wait_seconds: float | None = None) -> None:
+    def __init__(self, failure: Failure, *, wait_seconds: float | None = None, refused: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.wait_seconds = wait_seconds
         """What Retry-After asked for, capped; None where it did not ask."""
+        self.refused = refused
+        """Whether the connection was refused or broke: so an origin tells who opens too many."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,18 +39,26 @@ class Budget:
     base_seconds: float = 0.5
     cap_seconds: float = 30.0
     used: int = 0
+    _proven: bool = field(default=False, init=False)
+    """Whether bytes have come."""
 
     def progressed(self) -> None:
         """A new byte came: all tries are there again."""
-        self.used = 0
+        self.used, self._proven = 0, True
 
     def spend(self, trouble: Transient) -> float:
-        """The seconds to wait before the next try; raises the trouble's failure when none is left."""
+        """The seconds to wait before the next try; raises the trouble's failure when none is left.
+
+        A connection that brought bytes before it broke is opened again almost at once: a proxy that cuts
+        every so often must not make the transfer wait each time.
+        """
         if self.used >= self.most:
             raise trouble.failure from trouble
         self.used += 1
         if trouble.wait_seconds is not None:
             return trouble.wait_seconds
+        if self._proven and self.used == 1:
+            return random.uniform(0, SHORTEST_WAIT)
         return random.uniform(0, min(self.cap_seconds, self.base_seconds * 2**self.used))
 
 

@@ -182,6 +182,7 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
         text = f"{host} does not answer in time. Check that it can be reached from the worker's namespace."
     else:
         text = f"The connection to {host} failed. Check that it can be reached from the worker's namespace."
+        return Transient(Failure(Reason.NETWORK_ERROR, text), refused=True)
     return Transient(Failure(Reason.NETWORK_ERROR, text))
 
 

@@ -31,7 +31,7 @@ def open_source(
     if source.hugging_face is not None:
         from modelsync.worker.sources import hub
 
-        return hub.HubSource(source.hugging_face, credentials, network)
+        return hub.HubSource(source.hugging_face, credentials, network, stop)
     if source.s3 is not None:
         from modelsync.worker.sources import s3
 

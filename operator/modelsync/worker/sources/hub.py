@@ -10,6 +10,7 @@ import contextlib
 import logging
 import re
 import ssl
+import threading
 import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,7 +37,14 @@ _SHA1, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 class HubSource:
     """A model or dataset at one commit."""
 
-    def __init__(self, spec: HuggingFaceSource, credentials: creds.Credentials, network: Network) -> None:
+    def __init__(
+        self,
+        spec: HuggingFaceSource,
+        credentials: creds.Credentials,
+        network: Network,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._stop = stop or threading.Event()
         self._spec = spec
         self._credentials = credentials
         self._network = network
@@ -61,6 +69,7 @@ class HubSource:
             revision=wanted,
             page=self.page,
             credentials=self._credentials,
+            stop=self._stop,
         )
         commit, gated = asked(lambda: self._information(api, wanted))
         self._commit = commit

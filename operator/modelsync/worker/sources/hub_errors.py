@@ -7,6 +7,7 @@ own text, which holds full URLs.
 
 import socket
 import ssl
+import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from modelsync.api.reasons import Reason
 from modelsync.worker.credentials import Credentials
-from modelsync.worker.failures import Failure
+from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.retry import Budget, Transient, retry_after
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 _Answer = TypeVar("_Answer")
+TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +37,20 @@ class Asking:
     page: str
     """The repository's page, where a person accepts its terms."""
     credentials: Credentials
+    stop: threading.Event
+    """Ends waits between tries."""
 
     def __call__(self, ask: Callable[[], _Answer]) -> _Answer:
-        """The answer; raises Failure."""
+        """The answer, tried again while the trouble may pass; raises Failure or Interrupted."""
+        budget = Budget(most=TRIES - 1)
+        while True:
+            try:
+                return self._once(ask)
+            except Transient as trouble:
+                if self.stop.wait(budget.spend(trouble)):
+                    raise Interrupted from None
+
+    def _once(self, ask: Callable[[], _Answer]) -> _Answer:
         from huggingface_hub import errors
 
         # The base class of all errors of httpx, of whichever generation the library uses.
@@ -46,6 +60,10 @@ class Asking:
         except Failure:
             raise
         except errors.HfHubHTTPError as error:
+            status = error.response.status_code
+            if status == 429 or status >= 500:
+                wait = retry_after(error.response.headers.get("Retry-After"))
+                raise Transient(self._by_status(status), wait_seconds=wait) from None
             raise self._refused(error) from None
         except errors.HFValidationError:
             text = f"{self.repository} is not a repository id. Correct spec.source.huggingFace.repository."
@@ -102,20 +120,21 @@ class Asking:
             return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {mend}.")
         return Failure(Reason.ORIGIN_ERROR, f"The Hub at {self.endpoint} answers with HTTP {status}.")
 
-    def _unreachable(self, error: BaseException) -> Failure:
+    def _unreachable(self, error: BaseException) -> Failure | Transient:
         host = urllib.parse.urlsplit(self.endpoint).hostname
         causes = list(_causes(error))
         untrusted = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
         if untrusted is not None:
             text = f"The certificate of {host} is not trusted: {untrusted.verify_message}."
             mend = "Give the worker its authority with SSL_CERT_FILE."
-        elif any(isinstance(one, socket.gaierror) for one in causes):
+            return Failure(Reason.NETWORK_ERROR, f"{text} {mend}")
+        if any(isinstance(one, socket.gaierror) for one in causes):
             text = f"The host name {host} cannot be resolved."
             mend = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
         else:
             text = f"The Hub at {self.endpoint} does not answer."
             mend = "Check that it can be reached from the worker's namespace."
-        return Failure(Reason.NETWORK_ERROR, f"{text} {mend}")
+        return Transient(Failure(Reason.NETWORK_ERROR, f"{text} {mend}"))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -9,6 +9,7 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 """
 
 import datetime
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -38,14 +39,16 @@ class BucketSource:
         self._spec = spec
         self._credentials = credentials
         self._network = network
-        self._client: S3Client | None = None
+        self._lock = threading.Lock()
+        self._client: tuple[tuple[str, ...], S3Client] | None = None
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the bucket and ask for the checksums; SourceChanged when it is not as pinned."""
         with s3_errors.explained(self._spec, self._credentials):
-            client = self._client = self._connect()
+            client = self._connect()
             objects, cut = self._objects(client)
             files = s3_objects.described(client, self._spec, objects, cut, self._network.connections)
+            client.close()  # its idle connections would count against what the origin allows
         revision = listing.revision_of(files)
         listing.check_pinned(pinned, revision, f"The content of {self._name}")
         return Listing(revision=revision, files=files)
@@ -53,8 +56,7 @@ class BucketSource:
     def request(self, file: RemoteFile) -> Request:
         """A URL that may be fetched for an hour without further credentials."""
         with s3_errors.explained(self._spec, self._credentials):
-            # Made anew each time, so that a mended Secret or fresh temporary keys work at once.
-            client = self._connect() if self._credentials.given or self._client is None else self._client
+            client = self._connect()
             which = {"VersionId": file.version} if file.version else {}
             params = {"Bucket": self._spec.bucket, "Key": file.locator, **which}
             url = client.generate_presigned_url("get_object", Params=params, ExpiresIn=VALID_SECONDS)
@@ -66,11 +68,21 @@ class BucketSource:
         return f"s3://{self._spec.bucket}/{self._spec.prefix}"
 
     def _connect(self) -> "S3Client":
+        """A client for the keys as they are now: a mended Secret works at once, yet a client costs as much as
+        many small files, so it is kept while the keys stay."""
+        keys = creds.s3_keys(self._credentials)
+        told = (keys.access_key, keys.secret_key, keys.session_token) if keys else ()
+        values = tuple(each.reveal() for each in told if each is not None)
+        with self._lock:
+            if self._client is None or self._client[0] != values:
+                self._client = values, self._made(keys)
+            return self._client[1]
+
+    def _made(self, keys: creds.Keys | None) -> "S3Client":
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        keys = creds.s3_keys(self._credentials)
         timeout = self._network.timeout_seconds
         config = Config(
             signature_version="s3v4" if keys else UNSIGNED,
