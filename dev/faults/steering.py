@@ -5,7 +5,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ class Fault:
 class Faults:
     """Strikes where faults say so. Used under the lock of the operations."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[Fault], last_will: Callable[[], None] = lambda: None) -> None:
         self._faults = faults
+        self._last_will = last_will
+        """What is done before a kill."""
         self._seen = [0] * len(faults)
         self._written = [0] * len(faults)
 
@@ -48,8 +50,20 @@ class Faults:
             if fault.do == "full":
                 return self._into_the_full(index, operation, act)
             if fault.first <= self._seen[index] <= fault.last:
-                _strike(fault, operation)
+                self._strike(fault, operation)
         return act()
+
+    def _strike(self, fault: Fault, operation: Operation) -> None:
+        match fault.do:
+            case "kill" | "tear":
+                if fault.do == "tear":
+                    _partly(operation, len(operation.data) // 2)
+                self._last_will()
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "fail":
+                raise OSError(fault.number, os.strerror(fault.number))
+            case "sleep":
+                time.sleep(fault.seconds)
 
     def _into_the_full(self, index: int, operation: Operation, act: Callable[[], Any]) -> Any:
         """Write what still fits: a short write first, as the kernel does, then no space."""
@@ -70,23 +84,11 @@ def _partly(operation: Operation, count: int) -> int:
     return os.writev(operation.descriptor, [data])
 
 
-def _strike(fault: Fault, operation: Operation) -> None:
-    match fault.do:
-        case "tear":
-            _partly(operation, len(operation.data) // 2)
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "fail":
-            raise OSError(fault.number, os.strerror(fault.number))
-        case "sleep":
-            time.sleep(fault.seconds)
-
-
 class Counting:
     """Counts the calls by name and kind of file."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self.places: list[tuple[str, str]] = []
 
     def __call__(self, operation: Operation, act: Callable[[], Any]) -> Any:
@@ -94,9 +96,9 @@ class Counting:
         self.places.append((operation.name, operation.place))
         return act()
 
-    def save(self, path: Path) -> None:
+    def save(self) -> None:
         """Leave what was counted."""
-        path.write_bytes(pickle.dumps(self.places))
+        self._path.write_bytes(pickle.dumps(self.places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +116,37 @@ class Step:
     data: bytes = b""
 
 
+@dataclass(slots=True)
+class Recording:
+    """The changes of one or more runs."""
+
+    steps: list[Step] = field(default_factory=list)
+    known: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Number of each object, by device and inode."""
+    next: int = 0
+
+    @classmethod
+    def read(cls, path: Path) -> "Recording":
+        """What an earlier run left; an empty one when it left nothing."""
+        found = pickle.loads(path.read_bytes()) if path.exists() else cls()
+        assert isinstance(found, Recording)
+        return found
+
+
 class Recorder:
     """Writes down every change below a directory, with its data. Used under the lock of the operations.
 
     Files are told apart by numbers of our own, because a file system gives a removed file's inode to the
-    next.
+    next. A recording goes on where that of an earlier run on the same directory ended.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.steps: list[Step] = []
-        self.known: dict[tuple[int, int], int] = {}
-        self._next = 0
-        self._learn(root)
+    def __init__(self, root: Path, path: Path, faults: list[Fault]) -> None:
+        self._path = path
+        self._recording = Recording.read(path)
+        self.steps, self.known = self._recording.steps, self._recording.known
+        self._faults = Faults(faults, self.save)
+        if not self.known:
+            self._learn(root)
 
     def _learn(self, root: Path) -> None:
         """Number what is there already, in an order that `powerloss.State` repeats."""
@@ -134,13 +155,14 @@ class Recorder:
             self._number(found)
 
     def _number(self, found: os.stat_result) -> int:
-        number, self._next = self._next, self._next + 1
+        number = self._recording.next
+        self._recording.next += 1
         self.known[found.st_dev, found.st_ino] = number
         return number
 
-    def save(self, path: Path) -> None:
+    def save(self) -> None:
         """Leave the recording."""
-        path.write_bytes(pickle.dumps(self.steps))
+        self._path.write_bytes(pickle.dumps(self._recording))
 
     def _of(self, descriptor: int) -> int:
         if descriptor < 0:
@@ -159,7 +181,10 @@ class Recorder:
         return -1 if found is None else self.known.get((found.st_dev, found.st_ino), -1)
 
     def __call__(self, operation: Operation, act: Callable[[], Any]) -> Any:
-        """Make the call and write it down."""
+        """Make the call, unless a fault says otherwise, and write it down."""
+        return self._faults(operation, lambda: self._recorded(operation, act))
+
+    def _recorded(self, operation: Operation, act: Callable[[], Any]) -> Any:
         if self._of(operation.descriptor) < 0:
             return act()
         match operation.name:

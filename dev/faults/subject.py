@@ -57,13 +57,14 @@ def _work(job: dict[str, Any]) -> None:
 
 
 def _attempt(job: dict[str, Any]) -> int:
-    recorder: steering.Recorder | steering.Counting | None = None
+    faults = [steering.Fault(**each) for each in job["faults"]]
+    notes: steering.Recorder | steering.Counting | None = None
     if job["record"]:
-        operations.install(recorder := steering.Recorder(Path(job["volume"])))
-    elif job["faults"]:
-        operations.install(steering.Faults([steering.Fault(**each) for each in job["faults"]]))
+        operations.install(notes := steering.Recorder(Path(job["volume"]), Path(job["record"]), faults))
     elif job["count"]:
-        operations.install(recorder := steering.Counting())
+        operations.install(notes := steering.Counting(Path(job["count"])))
+    elif faults:
+        operations.install(steering.Faults(faults))
     request = wire.WorkRequest.model_validate_json(job["request"])
     files = [
         RemoteFile(
@@ -77,8 +78,8 @@ def _attempt(job: dict[str, Any]) -> int:
     place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
     code = Attempt(request, place, threading.Event()).run(ListSource(job["url"], files), network)
-    if recorder is not None:
-        recorder.save(Path(job["record"] or job["count"]))
+    if notes is not None:
+        notes.save()
     return code
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dev import target as targets
+from dev.faults import steering
 from modelsync.api import wire
 from tests.worker.faulty import Origin
 from tests.worker.syncs import Sync, files_in, sha256
@@ -174,3 +175,8 @@ def counted(path: Path) -> list[tuple[str, str]]:
     """The calls of a counting run: name and path of each."""
     found: list[tuple[str, str]] = pickle.loads(path.read_bytes())
     return found
+
+
+def recorded(path: Path) -> list[steering.Step]:
+    """The steps of recorded runs."""
+    return steering.Recording.read(path).steps

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.origin.content import BLOCK, Computed, Fixed, Flipped, Spliced
-from tests.origin.messages import Answer, Ending, Object, Request
+from tests.origin.messages import Answer, Ending, Object, Request, file_answer
 
 EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 LOGIN_PAGE = b"<!DOCTYPE html><html><body><form>Please sign in to the network</form></body></html>"
@@ -166,12 +166,18 @@ def _html(struck: Struck) -> None:
     struck.answer.headers |= {"Content-Type": "text/html", "ETag": "", "Last-Modified": ""}
 
 
+def _as_if(struck: Struck, found: Object) -> None:
+    """Answer as a server does that holds this object."""
+    anew, answer = file_answer(found, struck.request), struck.answer
+    answer.status, answer.headers, answer.content = anew.status, anew.headers, anew.content
+    answer.start, answer.end = anew.start, anew.end
+
+
 def _etag_swap(struck: Struck) -> None:
     """Another ETag for the same bytes; `=each` a new one each time."""
     tag = f'"swapped-{struck.number if struck.value == "each" else 0}"'
-    if "if-range" in struck.request.headers:
-        _whole(struck)
-    struck.answer.headers["ETag"] = tag
+    if struck.found is not None:
+        _as_if(struck, Object(content=struck.found.content, etag=tag))
 
 
 def _weak(struck: Struck) -> None:
@@ -180,24 +186,18 @@ def _weak(struck: Struck) -> None:
 
 def _replace(struck: Struck) -> None:
     """From now on the object is another one of the same size; `=quiet` under the same ETag."""
-    found, answer = struck.found, struck.answer
+    found = struck.found
     if found is None:
         return
     found.etag = found.tag if struck.value == "quiet" else '"replaced"'
     found.told, found.content = found.announced, other(found)
-    if struck.value != "quiet" and "if-range" in struck.request.headers:
-        _whole(struck)
-    answer.content = found.content
-    answer.headers["ETag"] = found.etag
+    _as_if(struck, found)
 
 
 def _old(struck: Struck) -> None:
     """This answer comes from a node that holds other bytes, under an ETag of its own."""
     if struck.found is not None:
-        if "if-range" in struck.request.headers:
-            _whole(struck)
-        struck.answer.content = other(struck.found)
-        struck.answer.headers["ETag"] = '"old"'
+        _as_if(struck, Object(content=other(struck.found), etag='"old"'))
 
 
 def _flip(struck: Struck) -> None:

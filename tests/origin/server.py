@@ -52,9 +52,11 @@ class Origin:
         self.endless = False
         """Whether listings never come to an end."""
         self.most_connections: int | None = None
-        """Connections beyond are reset."""
+        """Connections beyond so many to one listener are reset."""
         self.signatures = itertools.count(1)
-        self._connections = 0
+        self.proxy = ""
+        """Its own address, where `url` leads elsewhere."""
+        self._connections: dict[str, int] = {}
         self._faults: dict[tuple[str, str], list[faults.Fault]] = {}
         context = None
         if certificate is not None:
@@ -89,14 +91,11 @@ class Origin:
                 entry.faults.append(fault.text)
         return entry
 
-    def _joined(self) -> bool:
+    def joined(self, listener: str, by: int) -> bool:
+        """One connection more or less; tells whether there are not too many."""
         with self.lock:
-            self._connections += 1
-            return self.most_connections is None or self._connections <= self.most_connections
-
-    def _left(self) -> None:
-        with self.lock:
-            self._connections -= 1
+            count = self._connections[listener] = self._connections.get(listener, 0) + by
+            return self.most_connections is None or count <= self.most_connections
 
     @contextlib.contextmanager
     def serving(self) -> Iterator["Origin"]:
@@ -147,7 +146,7 @@ class _Connection(socketserver.BaseRequestHandler):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         try:
-            if not origin._joined():
+            if not origin.joined(self.server.name, 1):
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 return
             context = self.server.context
@@ -156,7 +155,7 @@ class _Connection(socketserver.BaseRequestHandler):
         except (OSError, ValueError):
             pass
         finally:
-            origin._left()
+            origin.joined(self.server.name, -1)
             self.request.close()
             plain.close()
 

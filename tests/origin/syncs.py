@@ -143,10 +143,10 @@ class Sync:
         return {path: (target / path).read_bytes() for path in files_in(target)}
 
     def wrong(self) -> list[str]:
-        """Published files that are not what the source announced."""
-        announced = {path: found.announced for path, found in self.origin.files.items()}
-        return [
-            path
-            for path, data in self.published().items()
-            if path not in announced or data != read(announced[path])
-        ]
+        """Published files that are not what the source announced; without a checksum, any one version is."""
+        bare = self.kind == "web" and not self.digests
+        right: dict[str, list[bytes]] = {}
+        for path, found in self.origin.files.items():
+            versions = {found.announced, found.content} if bare else {found.announced}
+            right[path] = [read(version) for version in versions]
+        return [path for path, data in self.published().items() if data not in right.get(path, ())]

@@ -22,7 +22,7 @@ class Tls:
     authority: Path
 
 
-def make(folder: Path, *hosts: str) -> Tls:
+def make(folder: Path, *hosts: str, expired: bool = False) -> Tls:
     """Write an authority and a certificate of it for some names or addresses."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     issuer = _name("modelsync test authority")
@@ -35,7 +35,8 @@ def make(folder: Path, *hosts: str) -> Tls:
     authority = _builder(issuer, issuer, authority_key.public_key())
     authority = authority.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     authority = authority.add_extension(usage, critical=True).add_extension(identifier, critical=False)
-    server = _builder(_name(hosts[0]), issuer, key.public_key())
+    until = -LIFETIME / 2 if expired else LIFETIME
+    server = _builder(_name(hosts[0]), issuer, key.public_key(), until)
     server = server.add_extension(
         x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
     )
@@ -52,12 +53,15 @@ def make(folder: Path, *hosts: str) -> Tls:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    until: datetime.timedelta = LIFETIME,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(now - LIFETIME).not_valid_after(now + LIFETIME)
+    return builder.not_valid_before(now - LIFETIME).not_valid_after(now + until)
 
 
 def _name(common_name: str) -> x509.Name:

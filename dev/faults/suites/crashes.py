@@ -14,11 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from dev.faults import workers
 from dev.faults.case import Case, Tally
 from dev.faults.workers import KILLED, Volume
 from tests.worker.faulty import Object, Origin, noise
-from tests.worker.syncs import CHUNK
+from tests.worker.syncs import CHUNK, sha256
 
 CONNECTIONS = 3
 SUITE = "crashes"
@@ -32,6 +34,7 @@ def revision(name: str, chunks: int = 9) -> dict[str, bytes]:
         "shards/1.bin": noise(2 * CHUNK, f"{name} 1"),
         "shards/2.bin": noise(CHUNK + 1, f"{name} 2"),
         **{f"{name}/{number}.json": noise(60 + number, f"{name} {number}") for number in range(4)},
+        **{f"{name}/deep/{number}/1.json": noise(99, f"{name} deep {number}") for number in range(3)},
         "config.json": name.encode(),
         "empty": b"",
         UNSIZED: noise(CHUNK // 2, f"{name} unsized"),
@@ -70,7 +73,9 @@ class Bench:
 
 def serve(origin: Origin, files: dict[str, bytes]) -> None:
     """Let the origin hold these files, and forget what it was asked."""
-    origin.files = {f"/{path}": Object(data=data, etag=None) for path, data in files.items()}
+    origin.files = {
+        f"/{path}": Object(data=data, etag=f'"{sha256(data)[:9]}"') for path, data in files.items()
+    }
     origin.log = []
 
 
@@ -129,16 +134,19 @@ def _killed_once(bench: Bench, kind: Kind, nth: int) -> str:
         volume = bench.fresh("try")
         ended = volume.run(faults=[kind.fault(point)])
         if ended.code == KILLED:
-            return _half_done(volume) or _finished(volume, NEW)
+            return half_done(volume) or finished(volume, NEW)
     return f"was never killed: {ended}"
 
 
-def _half_done(volume: Volume) -> str:
+def half_done(volume: Volume) -> str:
     """After a death: every published file is the old or the new one, and a manifest tells the truth."""
     for path, data in volume.content().items():
         if data not in (OLD.get(path), NEW.get(path)):
             return f"{path} is neither the old nor the new file"
-    manifest = volume.manifest()
+    try:
+        manifest = volume.manifest()
+    except pydantic.ValidationError:
+        return "the manifest is torn"
     if manifest is None:
         return "the manifest is gone"
     listed = {entry.path: entry.size for entry in manifest.files}
@@ -149,8 +157,16 @@ def _half_done(volume: Volume) -> str:
     return ""
 
 
-def _finished(volume: Volume, files: dict[str, bytes]) -> str:
-    """A following worker makes it right, and fetches no more than what was in flight a second time."""
+def lists(volume: Volume, files: dict[str, bytes]) -> bool:
+    """Whether the manifest lists these files, and they are there."""
+    manifest, content = volume.manifest(), volume.content()
+    if manifest is None or {entry.path for entry in manifest.files} != files.keys():
+        return False
+    return all(content.get(path) == data for path, data in files.items())
+
+
+def finished(volume: Volume, files: dict[str, bytes], refetched: int | None = CHUNK * CONNECTIONS) -> str:
+    """A following worker makes it right, and fetches no more than `refetched` bytes a second time."""
     ended = volume.run()
     if ended.code:
         return f"the next worker ended with {ended.code}: {ended.words and ended.words.message}"
@@ -161,7 +177,7 @@ def _finished(volume: Volume, files: dict[str, bytes]) -> str:
     if kept != ["lock", "manifest.json"]:
         return f"left behind: {kept}"
     again = volume.origin.sent() - sum(map(len, files.values()))
-    if again > CHUNK * CONNECTIONS:
+    if refetched is not None and again > refetched:
         return f"{again} bytes were fetched twice"
     return ""
 

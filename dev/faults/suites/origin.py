@@ -1,0 +1,10 @@
+"""An origin that does everything wrong, and a worker that publishes the right bytes or says why not."""
+
+from dev.faults.case import Case
+from dev.faults.rows import answers, connections, refusals, row, safety, versions
+
+CASES: tuple[Case, ...] = (
+    *connections.CASES,
+    *(row.case(each) for module in (connections, answers, versions, refusals) for each in module.ROWS),
+    *safety.CASES,
+)

@@ -1,0 +1,119 @@
+"""The power fails at any step of a run, and the disk forgets what was not synced.
+
+Kills leave the page cache, so they cannot show whether syncs come in the right order; here every change of a
+run is recorded, and a state that a cut could leave is made from the recording. Part of the files have no
+checksum at the source: nothing but the order of syncs keeps wrong bytes of those from being published.
+"""
+
+import dataclasses
+import random
+import shutil
+from functools import partial
+from pathlib import Path
+
+from dev.faults import replay, steering, workers
+from dev.faults.case import Case, Tally
+from dev.faults.suites import crashes
+from dev.faults.suites.crashes import NEW, Bench
+from dev.faults.workers import Volume
+
+SUITE = "power loss"
+UNTOLD = frozenset({"model.bin", "shards/1.bin", "new/1.json", "empty"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What happens before a worker may finish in peace."""
+
+    luck: replay.Luck
+    times: int = 1
+    """Power cuts, one after the other."""
+    killed: float = 0.3
+    """Chance that a worker is killed while it publishes, and another one goes on, before the cut."""
+    done: float = 0.2
+    """Chance that the cut comes only when the worker has said that it is done."""
+
+
+def cuts(story: Story, seed: int, count: int) -> Tally:
+    """Let the story happen `count` times, each time another."""
+    tally = Tally()
+    with crashes.bench_made() as bench:
+        for number in range(count):
+            wrong = _told(bench, story, random.Random(f"{seed} {number}"))
+            tally.add(not wrong, f"{number}: {wrong}")
+    return tally
+
+
+def _told(bench: Bench, story: Story, generator: random.Random) -> str:
+    volume = _undigested(bench.fresh("story 0"))
+    for cut in range(story.times):
+        before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.copytree(volume.mounted, before, symlinks=True)
+        noted.unlink(missing_ok=True)
+        if generator.random() < story.killed:
+            kind = crashes.Kind(name=generator.choice(["rename", "fsync"]))
+            volume.run(record=str(noted), faults=[kind.fault(generator.randint(7, 20))])
+        began = len(workers.recorded(noted))
+        ended = volume.run(record=str(noted))
+        if ended.code:
+            return f"the recorded worker ended with {ended.code}: {ended.words and ended.words.message}"
+        steps = workers.recorded(noted)
+        step = _moment(steps, began, story, generator)
+        volume = _undigested(bench.volume(bench.server.scratch / f"story {cut + 1}"))
+        _cut(before, steps[:step], story.luck, generator, volume)
+        wrong = crashes.half_done(volume)
+        if not wrong and step == len(steps) and not crashes.lists(volume, NEW):
+            wrong = "a worker said that it is done, and its files are not there"
+        if wrong:
+            return f"cut {cut + 1} after step {step} of {len(steps)}, {began} of a killed one: {wrong}"
+    return crashes.finished(volume, NEW, refetched=None)
+
+
+def _moment(steps: list[steering.Step], began: int, story: Story, generator: random.Random) -> int:
+    """How many steps happen before the cut: all, or any number, or one that ends with a change or sync of
+    names."""
+    if generator.random() < story.done:
+        return len(steps)
+    if generator.random() < 0.4:
+        return generator.randint(0, len(steps))
+    return generator.choice(
+        [n + 1 for n in range(began, len(steps)) if steps[n].name not in ("write", "pwrite")]
+    )
+
+
+def _undigested(volume: Volume) -> Volume:
+    return dataclasses.replace(volume, undigested=UNTOLD)
+
+
+def _cut(
+    before: Path, steps: list[steering.Step], luck: replay.Luck, generator: random.Random, volume: Volume
+) -> None:
+    disk = replay.Disk(before)
+    for step in steps:
+        disk.take(step)
+    shutil.rmtree(volume.mounted)
+    volume.mounted.mkdir()
+    disk.cut(luck, generator, volume.mounted)
+
+
+NOTHING = replay.Luck(pages=0.0, names=0.0)
+STORIES = {
+    "all that was not synced is lost": Story(luck=NOTHING),
+    "names survive in order, pages at random": Story(luck=replay.Luck(pages=0.5, names=0.5, ordered=True)),
+    "names and pages survive at random": Story(luck=replay.Luck(pages=0.5, names=0.5)),
+    "names survive, data does not": Story(luck=replay.Luck(pages=0.0, names=1.0)),
+    "a worker killed while publishing, the next one done": Story(luck=NOTHING, killed=1.0, done=1.0),
+    "three times in a row, names and pages at random": Story(luck=replay.Luck(pages=0.7, names=0.5), times=3),
+}
+
+CASES = tuple(
+    Case(
+        suite=SUITE,
+        name=f"{told}: what is published is right, the next worker completes it",
+        run=partial(cuts, story),
+        full=120 if story.times == 1 else 50,
+        quick=4 if story.times == 1 else 2,
+    )
+    for told, story in STORIES.items()
+)
