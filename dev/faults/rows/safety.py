@@ -1,13 +1,13 @@
 """TLS that is not to be trusted, and redirects that want a secret or less safety."""
 
 import contextlib
-import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from dev.faults.case import Case, Tally
 from dev.faults.rows.row import PATH, SUITE, Row, judged
+from dev.faults.rows.tls import made
 from modelsync.api.reasons import Reason
 from modelsync.worker.credentials import Given, Hidden
 from tests.origin.content import Computed
@@ -16,24 +16,9 @@ from tests.origin.syncs import End, Sync
 from tests.origins import certificates
 
 SECRET = "canary-of-the-list"
+HOST = "127.0.0.1"
 _SIZE = 300_000
 UNKNOWN = "an unknown authority"
-
-
-@functools.cache
-def _folder() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="faults-tls-")
-
-
-@functools.cache
-def _made(host: str, expired: bool) -> certificates.Tls:
-    folder = Path(_folder().name) / f"{host}-{expired}"
-    folder.mkdir()
-    return certificates.make(folder, host, expired=expired)
-
-
-def _tls(host: str = "127.0.0.1", *, expired: bool = False) -> certificates.Tls:
-    return _made(host, expired)
 
 
 class _Secretive(Sync):
@@ -71,7 +56,7 @@ def _plain(row: Row) -> Case:
     def run(seed: int, count: int) -> Tally:
         tally = Tally()
         for number in range(count):
-            wrong = _synced(seed + number, row, _tls())
+            wrong = _synced(seed + number, row, made(HOST))
             tally.add(not wrong, f"try {number}: {wrong}")
         return tally
 
@@ -87,7 +72,7 @@ def _untrusted(name: str, told: str, presented: Callable[[], certificates.Tls]) 
         tally = Tally()
         for number in range(count):
             tls = presented()
-            trusted = _tls("127.0.0.8").authority if name == UNKNOWN else tls.authority
+            trusted = made("127.0.0.8").authority if name == UNKNOWN else tls.authority
             wrong = _synced(seed + number, row, tls, trusted=trusted)
             tally.add(not wrong, f"try {number}: {wrong}")
         return tally
@@ -99,10 +84,10 @@ def _elsewhere(seed: int, count: int) -> Tally:
     """A redirect to another origin: the file comes, and the token stays."""
     tally = Tally()
     for number in range(count):
-        other = Origin({PATH: Computed(seed + number, _SIZE)}, certificate=_pair(_tls()))
+        other = Origin({PATH: Computed(seed + number, _SIZE)}, certificate=_pair(made(HOST)))
         with other.serving():
             row = Row(name="", faults=(f"redirect={other.url}/web/{PATH}x*",), most_bytes=0.1)
-            wrong = _synced(seed + number, row, _tls())
+            wrong = _synced(seed + number, row, made(HOST))
         if not wrong and other.log.heard(SECRET):
             wrong = "the token reached the other origin"
         if not wrong and not other.log.sent(PATH):
@@ -118,7 +103,7 @@ def _downgrade(seed: int, count: int) -> Tally:
         with Origin({PATH: Computed(seed + number, _SIZE)}).serving() as other:
             fault = f"redirect={other.url}/web/{PATH}x*"
             row = Row(name="", faults=(fault,), ends=Reason.ORIGIN_ERROR, most_requests=8)
-            wrong = _synced(seed + number, row, _tls())
+            wrong = _synced(seed + number, row, made(HOST))
             tally.add(not wrong and not len(other.log), f"try {number}: {wrong or 'it was asked'}")
     return tally
 
@@ -146,9 +131,9 @@ CASES: tuple[Case, ...] = (
     
         )
     ),
-    _untrusted("an expired certificate", "expired", lambda: _tls(expired=True)),
-    _untrusted("a certificate of another host", "not valid for", lambda: _tls("127.0.0.9")),
-    _untrusted(UNKNOWN, "certificate", lambda: _tls("127.0.0.1")),
+    _untrusted("an expired certificate", "expired", lambda: made(HOST, expired=True)),
+    _untrusted("a certificate of another host", "not valid for", lambda: made("127.0.0.9")),
+    _untrusted(UNKNOWN, "certificate", lambda: made(HOST)),
     Case(suite=SUITE, name="a redirect to another origin never takes the token along", run=_elsewhere, full=6,
          quick=1),
     Case(suite=SUITE, name="a redirect from https to http is refused", run=_downgrade, full=6, quick=1),
