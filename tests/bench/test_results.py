@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from dev.bench import chart, data, engines, goals, results
-from dev.bench.cases import Case, Volume, full, quick
+from dev.bench.cases import Case, Reach, Volume, full, quick
 from dev.bench.measure import Usage
 from dev.bench.results import Row
 
@@ -86,7 +86,7 @@ def test_no_two_cases_have_one_name(every: Callable[[], list[Case]]) -> None:
 
 
 def test_a_held_link_has_the_goal_of_its_rate() -> None:
-    held = [case for case in full() if "link held" in case.name]
+    held = [case for case in full() if case.reach is Reach.HELD and not case.stop_after_s]
     made = [row for case in held for row in results.rows_of(case, _runs(case), _versions(case), "")]
     found = {line.case: line.goal for line in goals.lines(made) if "raw limit" in line.figure}
     assert len(found) == len(held) == 12
