@@ -1,12 +1,13 @@
 """Progress as bars, lines and JSON: honest figures, nothing that a terminal would obey."""
 
+import dataclasses
 import io
 import json
 
 import pytest
 import rich.console
 
-from modelsync.api.reasons import Stage
+from modelsync.api.reasons import Layer, Stage
 from modelsync.api.wire import FileProgress, Progress
 from modelsync.cli import bars
 from modelsync.cli.bars import Reading
@@ -43,6 +44,21 @@ def test_lines_come_at_a_change_of_stage_and_every_5_seconds() -> None:
         "Download progress: 488MB/1.2GB ~ 40.6%, 100MB/s",
         "Download progress: 975MB/1.2GB ~ 81.3%, 100MB/s",
         "Verifying...",
+    ]
+
+
+def test_figures_that_the_engine_does_not_tell_say_where_they_are_from() -> None:
+    out, clock = io.StringIO(), Clock()
+    screen = bars.LineScreen(out, clock)
+    for layer, retries in ((Layer.FILES, 0), (Layer.NETWORK, 1), (Layer.ENGINE, 2)):
+        clock.now += 5
+        found = reading(round(clock.now) * 1_000_000)
+        progress = found.progress.but(layer=layer)
+        screen.show(dataclasses.replace(found, progress=progress, retries=retries))
+    assert [line.partition("MB/s")[2] for line in out.getvalue().splitlines()] == [
+        ", by file sizes",
+        ", by network counters, 1 retry",
+        ", 2 retries",
     ]
 
 

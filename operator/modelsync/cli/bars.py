@@ -16,7 +16,7 @@ import rich.table
 import rich.text
 
 from modelsync.api import display
-from modelsync.api.reasons import Stage
+from modelsync.api.reasons import Layer, Stage
 from modelsync.api.wire import FileProgress, Progress
 
 MOST_BARS = 8
@@ -31,6 +31,9 @@ _VERBS = {
     Stage.DONE: "Done",
 }
 
+_LAYERS = {Layer.FILES: "by file sizes", Layer.NETWORK: "by network counters"}
+"""Where figures are from that the engine does not tell itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -39,6 +42,7 @@ class Reading:
     stage: Stage
     progress: Progress
     files: Sequence[FileProgress]
+    retries: int = 0
 
 
 class Screen(Protocol):
@@ -84,7 +88,8 @@ class LineScreen:
         if reading.stage is Stage.DOWNLOADING and due and progress.bytes_done != self._bytes:
             self._written, self._bytes = self._clock(), progress.bytes_done
             speed = "" if not progress.bytes_per_second else f", {display.speed(progress.bytes_per_second)}"
-            self.say(display.log_line(progress.bytes_done, progress.bytes_total) + speed)
+            told = display.log_line(progress.bytes_done, progress.bytes_total) + speed
+            self.say(", ".join([told, *_remarks(reading)]))
 
     def say(self, text: str) -> None:
         """Write a line."""
@@ -109,7 +114,12 @@ class JsonScreen:
             return
         self._stage, self._written = reading.stage, now
         files = [file.dump() for file in reading.files[:MOST_BARS]]
-        document = {"stage": reading.stage, "progress": reading.progress.dump(), "files": files}
+        document = {
+            "stage": reading.stage,
+            "progress": reading.progress.dump(),
+            "files": files,
+            "retries": reading.retries,
+        }
         print(json.dumps(document), file=self._out, flush=True)
 
     def say(self, text: str) -> None:
@@ -156,7 +166,7 @@ class BarScreen:
             description=_title(reading),
             completed=progress.bytes_done,
             total=progress.bytes_total,
-            amount=_tail(progress),
+            amount="  ".join(filter(None, [_tail(progress), *_remarks(reading)])),
         )
         self._bars.refresh()
 
@@ -194,6 +204,15 @@ def _title(reading: Reading) -> str:
 
 def _brief(done: int, total: int | None) -> str:
     return display.size(done) if total is None else f"{display.size(done)}/{display.size(total)}"
+
+
+def _remarks(reading: Reading) -> list[str]:
+    """What a reader of the figures should know: where they are from, and requests that were tried again."""
+    source = _LAYERS.get(reading.progress.layer)
+    told = [source] if source and reading.stage is Stage.DOWNLOADING else []
+    if reading.retries:
+        told.append("1 retry" if reading.retries == 1 else f"{reading.retries} retries")
+    return told
 
 
 def _tail(progress: Progress) -> str:

@@ -152,6 +152,7 @@ def _source(
 def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str, Any]) -> wire.WorkRequest:
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
+    _check_choices(source, flags)
     allow, ignore = _preset(flags["preset"]).joined(flags["allow"], flags["ignore"])
     try:
         limit = quantity.parse_bytes(flags["limit_rate"]) if flags["limit_rate"] else None
@@ -172,6 +173,16 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
         )
     except (ValueError, pydantic.ValidationError) as error:
         raise UsageError(f"--limit-rate: {error}") from None
+
+
+def _check_choices(source: Source, flags: dict[str, Any]) -> None:
+    """What a ModelSync's schema refuses, in a command line's words."""
+    if flags["layout"] is Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
+        raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
+    if flags["engine"] is Engine.HUGGING_FACE_HUB and source.hugging_face is None:
+        raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
+    if flags["engine"] is not Engine.NATIVE and flags["limit_rate"]:
+        raise UsageError("--limit-rate: only --engine Native keeps a limit")
 
 
 def _preset(name: str | None) -> presets.Preset:
@@ -226,7 +237,14 @@ class Pull:
         threading.Thread(target=self._work, name="pull", daemon=True).start()
         state, stopped = self._tools.state, None
         while not self._ended.wait(DRAW_SECONDS):
-            screen.show(bars.Reading(stage=state.stage, progress=state.progress(), files=state.active()))
+            screen.show(
+                bars.Reading(
+                    stage=state.stage,
+                    progress=state.progress(),
+                    files=state.active(),
+                    retries=state.retries,
+                )
+            )
             if self._tools.stop.is_set():
                 stopped = stopped or time.monotonic()
                 if time.monotonic() - stopped > PATIENCE_SECONDS:

@@ -55,11 +55,12 @@ def partial_bytes(directory: Path | str, *, everything: bool = False) -> int | N
     for folder, _, names in os.walk(directory):
         for name in names:
             if everything or name.endswith(PARTIAL_SUFFIXES):
-                found = (found or 0) + _allocated(os.path.join(folder, name))
+                found = (found or 0) + allocated(os.path.join(folder, name))
     return found
 
 
-def _allocated(path: str) -> int:
+def allocated(path: str) -> int:
+    """Bytes of a file that are really there; 0 when it is gone."""
     try:
         stat = os.lstat(path)
     except OSError:

@@ -28,6 +28,8 @@ class Prepared:
     """None when the file is there already."""
     left_at: str
     """Where the file lies when the job is done, relative to the staging directory."""
+    growing: str | None = None
+    """The file, or the folder with it, that grows meanwhile."""
     etag: str | None = None
 
 
@@ -79,7 +81,7 @@ class HFTransfer:
             "retries": self._tuning.max_retries,
             "report": self.counts,
         }
-        return Prepared(job=job, left_at=left_at, etag=etag)
+        return Prepared(job=job, left_at=left_at, growing=left_at, etag=etag)
 
     def _located(self, file: RemoteFile) -> tuple[Request, str | None]:
         asked = responses.Asked(
@@ -153,4 +155,4 @@ class HuggingFaceHub:
             "commit": self._commit,
             "path": file.locator,
         }
-        return Prepared(job=job, left_at=f"{folder}/{file.locator}")
+        return Prepared(job=job, left_at=f"{folder}/{file.locator}", growing=folder)

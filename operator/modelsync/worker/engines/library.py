@@ -17,10 +17,11 @@ from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
 from modelsync.worker import hashing, names, responses, volume
 from modelsync.worker.engines.backends import Backend, Prepared
-from modelsync.worker.engines.process import Child, Job, Running, ended_early
+from modelsync.worker.engines.figures import Figures, Flight
+from modelsync.worker.engines.process import Child, Job, ended_early
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.fetch import Fetched
-from modelsync.worker.layers import Devices, Sight, partial_bytes, received
+from modelsync.worker.layers import Devices
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.progress import State
 from modelsync.worker.retry import Budget, Transient
@@ -31,9 +32,6 @@ _log = logging.getLogger(__name__)
 WHOLE = ".whole"
 """Suffix of a fetched file in the staging directory."""
 SAMPLE_SECONDS = 0.2
-_ALIVE_BYTES = 4096
-"""Received between two samples, these are more than the questions for progress: the origin is no stall, even
-if the library has not written its next block yet."""
 _TRIES = 2
 """Times a file may be fetched until its bytes are right."""
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
@@ -62,22 +60,15 @@ class LibraryEngine:
         self._waiting = collections.deque(files)
         self._count = len(files)
         sizes = [file.size for file in files]
-        self._total = None if None in sizes else sum(size or 0 for size in sizes)
         self._lock = threading.Lock()
         self._halt = threading.Event()
-        self._fetching: dict[str, tuple[RemoteFile, Running | None]] = {}
-        """Files on their way, by key; without a job while one is being prepared."""
-        self._finished = 0
-        """Bytes of whole files."""
-        self._brought = 0
-        """Bytes of those that came over the network."""
-        self._devices, self._before = devices, tuple(devices())
-        self._sight = Sight(engine=self._told, files=self._scanned, network=self._counted)
-        self._seen = self._sight.look()
-        self._mark = 0
-        """How much was counted as received."""
-        self._floor = 0
-        """What was shown last."""
+        self._figures = Figures(
+            folder=f"/proc/self/fd/{staging.directory.descriptor}",
+            counts=backend.counts,
+            devices=devices,
+            state=state,
+            total=None if None in sizes else sum(size or 0 for size in sizes),
+        )
         self._child: Child | None = None
         self._threads = [
             threading.Thread(target=self._run, name=f"library-{number}", daemon=True)
@@ -87,7 +78,7 @@ class LibraryEngine:
 
     def start(self) -> None:
         """Start the child and the threads that feed it."""
-        self._state.watch(self.amounts, self.active, lambda: self._seen.layer)
+        self._state.watch(self.amounts, self.active, lambda: self._figures.layer)
         if not self._count:
             self.done.set()
             return
@@ -106,30 +97,17 @@ class LibraryEngine:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def amounts(self) -> tuple[int, int | None]:
-        """Bytes of whole files and of those on their way, as far as the best layer sees them."""
-        with self._lock:
-            done = self._finished + self._seen.bytes_done
-            # A better layer that knows less must not take back what a coarser one has shown.
-            self._floor = max(self._floor, done if self._total is None else min(done, self._total))
-            return self._floor, self._total
+        """Bytes that are there, and of all files, as far as the best layer sees them."""
+        return self._figures.amounts()
 
     def active(self) -> list[FileProgress]:
-        """The files on their way; with their bytes where the library tells them."""
-        with self._lock:
-            flying = list(self._fetching.values())
-        return [
-            FileProgress(
-                path=file.path[:500],
-                bytes_done=(running.bytes if running else None) or 0,
-                bytes_total=file.size,
-            )
-            for file, running in flying
-        ]
+        """The files on their way."""
+        return self._figures.active()
 
     def fetching(self) -> bool:
         """Whether the library has still files to bring."""
         with self._lock:
-            return bool(self._waiting or self._fetching)
+            return bool(self._waiting) or self._figures.flying
 
     def _run(self) -> None:
         try:
@@ -138,7 +116,7 @@ class LibraryEngine:
                     if not self._waiting:
                         return
                     file = self._waiting.popleft()
-                    self._fetching[key_of(file)] = (file, None)
+                    self._figures.depart(key_of(file), Flight(file=file))
                 self._bring(file, key_of(file))
         except Interrupted:
             pass
@@ -166,7 +144,7 @@ class LibraryEngine:
         kept = self._kept(file, key)
         if kept is not None:
             self._state.add_reused(kept.size)
-            self._finish(key, kept)
+            self._finish(kept)
             return
         wrong = ""
         for _ in range(_TRIES):
@@ -174,11 +152,11 @@ class LibraryEngine:
             size = self._take(file, key, prepared.left_at)
             judged = self._judged(file, key, size, prepared.etag)
             if isinstance(judged, Fetched):
-                self._finish(key, judged)
+                self._finish(judged)
                 return
             wrong = judged
             _log.warning("%s of %r is wrong; it is fetched again", wrong, file.path)
-            self._again(file, key, finished=-size)
+            self._figures.again(key, file, lost=size)
             self._staging.directory.remove(key + WHOLE)
         reason = Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH
         text = (
@@ -192,14 +170,13 @@ class LibraryEngine:
         found = self._staging.directory.regular(key + WHOLE)
         if found is None:
             return None
-        with self._lock:
-            self._fetching.pop(key)
-            self._finished += found.st_size
+        with self._figures.landing(key, found.st_size, brought=False):
+            pass
         judged = self._judged(file, key, found.st_size, file.etag)
         if isinstance(judged, Fetched):
             return judged
         self._staging.directory.remove(key + WHOLE)
-        self._again(file, key, finished=-found.st_size)
+        self._figures.again(key, file, lost=found.st_size)
         return None
 
     def _fetched(self, file: RemoteFile, key: str) -> Prepared:
@@ -209,7 +186,7 @@ class LibraryEngine:
             try:
                 prepared = self._prepared(file, key)
                 if prepared.job is not None:
-                    self._transferred(file, key, prepared.job)
+                    self._transferred(file, key, prepared.job, prepared.growing)
                 return prepared
             except responses.Changed as changed:
                 raise changed.failure from changed
@@ -219,7 +196,7 @@ class LibraryEngine:
                 seconds = budget.spend(trouble)
                 _log.info("%s Trying again in %.1f s.", trouble, seconds)
                 self._state.add_retry(seconds if trouble.wait_seconds is not None else 0.0)
-                self._again(file, key)
+                self._figures.again(key, file)
                 if self._halt.wait(seconds):
                     raise Interrupted from trouble
 
@@ -236,11 +213,10 @@ class LibraryEngine:
         os.close(os.open(f"{key}.partial", flags, 0o666, dir_fd=self._staging.directory.descriptor))
         return Prepared(job=None, left_at=f"{key}.partial")
 
-    def _transferred(self, file: RemoteFile, key: str, job: Job) -> None:
+    def _transferred(self, file: RemoteFile, key: str, job: Job, growing: str | None) -> None:
         assert self._child is not None
         running = self._child.submit(job)
-        with self._lock:
-            self._fetching[key] = (file, running)
+        self._figures.depart(key, Flight(file=file, running=running, growing=growing))
         running.ended.wait()
         if self._halt.is_set():
             raise Interrupted
@@ -275,12 +251,9 @@ class LibraryEngine:
                 size = os.fstat(descriptor).st_size
             finally:
                 os.close(descriptor)
-            with directory.parent(left_at) as (folder, name), self._lock:
+            landing = self._figures.landing(key, size, brought=True)
+            with directory.parent(left_at) as (folder, name), landing:
                 os.rename(name, key + WHOLE, src_dir_fd=folder, dst_dir_fd=directory.descriptor)
-                self._fetching.pop(key)
-                self._finished += size
-                self._brought += size
-                self._look()
         return size
 
     def _judged(self, file: RemoteFile, key: str, size: int, etag: str | None) -> Fetched | str:
@@ -308,57 +281,13 @@ class LibraryEngine:
         finally:
             os.close(descriptor)
 
-    def _again(self, file: RemoteFile, key: str, *, finished: int = 0) -> None:
-        """A file is on its way again, from its beginning; what comes now counts as received anew."""
-        with self._lock:
-            self._fetching[key] = (file, None)
-            self._finished += finished
-            self._seen = self._sight.look()
-            self._floor = 0
-            self._mark = self._brought + self._seen.bytes_done
-
-    def _finish(self, key: str, fetched: Fetched) -> None:
+    def _finish(self, fetched: Fetched) -> None:
         self._state.add_file()
         with self._lock:
-            self._fetching.pop(key, None)
             self.results.append(fetched)
             if len(self.results) == self._count:
                 self.done.set()
 
     def _sample(self) -> None:
-        came = self._received()
         while not self._halt.wait(SAMPLE_SECONDS) and not self.done.is_set():
-            with self._lock:
-                self._look()
-            before, came = came, self._received()
-            if came - before > _ALIVE_BYTES:
-                self._state.meter.touch()
-
-    def _look(self) -> None:
-        """See how far it is, and count what is new as received; within the lock."""
-        self._seen = self._sight.look()
-        grown = self._brought + self._seen.bytes_done - self._mark
-        if grown > 0:
-            self._mark += grown
-            self._state.received(grown)
-
-    def _told(self) -> int | None:
-        """Bytes of files on their way that the library tells; None when it tells of none of them."""
-        if not self._backend.counts:
-            return None
-        told = [running.bytes for _, running in self._fetching.values() if running is not None]
-        known = [count for count in told if count is not None]
-        return sum(known) if known or not told else None
-
-    def _scanned(self) -> int | None:
-        """Bytes in the partial files of the staging directory; None while they are empty, since libraries
-        write large blocks, and the network tells more until the first."""
-        return partial_bytes(f"/proc/self/fd/{self._staging.directory.descriptor}") or None
-
-    def _counted(self) -> int | None:
-        """Bytes that the network's devices received beyond those of whole files."""
-        found = received(self._before, self._devices())
-        return None if found is None else max(0, found - self._brought)
-
-    def _received(self) -> int:
-        return received(self._before, self._devices()) or 0
+            self._figures.sample()
