@@ -19,6 +19,7 @@ from typing import Any
 
 from dev.faults import operations, steering
 from modelsync.api import wire
+from modelsync.worker import journal
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.model import Digest, RemoteFile
 from modelsync.worker.transport import Network
@@ -65,6 +66,9 @@ def _attempt(job: dict[str, Any]) -> int:
         operations.install(notes := steering.Counting(Path(job["count"])))
     elif faults:
         operations.install(steering.Faults(faults))
+    if job["boot"]:
+        # After a simulated power cut, the kernel that held the page cache is no more.
+        vars(journal)["_BOOT"] = Path(job["boot"])
     request = wire.WorkRequest.model_validate_json(job["request"])
     files = [
         RemoteFile(

@@ -100,6 +100,8 @@ class Volume:
     user: int = 0
     uid: str = "uid-1"
     deadline: int = 60
+    boots: int = 0
+    """Power cuts so far: each boot of a kernel has an id of its own."""
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -126,6 +128,8 @@ class Volume:
         termination.unlink(missing_ok=True)
         termination.touch(mode=0o666)
         termination.chmod(0o666)
+        boot = self.directory / "boot"
+        boot.write_text(f"boot-{self.boots}")
         sync = Sync(
             self.origin, self.mounted, uid=self.uid, connections=self.connections, deadline=self.deadline
         )
@@ -140,6 +144,7 @@ class Volume:
                 "record": record,
                 "count": count,
                 "log": log,
+                "boot": str(boot),
                 "user": self.user,
                 "seconds": 120,
             }

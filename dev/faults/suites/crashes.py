@@ -213,6 +213,23 @@ def _finished_long(volume: Volume, files: dict[str, bytes]) -> str:
     return ""
 
 
+def kill_then_change(seed: int, count: int) -> Tally:
+    """Kill while files are moved into place; then the source holds other files. Ours are not foreign."""
+    tally, generator = Tally(), random.Random(seed)
+    with bench_made() as bench:
+        for _ in range(count):
+            nth = generator.randrange(2, len(NEW) + 1)
+            directory = bench.server.scratch / "changed"
+            shutil.rmtree(directory, ignore_errors=True)
+            volume = bench.volume(directory)
+            serve(bench.origin, NEW)
+            ended = volume.run(faults=[Kind(name="rename").fault(nth)])
+            serve(bench.origin, OLD)
+            wrong = f"was not killed: {ended.code}" if ended.code != KILLED else finished(volume, OLD)
+            tally.add(not wrong, f"rename {nth}: {wrong}")
+    return tally
+
+
 KINDS = {
     "making a file": Kind(name="open"),
     "making a directory": Kind(name="mkdir"),
@@ -246,5 +263,12 @@ CASES = (
         run=kill_in_a_row,
         full=100,
         quick=6,
+    ),
+    Case(
+        suite=SUITE,
+        name="kill -9 while publishing, then the source changes: the next worker replaces its own files",
+        run=kill_then_change,
+        full=30,
+        quick=3,
     ),
 )

@@ -45,7 +45,7 @@ def cuts(story: Story, seed: int, count: int) -> Tally:
 
 
 def _told(bench: Bench, story: Story, generator: random.Random) -> str:
-    volume = _undigested(bench.fresh("story 0"))
+    volume = _volume(bench.fresh("story 0"), boots=0)
     for cut in range(story.times):
         before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
         shutil.rmtree(before, ignore_errors=True)
@@ -60,7 +60,7 @@ def _told(bench: Bench, story: Story, generator: random.Random) -> str:
             return f"the recorded worker ended with {ended.code}: {ended.words and ended.words.message}"
         steps = workers.recorded(noted)
         step = _moment(steps, began, story, generator)
-        volume = _undigested(bench.volume(bench.server.scratch / f"story {cut + 1}"))
+        volume = _volume(bench.volume(bench.server.scratch / f"story {cut + 1}"), boots=cut + 1)
         _cut(before, steps[:step], story.luck, generator, volume)
         wrong = crashes.half_done(volume)
         if not wrong and step == len(steps) and not crashes.lists(volume, NEW):
@@ -82,8 +82,8 @@ def _moment(steps: list[steering.Step], began: int, story: Story, generator: ran
     )
 
 
-def _undigested(volume: Volume) -> Volume:
-    return dataclasses.replace(volume, undigested=UNTOLD)
+def _volume(volume: Volume, boots: int) -> Volume:
+    return dataclasses.replace(volume, undigested=UNTOLD, boots=boots)
 
 
 def _cut(

@@ -4,6 +4,7 @@ Every file is on the disk before its rename, every rename before the manifest: w
 finds all files whole, even after a power cut. A reader meets a file either not at all or complete.
 """
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -50,17 +51,40 @@ def publish(
     published: Mapping[str, ManifestFile],
     layout: Places,
 ) -> list[ManifestFile]:
-    """Move files from staging into their places and make it durable; raises Failure."""
+    """Move files from staging into their places; raises Failure. `sync_parents` makes it durable."""
     entries: list[ManifestFile] = []
-    places: list[str] = []
     for each in fetched:
         path, place = each.file.path, layout.place(each.file)
         with volume.guarded(f"publishing {names.printable(path)}"):
             _place(target, staging, each, place, ours=layout.ours(each.file, published))
-        places.append(place)
         entries.append(entry(each, path))
-    sync_parents(target, places)
     return entries
+
+
+def left_behind(
+    target: Tree,
+    staging: Staging,
+    files: Iterable[RemoteFile],
+    published: Mapping[str, ManifestFile],
+    layout: Places,
+) -> dict[str, ManifestFile]:
+    """What a worker put in its place before it died without a manifest, by path; raises Failure.
+
+    The journal tells: it holds the digest of every file that was found right. Without this, the next worker
+    would take its own files for foreign ones when the source has changed meanwhile.
+    """
+    known = {entry.sha256: entry.size for entry in staging.journal.entries.values() if entry.sha256}
+    found: dict[str, ManifestFile] = {}
+    for file in files if known else ():
+        path, place = file.path, layout.place(file)
+        with volume.guarded(f"looking at {names.printable(path)}"):
+            there = target.regular(place)
+            if path in published or there is None or there.st_size not in known.values():
+                continue
+            digest = _sha256(target, place)
+        if digest in known:
+            found[path] = ManifestFile(path=path, size=there.st_size, sha256=digest, verified_by="size")
+    return found
 
 
 def entry(fetched: Fetched, path: str) -> ManifestFile:
@@ -75,10 +99,21 @@ def entry(fetched: Fetched, path: str) -> ManifestFile:
 
 
 def sync_parents(target: Tree, paths: Iterable[str]) -> None:
-    """Make the names of files durable; raises Failure."""
+    """Make the names of files durable, and those of all directories on the way; raises Failure.
+
+    Also of files that were there already: a worker that was killed may have left them without a sync.
+    """
+    directories: set[str] = set()
+    for path in paths:
+        directory = path
+        while directory and (directory := directory.rpartition("/")[0]) not in directories:
+            directories.add(directory)
     with volume.guarded("syncing directories"):
-        for directory in sorted({path.rpartition("/")[0] for path in paths}):
-            with target.parent(f"{directory}/x" if directory else "x") as (descriptor, _):
+        for directory in sorted(directories):
+            with (
+                contextlib.suppress(FileNotFoundError),
+                target.parent(f"{directory}/x" if directory else "x") as (descriptor, _),
+            ):
                 os.fsync(descriptor)
 
 

@@ -58,6 +58,7 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
     published = planning.read_manifest(target)
+    published |= publish.left_behind(target, staging, plan.files, published, layout)
     layout.prepare(target, plan.files, published)
     state.stage = Stage.DOWNLOADING
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
@@ -69,6 +70,7 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     staging.check_owned()
     entries = publish.publish(target, staging, fetched, published, layout)
     entries += found.right + _twins(tools, layout, fetched, found.twins)
+    publish.sync_parents(target, map(layout.place, plan.files))
     layout.finish(target, staging, plan.files)
     manifest = Manifest(
         uid=request.uid,

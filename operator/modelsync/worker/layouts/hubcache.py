@@ -98,22 +98,20 @@ class HubCacheLayout:
 
     def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
         """Link the snapshot's names to the blobs, then let the ref name the commit."""
-        touched: set[str] = set()
         for file in files:
             pointer = self._pointer(file)
             with volume.guarded(f"linking {names.printable(pointer)}"):
-                if self._link(target, staging, pointer, self.place(file)):
-                    touched.add(pointer)
-        publish.sync_parents(target, touched)
+                self._link(target, staging, pointer, self.place(file))
+        publish.sync_parents(target, map(self._pointer, files))
         if self.revision != self.commit:
             self._write_ref(target, staging, f"{REFS}/{self.revision}")
 
-    def _link(self, target: Tree, staging: Staging, pointer: str, place: str) -> bool:
-        """Whether a link had to be made. It is made aside and moved, so that a reader always finds one."""
+    def _link(self, target: Tree, staging: Staging, pointer: str, place: str) -> None:
+        """Make a link where there is none yet: aside, and then moved, so that a reader always finds one."""
         wanted = "../" * pointer.count("/") + place
         found = target.stat(pointer)
         if found is not None and (stat.S_ISREG(found.st_mode) or target.link(pointer) == wanted):
-            return False
+            return
         if found is not None and not stat.S_ISLNK(found.st_mode):
             raise publish.foreign(pointer)
         aside = staging.directory.descriptor
@@ -121,7 +119,6 @@ class HubCacheLayout:
         os.symlink(wanted, "link", dir_fd=aside)
         with target.parent(pointer, create=True) as (directory, name):
             os.rename("link", name, src_dir_fd=aside, dst_dir_fd=directory)
-        return True
 
     def _write_ref(self, target: Tree, staging: Staging, path: str) -> None:
         with volume.guarded(f"writing {names.printable(path)}"):
