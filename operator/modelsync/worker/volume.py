@@ -15,6 +15,8 @@ from modelsync.api.reasons import Reason
 from modelsync.worker.failures import Failure
 
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+_VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY}
+"""Only who removes what a worker made a moment ago causes these: a second worker where locks lie."""
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -33,6 +35,9 @@ def failure(error: OSError, doing: str) -> Failure:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         text = f"A link or a file stands where a directory is needed ({doing}). Remove it from the volume."
         return Failure(Reason.UNSAFE_PATH, text)
+    if error.errno in _VANISHED:
+        text = f"A file vanished ({doing}): another worker or program writes this target. It is tried again."
+        return Failure(Reason.TARGET_BUSY, text)
     text = f"The volume failed {doing}: {told}. Check the volume and its node."
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
 
