@@ -112,6 +112,6 @@ def test_a_limit_of_nothing_is_refused() -> None:
 
 
 def test_reads_are_small_under_a_low_limit() -> None:
-    assert Limiter(100_000).granule(1 << 20) == 5000
-    assert Limiter(10).granule(1 << 20) == 4096
+    assert Limiter(MB).granule(1 << 20) == 6250
+    assert Limiter(10).granule(1 << 20) == 1024
     assert Limiter(10**10).granule(1 << 20) == 1 << 20

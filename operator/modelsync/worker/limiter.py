@@ -2,8 +2,11 @@
 
 Bytes are taken after they were read, and a thread then waits until the time has granted them: so no guess
 about a read's size is needed, and the sum over all threads is exact. What was not used while the origin was
-slow is kept for a moment only; a limit is there to spare others, and a burst would not. Not a queue: the
-operating system decides which of the waiting threads goes first, which is fair enough for equal connections.
+slow is kept for a moment only; a limit is there to spare others, and a burst would not. It is fair: bytes are
+granted in the order in which they were taken, so no connection overtakes another one that waits.
+
+A limit that is lowered binds what comes from then on. What was received, or asked for, under the old one was
+right by that, and charging it at the new rate would silence the worker for minutes.
 """
 
 import threading
@@ -16,7 +19,10 @@ BURST_SECONDS = 0.05
 """How much unused time is kept; the error of a limit over T seconds is at most this over T."""
 RECHECK_SECONDS = 0.2
 """Longest wait before a waiting thread looks at the limit again, which may have been changed."""
-LEAST_GRANULE = 4096
+GRANULE_SECONDS = BURST_SECONDS / 8
+"""What one connection reads at once: what the usual number of them has read and was not yet granted is a
+burst's worth, too."""
+LEAST_GRANULE = 1024
 
 
 class Limiter:
@@ -41,18 +47,21 @@ class Limiter:
         checked = _checked(rate)
         with self._lock:
             self._grant()
+            if checked is not None and self._rate is not None and checked < self._rate:
+                # Whoever waits waits as long as before, and not longer.
+                self._granted = self._taken - (self._taken - self._granted) * checked / self._rate
             self._rate = checked
 
     def granule(self, most: int) -> int:
         """How many bytes to read at once, so that a low limit gives an even flow rather than gulps."""
         rate = self._rate
-        return most if rate is None else max(LEAST_GRANULE, min(most, int(rate * BURST_SECONDS)))
+        return most if rate is None else max(LEAST_GRANULE, min(most, int(rate * GRANULE_SECONDS)))
 
     def take(self, count: int, halt: threading.Event | None = None) -> None:
         """Wait until `count` bytes are granted; raises Interrupted when `halt` is set meanwhile."""
         with self._lock:
             self._grant()
-            self._taken += count
+            self._taken += min(count, self.granule(count))  # more was asked for under a higher limit only
             mine = self._taken
         stop = halt or threading.Event()
         while (wait := self._missing(mine)) > 0:
