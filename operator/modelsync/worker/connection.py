@@ -16,17 +16,20 @@ from urllib3.exceptions import HTTPError
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Tuning
 from modelsync.worker import responses, transport
+from modelsync.worker.blocks import Pool
+from modelsync.worker.body import BodyReader
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import Request, Source
+from modelsync.worker.pace import Pace, Trickle
 from modelsync.worker.parts import Chunk, Copy, Part
 from modelsync.worker.progress import State
 from modelsync.worker.retry import Budget, Transient
-from modelsync.worker.writing import BUFFER, Writer
+from modelsync.worker.writing import Writer
 
 _log = logging.getLogger(__name__)
 
-READ = 1 << 18
+READ = 1 << 20
 
 
 class _Stale(Exception):
@@ -42,6 +45,9 @@ class Shared:
     tuning: Tuning
     state: State
     limiter: Limiter
+    pool: Pool
+    wrote: Callable[[int], None]
+    """So many bytes were written and not synced."""
     advance: Callable[[Part, Copy], None]
     """More of a copy is written."""
     over_again: Callable[[Part], None]
@@ -54,11 +60,12 @@ class Shared:
 
 
 class Connection:
-    """A thread's connection and its buffer."""
+    """What a thread fetches ranges with."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._buffer = memoryview(bytearray(min(BUFFER, shared.tuning.chunk_bytes)))
+        self._came = 0
+        """Bytes that had come to all connections at the last refusal."""
 
     def fetch(self, part: Part, chunk: Chunk) -> None:
         """Fetch one range to its end, whatever passes on the way; raises Failure or Interrupted."""
@@ -69,14 +76,13 @@ class Connection:
                     self._attempt(part, chunk, budget)
         finally:
             try:
-                part.sync(chunk.copy)
-            finally:
                 part.release(chunk)
+            finally:
                 self._shared.changed()
         self._shared.advance(part, chunk.copy)
 
     def _attempt(self, part: Part, chunk: Chunk, budget: Budget) -> None:
-        cached = part.target
+        cached, used = part.target, budget.used
         try:
             self._stream(part, chunk, budget, cached or self._shared.source.request(part.file))
         except responses.Renew as renew:
@@ -91,7 +97,16 @@ class Connection:
         except Transient as trouble:
             if part.copy is not chunk.copy:
                 raise _Stale from trouble
+            if isinstance(trouble, Trickle):
+                budget.used = used
+            elif trouble.refused and self._others_get_on():
+                budget.used = 0
             self._wait(budget.spend(trouble), trouble)
+
+    def _others_get_on(self) -> bool:
+        """Whether bytes came since the last refusal: then the origin just wants fewer connections."""
+        before, self._came = self._came, self._shared.state.network_bytes
+        return self._came > before
 
     def _wait(self, seconds: float, trouble: Transient) -> None:
         _log.info("%s Trying again in %.1f s.", trouble, seconds)
@@ -113,11 +128,13 @@ class Connection:
             end=chunk.end,
             ranged=ranged,
             size=copy.size,
-            validator=copy.validator,
+            validator=copy.validator if part.strict else None,
         )
         answer = self._shared.network.get(request, _headers(asked))
         try:
             body = responses.read(answer.response.status, answer.response.headers, asked)
+            if copy.size is None and not part.digested:
+                responses.check_end(answer.response.headers, asked)
             part.target = answer.request
             self._place(part, chunk, body, whole=answer.response.status == 200)
             self._receive(part, chunk, budget, answer)
@@ -147,22 +164,30 @@ class Connection:
 
     def _receive(self, part: Part, chunk: Chunk, budget: Budget, answer: transport.Answer) -> None:
         """Read the body into the file, in writes of up to the buffer's size."""
-        writer = Writer(part, chunk, self._buffer, budget, self._shared.state)
+        shared = self._shared
+        writer = Writer(part, chunk, shared.pool, budget, shared.state, shared.halt)
+        pace = Pace(part.file.path, shared.tuning.timeout_seconds)
+        body = BodyReader(answer.response)
         try:
             while chunk.end is None or writer.position < chunk.end:
                 if self._shared.halt.is_set():
                     raise Interrupted
                 if part.copy is not chunk.copy:
                     raise _Stale
-                data = answer.response.read1(writer.room(self._shared.limiter.granule(READ)))
-                if not data:
+                asked = time.monotonic()
+                count = body.read_into(writer.room(shared.limiter.granule(READ)))
+                if not count:
                     break
-                writer.add(data)
-                self._shared.limiter.take(len(data), self._shared.halt)
+                waited = time.monotonic() - asked
+                writer.add(count)
+                pace.took(waited, count)
+                shared.limiter.take(count, shared.halt)
                 if writer.flushed:
-                    self._shared.advance(part, chunk.copy)
+                    shared.wrote(writer.flushed)
+                    shared.advance(part, chunk.copy)
         finally:
-            writer.flush()
+            writer.close()
+            shared.advance(part, chunk.copy)
         if chunk.end is None:
             part.sized(chunk)
         elif chunk.position < chunk.end:

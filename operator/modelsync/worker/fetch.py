@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
 from modelsync.worker import transport, volume
+from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.hashing import Digests
@@ -23,6 +24,7 @@ from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.parts import Chunk, Copy, Part
 from modelsync.worker.progress import State
 from modelsync.worker.staging import Staging
+from modelsync.worker.syncing import Syncer
 from modelsync.worker.verifying import Verifier
 
 _log = logging.getLogger(__name__)
@@ -76,19 +78,25 @@ class Engine:
         """Open parts with ranges that nobody fetches yet."""
         self._change = threading.Condition()
         self._halt = threading.Event()
+        self._pool = Pool(tuning.connections)
+        self._syncer = Syncer(staging, self._copies, self._fail)
         self._shared = Shared(
             source=source,
             network=network,
             tuning=tuning,
             state=state,
             limiter=limiter,
+            pool=self._pool,
+            wrote=self._syncer.wrote,
             advance=self._advance,
             over_again=self._over_again,
             changed=self._notify,
             halt=self._halt,
         )
         self._checksum = checksum
-        self._verifier = Verifier(judge=self._judge, failed=self._fail, spent=state.add_verification)
+        self._verifier = Verifier(
+            pool=self._pool, judge=self._judge, failed=self._fail, spent=state.add_verification
+        )
         self._threads = [
             threading.Thread(target=self._run, name=f"fetch-{number}", daemon=True)
             for number in range(max(1, tuning.connections))
@@ -101,6 +109,7 @@ class Engine:
             self.done.set()
             return
         self._verifier.start()
+        self._syncer.start()
         for thread in self._threads:
             thread.start()
 
@@ -116,6 +125,7 @@ class Engine:
         if self._count:
             with contextlib.suppress(RuntimeError):
                 self._verifier.end(max(0.1, deadline - time.monotonic()))
+            self._syncer.end(max(0.1, deadline - time.monotonic()))
         with self._change:
             parts = list(self._open.values())
         for part in parts:
@@ -150,6 +160,10 @@ class Engine:
         """Whether bytes are still to come from the origin, rather than only to be hashed."""
         with self._change:
             return bool(self._waiting) or any(part.copy.busy for part in self._open.values())
+
+    def _copies(self) -> list[tuple[Part, Copy]]:
+        with self._change:
+            return [(part, part.copy) for part in self._open.values()]
 
     def _fail(self, error: BaseException) -> None:
         if isinstance(error, Failure):
@@ -195,7 +209,7 @@ class Engine:
 
     def _opened(self, file: RemoteFile) -> Part:
         """Open a file's part; within the lock, so that the amounts of all files are right at any instant."""
-        part = Part(file, self._staging, self._tuning.chunk_bytes)
+        part = Part(file, self._staging, self._tuning.chunk_bytes, checksum=self._checksum)
         self._state.add_reused(part.copy.written.total)
         self._waiting_done.pop(part.key, None)
         self._waiting_sizes -= file.size or 0
@@ -237,6 +251,7 @@ class Engine:
         )
         _log.warning("%s of %r is wrong; it is fetched again", wrong, part.file.path)
         part.restart(copy, Failure(Reason.CHECKSUM_MISMATCH, text))
+        self._pool.forget(copy)
         self._over_again(part)
 
     def _finish(self, part: Part, copy: Copy, sha256: str | None, verified_by: str) -> None:
@@ -250,6 +265,8 @@ class Engine:
             etag=value if kind == "etag" else None,
         )
         self._state.add_file()
+        self._pool.forget(copy)
+        self._syncer.finished(part, copy)
         with self._change:
             self._open.pop(part.key)
             self._finished_bytes += fetched.size

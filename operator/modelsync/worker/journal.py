@@ -1,10 +1,12 @@
 """What of a staging directory can be trusted after a crash.
 
 A record is appended only after the bytes it speaks of were synced, so a record never promises what a power
-cut could take; what has no record is fetched again. Each line carries a checksum, and reading stops at the
-first line that is torn or garbled: all before it was true, and believing too little costs only bytes. A file
-that starts over gets another generation, which is part of its staging file's name: records of the old bytes
-can never be taken for records of the new ones.
+cut could take; what has no record is fetched again. Syncing takes time, though, and a worker that is killed
+leaves its bytes in the kernel's page cache: so a range may be told before its sync, with the boot of the
+kernel that holds it, and is believed under that boot alone. Each line carries a checksum, and reading stops
+at the first line that is torn or garbled: all before it was true, and believing too little costs only bytes.
+A file that starts over gets another generation, which is part of its staging file's name: records of the old
+bytes can never be taken for records of the new ones.
 
 The journal lies in the staging directory and moves with it: two workers that write side by side (on a volume
 whose locks do not work) never read each other's records.
@@ -15,6 +17,7 @@ import os
 import threading
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from modelsync.worker.ranges import RangeSet
@@ -22,6 +25,8 @@ from modelsync.worker.ranges import RangeSet
 NAME = "journal"
 _TEMPORARY = "journal.new"
 _MAX_BYTES = 1 << 30
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Another one after each start of the kernel (random(4))."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +38,9 @@ class Entry:
     """ETag or Last-Modified of the object that the bytes came from."""
     size: int | None = None
     ranges: RangeSet = field(default_factory=RangeSet)
+    """What can be read."""
+    durable: RangeSet = field(default_factory=RangeSet)
+    """What of it a power cut could not take."""
     sha256: str | None = None
     """Of the verified file; tells our own work after a crash in the midst of publishing."""
 
@@ -54,17 +62,25 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def read(content: bytes) -> dict[str, Entry]:
-    """The entries by key that a journal's bytes tell."""
+def boot_id() -> str | None:
+    """Which boot of the kernel this is; None where the kernel does not tell."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip() or None
+    except OSError:
+        return None
+
+
+def read(content: bytes, boot: str | None = None) -> dict[str, Entry]:
+    """The entries by key that a journal's bytes tell under this boot."""
     entries: dict[str, Entry] = {}
     for line in content.split(b"\n")[:-1]:
         record = _parsed(line)
-        if record is None or not _apply(entries, record):
+        if record is None or not _apply(entries, record, boot):
             break
     return entries
 
 
-def _apply(entries: dict[str, Entry], record: dict[str, Any]) -> bool:
+def _apply(entries: dict[str, Entry], record: dict[str, Any], boot: str | None) -> bool:
     match record:
         case {"file": str(key), "generation": int(generation), "size": size, "validator": validator}:
             known = entries.get(key)
@@ -74,7 +90,7 @@ def _apply(entries: dict[str, Entry], record: dict[str, Any]) -> bool:
         case {"range": str(key), "generation": int(generation), "start": int(start), "end": int(end)}:
             entry = entries.get(key)
             if entry is not None and entry.generation == generation and 0 <= start < end:
-                entry.ranges.add(start, end)
+                _believe(entry, start, end, record.get("boot"), boot)
         case {"verified": str(key), "sha256": str(sha256)}:
             entries.setdefault(key, Entry()).sha256 = sha256
         case _:
@@ -82,14 +98,22 @@ def _apply(entries: dict[str, Entry], record: dict[str, Any]) -> bool:
     return True
 
 
+def _believe(entry: Entry, start: int, end: int, told: str | None, boot: str | None) -> None:
+    if told is None:
+        entry.durable.add(start, end)
+    if told in (None, boot):
+        entry.ranges.add(start, end)
+
+
 class Journal:
     """The journal of one staging directory, open for appending. Thread-safe."""
 
     def __init__(self, directory: int) -> None:
         """Read what is there and write it anew without what is outdated; raises OSError."""
-        self.entries = read(_content(directory))
+        self._boot = boot_id()
+        self.entries = read(_content(directory), self._boot)
         self._lock = threading.Lock()
-        self._descriptor = _rewritten(directory, self.entries)
+        self._descriptor = _rewritten(directory, self.entries, self._boot)
 
     def file(self, key: str, *, generation: int, size: int | None, validator: str | None) -> None:
         """Say what object the following ranges of a file come from."""
@@ -97,7 +121,12 @@ class Journal:
 
     def range(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) is on the disk; only after a sync of these bytes."""
-        self._append({"range": key, "generation": generation, "start": start, "end": end})
+        self._append(_range(key, generation, start, end))
+
+    def volatile(self, key: str, generation: int, start: int, end: int) -> None:
+        """Say that [start, end) was written; believed as long as the kernel lives."""
+        if self._boot is not None:
+            self._append(_range(key, generation, start, end, self._boot))
 
     def verified(self, key: str, sha256: str) -> None:
         """Say that a file's bytes were found right."""
@@ -123,6 +152,11 @@ class Journal:
                 os.write(self._descriptor, line)
 
 
+def _range(key: str, generation: int, start: int, end: int, boot: str | None = None) -> dict[str, Any]:
+    record = {"range": key, "generation": generation, "start": start, "end": end}
+    return record if boot is None else {**record, "boot": boot}
+
+
 def _content(directory: int) -> bytes:
     try:
         descriptor = os.open(NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
@@ -132,15 +166,17 @@ def _content(directory: int) -> bytes:
         return file.read(_MAX_BYTES)
 
 
-def _rewritten(directory: int, entries: dict[str, Entry]) -> int:
+def _rewritten(directory: int, entries: dict[str, Entry], boot: str | None) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(_TEMPORARY, flags, 0o644, dir_fd=directory)
     with open(os.dup(descriptor), "wb") as file:
         for key, entry in entries.items():
             head = {"file": key, "generation": entry.generation}
             file.write(_line({**head, "size": entry.size, "validator": entry.validator}))
-            for start, end in entry.ranges:
-                file.write(_line({"range": key, "generation": entry.generation, "start": start, "end": end}))
+            for start, end in entry.durable:
+                file.write(_line(_range(key, entry.generation, start, end)))
+            for start, end in entry.ranges if entry.ranges != entry.durable else ():
+                file.write(_line(_range(key, entry.generation, start, end, boot)))
             if entry.sha256:
                 file.write(_line({"verified": key, "sha256": entry.sha256}))
     os.fsync(descriptor)

@@ -5,18 +5,23 @@ its own, and whoever still works for an outdated copy finds out by identity, so 
 up among those of another.
 """
 
+import errno
 import os
 import threading
 from dataclasses import dataclass
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import responses, volume
+from modelsync.worker import hashing, responses, volume
+from modelsync.worker.blocks import BLOCK
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Digests
 from modelsync.worker.journal import Entry
 from modelsync.worker.model import RemoteFile, Request
 from modelsync.worker.ranges import RangeSet
 from modelsync.worker.staging import Staging, key_of
+
+PAGE = 4096
+"""O_DIRECT needs memory, offset and length in multiples of the disk's block size, which is this or less."""
 
 
 class Handle:
@@ -38,7 +43,9 @@ class Copy:
         "busy",
         "cursor",
         "digests",
+        "direct",
         "generation",
+        "gone",
         "handle",
         "headed",
         "judged",
@@ -53,6 +60,8 @@ class Copy:
     def __init__(self, generation: int, handle: Handle, size: int | None, validator: str | None) -> None:
         self.generation = generation
         self.handle = handle
+        self.direct: Handle | None = None
+        """The same file for writes past the page cache, where they pay."""
         self.size = size
         self.validator = validator
         self.written = RangeSet()
@@ -67,11 +76,30 @@ class Copy:
         self.digests: Digests | None = None
         self.scheduled = False
         self.judged = False
+        self.gone = False
+        """Whether nobody needs its bytes any more."""
 
     @property
     def complete(self) -> bool:
-        """Whether all bytes are written and synced."""
-        return self.written.total == self.size and not self.busy and not self.unsynced
+        """Whether all bytes are written."""
+        return self.written.total == self.size and not self.busy
+
+    @property
+    def hashed(self) -> int:
+        """How many bytes, from the file's beginning, went into its checksum."""
+        return self.digests.offset if self.digests else 0
+
+
+def _written(copy: Copy, data: memoryview, position: int) -> int:
+    """Write some of it, past the page cache if it can be; raises OSError."""
+    if copy.direct is not None and not (position | len(data)) % PAGE:
+        try:
+            return os.pwrite(copy.direct.descriptor, data, position)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            copy.direct = None  # the file system promises O_DIRECT and does not keep it
+    return os.pwrite(copy.handle.descriptor, data, position)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,6 +107,7 @@ class Chunk:
     """A range that one connection fetches."""
 
     copy: Copy
+    begin: int
     position: int
     """The next byte; moves as bytes are written."""
     end: int | None
@@ -93,13 +122,24 @@ class Chunk:
 class Part:
     """One file on its way. Thread-safe."""
 
-    def __init__(self, file: RemoteFile, staging: Staging, chunk_bytes: int) -> None:
+    def __init__(
+        self, file: RemoteFile, staging: Staging, chunk_bytes: int, *, checksum: bool = True
+    ) -> None:
         """Open the staging file, with what the journal says of it; raises Failure."""
         self.file = file
         self.key = key_of(file)
         self.target: Request | None = None
         """Where the last answer came from, behind redirects; None asks the source anew."""
         self.lock = threading.Lock()
+        self.digested = checksum and any(each.algorithm == "sha256" for each in file.digests)
+        """Whether a SHA-256 will judge the bytes."""
+        self.strict = not self.digested or file.etag is not None
+        """Whether every answer must carry the same ETag or date. A known SHA-256 judges better, and nodes of
+        a CDN may tag the same bytes differently; but once it was wrong, no two tags are mixed any more."""
+        self.checksum = checksum
+        """Whether the bytes are hashed."""
+        self.compared = checksum and hashing.comparable(file.digests)
+        """Whether the bytes are compared with a checksum before they are published."""
         self._staging = staging
         self._chunk_bytes = chunk_bytes
         self._best = 0
@@ -124,6 +164,7 @@ class Part:
         except FileNotFoundError:
             return None
         copy = Copy(entry.generation, handle, entry.size, entry.validator)
+        copy.direct = self._direct(name, copy.size)
         copy.written = entry.ranges.clipped(min(entry.size or 0, os.fstat(handle.descriptor).st_size))
         self._best = copy.written.total
         return copy
@@ -131,10 +172,11 @@ class Part:
     def _fresh(self, generation: int) -> Copy:
         name = self.staged_name(generation)
         handle = Handle(self._descriptor(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
-        if self.file.size is not None:
+        if self.file.size is not None and self.file.size > BLOCK:
             volume.preallocate(handle.descriptor, self.file.size)
         validator = f"etag:{self.file.etag}" if self.file.etag else None
         copy = Copy(generation, handle, self.file.size, validator)
+        copy.direct = self._direct(name, copy.size)
         if generation:
             self._journal(copy)
         return copy
@@ -142,6 +184,14 @@ class Part:
     def _descriptor(self, name: str, flags: int) -> int:
         directory = self._staging.directory.descriptor
         return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=directory)
+
+    def _direct(self, name: str, size: int | None) -> Handle | None:
+        if not self._staging.direct or (size is not None and size < BLOCK):
+            return None
+        try:
+            return Handle(self._descriptor(name, os.O_WRONLY | os.O_DIRECT))
+        except OSError:
+            return None
 
     def staged_name(self, generation: int) -> str:
         """Name of a copy's file in the staging directory; not made of the file's own name, which may be as
@@ -156,14 +206,14 @@ class Part:
                 return None
             if copy.size is None:
                 copy.busy += 1
-                return Chunk(copy=copy, position=0, end=None)
+                return Chunk(copy=copy, begin=0, position=0, end=None)
             gap = copy.written.first_gap(copy.cursor, copy.size)
             if gap is None:
                 return None
             start, limit = gap
             end = min(limit, (start // self._chunk_bytes + 1) * self._chunk_bytes)
             copy.cursor, copy.busy = end, copy.busy + 1
-            return Chunk(copy=copy, position=start, end=end)
+            return Chunk(copy=copy, begin=start, position=start, end=end)
 
     def exhausted(self) -> bool:
         """Whether all ranges of the present copy are handed out."""
@@ -175,7 +225,7 @@ class Part:
         """Take in what an answer told about the object; raises responses.Changed when it is another."""
         copy = chunk.copy
         with self.lock:
-            if not responses.same(copy.validator, body.validator):
+            if self.strict and not responses.same(copy.validator, body.validator):
                 text = f"The file {self.file.path} changed at the source during the sync."
                 raise responses.Changed(Reason.SOURCE_CHANGED, text)
             news = copy.validator is None and body.validator is not None
@@ -204,12 +254,12 @@ class Part:
     def write(self, chunk: Chunk, data: memoryview) -> bool:
         """Write at the chunk's position and move it; tells whether the file has never got so far before.
 
-        Raises Failure.
+        `data` begins at a page of memory. Raises Failure.
         """
         copy, start = chunk.copy, chunk.position
         with volume.guarded("writing a staging file"):
             while data:
-                count = os.pwrite(copy.handle.descriptor, data, chunk.position)
+                count = _written(copy, data, chunk.position)
                 data, chunk.position = data[count:], chunk.position + count
         with self.lock:
             copy.written.add(start, chunk.position)
@@ -234,9 +284,17 @@ class Part:
                 del copy.unsynced[:count]
 
     def release(self, chunk: Chunk) -> None:
-        """The chunk's connection is done with it."""
-        with self.lock:
-            chunk.copy.busy -= 1
+        """The chunk's connection is done with it: a crash must not cost it any more. Raises Failure."""
+        copy = chunk.copy
+        try:
+            if not self.compared:
+                self.sync(copy)
+            elif chunk.position > chunk.begin and self.copy is copy:
+                with volume.guarded("writing the journal"):
+                    self._staging.journal.volatile(self.key, copy.generation, chunk.begin, chunk.position)
+        finally:
+            with self.lock:
+                copy.busy -= 1
 
     def sized(self, chunk: Chunk) -> None:
         """The body of a file of unknown size ended here."""
@@ -254,6 +312,7 @@ class Part:
             if failure.reason in self._restarts:
                 raise failure
             self._restarts.add(failure.reason)
+            self.strict |= failure.reason is Reason.CHECKSUM_MISMATCH
             self._renewed(copy)
 
     def rewind(self, copy: Copy, most: int) -> None:
@@ -270,6 +329,7 @@ class Part:
 
     def _renewed(self, copy: Copy) -> None:
         self.target = None
+        copy.gone = True
         with volume.guarded("starting a file over"):
             os.unlink(self.staged_name(copy.generation), dir_fd=self._staging.directory.descriptor)
             self.copy = self._fresh(copy.generation + 1)

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
-from modelsync.worker import volume
+from modelsync.worker import mounts, volume
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.journal import Journal
 from modelsync.worker.model import RemoteFile
@@ -52,8 +52,12 @@ class Staging:
             self._lock = _open_lock(self.state)
         _acquire(self._lock, stop, wait_seconds)
         with volume.guarded(f"writing {naming.STATE_DIR}"):
-            self._exclusive = _locks_work(self.state)
+            reach = mounts.locks_reach_all_nodes(self.state.descriptor)
+            self._exclusive = reach and _locks_work(self.state)
             self.directory = self._take_over()
+        self.direct = volume.direct_writes(self.directory.descriptor)
+        """Whether files here are better written past the page cache."""
+        with volume.guarded(f"writing {naming.STATE_DIR}"):
             self.journal = Journal(self.directory.descriptor)
 
     def _take_over(self) -> Tree:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from modelsync.worker import volume
+from modelsync.worker.blocks import BLOCK, Pool
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.hashing import Digests
 from modelsync.worker.parts import Copy, Part
@@ -20,10 +21,12 @@ class Verifier:
     def __init__(
         self,
         *,
+        pool: Pool,
         judge: Callable[[Part, Copy, Digests], None],
         failed: Callable[[BaseException], None],
         spent: Callable[[float], None],
     ) -> None:
+        self._pool = pool
         self._judge = judge
         self._failed = failed
         self._spent = spent
@@ -58,16 +61,22 @@ class Verifier:
             if copy.written.prefix_end() <= offset and not copy.complete:
                 return
             copy.scheduled = True
+        if copy.complete and (copy.size or 0) <= BLOCK:
+            self._hash(part, copy)  # a hand over to another thread would cost more than the hashing
+            return
         with self._change:
             self._queue.append((part, copy))
             self._change.notify()
 
+    def _hash(self, part: Part, copy: Copy) -> None:
+        started = time.thread_time()
+        self._follow(part, copy)
+        self._spent(time.thread_time() - started)
+
     def _run(self) -> None:
         try:
             while (work := self._take()) is not None:
-                started = time.thread_time()
-                self._follow(*work)
-                self._spent(time.thread_time() - started)
+                self._hash(*work)
         except Interrupted:
             pass
         except BaseException as error:
@@ -89,12 +98,26 @@ class Verifier:
                     copy.scheduled = False
                     copy.judged = copy.complete
                     break
-            with volume.guarded("reading a staging file"):
-                fed = digests.feed(copy.handle.descriptor, end)
-            if not fed:
-                raise Failure(*_SHRUNK)
+            if not self._kept(copy, digests):
+                with volume.guarded("reading a staging file"):
+                    fed = digests.feed(copy.handle.descriptor, end)
+                if not fed:
+                    raise Failure(*_SHRUNK)
+                self._pool.forget(copy, before=digests.offset)
         if copy.judged and part.copy is copy:
             self._judge(part, copy, digests)
+
+    def _kept(self, copy: Copy, digests: Digests) -> bool:
+        """Hash what a writer left, if that comes next."""
+        found = self._pool.pick(copy, digests.offset)
+        if found is None:
+            return False
+        block, length = found
+        try:
+            digests.update(memoryview(block)[:length])
+        finally:
+            self._pool.done(block)
+        return True
 
 
 _SHRUNK = (
