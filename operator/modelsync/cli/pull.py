@@ -62,15 +62,15 @@ PATIENCE_SECONDS = 4.0
 )
 @click.option(
     "--layout",
-    type=click.Choice(Layout, case_sensitive=False),
-    default=Layout.DIRECTORY,
+    type=click.Choice([str(each) for each in Layout], case_sensitive=False),
+    default=str(Layout.DIRECTORY),
     show_default=True,
     help="HuggingFaceCache makes --to a directory that serves as HF_HOME.",
 )
 @click.option(
     "--engine",
-    type=click.Choice(Engine, case_sensitive=False),
-    default=Engine.NATIVE,
+    type=click.Choice([str(each) for each in Engine], case_sensitive=False),
+    default=str(Engine.NATIVE),
     show_default=True,
     help="What fetches the files.",
 )
@@ -165,8 +165,8 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
             allow_patterns=allow,
             ignore_patterns=ignore,
             expected_digest=_digest(flags["expected_digest"]),
-            layout=flags["layout"],
-            engine=flags["engine"],
+            layout=Layout(flags["layout"]),
+            engine=Engine(flags["engine"]),
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
             bandwidth_limit=limit if limit is None else max(1, limit),
             tuning=tuning,
@@ -177,11 +177,11 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
 
 def _check_choices(source: Source, flags: dict[str, Any]) -> None:
     """What a ModelSync's schema refuses, in a command line's words."""
-    if flags["layout"] is Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
+    if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
         raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
-    if flags["engine"] is Engine.HUGGING_FACE_HUB and source.hugging_face is None:
+    if flags["engine"] == Engine.HUGGING_FACE_HUB and source.hugging_face is None:
         raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
-    if flags["engine"] is not Engine.NATIVE and flags["limit_rate"]:
+    if flags["engine"] != Engine.NATIVE and flags["limit_rate"]:
         raise UsageError("--limit-rate: only --engine Native keeps a limit")
 
 

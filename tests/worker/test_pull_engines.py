@@ -1,0 +1,91 @@
+"""`modelsync pull` with a library as engine, over what the libraries must get right beyond plain HTTP."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.hub import HubServer, Repository
+from tests.origins import certificates, nginx, versitygw
+from tests.worker.hubs import library
+from tests.worker.test_pull import hashes, pull
+
+BODY = bytes(range(256)) * 9000
+HASH = hashlib.sha256(BODY).hexdigest()
+LIBRARIES = ("HFTransfer", "HuggingFaceHub")
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    with HubServer(Repository("org/model", {"config.json": b"{}", "model.onnx": BODY})) as server:
+        yield server
+
+
+@pytest.mark.parametrize("engine", LIBRARIES)
+def test_a_cache_is_pulled_that_loads_offline(hub: HubServer, tmp_path: Path, engine: str) -> None:
+    done = pull(
+        "hf://org/model", "--to", tmp_path / "home", "--layout", "HuggingFaceCache", "--engine", engine,
+        "--endpoint", hub.url,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    program = "from huggingface_hub import hf_hub_download as get; print(get('org/model', 'model.onnx'))"
+    found = Path(library(tmp_path / "home", program))
+    assert hashlib.sha256(found.read_bytes()).hexdigest() == HASH
+
+
+def test_a_bucket_is_pulled_through_hf_transfer(tmp_path: Path) -> None:
+    (tmp_path / "s3").mkdir()
+    with versitygw.running(tmp_path / "s3") as server:
+        server.put("models", {"llama/a.bin": BODY, "llama/deep/b": b""})
+        done = pull(
+            "s3://models/llama", "--to", tmp_path / "new", "--engine", "HFTransfer",
+            AWS_ENDPOINT_URL=server.url,
+            AWS_ACCESS_KEY_ID=server.access_key,
+            AWS_SECRET_ACCESS_KEY=server.secret_key,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "new") == {"a.bin": HASH, "deep/b": hashlib.sha256(b"").hexdigest()}
+
+
+def test_a_file_behind_https_is_pulled_through_hf_transfer_with_an_own_authority(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    with nginx.running(tmp_path / "web", tls=True) as server:
+        server.put({"a.bin": BODY})
+        done = pull(
+            f"{server.url}/a.bin", "--to", tmp_path / "new", "--engine", "HFTransfer",
+            SSL_CERT_FILE=str(server.authority),
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "new") == {"a.bin": HASH}
+
+
+@pytest.mark.parametrize("engine", LIBRARIES)
+def test_a_hub_behind_https_is_pulled_with_an_own_authority(tmp_path: Path, engine: str) -> None:
+    made = certificates.make(tmp_path, "127.0.0.1")
+    with HubServer(
+        Repository("org/model", {"model.onnx": BODY}), certificate=(made.certificate, made.key)
+    ) as hub:
+        done = pull(
+            "hf://org/model", "--to", tmp_path / "new", "--engine", engine, "--endpoint", hub.url,
+            SSL_CERT_FILE=str(made.authority),
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path / "new") == {"model.onnx": HASH}
+
+
+REFUSED = {
+    "a Hub's library for a bucket": (["s3://models/x", "--engine", "HuggingFaceHub"], "--engine"),
+    "a Hub's layout for a bucket": (["s3://models/x", "--layout", "HuggingFaceCache"], "--layout"),
+    "a limit": (["hf://org/model", "--engine", "HFTransfer", "--limit-rate", "1M"], "--limit-rate"),
+}
+
+
+@pytest.mark.parametrize(("given", "says"), REFUSED.values(), ids=REFUSED)
+def test_what_an_engine_or_a_layout_cannot_do_is_told_at_once(
+    tmp_path: Path, given: list[str], says: str
+) -> None:
+    done = pull(*given, "--to", tmp_path / "new")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert not (tmp_path / "new").exists()
