@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.hub import HubServer, Repository, Synthetic
 from modelsync import environment
 from modelsync.api import exitcodes, wire
 from modelsync.api.reasons import Reason
@@ -99,6 +100,38 @@ def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path)
             assert time.monotonic() - started < 5
     assert worker.returncode == exitcodes.INTERRUPTED
     assert words(tmp_path).reason is Reason.INTERRUPTED
+
+
+@pytest.mark.parametrize("reached", [1_000_000, 9_000_000], ids=["early", "late"])
+def test_a_paused_worker_ends_within_5_seconds_and_nothing_is_fetched_twice(
+    tmp_path: Path, reached: int
+) -> None:
+    files = {"model.safetensors": Synthetic(12_000_000, seed=1), "other.bin": Synthetic(6_000_000, seed=2)}
+    with HubServer(Repository("org/model", files)) as hub:
+        hub.rate = 8_000_000
+        source = {"huggingFace": {"repository": "org/model", "endpoint": hub.url}}
+        names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama"}
+        request = {**names, "attempt": 1, "source": source, "tuning": {"chunkBytes": 1 << 20}}
+        with start(tmp_path, request) as worker:
+            while hub.bytes_sent() < reached:
+                assert worker.poll() is None
+                time.sleep(0.02)
+            begun = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            worker.communicate(timeout=10)
+            assert time.monotonic() - begun < 5
+        paused = words(tmp_path)
+        assert (worker.returncode, paused.reason) == (exitcodes.INTERRUPTED, Reason.INTERRUPTED)
+        had = paused.progress.bytes_done
+        assert 0 < had < 18_000_000
+        hub.log.clear()
+        hub.rate = None
+        with start(tmp_path, {**request, "attempt": 2}) as worker:
+            worker.communicate(timeout=30)
+        assert worker.returncode == exitcodes.DONE
+        assert hub.bytes_sent() == 18_000_000 - had
+    again = words(tmp_path)
+    assert (again.progress.bytes_reused, again.progress.bytes_network) == (had, 18_000_000 - had)
 
 
 def test_sigterm_is_handled_before_any_library_is_loaded() -> None:
