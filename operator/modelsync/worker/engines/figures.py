@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from modelsync.api.reasons import Layer
 from modelsync.api.wire import FileProgress
 from modelsync.worker.engines.process import Running
-from modelsync.worker.layers import PARTIAL_SUFFIXES, Devices, Sight, allocated, partial_bytes, received
+from modelsync.worker.layers import PARTIAL_SUFFIXES, Devices, Seen, Sight, allocated, partial_bytes, received
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.progress import State
 
@@ -75,7 +75,7 @@ class Figures:
         self._before = tuple(devices())
         self._came = 0
         self._sight = Sight(engine=self._told, files=self._scanned, network=self._counted)
-        self._seen = self._sight.look()
+        self._seen = Seen(bytes_done=0, layer=Layer.ENGINE)
         self._mark = 0
         """How much was counted as received."""
         self._floor = 0
@@ -153,7 +153,10 @@ class Figures:
         return allocated(path) if path.endswith(PARTIAL_SUFFIXES) else partial_bytes(path) or 0
 
     def _look(self) -> None:
-        self._seen = self._sight.look()
+        if self._flights:
+            self._seen = self._sight.look()
+        else:  # nothing is there to be seen; what was seen came by the last layer
+            self._seen = Seen(bytes_done=0, layer=self._seen.layer)
         grown = self._brought + self._seen.bytes_done - self._mark
         if grown > 0:
             self._mark += grown
