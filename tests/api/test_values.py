@@ -6,6 +6,7 @@ from typing import Any
 
 import pydantic
 import pytest
+from huggingface_hub.file_download import repo_folder_name
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,3 +178,34 @@ def test_a_source_is_one_word_for_tables(source: sources.Source, kind: SourceKin
 
 def test_a_targets_identity_is_claim_and_path() -> None:
     assert a_spec().target_dir == ("models", "model")
+
+
+def in_cache(repository: str, sub_path: str = "hf", **source: Any) -> api.ModelSyncSpec:
+    hub = sources.HuggingFaceSource(repository=repository, **source)
+    claim = api.ClaimTarget(claim_name="models", sub_path=sub_path)
+    target = api.Target(persistent_volume_claim=claim, layout=api.Layout.HUGGING_FACE_CACHE)
+    return a_spec(source=sources.Source(hugging_face=hub), target=target)
+
+
+@pytest.mark.parametrize(
+    ("spec", "directory"),
+    [
+        (in_cache("org/name"), "hf/hub/models--org--name"),
+        (in_cache("gpt2", ""), "hub/models--gpt2"),
+        (in_cache("org/name", repository_type=sources.RepositoryType.DATASET), "hf/hub/datasets--org--name"),
+    ],
+    ids=["a model", "one without an organisation, at the volume's root", "a dataset"],
+)
+def test_in_a_cache_each_repository_has_its_directory_as_the_library_names_it(
+    spec: api.ModelSyncSpec, directory: str
+) -> None:
+    hub = spec.source.hugging_face
+    assert hub is not None
+    kind = "dataset" if hub.repository_type is sources.RepositoryType.DATASET else "model"
+    assert directory.rpartition("/")[2] == repo_folder_name(repo_id=hub.repository, repo_type=kind)
+    assert spec.target_dir == ("models", directory)
+    assert spec.published_at("c0ffee") == f"{directory}/snapshots/c0ffee"
+
+
+def test_a_directory_is_published_where_it_lies() -> None:
+    assert (a_spec().published_at("r1"), a_spec().published_at(None)) == ("model", "model")

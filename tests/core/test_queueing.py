@@ -22,6 +22,7 @@ from tests.builders import (
     a_pod,
     a_queue,
     a_snapshot,
+    a_source,
     a_sync,
     ago,
     uid_of,
@@ -107,6 +108,22 @@ def test_two_that_write_to_one_directory_do_not_run_at_once(
     assert started(plan) == ["one", *(["other"] if together else []), "third"], "nobody else is blocked"
     found = place(plan, "other")
     assert (found.reason if found else None) == (None if together else QueueReason.DUPLICATE)
+
+
+@pytest.mark.parametrize(
+    ("other", "together"), [("org/b", True), ("org/a", False)], ids=["two repositories", "two revisions"]
+)
+def test_repositories_of_one_cache_run_side_by_side(other: str, together: bool) -> None:
+    target = api.Target(
+        persistent_volume_claim=api.ClaimTarget(claim_name="c", sub_path="hf"),
+        layout=api.Layout.HUGGING_FACE_CACHE,
+    )
+    syncs = [
+        a_sync(name).from_source(a_source(repository)).with_spec(target=target).created(ago(age))
+        for name, repository, age in (("one", "org/a", 9), ("other", other, 8))
+    ]
+    plan = planner.plan(a_snapshot(*syncs, a_queue(max_active=9)))
+    assert started(plan) == ["one", "other"][: 1 + together]
 
 
 def test_claims_of_two_namespaces_are_two_claims() -> None:

@@ -55,9 +55,12 @@ class HFTransfer:
     name = "hf_transfer"
     counts = True
 
-    def __init__(self, source: Source, network: Network, transport: Transport, tuning: Tuning) -> None:
+    def __init__(
+        self, source: Source, network: Network, transport: Transport, tuning: Tuning, *, files: int
+    ) -> None:
+        """`files` is how many there are in all: a single one gets all connections."""
         self._source, self._network, self._transport, self._tuning = source, network, transport, tuning
-        self.at_once = min(MOST_AT_ONCE, tuning.connections)
+        self.at_once = max(1, min(MOST_AT_ONCE, tuning.connections, files))
 
     def variables(self) -> dict[str, str]:
         """Proxies and authorities."""

@@ -49,7 +49,7 @@ def engine_of(
             limiter=means.limiter,
         )
     return LibraryEngine(
-        backend=_backend(request, means),
+        backend=_backend(request, means, len(files)),
         staging=staging,
         files=files,
         tuning=request.tuning,
@@ -59,9 +59,9 @@ def engine_of(
     )
 
 
-def _backend(request: WorkRequest, means: Means) -> Backend:
+def _backend(request: WorkRequest, means: Means, files: int) -> Backend:
     if request.engine is Kind.HF_TRANSFER:
-        return HFTransfer(means.source, means.network, means.transport, request.tuning)
+        return HFTransfer(means.source, means.network, means.transport, request.tuning, files=files)
     hub = request.source.hugging_face
     if hub is None or means.commit is None:
         text = "spec.engine HuggingFaceHub fetches from a Hub only. Use Native or HFTransfer."
