@@ -1,12 +1,17 @@
 """`layout: HuggingFaceCache` against the real huggingface_hub: each uses what the other wrote."""
 
+import errno
 import hashlib
+import itertools
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub import scan_cache_dir
 
 from dev.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api.modelsync import Verification
@@ -243,6 +248,40 @@ def test_a_branch_that_moves_keeps_the_old_snapshot_and_names_the_new(hub: HubSe
     assert (repository / "snapshots" / after / "config.json").read_bytes() == b'{"a": 2}'
     assert sync.state.progress().bytes_network == len(b'{"a": 2}')
     assert json.loads(library(sync.home, SCAN))["warnings"] == []
+
+
+def test_whatever_step_fails_a_reader_finds_a_whole_revision(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    HubSync(hub, tmp_path / "first").run()
+    before = expected(hub)
+    new = {path: b"new" for path in ("config.json", "model.safetensors", "onnx/deep/model.onnx", "more")}
+    hub.state.repositories["model", "org/model"].commit(new)
+    rename, calls, fails_at = os.rename, itertools.count(), -1
+
+    def failing(*given: Any, **more: Any) -> None:
+        if next(calls) == fails_at:
+            raise OSError(errno.EIO, "broken")
+        rename(*given, **more)
+
+    monkeypatch.setattr(os, "rename", failing)
+    for fails_at in itertools.count():
+        sync = HubSync(hub, tmp_path / str(fails_at))
+        shutil.copytree(tmp_path / "first", sync.volume, symlinks=True)
+        calls = itertools.count()
+        try:
+            sync.run()
+            ended = True
+        except Failure:
+            ended = False
+        home = sync.home / "hub"
+        found = scan_cache_dir(home)
+        assert (found.warnings, found.incomplete_files) == ([], frozenset()), fails_at
+        folder = home / "models--org--model/snapshots" / (home / "models--org--model/refs/main").read_text()
+        assert hashes(folder) in ([before] if not ended else []) + [expected(hub)], fails_at
+        if ended:
+            break
+    assert fails_at > 6, "blobs, links, the ref and the manifest each had their turn"
 
 
 def test_a_commit_as_revision_needs_no_ref(hub: HubServer, tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """`modelsync pull` with a library as engine, over what the libraries must get right beyond plain HTTP."""
 
 import hashlib
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
+from dev.hub import HubServer, Repository, Synthetic
 from tests.origins import certificates, nginx, versitygw
 from tests.worker.hubs import library
-from tests.worker.test_pull import hashes, pull
+from tests.worker.test_pull import arguments, environment, hashes, pull
 
 BODY = bytes(range(256)) * 9000
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -72,6 +74,40 @@ def test_a_hub_behind_https_is_pulled_with_an_own_authority(tmp_path: Path, engi
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert hashes(tmp_path / "new") == {"model.onnx": HASH}
+
+
+@pytest.mark.parametrize("engine", LIBRARIES)
+def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
+    tmp_path: Path, engine: str
+) -> None:
+    big = Repository("org/big", {"model.safetensors": Synthetic(4_000_000, seed=2)})
+    with HubServer(big, rate=400_000) as hub:
+        given = (
+            "hf://org/big", "--to", tmp_path / "home", "--engine", engine, "--endpoint", hub.url,
+            "--layout", "HuggingFaceCache",
+        )  # fmt: skip
+        with subprocess.Popen(arguments(*given), env=environment(), stderr=subprocess.DEVNULL) as process:
+            eventually(lambda: hub.bytes_sent("model.safetensors") > 100_000)
+            (child,) = children_of(process.pid)
+            process.kill()
+        eventually(lambda: not Path(f"/proc/{child}").exists())
+        hub.rate = None
+        assert pull(*given).returncode == 0
+    program = "from huggingface_hub import hf_hub_download as get; print(get('org/big', 'model.safetensors'))"
+    assert Path(library(tmp_path / "home", program)).stat().st_size == 4_000_000
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that a process, with any of its threads, has started."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def eventually(truth: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
 
 
 REFUSED = {

@@ -6,6 +6,7 @@ beginning: the libraries cannot say which ranges of a file are on the disk.
 """
 
 import collections
+import contextlib
 import errno
 import logging
 import os
@@ -95,6 +96,8 @@ class LibraryEngine:
         for thread in (*self._threads, self._sampler):
             if thread.ident is not None:
                 thread.join(max(0.0, deadline - time.monotonic()))
+        with contextlib.suppress(OSError):
+            self._staging.journal.sync()
 
     def amounts(self) -> tuple[int, int | None]:
         """Bytes that are there, and of all files, as far as the best layer sees them."""
@@ -270,6 +273,7 @@ class LibraryEngine:
             if wrong is not None:
                 return wrong
             sha256, verified_by = digests.sha256, digests.verified_by()
+            self._staging.journal.verified(key, sha256)
         return Fetched(
             file=file, staged=key + WHOLE, size=size, sha256=sha256, verified_by=verified_by, etag=etag
         )
