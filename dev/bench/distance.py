@@ -59,7 +59,12 @@ def between(round_trip_seconds: float, rate: float) -> Iterator[Distance]:
 def _carrier(names: list[str], round_trip_seconds: float, rate: float) -> Iterator[None]:
     command = [sys.executable, "-m", "dev.bench.distance", *names, str(round_trip_seconds), str(rate)]
     process = subprocess.Popen(
-        command, cwd=targets.REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=targets.REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is not for it: it ends with its input
     )
     assert process.stdin and process.stdout
     try:

@@ -39,9 +39,9 @@ class Usage:
         )
 
 
-def line(name: str, size: int, used: Usage) -> str:
-    """One run for the terminal; `size` is in bytes."""
-    speed = f"{size / 1e6 / used.wall_s:6.0f} MB/s"
+def line(name: str, size: int | None, used: Usage) -> str:
+    """One run for the terminal; `size` is in bytes, None where not all was fetched."""
+    speed = f"{size / 1e6 / used.wall_s:6.0f} MB/s" if size else " " * 11
     return f"    {name:<34}{used.wall_s:8.2f} s {speed} {used.cpu_s:7.2f} s CPU {used.peak_mib:5.0f} MiB"
 
 

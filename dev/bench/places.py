@@ -57,7 +57,7 @@ def _loop_disk(scratch: Path, size: int, rate: int) -> Iterator[Path]:
         with image.open("wb") as file:
             file.truncate(size)
         eager = "lazy_itable_init=0,lazy_journal_init=0" if rate else "lazy_itable_init=1"
-        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", eager, str(image))
+        _run("mkfs.ext4", "-q", "-F", "-m", "0", "-J", "size=64", "-E", eager, str(image))
         device = _run("losetup", "--find", "--show", str(image)).strip()
         undo.callback(_run, "losetup", "--detach", device)
         folder.mkdir()

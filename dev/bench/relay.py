@@ -119,7 +119,12 @@ def running(to: int, rate: float, hosts: tuple[str, ...]) -> Iterator[int]:
     """Run a relay as a process of its own; gives its port."""
     command = [sys.executable, "-m", "dev.bench.relay", *hosts, "--to", str(to), "--rate", str(rate)]
     process = subprocess.Popen(
-        command, cwd=targets.REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=targets.REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is not for it: it ends with its input
     )
     assert process.stdin and process.stdout
     try:

@@ -60,7 +60,7 @@ def _turns(case: Case, files: FileSet, repeats: int, place: _Place, say: Say) ->
                     raise
                 continue
             results[engine.name].append(used)
-            say(measure.line(engine.name, files.size, used))
+            say(measure.line(engine.name, None if case.stop_after_s else files.size, used))
     return {name: runs for name, runs in results.items() if runs}
 
 
