@@ -12,10 +12,12 @@ The journal lies in the staging directory and moves with it: two workers that wr
 whose locks do not work) never read each other's records.
 """
 
+import contextlib
 import json
 import os
 import threading
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,9 @@ def _apply(entries: dict[str, Entry], record: dict[str, Any], boot: str | None) 
             entry = entries.get(key)
             if entry is not None and entry.generation == generation and 0 <= start < end:
                 _believe(entry, start, end, record.get("boot"), boot)
+        case {"lost": True}:
+            for each in entries.values():
+                each.ranges = RangeSet(each.durable)
         case {"verified": str(key), "sha256": str(sha256)}:
             entries.setdefault(key, Entry()).sha256 = sha256
         case _:
@@ -113,6 +118,7 @@ class Journal:
         self._boot = boot_id()
         self.entries = read(_content(directory), self._boot)
         self._lock = threading.Lock()
+        self._distrusted = False
         self._descriptor = _rewritten(directory, self.entries, self._boot)
 
     def file(self, key: str, *, generation: int, size: int | None, validator: str | None) -> None:
@@ -121,12 +127,29 @@ class Journal:
 
     def range(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) is on the disk; only after a sync of these bytes."""
-        self._append(_range(key, generation, start, end))
+        if not self._distrusted:
+            self._append(_range(key, generation, start, end))
 
     def volatile(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) was written; believed as long as the kernel lives."""
-        if self._boot is not None:
+        if self._boot is not None and not self._distrusted:
             self._append(_range(key, generation, start, end, self._boot))
+
+    @contextlib.contextmanager
+    def proving(self) -> Iterator[None]:
+        """Around a sync of staging files: when it fails, nothing written is believed that was not synced
+        before.
+
+        The kernel drops pages that it could not write, and tells that once: a second sync that succeeds
+        proves nothing.
+        """
+        try:
+            yield
+        except OSError:
+            self._distrusted = True
+            with contextlib.suppress(OSError):
+                self._append({"lost": True})
+            raise
 
     def verified(self, key: str, sha256: str) -> None:
         """Say that a file's bytes were found right."""

@@ -276,7 +276,7 @@ class Part:
                 count = len(copy.unsynced)
             if not count:
                 return
-            with volume.guarded("syncing a staging file"):
+            with volume.guarded("syncing a staging file"), self._staging.journal.proving():
                 os.fdatasync(copy.handle.descriptor)
                 for start, end in ranges:
                     self._staging.journal.range(self.key, copy.generation, start, end)

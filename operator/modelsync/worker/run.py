@@ -62,7 +62,8 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     layout.prepare(target, plan.files, published)
     state.stage = Stage.DOWNLOADING
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
-    staging.prune({key_of(file) for file in found.missing})
+    with volume.guarded("removing outdated staging files"):
+        staging.prune({key_of(file) for file in found.missing})
     clear(staging, request.engine)
     _check_space(staging, found.missing)
     fetched = transfer(request, tools, staging, plan.resolved, found.missing)

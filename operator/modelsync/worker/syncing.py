@@ -95,7 +95,7 @@ class Syncer:
             finished, self._finished = self._finished, []
         if not finished:
             return
-        with volume.guarded("syncing staging files"):
+        with volume.guarded("syncing staging files"), self._staging.journal.proving():
             self._sync_finished(finished)
             for each in finished:
                 self._staging.journal.range(each.key, each.generation, 0, each.size)
