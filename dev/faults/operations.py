@@ -166,7 +166,7 @@ _REAL_LIBRARY = ctypes.CDLL
 
 
 class _Library:
-    """The C library, of which the worker calls fallocate: os.posix_fallocate is another thing."""
+    """The C library, for the calls that `os` does not have: fallocate and syncfs."""
 
     def __init__(self, real: Any, steer: Callable[..., Any]) -> None:
         self._real, self._steer = real, steer
@@ -183,13 +183,27 @@ class _Library:
                 raise OSError(number, os.strerror(number))
             return 0
 
+        told = offset.value + length.value
+        return self._told(lambda: self._steer(act, name="fallocate", descriptor=descriptor, offset=told))
+
+    def syncfs(self, descriptor: int) -> int:
+        """As syncfs(2): -1 and errno on failure."""
+
+        def act() -> int:
+            if self._real.syncfs(descriptor):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+            return 0
+
+        return self._told(lambda: self._steer(act, name="syncfs", descriptor=descriptor))
+
+    def _told(self, call: Callable[[], int]) -> int:
+        """An answer as the C library gives it."""
         try:
-            told = offset.value + length.value
-            result: int = self._steer(act, name="fallocate", descriptor=descriptor, offset=told)
+            return call()
         except OSError as error:
             ctypes.set_errno(error.errno or errno.EIO)
             return -1
-        return result
 
 
 class _Raw(io.FileIO):

@@ -14,7 +14,7 @@ from dev.faults.steering import Step
 
 _PAGE = 4096
 _NAMES = {"create", "mkdir", "rename", "unlink", "rmdir"}
-_SYNCS = {"fsync", "fdatasync"}
+_SYNCS = {"fsync", "fdatasync", "syncfs"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +70,18 @@ class Disk:
                 self._directories[step.object] = {}
         elif step.name not in _SYNCS:
             self._files[step.object].pending.append(step)
-        elif step.object in self._files:
-            file = self._files[step.object]
-            for each in file.pending:
-                _apply(file.content, each)
-            file.pending.clear()
         else:
-            for change in self._changes:
-                change.durable |= step.object == _keeper(change.step)
+            self._sync(None if step.name == "syncfs" else step.object)
+
+    def _sync(self, number: int | None) -> None:
+        """Make one file's data or one directory's names durable, or all there is."""
+        for each, file in self._files.items():
+            if number in (None, each):
+                for step in file.pending:
+                    _apply(file.content, step)
+                file.pending.clear()
+        for change in self._changes:
+            change.durable |= number is None or number == _keeper(change.step)
 
     def cut(self, luck: Luck, generator: random.Random, into: Path) -> None:
         """Write a state that a power cut could leave now into an empty directory."""

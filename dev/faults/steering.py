@@ -1,5 +1,6 @@
 """What the hooks around a worker's operations do: strike, count, or record."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -19,8 +20,9 @@ class Fault:
     name: str
     """Of the system call."""
     do: str
-    """kill: before the call; tear: after half of its data; fail: with `number`; full: as `fail`, once
-    `budget` bytes were written; sleep: for `seconds` before the call."""
+    """kill: before the call; tear: after half of its data; fail: with `number`; lose: as `fail`, and the
+    kernel drops what was not synced, as it does when a sync meets a bad block; full: as `fail`, once `budget`
+    bytes were written; sleep: for `seconds` before the call."""
     first: int = 1
     last: int = 1 << 60
     """It strikes from the first to the last call of that name."""
@@ -40,9 +42,11 @@ class Faults:
         """What is done before a kill."""
         self._seen = [0] * len(faults)
         self._written = [0] * len(faults)
+        self._unsynced: dict[tuple[int, int], list[tuple[int, int]]] = {}
 
     def __call__(self, operation: Operation, act: Callable[[], Any]) -> Any:
         """Make the call, unless a fault says otherwise."""
+        self._note(operation)
         for index, fault in enumerate(self._faults):
             if fault.name != operation.name or (fault.place and fault.place not in operation.place):
                 continue
@@ -51,15 +55,30 @@ class Faults:
                 return self._into_the_full(index, operation, act)
             if fault.first <= self._seen[index] <= fault.last:
                 self._strike(fault, operation)
-        return act()
+        result = act()
+        if operation.name in ("fsync", "fdatasync"):
+            self._unsynced.pop(_identity(operation.descriptor), None)
+        return result
+
+    def _note(self, operation: Operation) -> None:
+        """Remember what a failing sync would lose."""
+        if operation.name == "pwrite":
+            written = (operation.offset, len(operation.data))
+            self._unsynced.setdefault(_identity(operation.descriptor), []).append(written)
+        elif operation.name == "syncfs":
+            self._unsynced.clear()
 
     def _strike(self, fault: Fault, operation: Operation) -> None:
         match fault.do:
             case "kill" | "tear":
                 if fault.do == "tear":
-                    _partly(operation, len(operation.data) // 2)
+                    with contextlib.suppress(OSError):  # half a page cannot be written past the cache
+                        _partly(operation, len(operation.data) // 2)
                 self._last_will()
                 os.kill(os.getpid(), signal.SIGKILL)
+            case "lose":
+                _zero(operation.descriptor, self._unsynced.pop(_identity(operation.descriptor), []))
+                raise OSError(fault.number, os.strerror(fault.number))
             case "fail":
                 raise OSError(fault.number, os.strerror(fault.number))
             case "sleep":
@@ -75,6 +94,20 @@ class Faults:
         if room >= size:
             return act()
         return _partly(operation, room)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    found = os.fstat(descriptor)
+    return found.st_dev, found.st_ino
+
+
+def _zero(descriptor: int, ranges: list[tuple[int, int]]) -> None:
+    """Put zeros there, also through a descriptor that is for reading."""
+    if ranges:
+        writable = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY)
+        for offset, size in ranges:
+            os.pwritev(writable, [bytes(size)], offset)
+        os.close(writable)
 
 
 def _partly(operation: Operation, count: int) -> int:

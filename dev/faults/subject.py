@@ -2,9 +2,9 @@
 
     python -m dev.faults.subject
 
-Reads a job a line (JSON), answers a line when that worker has ended. Each worker is the whole attempt, with
-threads, sockets and a volume of its own, and dies by a real signal; only the second of start-up is saved. The
-server itself has one thread, so that forking it is sound.
+Says that it is ready, then reads a job a line (JSON) and answers a line when that worker has ended. Each
+worker is the whole attempt, with threads, sockets and a volume of its own, and dies by a real signal; only
+the second of start-up is saved. The server itself has one thread, so that forking it is sound.
 """
 
 import json
@@ -19,7 +19,7 @@ from typing import Any
 
 from dev.faults import operations, steering
 from modelsync.api import wire
-from modelsync.worker import journal
+from modelsync.worker import journal, syncing
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.model import Digest, RemoteFile
 from modelsync.worker.transport import Network
@@ -28,6 +28,7 @@ from tests.worker.syncs import ListSource
 
 def main() -> None:
     """Serve jobs until the input ends."""
+    print("ready", flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
@@ -57,6 +58,10 @@ def _work(job: dict[str, Any]) -> None:
         os._exit(code)
 
 
+TICK_SECONDS = 0.01
+"""Between two syncs: a run of a fraction of a second meets as many as one of minutes does."""
+
+
 def _attempt(job: dict[str, Any]) -> int:
     faults = [steering.Fault(**each) for each in job["faults"]]
     notes: steering.Recorder | steering.Counting | None = None
@@ -66,6 +71,7 @@ def _attempt(job: dict[str, Any]) -> int:
         operations.install(notes := steering.Counting(Path(job["count"])))
     elif faults:
         operations.install(steering.Faults(faults))
+    vars(syncing)["TICK_SECONDS"] = TICK_SECONDS
     if job["boot"]:
         # After a simulated power cut, the kernel that held the page cache is no more.
         vars(journal)["_BOOT"] = Path(job["boot"])

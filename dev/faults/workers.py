@@ -78,6 +78,8 @@ def serving(*, own_mounts: bool = False, under: Sequence[str] = ()) -> Iterator[
             text=True,
         ) as process,
     ):
+        assert process.stdout is not None
+        process.stdout.readline()  # it is in its own mount namespace now
         try:
             yield Server(process, Path(scratch))
         finally:

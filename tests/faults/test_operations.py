@@ -45,7 +45,7 @@ CHANGING = {
     "symlinkat": "symlink",
     **{name: name for name in OTHERS},
 }
-FILES = {"model.bin": noise(6 * CHUNK + 3), "a/b.json": b"{}", "empty": b""}
+FILES = {"model.bin": noise(20 * CHUNK + 3), "a/b.json": b"{}", "empty": b""}
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -27,11 +27,11 @@ SUITE = "crashes"
 UNSIZED = "unsized.bin"
 
 
-def revision(name: str, chunks: int = 9) -> dict[str, bytes]:
+def revision(name: str, chunks: int = 18) -> dict[str, bytes]:
     """A model: a large file, a few of a chunk or two, small ones in directories, an empty one."""
     return {
         "model.bin": noise(chunks * CHUNK + 17, f"{name} model"),
-        "shards/1.bin": noise(2 * CHUNK, f"{name} 1"),
+        "shards/1.bin": noise(17 * CHUNK, f"{name} 1"),
         "shards/2.bin": noise(CHUNK + 1, f"{name} 2"),
         **{f"{name}/{number}.json": noise(60 + number, f"{name} {number}") for number in range(4)},
         **{f"{name}/deep/{number}/1.json": noise(99, f"{name} deep {number}") for number in range(3)},
@@ -88,7 +88,7 @@ def bench_made() -> Iterator[Bench]:
         serve(origin, OLD)
         assert volume.run().code == 0
         serve(origin, STALE)
-        ended = volume.run(faults=[{"name": "fdatasync", "do": "kill", "first": 9}])
+        ended = volume.run(faults=[{"name": "pwrite", "do": "kill", "first": 14}])
         assert ended.code == KILLED, ended
         yield bench
 
