@@ -8,11 +8,13 @@ import asyncio
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from dev.hub import admin, api, files
 from dev.hub.faults import Faults
@@ -59,6 +61,7 @@ class HubServer:
         self.url = self.cdn_url = ""
         self._ready = threading.Event()
         self._failure: BaseException | None = None
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         for repository in repositories:
             self.add(repository)
 
@@ -117,11 +120,17 @@ class HubServer:
         self._thread.join()
 
     def _listen(self, port: int, routes: list[web.RouteDef], name: str) -> Listener:
-        application = web.Application(middlewares=[recorded], client_max_size=LARGEST_UPLOAD)
+        application = web.Application(middlewares=[self._noted, recorded], client_max_size=LARGEST_UPLOAD)
         application[STATE], application[SERVER] = self.state, name
         application.add_routes(routes)
         application.on_response_prepare.append(request_id)
         return application, socket.create_server((self.host, port), backlog=512)
+
+    @web.middleware
+    async def _noted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.transport is not None:
+            self._transports.add(request.transport)
+        return await handler(request)
 
     def _run(self, listeners: list[Listener]) -> None:
         try:
@@ -144,6 +153,10 @@ class HubServer:
         await self._stop.wait()
         for runner in runners:
             await runner.cleanup()
+        # A connection with unsent bytes waits for its client to take them, also after this loop has ended.
+        for transport in list(self._transports):
+            transport.abort()
+        await asyncio.sleep(0)
 
 
 def _address(listener: socket.socket) -> str:
