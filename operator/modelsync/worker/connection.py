@@ -19,6 +19,7 @@ from modelsync.worker import responses, transport
 from modelsync.worker.blocks import Pool
 from modelsync.worker.body import BodyReader
 from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.gate import Gate
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import Request, Source
 from modelsync.worker.pace import Pace, Trickle
@@ -46,6 +47,7 @@ class Shared:
     state: State
     limiter: Limiter
     pool: Pool
+    gate: Gate
     wrote: Callable[[int], None]
     """So many bytes were written and not synced."""
     advance: Callable[[Part, Copy], None]
@@ -82,7 +84,7 @@ class Connection:
         self._shared.advance(part, chunk.copy)
 
     def _attempt(self, part: Part, chunk: Chunk, budget: Budget) -> None:
-        cached, used = part.target, budget.used
+        cached, used, begun = part.target, budget.used, chunk.position
         try:
             self._stream(part, chunk, budget, cached or self._shared.source.request(part.file))
         except responses.Renew as renew:
@@ -97,6 +99,9 @@ class Connection:
         except Transient as trouble:
             if part.copy is not chunk.copy:
                 raise _Stale from trouble
+            limited = trouble.failure.reason is Reason.RATE_LIMITED
+            if limited or (trouble.refused and chunk.position == begun):
+                self._shared.gate.refused()
             if isinstance(trouble, Trickle):
                 budget.used = used
             elif trouble.refused and self._others_get_on():

@@ -18,6 +18,7 @@ from modelsync.worker import transport, volume
 from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
 from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.gate import Gate
 from modelsync.worker.hashing import Digests
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
@@ -87,6 +88,7 @@ class Engine:
             state=state,
             limiter=limiter,
             pool=self._pool,
+            gate=Gate(tuning.connections),
             wrote=self._syncer.wrote,
             advance=self._advance,
             over_again=self._over_again,
@@ -98,7 +100,7 @@ class Engine:
             pool=self._pool, judge=self._judge, failed=self._fail, spent=state.add_verification
         )
         self._threads = [
-            threading.Thread(target=self._run, name=f"fetch-{number}", daemon=True)
+            threading.Thread(target=self._run, args=(number,), name=f"fetch-{number}", daemon=True)
             for number in range(max(1, tuning.connections))
         ]
 
@@ -181,22 +183,25 @@ class Engine:
             self._change.notify_all()
         self.done.set()
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
         connection = Connection(self._shared)
         try:
-            while (work := self._take()) is not None:
+            while (work := self._take(number)) is not None:
                 connection.fetch(*work)
         except Interrupted:
             pass
         except BaseException as error:
             self._fail(error)
 
-    def _take(self) -> tuple[Part, Chunk] | None:
+    def _take(self, number: int) -> tuple[Part, Chunk] | None:
         """The next range for this thread; None when there will be none."""
         while True:
             with self._change:
                 if self._halt.is_set() or self.done.is_set():
                     return None
+                if not self._shared.gate.admits(number):
+                    self._change.wait(1.0)
+                    continue
                 found = self._handed()
                 if found is not None:
                     return found
@@ -221,7 +226,7 @@ class Engine:
 
     def _handed(self) -> tuple[Part, Chunk] | None:
         for part in list(self._handing):
-            chunk = part.next_chunk()
+            chunk = part.next_chunk(0 if self._waiting else len(self._threads))
             if chunk is not None:
                 return part, chunk
             if part.exhausted():

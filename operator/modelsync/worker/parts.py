@@ -198,8 +198,12 @@ class Part:
         long as names may be."""
         return f"{self.key}.{generation}"
 
-    def next_chunk(self) -> Chunk | None:
-        """The next range to fetch; None when all is handed out or the first answer must come first."""
+    def next_chunk(self, sharers: int = 0) -> Chunk | None:
+        """The next range to fetch; None when all is handed out or the first answer must come first.
+
+        With `sharers` connections that have nothing else to fetch, what is left is cut so that they end
+        together rather than wait for one.
+        """
         with self.lock:
             copy = self.copy
             if copy.busy and (copy.size is None or not copy.headed):
@@ -211,7 +215,10 @@ class Part:
             if gap is None:
                 return None
             start, limit = gap
-            end = min(limit, (start // self._chunk_bytes + 1) * self._chunk_bytes)
+            size = self._chunk_bytes
+            if sharers > 1:
+                size = min(size, max(BLOCK, (copy.size - start) // (2 * sharers) // BLOCK * BLOCK))
+            end = min(limit, (start // size + 1) * size)
             copy.cursor, copy.busy = end, copy.busy + 1
             return Chunk(copy=copy, begin=start, position=start, end=end)
 

@@ -8,13 +8,13 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Manifest, ManifestFile
-from modelsync.worker import names, volume
+from modelsync.worker import names, syncing, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
@@ -52,8 +52,10 @@ def publish(
     layout: Places,
 ) -> list[ManifestFile]:
     """Move files from staging into their places; raises Failure. `sync_parents` makes it durable."""
+    ready = list(fetched)
+    _sync(staging, ready)
     entries: list[ManifestFile] = []
-    for each in fetched:
+    for each in ready:
         path, place = each.file.path, layout.place(each.file)
         with volume.guarded(f"publishing {names.printable(path)}"):
             _place(target, staging, each, place, ours=layout.ours(each.file, published))
@@ -120,22 +122,30 @@ def sync_parents(target: Tree, paths: Iterable[str]) -> None:
 def _place(target: Tree, staging: Staging, fetched: Fetched, path: str, *, ours: bool) -> None:
     """Rename one file into place, unless a foreign file with other bytes is there."""
     source = staging.directory.descriptor
-    _sync(source, fetched.staged)
-    found = target.stat(path)
-    if found is not None and not ours and not _identical(target, staging, fetched, path, found):
-        raise foreign(path)
-    if found is not None and stat.S_ISDIR(found.st_mode):
-        raise foreign(path)
     with target.parent(path, create=True) as (directory, name):
+        found = _found(directory, name)
+        if found is not None and not ours and not _identical(target, staging, fetched, path, found):
+            raise foreign(path)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise foreign(path)
         os.rename(fetched.staged, name, src_dir_fd=source, dst_dir_fd=directory)
 
 
-def _sync(directory: int, name: str) -> None:
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+def _found(directory: int, name: str) -> os.stat_result | None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _sync(staging: Staging, fetched: Sequence[Fetched]) -> None:
+    """Bring the files to the disk, many by one call for their file system; raises Failure."""
+    directory = staging.directory.descriptor
+    with volume.guarded("syncing staging files"), staging.journal.proving():
+        if len(fetched) >= syncing.MANY and volume.sync_file_system(directory):
+            return
+        for each in fetched:
+            volume.sync_file(directory, each.staged)
 
 
 def _identical(target: Tree, staging: Staging, fetched: Fetched, path: str, found: os.stat_result) -> bool:

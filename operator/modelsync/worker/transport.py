@@ -22,6 +22,7 @@ from urllib3.exceptions import (
 )
 
 from modelsync.api.reasons import Reason
+from modelsync.worker import tls
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
@@ -101,7 +102,7 @@ class Transport:
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         network = self._network
         timeout = urllib3.Timeout(connect=network.timeout_seconds, read=network.timeout_seconds)
-        context = ssl.create_default_context(cafile=network.ca_file)
+        context = tls.client_context(network.ca_file)
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if proxy is None:
             return urllib3.PoolManager(
