@@ -155,7 +155,7 @@ def quick() -> list[Case]:
     size = 16 * MIB
     return [
         Case(spec=data.large(size), engines=few),
-        Case(spec=data.model(size), engines=few, tls=True, rate=100_000_000, reach=Reach.HELD),
+        Case(spec=data.model(size), engines=few, tls=True, rate=25_000_000, reach=Reach.HELD),
         Case(spec=data.large(size), engines=(engines.WRITE, engines.OURS_HUB), volume=Volume.DISK),
         Case(
             spec=data.large(size), engines=(engines.CURL_S3, engines.OURS_S3, engines.BOTO3), reach=Reach.S3
