@@ -60,16 +60,20 @@ class Server:
         subprocess.run([*entering, *command], check=True, capture_output=True, timeout=60)
 
 
+def in_memory() -> Path | None:
+    """Where temporary directories lie in memory; None where that cannot be."""
+    return _MEMORY if _MEMORY.is_dir() else None
+
+
 @contextlib.contextmanager
 def serving(*, own_mounts: bool = False, under: Sequence[str] = ()) -> Iterator[Server]:
     """A server, perhaps `under` a tracer, with a scratch directory; both end with the block."""
     command = [*under, sys.executable, "-m", "dev.faults.subject"]
     if own_mounts:
         command = ["unshare", "--mount", "--propagation=private", "--", *command]
-    parent = _MEMORY if _MEMORY.is_dir() else None
     root = targets.REPOSITORY
     with (
-        tempfile.TemporaryDirectory(prefix="modelsync-faults-", dir=parent) as scratch,
+        tempfile.TemporaryDirectory(prefix="modelsync-faults-", dir=in_memory()) as scratch,
         subprocess.Popen(
             ["env", f"PYTHONPATH={root / 'operator'}:{root}", *command],
             cwd=root,
