@@ -21,7 +21,7 @@ from dev.bench.places import Unavailable
 RESULTS, PAGE, CHART = "reference/benchmarks.json", "reference/benchmarks.md", "benchmarks.svg"
 REPEATS = 3
 CALM = 1.5
-"""Load above which the figures say more about what else runs."""
+"""Load before the start above which the figures say more about what else runs."""
 
 
 def main() -> int:
@@ -76,8 +76,9 @@ def _run(
     )
     failed, begun = 0, time.monotonic()
     for number, case in enumerate(chosen, 1):
+        load = machine.load()
         passed = (time.monotonic() - begun) / 60
-        _say(f"[{number}/{len(chosen)}, {passed:.1f} min, load {machine.load():.1f}] {case.name}")
+        _say(f"[{number}/{len(chosen)}, {passed:.1f} min, load {load:.1f}] {case.name}")
         try:
             found = running.run(case, options.repeats, scratch, _say)
         except Unavailable as reason:
@@ -88,7 +89,7 @@ def _run(
             failed += 1
             continue
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        rows = results.rows_of(case, found, versions, today)
+        rows = results.rows_of(case, found, versions, results.When(date=today, load=load))
         if options.output:
             _write(options.output, rows, [case.name for case in every])
     return 1 if failed else 0

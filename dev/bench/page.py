@@ -7,6 +7,9 @@ from dev.bench import goals
 from dev.bench.results import GB, Row
 from dev.docs import markdown
 
+MOST_OWN_LOAD = 4.0
+"""What the case before may have left in the average: origin, relay and engine on two cores."""
+
 _HEAD = """# Benchmarks
 
 `make bench` makes this page, `benchmarks.json` beside it, and the chart in the README. Figures of one machine
@@ -45,8 +48,16 @@ def page(rows: Sequence[Row], machine: str) -> str:
         "\n## All cases\n",
     ]
     for case, group in itertools.groupby(rows, key=lambda row: row["case"]):
-        parts.append(f"\n### {case[0].upper()}{case[1:]}\n\n{_table(list(group))}")
+        found = list(group)
+        parts.append(f"\n### {case[0].upper()}{case[1:]}\n\n{_disturbed(found[0]['load'])}{_table(found)}")
     return "".join([*parts, _HOW])
+
+
+def _disturbed(load: float) -> str:
+    """A word of caution where more ran than the benchmark."""
+    if load <= MOST_OWN_LOAD:
+        return ""
+    return f"Other programs used the cores at the time (load {load:g}): take these figures as rough ones.\n\n"
 
 
 def _dates(rows: Sequence[Row]) -> str:

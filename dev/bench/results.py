@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TypedDict
 
 from dev.bench.cases import Case
@@ -30,10 +31,20 @@ class Row(TypedDict):
     bytes: int
     runs: int
     date: str
+    load: float
+    """Of the machine when the case began, the case before it included; a calm machine has 2 at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """The circumstances of a case."""
+
+    date: str
+    load: float
 
 
 def rows_of(
-    case: Case, results: Mapping[str, list[Usage]], versions: Mapping[str, str], date: str
+    case: Case, results: Mapping[str, list[Usage]], versions: Mapping[str, str], when: When
 ) -> list[Row]:
     """The rows of a case, limits first, then by speed."""
     walls = {name: statistics.median(run.wall_s for run in runs) for name, runs in results.items()}
@@ -58,7 +69,8 @@ def rows_of(
                 ratio_to_best_other=None if engine.limit else _ratio(others, wall),
                 bytes=case.spec.size,
                 runs=len(runs),
-                date=date,
+                date=when.date,
+                load=round(when.load, 1),
             )
         )
     return rows

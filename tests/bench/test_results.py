@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dev.bench import chart, data, engines, goals, results
+from dev.bench import chart, data, engines, goals, page, results
 from dev.bench.cases import Case, Reach, Volume, full, quick
 from dev.bench.measure import Usage
 from dev.bench.results import Row
@@ -14,6 +14,7 @@ CASE = Case(
     engines=(engines.CURL, engines.WRITE, engines.OURS_HUB, engines.HF_TRANSFER, engines.ARIA2),
     volume=Volume.DISK,
 )
+WHEN = results.When(date="2026-01-01", load=1.0)
 
 
 def usage(wall_s: float, *, cpu_s: float = 1.0, peak_mib: float = 50.0) -> Usage:
@@ -28,7 +29,7 @@ def rows(ours: Usage | None = None) -> dict[str, Row]:
         engines.HF_TRANSFER.name: [usage(8.0, cpu_s=2.0)],
         engines.ARIA2.name: [usage(10.0)],
     }
-    made = results.rows_of(CASE, runs, dict.fromkeys(runs, "1"), "2026-01-01")
+    made = results.rows_of(CASE, runs, dict.fromkeys(runs, "1"), WHEN)
     return {row["engine"]: row for row in made}
 
 
@@ -51,7 +52,7 @@ def test_ratios_are_of_throughput(engine: str, to_limit: float, to_best_other: f
 
 
 def test_no_limit_no_ratio() -> None:
-    (row,) = results.rows_of(CASE, {"aria2c": [usage(1.0)]}, {"aria2c": "1"}, "2026-01-01")
+    (row,) = results.rows_of(CASE, {"aria2c": [usage(1.0)]}, {"aria2c": "1"}, WHEN)
     assert row["ratio_to_limit"] is None
     assert row["ratio_to_best_other"] is None
 
@@ -72,6 +73,13 @@ def changed(row: Row, *, case: str | None = None, date: str | None = None) -> Ro
     return made
 
 
+@pytest.mark.parametrize(("load", "said"), [(3.0, False), (9.5, True)], ids=["calm", "busy"])
+def test_the_page_says_where_other_programs_disturbed_a_case(load: float, said: bool) -> None:
+    row = rows()["aria2c"]
+    row["load"] = load
+    assert ("load 9.5" in page.page([row], "a machine")) is said
+
+
 def test_goals_are_met_or_missed_by_the_figures() -> None:
     found = {line.figure: line for line in goals.lines(rows(usage(5.0, cpu_s=3.0, peak_mib=300)).values())}
     assert found["throughput ÷ best other engine"].met
@@ -87,7 +95,7 @@ def test_no_two_cases_have_one_name(every: Callable[[], list[Case]]) -> None:
 
 def test_a_held_link_has_the_goal_of_its_rate() -> None:
     held = [case for case in full() if case.reach is Reach.HELD and not case.stop_after_s]
-    made = [row for case in held for row in results.rows_of(case, _runs(case), _versions(case), "")]
+    made = [row for case in held for row in results.rows_of(case, _runs(case), _versions(case), WHEN)]
     found = {line.case: line.goal for line in goals.lines(made) if "raw limit" in line.figure}
     assert len(found) == len(held) == 12
     assert {goal for case, goal in found.items() if "1.25 GB/s" in case} == {0.90}
@@ -95,7 +103,7 @@ def test_a_held_link_has_the_goal_of_its_rate() -> None:
 
 
 def test_the_chart_finds_its_cases_by_name() -> None:
-    made = [row for case in full() for row in results.rows_of(case, _runs(case), _versions(case), "")]
+    made = [row for case in full() for row in results.rows_of(case, _runs(case), _versions(case), WHEN)]
     assert len({row["case"] for row in chart.chosen(made)}) == 5
 
 
