@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from dev.bench import data, engines
 from dev.bench.data import GIB, MIB
-from dev.bench.engines import Engine
+from dev.bench.job import Engine
 
 
 class Volume(StrEnum):

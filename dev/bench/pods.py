@@ -18,7 +18,7 @@ from dev import target as targets
 from dev.bench import engines, measure, origin
 from dev.bench.cases import POD_MEMORY_MIB, Case
 from dev.bench.data import FileSet
-from dev.bench.engines import Engine
+from dev.bench.job import DRIVERS, Engine
 from dev.bench.measure import BenchError, Usage
 from dev.bench.places import Unavailable
 from dev.cluster import layout
@@ -83,7 +83,7 @@ def _cluster() -> Iterator[Kubectl]:
 
 def _put_scripts(kubectl: Kubectl, files: FileSet, cdn: str) -> None:
     pairs = [(cdn + file.path, f"{DATA}/target/{file.path}") for file in files.files]
-    content = {path.name: path.read_text() for path in sorted(engines.DRIVERS.glob("*.py"))}
+    content = {path.name: path.read_text() for path in sorted(DRIVERS.glob("*.py"))}
     content["wanted.json"] = json.dumps(pairs)
     content["manifest.json"] = json.dumps({file.path: file.sha256 for file in files.files})
     scripts = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.bench import distance, engines, origin, relay
+from dev.bench import distance, job, origin, relay
 from dev.bench.cases import FAR_RATE, ROUND_TRIP_SECONDS, Case, Reach
 from dev.bench.data import FileSet
 from tests.origins import versitygw
@@ -48,9 +48,9 @@ def _s3(files: FileSet, folder: Path) -> Iterator[Access]:
     folder.mkdir()
     with versitygw.running(folder) as server:
         with server.client() as client:
-            client.create_bucket(Bucket=engines.BUCKET)
+            client.create_bucket(Bucket=job.BUCKET)
             for file in files.files:
                 with (files.folder / file.path).open("rb") as body:
-                    key = engines.PREFIX + file.path
-                    client.put_object(Bucket=engines.BUCKET, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+                    key = job.PREFIX + file.path
+                    client.put_object(Bucket=job.BUCKET, Key=key, Body=body, ChecksumAlgorithm="SHA256")
         yield Access(endpoint=server.url)

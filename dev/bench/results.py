@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from dev.bench.cases import Case
-from dev.bench.engines import Engine
+from dev.bench.job import Engine
 from dev.bench.measure import Usage
 
 GB = 10**9

@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from dev.bench import data, engines, measure, places, pods, reaching
+from dev.bench import commands, data, engines, measure, places, pods, reaching
+from dev.bench import job as jobs
 from dev.bench.cases import Case, Reach, Volume
 from dev.bench.data import FileSet
-from dev.bench.engines import Engine, Job
+from dev.bench.job import Engine, Job
 from dev.bench.measure import BenchError, Usage
 
 Results = dict[str, list[Usage]]
@@ -67,7 +68,7 @@ def _turns(case: Case, files: FileSet, repeats: int, place: _Place, say: Say) ->
 def installed(engine: Engine) -> bool:
     """Whether an engine's program is on this machine; Python packages always are."""
     program = {"aria2c": "aria2c", "rclone": "rclone", "s5cmd": "s5cmd"}.get(engine.name)
-    return program is None or engines.find(program) is not None
+    return program is None or commands.find(program) is not None
 
 
 def _one(case: Case, engine: Engine, files: FileSet, place: _Place) -> Usage:
@@ -86,7 +87,7 @@ def _one(case: Case, engine: Engine, files: FileSet, place: _Place) -> Usage:
             os.sync()  # no run may pay for the writes of the one before
         target.mkdir()
         try:
-            return _measured(case, engine, job, engines.environment(job))
+            return _measured(case, engine, job, jobs.environment(job))
         finally:
             shutil.rmtree(target)
 
@@ -100,7 +101,7 @@ def _measured(case: Case, engine: Engine, job: Job, environment: Mapping[str, st
         return used
     _check_sizes(job)
     if engine.needs_pass:
-        command = engines.verification(job, fsync=case.volume is not Volume.MEMORY)
+        command = jobs.verification(job, fsync=case.volume is not Volume.MEMORY)
         used = used.then(measure.run(command, environment=environment, log=log))
     return used
 
