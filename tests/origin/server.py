@@ -56,6 +56,8 @@ class Origin:
         self.signatures = itertools.count(1)
         self.proxy = ""
         """Its own address, where `url` leads elsewhere."""
+        self.accepted = 0
+        """Connections so far."""
         self._connections: dict[str, int] = {}
         self._faults: dict[tuple[str, str], list[faults.Fault]] = {}
         context = None
@@ -74,6 +76,11 @@ class Origin:
         with self.lock:
             self._faults.setdefault(("", path), []).extend(made)
         return made
+
+    def clear(self) -> None:
+        """Take all faults away."""
+        with self.lock:
+            self._faults.clear()
 
     def change(self, answer: Answer, request: Request, role: Role, path: str) -> Entry:
         """Record the request, and let the faults that strike it change the answer."""
@@ -94,6 +101,7 @@ class Origin:
     def joined(self, listener: str, by: int) -> bool:
         """One connection more or less; tells whether there are not too many."""
         with self.lock:
+            self.accepted += by > 0
             count = self._connections[listener] = self._connections.get(listener, 0) + by
             return self.most_connections is None or count <= self.most_connections
 

@@ -66,6 +66,14 @@ def test_the_worker_syncs_from_each_dialect(tmp_path: Path, kind: str) -> None:
         assert origin.log.sent() == BIG.size + 2
 
 
+@pytest.mark.parametrize(("kind", "most"), [("hub", 8), ("s3", 8), ("web", 4)])
+def test_the_worker_uses_its_connections_again(tmp_path: Path, kind: str, most: int) -> None:
+    with Origin({f"{number}.bin": Computed(number, 1000) for number in range(30)}).serving() as origin:
+        sync = Sync(origin=origin, volume=tmp_path, kind=kind, connections=2)
+        assert sync.run().reason is Reason.SYNCED
+        assert origin.accepted <= most
+
+
 def test_faults_in_the_url_begin_anew_for_each_prefix() -> None:
     with Origin(FILES).serving() as origin:
         for prefix in ("status=503@2", "status=503@2x*"):

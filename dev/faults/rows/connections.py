@@ -132,7 +132,7 @@ ROWS = (
         name="more connections than the origin wants",
         origin=_few_connections,
         kinds=("hub", "web"),
-        sync={"connections": 4},
+        sync={"connections": 4, "max_retries": 8},
     ),
     Row(
         name="an origin that refuses all connections",

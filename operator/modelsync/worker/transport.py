@@ -5,6 +5,7 @@ Hub redirects to a CDN that must never see the token. An error is either worth a
 final (`Failure`); nothing else leaves this module.
 """
 
+import contextlib
 import ssl
 import urllib.parse
 import urllib.request
@@ -17,6 +18,7 @@ from urllib3.exceptions import (
     HTTPError,
     MaxRetryError,
     NameResolutionError,
+    NewConnectionError,
     ProxyError,
     SSLError,
 )
@@ -29,6 +31,8 @@ from modelsync.worker.retry import Transient
 
 MAX_REDIRECTS = 10
 USER_AGENT = "modelsync"
+_SHORT = 64 * 1024
+"""Bytes of a body that are read to keep its connection; a longer one is not worth it."""
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -142,7 +146,7 @@ class Transport:
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
                 return Answer(response=response, request=request, redirected=redirected)
-            response.close()
+            _finish(response)
             request, redirected = following(request, location), True
         raise _refused(request.url, f"redirects more than {MAX_REDIRECTS} times")
 
@@ -168,6 +172,13 @@ class Transport:
             manager.clear()
 
 
+def _finish(response: urllib3.BaseHTTPResponse) -> None:
+    """Read the few bytes of a redirect's body, so that its connection serves the next file too."""
+    with contextlib.suppress(HTTPError):
+        response.read(_SHORT)
+    response.close()
+
+
 def trouble(error: BaseException, url: str) -> Transient | Failure:
     """What a library's exception about a URL means."""
     if isinstance(error, MaxRetryError) and error.reason is not None:
@@ -179,7 +190,7 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
         text = f"The host name {host} cannot be resolved. Check the source's address and the cluster's DNS."
     elif isinstance(error, ProxyError):
         text = f"The proxy does not connect to {host}. Check HTTPS_PROXY and NO_PROXY of the worker."
-    elif isinstance(error, urllib3.exceptions.TimeoutError):
+    elif isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(error, NewConnectionError):
         text = f"{host} does not answer in time. Check that it can be reached from the worker's namespace."
     else:
         text = f"The connection to {host} failed. Check that it can be reached from the worker's namespace."
@@ -192,4 +203,4 @@ def _tls_trouble(error: SSLError, host: str) -> Transient | Failure:
     if isinstance(cause, ssl.SSLCertVerificationError):
         text = f"The certificate of {host} is not trusted: {cause.verify_message}. "
         return Failure(Reason.NETWORK_ERROR, text + "Give the worker its authority with SSL_CERT_FILE.")
-    return Transient(Failure(Reason.NETWORK_ERROR, f"The TLS connection to {host} failed."))
+    return Transient(Failure(Reason.NETWORK_ERROR, f"The TLS connection to {host} failed."), refused=True)
