@@ -3,19 +3,23 @@
 import base64
 import dataclasses
 import hashlib
+import random
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
+from modelsync.worker import hashing
 from modelsync.worker.credentials import Credentials, Given, Hidden
 from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest
-from modelsync.worker.sources import s3, s3_errors, s3_objects
+from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.sources import s3, s3_errors, s3_objects, s3_parts
 from modelsync.worker.sources.s3 import BucketSource
 from modelsync.worker.transport import Network, Transport
 from tests.origins import versitygw
@@ -107,6 +111,121 @@ def test_the_etag_of_an_upload_in_parts_is_no_checksum(server: versitygw.Versity
     assert all(digest.algorithm != "md5" for digest in file.digests)
     with server.client() as client:
         client.delete_object(Bucket="plain", Key="parts/a.bin")
+
+
+WHOLE = ("SHA256", "SHA1", "CRC64NVME", "CRC32C", "CRC32")
+IN_PARTS = (
+    ("SHA256", "COMPOSITE"), ("SHA1", "COMPOSITE"), ("CRC32C", "COMPOSITE"), ("CRC32", "COMPOSITE"),
+    ("CRC64NVME", "FULL_OBJECT"), ("CRC32C", "FULL_OBJECT"), ("CRC32", "FULL_OBJECT"),
+)  # fmt: skip
+PART = random.Random(1).randbytes(5 << 20)
+PARTS = (PART, PART[::-1], b"tail")
+
+
+@pytest.mark.parametrize("algorithm", WHOLE)
+def test_each_of_s3s_checksums_is_compared(
+    server: versitygw.Versitygw, tmp_path: Path, algorithm: str
+) -> None:
+    key = f"whole/{algorithm}/a.bin"
+    with server.client() as client:
+        client.put_object(Bucket="plain", Key=key, Body=BODY, ChecksumAlgorithm=algorithm)  # type: ignore[arg-type]
+    (file,) = source(server, "plain", f"whole/{algorithm}/").resolve(None).files
+    _remove(server, key)
+    assert algorithm.lower() in {digest.algorithm for digest in file.digests}
+    _compared(file, BODY, tmp_path)
+
+
+@pytest.mark.parametrize(("algorithm", "kind"), IN_PARTS)
+def test_each_checksum_of_an_upload_in_parts_is_compared(
+    server: versitygw.Versitygw, tmp_path: Path, algorithm: str, kind: str
+) -> None:
+    key = f"parts/{algorithm}-{kind}/a.bin"
+    _upload(server, key, algorithm, kind)
+    (file,) = source(server, "plain", f"parts/{algorithm}-{kind}/").resolve(None).files
+    _remove(server, key)
+    prefix = "composite-" if kind == "COMPOSITE" else ""
+    (digest,) = file.digests
+    assert digest.algorithm == prefix + algorithm.lower()
+    assert digest.parts == (tuple(map(len, PARTS)) if prefix else ())
+    _compared(file, b"".join(PARTS), tmp_path)
+
+
+def _upload(server: versitygw.Versitygw, key: str, algorithm: str, kind: str) -> None:
+    names: Any = {"Bucket": "plain", "Key": key}
+    sums: Any = {"ChecksumAlgorithm": algorithm}
+    more: Any = {"ChecksumType": kind}
+    with server.client() as client:
+        names["UploadId"] = client.create_multipart_upload(**names, **sums, **more)["UploadId"]
+        parts: Any = []
+        for number, body in enumerate(PARTS, start=1):
+            part: Any = client.upload_part(**names, **sums, PartNumber=number, Body=body)
+            checksum = f"Checksum{algorithm}"
+            parts.append({"PartNumber": number, "ETag": part["ETag"], checksum: part[checksum]})
+        client.complete_multipart_upload(**names, **more, MultipartUpload={"Parts": parts})
+
+
+def _remove(server: versitygw.Versitygw, key: str) -> None:
+    with server.client() as client:
+        client.delete_object(Bucket="plain", Key=key)
+
+
+def _compared(file: RemoteFile, body: bytes, folder: Path) -> None:
+    """The right bytes pass, a single wrong bit does not, and the manifest says by what."""
+    assert _digests(file, body, folder).wrong() is None
+    flipped = bytes([body[0] ^ 1]) + body[1:]
+    assert _digests(file, flipped, folder).wrong() is not None
+    told = {digest.algorithm for digest in file.digests}
+    assert _digests(file, body, folder).verified_by().replace("etag-md5", "md5") in told
+
+
+def _digests(file: RemoteFile, body: bytes, folder: Path) -> hashing.Digests:
+    path = folder / "file"
+    path.write_bytes(body)
+    with path.open("rb") as opened:
+        return hashing.digest_file(opened.fileno(), file.digests, len(body))
+
+
+class Client:
+    """An S3 client that tells parts by attributes in pages of two, or refuses to, and else by HEAD."""
+
+    def __init__(self, sizes: list[int], *, attributes: bool) -> None:
+        self.sizes, self.attributes, self.asked = sizes, attributes, 0
+
+    def get_object_attributes(self, **names: Any) -> dict[str, Any]:
+        self.asked += 1
+        if not self.attributes:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObjectAttributes")
+        marker = names["PartNumberMarker"]
+        page = list(enumerate(self.sizes, start=1))[marker : marker + 2]
+        return {"ObjectParts": {"Parts": [{"PartNumber": number, "Size": size} for number, size in page]}}
+
+    def head_object(self, **names: Any) -> dict[str, Any]:
+        self.asked += 1
+        return {"ContentLength": self.sizes[names["PartNumber"] - 1]}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "size", "count", "found", "asked"),
+    [
+        pytest.param(True, 12, 3, (5, 5, 2), 2, id="by attributes"),
+        pytest.param(False, 12, 3, (5, 5, 2), 4, id="by a HEAD of each"),
+        pytest.param(True, 13, 3, (), 5, id="they do not make the size"),
+        pytest.param(False, 12, 5000, (), 1, id="too many to ask for"),
+    ],
+)
+def test_the_sizes_of_parts_are_asked_for_in_two_ways(
+    attributes: bool, size: int, count: int, found: tuple[int, ...], asked: int
+) -> None:
+    client: Any = Client([5, 5, 2], attributes=attributes)
+    assert s3_parts.sizes(client, {"Bucket": "b", "Key": "k"}, size, count) == found
+    assert client.asked == asked
+
+
+def test_a_composite_checksum_without_its_parts_is_left_to_the_size(tmp_path: Path) -> None:
+    found = s3_objects.digests(f"{MD5}-3", {"ChecksumType": "COMPOSITE", "ChecksumCRC32": "Zm9vbw==-3"})
+    assert found == ()
+    file = RemoteFile(path="a", size=1, digests=found, locator="a")
+    assert _digests(file, b"x", tmp_path).verified_by() == "size"
 
 
 def test_a_listing_of_several_pages_is_complete(

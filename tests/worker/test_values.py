@@ -1,17 +1,20 @@
 """Small values of the worker: ranges, journal, Retry-After, digests, last words."""
 
 import hashlib
+import itertools
 import os
 import random
+import zlib
 from pathlib import Path
 
+import awscrt.checksums
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import wire
 from modelsync.api.reasons import Reason
-from modelsync.worker import hashing, journal, planning, retry, termination
+from modelsync.worker import checksums, hashing, journal, planning, retry, termination
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest
 from modelsync.worker.ranges import RangeSet
@@ -123,7 +126,9 @@ DIGESTS = {
     "git-sha1": hashlib.sha1(b"blob 15\0" + DATA).hexdigest(),
     "sha1": hashlib.sha1(DATA).hexdigest(),
     "md5": hashlib.md5(DATA).hexdigest(),
-    "crc32": "4a2bb08b",
+    "crc64nvme": f"{awscrt.checksums.crc64nvme(DATA):016x}",
+    "crc32c": f"{awscrt.checksums.crc32c(DATA):08x}",
+    "crc32": f"{zlib.crc32(DATA):08x}",
 }
 
 
@@ -134,7 +139,7 @@ def digested(tmp_path: Path, *told: Digest) -> hashing.Digests:
         return hashing.digest_file(file.fileno(), told, len(DATA))
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "git-sha1", "sha1", "md5"])
+@pytest.mark.parametrize("algorithm", DIGESTS)
 def test_each_kind_of_digest_is_compared(tmp_path: Path, algorithm: str) -> None:
     right = Digest(algorithm=algorithm, value=DIGESTS[algorithm])
     wrong = Digest(algorithm=algorithm, value="0" * len(DIGESTS[algorithm]))
@@ -143,8 +148,35 @@ def test_each_kind_of_digest_is_compared(tmp_path: Path, algorithm: str) -> None
     assert digested(tmp_path, right).verified_by() == {"md5": "etag-md5"}.get(algorithm, algorithm)
 
 
+@pytest.mark.parametrize(
+    ("algorithm", "value"),
+    [
+        # The check values of the catalogue of parametrised CRC algorithms (reveng.sourceforge.io).
+        ("crc32", "cbf43926"),
+        ("crc32c", "e3069283"),
+        ("crc64nvme", "ae8b14860a799888"),
+    ],
+)
+def test_cyclic_checksums_have_their_published_check_values(algorithm: str, value: str) -> None:
+    found = checksums.new(algorithm, 9)
+    found.update(b"12345")
+    found.update(memoryview(b"6789"))
+    assert found.hexdigest() == value
+
+
+@pytest.mark.parametrize("parts", [(15,), (5, 10), (7, 7, 1), (10, 5, 0)], ids=str)
+@pytest.mark.parametrize("step", [1, 4, 100])
+def test_a_composite_checksum_is_one_over_those_of_the_parts(parts: tuple[int, ...], step: int) -> None:
+    ends = list(itertools.accumulate(parts))
+    digests = [hashlib.sha256(DATA[end - size : end]).digest() for size, end in zip(parts, ends, strict=True)]
+    found = checksums.new("composite-sha256", len(DATA), parts)
+    for start in range(0, len(DATA), step):
+        found.update(DATA[start : start + step])
+    assert found.hexdigest() == hashlib.sha256(b"".join(digests)).hexdigest()
+
+
 def test_a_digest_that_cannot_be_computed_does_not_count(tmp_path: Path) -> None:
-    digests = digested(tmp_path, Digest(algorithm="crc64nvme", value="00"))
+    digests = digested(tmp_path, Digest(algorithm="xxhash3", value="00"))
     assert (digests.wrong(), digests.verified_by(), digests.comparable) == (None, "size", False)
 
 

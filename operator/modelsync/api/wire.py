@@ -170,7 +170,8 @@ class ManifestFile(Value):
     sha256: str | None = None
     """Our own SHA-256 of the bytes on the volume; None with `verification: Size`."""
     verified_by: str
-    """What it was compared with: `sha256`, `git-sha1`, `etag-md5`, `crc64nvme`, … or `size`."""
+    """What it was compared with: `sha256`, `git-sha1`, `etag-md5`, `crc64nvme`, `crc32c`, `composite-crc32`
+    (over the checksums of an upload's parts), … or `size`."""
     etag: str | None = None
 
 

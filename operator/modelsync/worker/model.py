@@ -17,9 +17,12 @@ class Digest:
     """A checksum that the source tells about a file."""
 
     algorithm: str
-    """sha256, git-sha1, sha1, md5, crc64nvme, crc32c or crc32."""
+    """sha256, git-sha1, sha1, md5, crc64nvme, crc32c or crc32; `composite-` before it where the value is a
+    checksum over those of an upload's parts."""
     value: str
     """Lower-case hexadecimal."""
+    parts: tuple[int, ...] = ()
+    """Sizes of the parts, of a composite checksum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
-from modelsync.worker import names
+from modelsync.worker import checksums, names
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.sources import s3_parts
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -75,9 +76,20 @@ def described(
         files = [_file(each, cut, {}) for each in objects]
     else:
         with ThreadPoolExecutor(connections, thread_name_prefix="head") as pool:
-            heads = pool.map(lambda each: _head(client, spec, each), objects)
-            files = [_file(each, cut, head) for each, head in zip(objects, heads, strict=True)]
+            files = list(pool.map(lambda each: _asked(client, spec, each, cut), objects))
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def _asked(client: "S3Client", spec: S3Source, each: Listed, cut: int) -> RemoteFile:
+    """An object with what its headers tell, and the sizes of its parts where they are worth knowing."""
+    head = _head(client, spec, each)
+    count = _composite(head)
+    parts: tuple[int, ...] = ()
+    if count:
+        which: dict[str, Any] = {"Bucket": spec.bucket, "Key": each.key}
+        which |= {"VersionId": head["VersionId"]} if head.get("VersionId", "null") != "null" else {}
+        parts = s3_parts.sizes(client, which, each.size, count)
+    return _file(each, cut, head, parts)
 
 
 def _head(client: "S3Client", spec: S3Source, each: Listed) -> Mapping[str, Any]:
@@ -93,27 +105,39 @@ def _head(client: "S3Client", spec: S3Source, each: Listed) -> Mapping[str, Any]
     return head
 
 
-def _file(each: Listed, cut: int, head: Mapping[str, Any]) -> RemoteFile:
+def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> RemoteFile:
     version = head.get("VersionId")
     return RemoteFile(
         path=each.key[cut:],
         size=each.size,
-        digests=digests(each.etag, head),
+        digests=digests(each.etag, head, parts),
         etag=each.etag or None,
         locator=each.key,
         version=version if version and version != "null" else None,
     )
 
 
-def digests(etag: str, head: Mapping[str, Any]) -> tuple[Digest, ...]:
-    """The checksums of an object's bytes in the answer of HeadObject; none of unknown meaning."""
+def _composite(head: Mapping[str, Any]) -> int:
+    """Number of parts behind a composite checksum of HeadObject's answer, at whose end it stands; 0 without
+    one."""
+    values = (str(head.get(member, "")).partition("-")[2] for member in _CHECKSUMS)
+    return next((int(count) for count in values if count.isdecimal() and len(count) < 6), 0)
+
+
+def digests(etag: str, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> tuple[Digest, ...]:
+    """The checksums of an object's bytes in the answer of HeadObject; none of unknown meaning.
+
+    `parts` are the sizes of the parts behind a composite one, if they are known.
+    """
     found = []
-    # A composite checksum is one over the parts' checksums: it has "-<parts>" at its end.
-    if head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
-        for member, algorithm in _CHECKSUMS.items():
-            value = _hexadecimal(str(head.get(member, "")))
-            if value:
-                found.append(Digest(algorithm=algorithm, value=value))
+    whole = head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
+    for member, algorithm in _CHECKSUMS.items():
+        told, _, count = str(head.get(member, "")).partition("-")
+        value = _hexadecimal(told)
+        if value and not count and whole:
+            found.append(Digest(algorithm=algorithm, value=value))
+        elif value and count and count == str(len(parts)):
+            found.append(Digest(algorithm=checksums.COMPOSITE + algorithm, value=value, parts=parts))
     if head and _is_md5(etag, head):
         found.append(Digest(algorithm="md5", value=etag))
     return tuple(found)
