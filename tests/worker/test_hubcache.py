@@ -112,6 +112,17 @@ def test_the_librarys_own_tools_find_nothing_to_complain_of(hub: HubServer, tmp_
     ]
 
 
+def test_the_librarys_command_finds_all_checksums_right(hub: HubServer, tmp_path: Path) -> None:
+    sync = HubSync(hub, tmp_path)
+    sync.run()
+    program = (
+        "import sys; sys.argv = ['hf', 'cache', 'verify', 'org/model'];"
+        "from huggingface_hub.cli.hf import main; main()"
+    )
+    told = library(sync.home, program, HF_HUB_OFFLINE="0", HF_ENDPOINT=hub.url)
+    assert f"checked: {len(FILES)}" in told
+
+
 def test_we_write_the_same_paths_links_and_bytes_as_the_library(hub: HubServer, tmp_path: Path) -> None:
     ours, theirs = HubSync(hub, tmp_path), tmp_path / "theirs"
     ours.run()
