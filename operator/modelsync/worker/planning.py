@@ -6,13 +6,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pydantic
-
 from modelsync.api import naming
 from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
-from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import hashing, names, volume
+from modelsync.api.wire import ManifestFile, WorkRequest
+from modelsync.worker import hashing, manifests, names, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
 from modelsync.worker.tree import Tree
@@ -114,8 +112,8 @@ def read_manifest(target: Tree) -> dict[str, ManifestFile]:
     with open(descriptor, "rb") as file:
         content = file.read(_MOST_MANIFEST_BYTES)
     try:
-        return {each.path: each for each in Manifest.model_validate_json(content).files}
-    except pydantic.ValidationError:
+        return manifests.read(content)
+    except ValueError:
         return {}
 
 
@@ -146,13 +144,14 @@ def right_at(
         return None
     if not digests.comparable and not _same_object(file, published, digests.sha256):
         return None
-    return ManifestFile(
+    entry = manifests.entry(
         path=file.path,
         size=found.st_size,
         sha256=digests.sha256,
         verified_by=digests.verified_by(),
         etag=file.etag,
     )
+    return published if entry == published else entry
 
 
 def _digests(target: Tree, place: str, file: RemoteFile, size: int) -> hashing.Digests:
@@ -171,4 +170,4 @@ def _same_object(file: RemoteFile, published: ManifestFile | None, sha256: str) 
 
 
 def _by_size(file: RemoteFile, size: int) -> ManifestFile:
-    return ManifestFile(path=file.path, size=size, verified_by="size", etag=file.etag)
+    return manifests.entry(path=file.path, size=size, sha256=None, verified_by="size", etag=file.etag)

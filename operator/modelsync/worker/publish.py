@@ -14,7 +14,7 @@ from typing import Protocol
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Manifest, ManifestFile
-from modelsync.worker import names, syncing, volume
+from modelsync.worker import manifests, names, syncing, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
@@ -91,7 +91,7 @@ def left_behind(
 
 def entry(fetched: Fetched, path: str) -> ManifestFile:
     """The manifest's entry for fetched bytes under a path."""
-    return ManifestFile(
+    return manifests.entry(
         path=path,
         size=fetched.size,
         sha256=fetched.sha256,
@@ -162,16 +162,15 @@ def _sha256(tree: Tree, path: str) -> str:
 
 def write_manifest(target: Tree, manifest: Manifest) -> None:
     """Replace the manifest, durably; raises Failure."""
-    text = manifest.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n"
     with volume.guarded("writing the manifest"), target.below(naming.STATE_DIR) as state:
-        write_file(state, naming.MANIFEST_FILE, text.encode(), aside=state)
+        write_file(state, naming.MANIFEST_FILE, manifests.text(manifest), aside=state)
 
 
-def write_file(tree: Tree, path: str, content: bytes, *, aside: Tree) -> None:
-    """Replace a small file, durably, by one that is written in the directory `aside`; raises OSError."""
+def write_file(tree: Tree, path: str, content: Iterable[bytes], *, aside: Tree) -> None:
+    """Replace a file, durably, by one that is written in the directory `aside`; raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(_TEMPORARY, flags, 0o666, dir_fd=aside.descriptor), "wb") as file:
-        file.write(content)
+        file.writelines(content)
         file.flush()
         os.fsync(file.fileno())
     with tree.parent(path, create=True) as (directory, name):

@@ -122,7 +122,7 @@ class HubCacheLayout:
 
     def _write_ref(self, target: Tree, staging: Staging, path: str) -> None:
         with volume.guarded(f"writing {names.printable(path)}"):
-            publish.write_file(target, path, self.commit.encode(), aside=staging.directory)
+            publish.write_file(target, path, (self.commit.encode(),), aside=staging.directory)
 
     def _pointer(self, file: RemoteFile) -> str:
         return f"{SNAPSHOTS}/{self.commit}/{file.path}"
