@@ -10,6 +10,7 @@ from dev.docs import (
     environment_reference,
     metrics_reference,
     presets_reference,
+    pull_reference,
     settings_reference,
     vocabulary,
 )
@@ -45,6 +46,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics_reference.page(),
         "chart-values.md": chart_values.page(),
         "environment.md": environment_reference.page(),
+        "pull.md": pull_reference.page(),
         "presets.md": presets_reference.page(),
         "operator.md": settings_reference.page(),
     }

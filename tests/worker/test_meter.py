@@ -24,8 +24,16 @@ def clock() -> Clock:
 
 def test_the_speed_is_unknown_before_there_are_two_samples(clock: Clock) -> None:
     meter = Meter(clock=clock)
+    clock.now += 3.0
+    assert meter.rate() is None, "files are still being looked up: 0 B/s would be a lie"
     meter.add(1000)
     assert meter.rate() is None
+    clock.now += 0.06
+    meter.add(1000)
+    assert meter.rate() is None, "one sample cannot tell"
+    clock.now += 0.06
+    meter.add(8000)
+    assert meter.rate() == pytest.approx(75_000)
 
 
 def test_the_speed_is_that_of_the_last_five_samples(clock: Clock) -> None:

@@ -79,6 +79,7 @@ def test_json_is_a_document_a_line_each_second() -> None:
         screen.show(reading(tenth))
     documents = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [document["progress"]["bytesDone"] for document in documents] == [0, 10, 20]
+    assert documents[0]["secondsLeft"] == 12
     assert documents[0]["files"] == [{"path": "model.bin", "bytesDone": 0, "bytesTotal": 1_000_000_000}]
 
 
@@ -92,6 +93,15 @@ def drawn(*readings: Reading, width: int = 100) -> str:
         screen.show(each)
     screen.close()
     return out.getvalue()
+
+
+def test_no_time_left_is_told_before_a_speed_is_known() -> None:
+    out = io.StringIO()
+    unknown = dataclasses.replace(reading(0), progress=Progress(bytes_total=100))
+    bars.JsonScreen(out, io.StringIO(), Clock()).show(unknown)
+    document = json.loads(out.getvalue())
+    assert "secondsLeft" not in document and "bytesPerSecond" not in document["progress"]
+    assert "B/s" not in drawn(unknown)
 
 
 def test_bars_show_the_total_and_each_file() -> None:

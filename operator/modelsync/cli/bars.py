@@ -5,10 +5,11 @@ honours NO_COLOR by itself. Bars and lines go to standard error, so that standar
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 import rich.console
 import rich.progress
@@ -114,12 +115,14 @@ class JsonScreen:
             return
         self._stage, self._written = reading.stage, now
         files = [file.dump() for file in reading.files[:MOST_BARS]]
-        document = {
+        document: dict[str, Any] = {
             "stage": reading.stage,
             "progress": reading.progress.dump(),
             "files": files,
             "retries": reading.retries,
         }
+        left = seconds_left(reading.progress)
+        document |= {} if left is None else {"secondsLeft": left}
         print(json.dumps(document), file=self._out, flush=True)
 
     def say(self, text: str) -> None:
@@ -215,6 +218,13 @@ def _remarks(reading: Reading) -> list[str]:
     return told
 
 
+def seconds_left(progress: Progress) -> int | None:
+    """Time until all bytes are there if the speed holds, rounded up; None until it is known."""
+    if progress.bytes_total is None or not progress.bytes_per_second:
+        return None
+    return math.ceil((progress.bytes_total - progress.bytes_done) / progress.bytes_per_second)
+
+
 def _tail(progress: Progress) -> str:
     """Amount, speed and time left, as far as they are known."""
     if progress.bytes_total is None and not progress.bytes_done:
@@ -223,6 +233,7 @@ def _tail(progress: Progress) -> str:
     speed = progress.bytes_per_second
     if speed:
         parts.append(display.speed(speed))
-        if progress.bytes_total is not None:
-            parts.append(display.duration((progress.bytes_total - progress.bytes_done) / speed))
+    left = seconds_left(progress)
+    if left is not None:
+        parts.append(display.duration(left))
     return "  ".join(parts)

@@ -22,7 +22,7 @@ class Meter:
         self._lock = threading.Lock()
         self._total = 0
         self._last_byte = clock()
-        self._samples = collections.deque([(self._last_byte, 0)], maxlen=KEPT)
+        self._samples: collections.deque[tuple[float, int]] = collections.deque(maxlen=KEPT)
 
     @property
     def total(self) -> int:
@@ -31,7 +31,7 @@ class Meter:
 
     @property
     def samples(self) -> tuple[tuple[float, int], ...]:
-        """Times of the clock and totals, the oldest first; at most 10."""
+        """Times of the clock and totals, the oldest first; none before the first byte, at most 10."""
         with self._lock:
             return tuple(self._samples)
 
@@ -40,6 +40,9 @@ class Meter:
         with self._lock:
             self._total += count
             self._last_byte = self._clock()
+            if not self._samples:
+                # From here on, and not from the start: looking up files is no slow download.
+                self._samples.append((self._last_byte, self._total))
             self._sample(self._last_byte)
 
     def touch(self) -> None:
@@ -48,7 +51,7 @@ class Meter:
             self._last_byte = self._clock()
 
     def rate(self) -> float | None:
-        """Bytes per second over the last 5 samples; None until there are two."""
+        """Bytes per second over the last 5 samples; None until there are two: a first byte and more."""
         with self._lock:
             self._sample(self._clock())
             recent = list(self._samples)[-AVERAGED:]
@@ -63,5 +66,5 @@ class Meter:
             return max(0.0, self._clock() - self._last_byte)
 
     def _sample(self, now: float) -> None:
-        if now - self._samples[-1][0] >= SPACING_SECONDS:
+        if self._samples and now - self._samples[-1][0] >= SPACING_SECONDS:
             self._samples.append((now, self._total))
