@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from dev import target as targets
+from dev.faults import operations, steering
 from dev.faults.rows import row
 from modelsync.api import wire
-from modelsync.worker import mounts, retry
+from modelsync.worker import journal, mounts, retry
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.credentials import Given
 from modelsync.worker.sources import factory
@@ -44,6 +45,11 @@ class Job(TypedDict):
     """Seconds until it is killed; 0 for as long as it takes."""
     locks: str
     """true; "lie" when all get every lock; "node" when they hold only against the same process."""
+    boot: str
+    """File with the boot's id; empty for the machine's own."""
+    budget: int
+    """Bytes after which writing fails with `error`; -1 for never."""
+    error: int
 
 
 def _lying(*_: Any) -> None:
@@ -71,6 +77,11 @@ def _work(job: Job) -> None:
         if job["locks"] != "true":
             vars(fcntl)["flock"] = _lying if job["locks"] == "lie" else _node_locks()
             vars(mounts)["locks_reach_all_nodes"] = lambda descriptor: job["locks"] == "lie"
+        if job["boot"]:
+            vars(journal)["_BOOT"] = Path(job["boot"])
+        if job["budget"] >= 0:
+            full = steering.Fault(name="pwrite", do="full", number=job["error"], budget=job["budget"])
+            operations.install(steering.Faults([full]))
         vars(retry)["LONGEST_WAIT"] = 0.1
         time.sleep(job["delay"])
         request = wire.WorkRequest.model_validate_json(job["request"])

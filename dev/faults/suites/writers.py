@@ -84,6 +84,9 @@ def _job(sync: Sync, uid: str, locks: str, generator: random.Random) -> forks.Jo
         delay=generator.choice((0.0, generator.uniform(0, 0.3))),
         life=generator.uniform(0.02, 0.4) if generator.random() < 0.3 else 0.0,
         locks=locks,
+        boot="",
+        budget=-1,
+        error=0,
     )
 
 
