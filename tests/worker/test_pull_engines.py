@@ -81,7 +81,7 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
     tmp_path: Path, engine: str
 ) -> None:
     big = Repository("org/big", {"model.safetensors": Synthetic(4_000_000, seed=2)})
-    with HubServer(big, rate=400_000) as hub:
+    with HubServer(big, rate=100_000) as hub:
         given = (
             "hf://org/big", "--to", tmp_path / "home", "--engine", engine, "--endpoint", hub.url,
             "--layout", "HuggingFaceCache",
@@ -90,7 +90,7 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
             eventually(lambda: hub.bytes_sent("model.safetensors") > 100_000)
             (child,) = children_of(process.pid)
             process.kill()
-        eventually(lambda: not Path(f"/proc/{child}").exists())
+        eventually(lambda: not Path(f"/proc/{child}").exists(), 5)
         hub.rate = None
         assert pull(*given).returncode == 0
     program = "from huggingface_hub import hf_hub_download as get; print(get('org/big', 'model.safetensors'))"

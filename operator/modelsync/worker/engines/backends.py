@@ -41,6 +41,8 @@ class Backend(Protocol):
     """Whether it tells bytes while they come."""
     at_once: int
     """Files to fetch at the same time."""
+    processes: int
+    """Child processes that they are spread over."""
 
     def variables(self) -> dict[str, str]:
         """The child's environment."""
@@ -61,6 +63,7 @@ class HFTransfer:
         """`files` is how many there are in all: a single one gets all connections."""
         self._source, self._network, self._transport, self._tuning = source, network, transport, tuning
         self.at_once = max(1, min(MOST_AT_ONCE, tuning.connections, files))
+        self.processes = self.at_once  # the library holds Python's lock while it fetches
 
     def variables(self) -> dict[str, str]:
         """Proxies and authorities."""
@@ -127,7 +130,7 @@ class HuggingFaceHub:
     ) -> None:
         self._source, self._network, self._tuning = source, network, tuning
         self._spec, self._commit = spec, commit
-        self.at_once = min(MOST_AT_ONCE, tuning.connections)
+        self.at_once, self.processes = min(MOST_AT_ONCE, tuning.connections), 1
 
     def variables(self) -> dict[str, str]:
         """The library keeps to the staging directory, says nothing to anybody and caches nothing."""

@@ -3,19 +3,23 @@
 A library that blocks in native code can be ended only with its process, and its threads and buffers count
 apart from the worker's. Jobs come in and news go out as lines of JSON on the standard streams, so that no URL
 and no token is in an argument or a variable. Files are named relative to the working directory, which is the
-attempt's staging directory. The end of the input is the end of the process: a worker that was killed leaves
-no download behind.
+attempt's staging directory. The process ends with the worker, however that ends: hf_transfer holds Python's
+lock while it fetches, so it is the kernel that sees to it.
 """
 
+import ctypes
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that this process gets when the thread that made it ends."""
 NEWS_SECONDS = 0.1
 """Shortest time between two counts of a job."""
 _STATUS = re.compile(r"\((\d{3}) [A-Z]")
@@ -106,6 +110,7 @@ def _response(error: BaseException | None) -> Any:
 
 def main() -> None:
     """Carry out jobs until the input ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # whatever a library prints is no news
     writing = threading.Lock()

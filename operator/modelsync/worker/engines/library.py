@@ -1,6 +1,6 @@
 """An engine around a library: the library brings whole files, the rest is ours.
 
-The child process fetches into the staging directory; each file is then synced, renamed to `<key>.whole`,
+Child processes fetch into the staging directory; each file is then synced, renamed to `<key>.whole`,
 hashed and judged. A later attempt finds the whole files, proves them again and fetches the others from their
 beginning: the libraries cannot say which ranges of a file are on the disk.
 """
@@ -70,28 +70,30 @@ class LibraryEngine:
             state=state,
             total=None if None in sizes else sum(size or 0 for size in sizes),
         )
-        self._child: Child | None = None
+        self._children: list[Child] = []
         self._threads = [
-            threading.Thread(target=self._run, name=f"library-{number}", daemon=True)
+            threading.Thread(target=self._run, args=(number,), name=f"library-{number}", daemon=True)
             for number in range(min(backend.at_once, len(files)))
         ]
         self._sampler = threading.Thread(target=self._sample, name="sampler", daemon=True)
 
     def start(self) -> None:
-        """Start the child and the threads that feed it."""
+        """Start the children and the threads that feed them."""
         self._state.watch(self.amounts, self.active, lambda: self._figures.layer)
         if not self._count:
             self.done.set()
             return
-        self._child = Child(self._staging.directory.descriptor, self._backend.variables())
+        directory, variables = self._staging.directory.descriptor, self._backend.variables()
+        count = min(self._backend.processes, len(self._threads))
+        self._children = [Child(directory, variables) for _ in range(count)]
         for thread in (*self._threads, self._sampler):
             thread.start()
 
     def end(self, timeout: float = 2.0) -> None:
-        """Kill the child; whole files stay."""
+        """Kill the children; whole files stay."""
         self._halt.set()
-        if self._child is not None:
-            self._child.kill()
+        for child in self._children:
+            child.kill()
         deadline = time.monotonic() + timeout
         for thread in (*self._threads, self._sampler):
             if thread.ident is not None:
@@ -112,7 +114,8 @@ class LibraryEngine:
         with self._lock:
             return bool(self._waiting) or self._figures.flying
 
-    def _run(self) -> None:
+    def _run(self, number: int) -> None:
+        child = self._children[number % len(self._children)]
         try:
             while not self._halt.is_set():
                 with self._lock:
@@ -120,7 +123,7 @@ class LibraryEngine:
                         return
                     file = self._waiting.popleft()
                     self._figures.depart(key_of(file), Flight(file=file))
-                self._bring(file, key_of(file))
+                self._bring(child, file, key_of(file))
         except Interrupted:
             pass
         except BaseException as error:
@@ -142,7 +145,7 @@ class LibraryEngine:
         self._halt.set()
         self.done.set()
 
-    def _bring(self, file: RemoteFile, key: str) -> None:
+    def _bring(self, child: Child, file: RemoteFile, key: str) -> None:
         """One file, until it is whole and right."""
         kept = self._kept(file, key)
         if kept is not None:
@@ -151,7 +154,7 @@ class LibraryEngine:
             return
         wrong = ""
         for _ in range(_TRIES):
-            prepared = self._fetched(file, key)
+            prepared = self._fetched(child, file, key)
             size = self._take(file, key, prepared.left_at)
             judged = self._judged(file, key, size, prepared.etag)
             if isinstance(judged, Fetched):
@@ -182,14 +185,14 @@ class LibraryEngine:
         self._figures.again(key, file, lost=found.st_size)
         return None
 
-    def _fetched(self, file: RemoteFile, key: str) -> Prepared:
+    def _fetched(self, child: Child, file: RemoteFile, key: str) -> Prepared:
         """Let the library fetch a file, again while what fails may pass."""
         budget = Budget(most=self._tuning.max_retries)
         while True:
             try:
                 prepared = self._prepared(file, key)
                 if prepared.job is not None:
-                    self._transferred(file, key, prepared.job, prepared.growing)
+                    self._transferred(child, file, key, prepared)
                 return prepared
             except responses.Changed as changed:
                 raise changed.failure from changed
@@ -216,10 +219,9 @@ class LibraryEngine:
         os.close(os.open(f"{key}.partial", flags, 0o666, dir_fd=self._staging.directory.descriptor))
         return Prepared(job=None, left_at=f"{key}.partial")
 
-    def _transferred(self, file: RemoteFile, key: str, job: Job, growing: str | None) -> None:
-        assert self._child is not None
-        running = self._child.submit(job)
-        self._figures.depart(key, Flight(file=file, running=running, growing=growing))
+    def _transferred(self, child: Child, file: RemoteFile, key: str, prepared: Prepared) -> None:
+        running = child.submit(prepared.job or {})
+        self._figures.depart(key, Flight(file=file, running=running, growing=prepared.growing))
         running.ended.wait()
         if self._halt.is_set():
             raise Interrupted
