@@ -73,6 +73,8 @@ class Engine:
         self._waiting_unknown = sum(file.size is None for file in files)
         self._waiting_done = staging.journaled(files)
         """Bytes that are there of files not yet opened, by key: so that figures do not begin at zero anew."""
+        self._opening = 0
+        """Files that a thread opens at this moment: neither waiting nor open."""
         self._finished_bytes = 0
         self._open: dict[str, Part] = {}
         self._handing: list[Part] = []
@@ -161,7 +163,7 @@ class Engine:
     def fetching(self) -> bool:
         """Whether bytes are still to come from the origin, rather than only to be hashed."""
         with self._change:
-            return bool(self._waiting) or any(part.copy.busy for part in self._open.values())
+            return bool(self._waiting or self._opening) or any(part.copy.busy for part in self._open.values())
 
     def _copies(self) -> list[tuple[Part, Copy]]:
         with self._change:
@@ -205,24 +207,28 @@ class Engine:
                 found = self._handed()
                 if found is not None:
                     return found
-                if not self._waiting or len(self._open) >= MOST_OPEN:
+                if not self._waiting or len(self._open) + self._opening >= MOST_OPEN:
                     self._change.wait(1.0)
                     continue
                 file = self._waiting.popleft()
-                part = self._opened(file)
+                self._opening += 1
+            part = Part(file, self._staging, self._tuning.chunk_bytes, checksum=self._checksum)
+            self._register(part)
             self._advance(part, part.copy)
 
-    def _opened(self, file: RemoteFile) -> Part:
-        """Open a file's part; within the lock, so that the amounts of all files are right at any instant."""
-        part = Part(file, self._staging, self._tuning.chunk_bytes, checksum=self._checksum)
-        self._state.add_reused(part.copy.written.total)
-        self._waiting_done.pop(part.key, None)
-        self._waiting_sizes -= file.size or 0
-        self._waiting_unknown -= file.size is None
-        self._open[part.key] = part
-        self._handing.append(part)
-        self._change.notify_all()
-        return part
+    def _register(self, part: Part) -> None:
+        """Move a file from those that wait to those that are open, at one instant for all figures."""
+        file, there = part.file, part.copy.written.total
+        self._state.add_reused(there)
+        with self._change:
+            self._opening -= 1
+            self._waiting_done.pop(part.key, None)
+            self._waiting_sizes -= file.size or 0
+            self._waiting_unknown -= file.size is None
+            self._open[part.key] = part
+            self._handing.append(part)
+            if there or file.size is None or file.size > self._tuning.chunk_bytes:
+                self._change.notify_all()
 
     def _handed(self) -> tuple[Part, Chunk] | None:
         for part in list(self._handing):

@@ -27,6 +27,9 @@ from modelsync.worker.ranges import RangeSet
 NAME = "journal"
 _TEMPORARY = "journal.new"
 _MAX_BYTES = 1 << 30
+PATIENCE = 256 * 1024
+"""Bytes of files: records that speak of fewer wait for each other, as a write for each small file would cost
+more than the file."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Another one after each start of the kernel (random(4))."""
 
@@ -119,11 +122,15 @@ class Journal:
         self.entries = read(_content(directory), self._boot)
         self._lock = threading.Lock()
         self._distrusted = False
+        self._waiting: list[bytes] = []
+        self._spoken = 0
+        """Bytes that waiting records speak of."""
         self._descriptor = _rewritten(directory, self.entries, self._boot)
 
     def file(self, key: str, *, generation: int, size: int | None, validator: str | None) -> None:
         """Say what object the following ranges of a file come from."""
-        self._append({"file": key, "generation": generation, "size": size, "validator": validator})
+        record = {"file": key, "generation": generation, "size": size, "validator": validator}
+        self._append(record, waits=True)
 
     def range(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) is on the disk; only after a sync of these bytes."""
@@ -132,8 +139,10 @@ class Journal:
 
     def volatile(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) was written; believed as long as the kernel lives."""
-        if self._boot is not None and not self._distrusted:
-            self._append(_range(key, generation, start, end, self._boot))
+        if self._boot is None or self._distrusted:
+            return
+        self._spoken += end - start
+        self._append(_range(key, generation, start, end, self._boot), waits=self._spoken < PATIENCE)
 
     @contextlib.contextmanager
     def proving(self) -> Iterator[None]:
@@ -153,26 +162,40 @@ class Journal:
 
     def verified(self, key: str, sha256: str) -> None:
         """Say that a file's bytes were found right."""
-        self._append({"verified": key, "sha256": sha256})
+        self._append({"verified": key, "sha256": sha256}, waits=True)
 
     def sync(self) -> None:
         """Make the records durable."""
         with self._lock:
-            if self._descriptor >= 0:
-                os.fdatasync(self._descriptor)
+            self._flush()
+            if self._descriptor < 0:
+                return
+            descriptor = os.dup(self._descriptor)
+        try:
+            os.fdatasync(descriptor)  # not within the lock: connections append meanwhile
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """End writing; later records are dropped."""
         with self._lock:
             if self._descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    self._flush()
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _append(self, record: dict[str, Any]) -> None:
+    def _append(self, record: dict[str, Any], *, waits: bool = False) -> None:
         line = _line(record)
         with self._lock:
-            if self._descriptor >= 0:
-                os.write(self._descriptor, line)
+            self._waiting.append(line)
+            if not waits:
+                self._flush()
+
+    def _flush(self) -> None:
+        lines, self._waiting, self._spoken = self._waiting, [], 0
+        if lines and self._descriptor >= 0:
+            os.write(self._descriptor, b"".join(lines))
 
 
 def _range(key: str, generation: int, start: int, end: int, boot: str | None = None) -> dict[str, Any]:
