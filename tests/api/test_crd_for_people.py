@@ -147,6 +147,7 @@ def test_kubectl_wait_sees_ready(syncs: None) -> None:
     [
         ("modelsync.spec.source.huggingFace", "explain-hugging-face.txt"),
         ("modelsync.spec.target.persistentVolumeClaim", "explain-claim.txt"),
+        ("modelsync.spec.estimate", "explain-estimate.txt"),
         ("syncqueue.spec", "explain-queue.txt"),
     ],
 )

@@ -108,6 +108,21 @@ def test_retry_after(text: str | None, expected: float | None) -> None:
     assert retry.retry_after(text) == expected
 
 
+def test_waits_double_up_to_a_cap_with_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        spans.append((low, high))
+        return high
+
+    monkeypatch.setattr("random.uniform", uniform)
+    budget, trouble = retry.Budget(most=9), retry.Transient(Failure(Reason.NETWORK_ERROR, "cut"))
+    assert [budget.spend(trouble) for _ in range(9)] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
+    assert {low for low, _ in spans} == {0}, "full jitter: many workers must not come back at once"
+    asked = retry.Transient(Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=7.0)
+    assert retry.Budget(most=1).spend(asked) == 7.0, "what the origin asks for is no guess"
+
+
 def test_the_budget_ends_without_progress_and_is_whole_again_with_it() -> None:
     trouble = retry.Transient(Failure(Reason.NETWORK_ERROR, "cut"))
     budget = retry.Budget(most=2)
