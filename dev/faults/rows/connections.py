@@ -94,6 +94,7 @@ ROWS = (
     Row(name="a silence in the middle ends with the timeout", faults=("stall@30%",), sync=SHORT),
     Row(
         name="silence each time is a network error",
+        quick=0,
         faults=("stall@0%x*",),
         ends=Reason.NETWORK_ERROR,
         sync=SHORT,
@@ -123,6 +124,7 @@ ROWS = (
     Row(name="connections closed without an answer", faults=("dropx3",), most_bytes=1.0),
     Row(
         name="connections closed without an answer, always",
+        quick=0,
         faults=("dropx*",),
         ends=Reason.NETWORK_ERROR,
         sync={"max_retries": 1},
@@ -154,6 +156,7 @@ ROWS = (
     ),
     Row(
         name="a name that does not resolve for a moment",
+        quick=0,
         origin=_by_name,
         around=lambda: resolving(True, True),
         kinds=("web",),

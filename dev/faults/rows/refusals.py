@@ -50,7 +50,8 @@ def _through(origin: Origin) -> Network:
 _LIMITED = "header=Retry-After:"
 ROWS = (
     *(
-        Row(name=f"a burst of HTTP {status}", faults=(f"status={status}x3",), most_bytes=1.01)
+        Row(name=f"a burst of HTTP {status}", faults=(f"status={status}x3",), most_bytes=1.01,
+            quick=int(status == 503))
         for status in (500, 502, 503, 504, 408)
     ),
     Row(name="HTTP 503 each time", faults=("status=503x*",), ends=Reason.ORIGIN_ERROR, sync=_ONE,
@@ -62,9 +63,9 @@ ROWS = (
     Row(name="429 without Retry-After", faults=("status=429x2",)),
     Row(name="429 with an absurd Retry-After", faults=("status=429", f"{_LIMITED}99999999999999"),
         around=lambda: replaced(retry, "LONGEST_WAIT", 0.3), check=_waited(0.25)),
-    Row(name="429 with a Retry-After that is no time", faults=("status=429", f"{_LIMITED}soon")),
-    Row(name="429 each time", faults=("status=429x*", f"{_LIMITED}0x*"), ends=Reason.RATE_LIMITED, sync=_ONE,
-        most_requests=16),
+    Row(name="429 with a Retry-After that is no time", quick=0, faults=("status=429", f"{_LIMITED}soon")),
+    Row(name="429 each time", quick=0, faults=("status=429x*", f"{_LIMITED}0x*"), ends=Reason.RATE_LIMITED,
+        sync=_ONE, most_requests=16),
     Row(name="403 with Retry-After is a rate limit", faults=("status=403x2", f"{_LIMITED}0x2")),
     Row(name="401", faults=("status=401x*",), ends=Reason.AUTHENTICATION_FAILED, most_requests=16),
     Row(name="403", faults=("status=403x*",), ends=Reason.ACCESS_DENIED, most_requests=16),
@@ -72,14 +73,14 @@ ROWS = (
         faults=("resolve:status=403x*", "resolve:header=X-Error-Code:GatedRepox*"), ends=Reason.ACCESS_DENIED,
         check=lambda sync, end: "" if "terms" in end.message else end.message, most_requests=16),
     Row(name="404", faults=("status=404x*",), ends=Reason.NOT_FOUND, most_requests=16),
-    Row(name="410", faults=("status=410x*",), ends=Reason.NOT_FOUND, most_requests=16),
+    Row(name="410", quick=0, faults=("status=410x*",), ends=Reason.NOT_FOUND, most_requests=16),
     Row(name="HEAD is forbidden", faults=("head:status=403x*",), kinds=("web",),
         sync={"digests": False, "sizes": False}, full=4),
     Row(name="an archived object", faults=("head:header=x-amz-storage-class:GLACIERx*",), kinds=("s3",),
         ends=Reason.ACCESS_DENIED, full=4),
     Row(name="a redirect loop", faults=("redirectx*",), ends=Reason.ORIGIN_ERROR, sync=_ONE,
         most_requests=60),
-    Row(name="a redirect to a file of the machine", faults=("redirect=file:///etc/hostnamex*",),
+    Row(name="a redirect to a file of the machine", quick=0, faults=("redirect=file:///etc/hostnamex*",),
         ends=Reason.ORIGIN_ERROR, sync=_ONE),
     Row(name="a listing without an end", origin=_endless, kinds=("hub", "s3"), ends=Reason.INVALID_SPEC,
         around=lambda: replaced(listing, "MOST_FILES", 5_000), full=4),
@@ -89,6 +90,6 @@ ROWS = (
     Row(name="a proxy that asks for a password (407)", origin=_by_proxy, kinds=("web",),
         listing=("connect:status=407x*",), ends=Reason.NETWORK_ERROR, network=_through, sync=_ONE,
         check=lambda sync, end: "" if "HTTPS_PROXY" in end.message else end.message, full=4),
-    Row(name="a proxy that finds no way (502)", origin=_by_proxy, kinds=("web",),
+    Row(name="a proxy that finds no way (502)", quick=0, origin=_by_proxy, kinds=("web",),
         ends=Reason.NETWORK_ERROR, network=_through, sync=_ONE, full=4),
 )  # fmt: skip

@@ -86,7 +86,7 @@ def _elsewhere(seed: int, count: int) -> Tally:
     for number in range(count):
         other = Origin({PATH: Computed(seed + number, _SIZE)}, certificate=_pair(made(HOST)))
         with other.serving():
-            row = Row(name="", faults=(f"redirect={other.url}/web/{PATH}x*",), most_bytes=0.1)
+            row = Row(name="", faults=(f"redirect={other.url}/web/{PATH}x*",), most_bytes=1.0)
             wrong = _synced(seed + number, row, made(HOST))
         if not wrong and other.log.heard(SECRET):
             wrong = "the token reached the other origin"

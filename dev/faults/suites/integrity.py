@@ -55,15 +55,13 @@ def _one_sync(kind: str, corruption: Corruption, generator: random.Random, most:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="integrity-")))
         origin = Origin(files, certificate=(tls.certificate, tls.key) if tls else None)
         stack.enter_context(origin.serving())
+        lasting = generator.choice(list(files)) if generator.randrange(LASTING) == 0 else ""
         for path in files:
-            origin.strike(path, corruption(generator))
-        lasting = generator.randrange(LASTING) == 0
-        if lasting:
-            origin.strike(generator.choice(list(files)), f"{corruption(generator)}x*")
+            origin.strike(path, corruption(generator) + "x*" * (path == lasting))
         sync = Sync(origin=origin, volume=directory, kind=kind, connections=4)
         sync.ca_file = tls.authority if tls else None
         end = sync.run()
-        return origin.log.struck(), _judged(sync, end, lasting=lasting)
+        return origin.log.struck(), _judged(sync, end, lasting=bool(lasting))
 
 
 def _judged(sync: Sync, end: End, *, lasting: bool) -> str:
