@@ -1,11 +1,14 @@
 """The engines that are libraries: same files, same guarantees, and progress by whichever layer can see."""
 
 import contextlib
+import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,7 +16,7 @@ from dev.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
 from modelsync.api.modelsync import Engine, Layout
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.wire import DeviceCounters, Progress
-from modelsync.worker.engines import backends, figures, process
+from modelsync.worker.engines import backends, child, figures, process
 from modelsync.worker.failures import Failure, Interrupted
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import files_in
@@ -45,18 +48,13 @@ def sync(request: pytest.FixtureRequest, hub: HubServer, tmp_path: Path) -> HubS
     return HubSync(hub, tmp_path, engine=request.param, layout=Layout.DIRECTORY)
 
 
-def children() -> list[str]:
-    """Command lines of processes that a test has left running."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
-                if int(parent) == os.getpid():
-                    found.append((entry / "cmdline").read_bytes().decode())
-            except OSError:
-                continue
-    return found
+def pids() -> list[int]:
+    """The engines' processes that this one has started."""
+    tasks = Path("/proc/self/task").iterdir()
+    started = [each for task in tasks for each in (task / "children").read_text().split()]
+    return [
+        int(each) for each in started if b"engines/child.py" in Path(f"/proc/{each}/cmdline").read_bytes()
+    ]
 
 
 def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: HubServer) -> None:
@@ -72,7 +70,7 @@ def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: Hu
     progress = sync.state.progress()
     assert progress.bytes_done == progress.bytes_total == progress.bytes_network
     assert progress.files_done == len(FILES)
-    assert children() == []
+    assert pids() == []
 
 
 def test_the_cache_is_filled_by_any_engine(hub: HubServer, tmp_path: Path) -> None:
@@ -150,7 +148,7 @@ def test_a_stop_ends_the_library_at_once(sync: HubSync, hub: HubServer) -> None:
     with stopped_when(sync, lambda: hub.bytes_sent("model.safetensors") > 0):
         stopped = time.monotonic()
     assert time.monotonic() - stopped < 3
-    assert children() == []
+    assert pids() == []
 
 
 def wait_for(truth: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -166,10 +164,10 @@ def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
     seen: list[str] = []
     submit = process.Child.submit
 
-    def spied(child: process.Child, job: process.Job) -> process.Running:
-        folder = Path(f"/proc/{child._process.pid}")
+    def spied(made: process.Child, job: process.Job) -> process.Running:
+        folder = Path(f"/proc/{made._process.pid}")
         seen.append(((folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()).decode())
-        return submit(child, job)
+        return submit(made, job)
 
     monkeypatch.setattr(process.Child, "submit", spied)
     for engine in LIBRARIES:
@@ -261,3 +259,81 @@ def test_progress_comes_from_the_best_layer_that_is_left(
     sync = HubSync(hub, tmp_path, "org/big", engine=engine, devices=devices)
     # Before a library's first block is told or written, only the network can see anything.
     assert layers_of(hub, sync, layer) <= {layer, Layer.NETWORK}
+
+
+class _Answered(Exception):
+    """An error of an HTTP library."""
+
+    def __init__(self, status: int, headers: dict[str, str]) -> None:
+        super().__init__("for url https://cdn/x?signature=canary")
+        self.response = SimpleNamespace(status_code=status, headers=headers)
+
+
+def _wrapped() -> Exception:
+    error = ValueError("canary")
+    error.__cause__ = _Answered(429, {"Retry-After": "7", "Set-Cookie": "canary"})
+    return error
+
+
+ERRORS = {
+    "hf_transfer's status": (
+        Exception("HTTP status client error (403 Forbidden) for url (https://x?canary)"),
+        (403, None, {}),
+    ),
+    "hf_transfer's full disk": (Exception("canary: No space left on device (os error 28)"), (None, 28, {})),
+    "a full disk": (OSError(28, "canary"), (None, 28, {})),
+    "an answer behind an error": (_wrapped(), (429, None, {"Retry-After": "7"})),
+    "neither": (RuntimeError("canary"), (None, None, {})),
+}
+
+
+@pytest.mark.parametrize(("error", "told"), ERRORS.values(), ids=ERRORS)
+def test_of_an_error_only_class_and_numbers_leave_the_child(
+    error: Exception, told: tuple[int | None, int | None, dict[str, str]]
+) -> None:
+    found = child.described(error)
+    assert (found["status"], found["errno"], found["headers"]) == told
+    assert "canary" not in json.dumps(found)
+
+
+TROUBLES = {
+    "a full disk": ({"error": "Exception", "errno": 28}, Reason.INSUFFICIENT_STORAGE),
+    "a process that ended": ({"error": "ProcessEnded"}, Reason.INTERNAL_ERROR),
+}
+
+
+@pytest.mark.parametrize(("trouble", "reason"), TROUBLES.values(), ids=TROUBLES)
+def test_what_no_other_try_mends_ends_the_attempt_with_its_reason(
+    sync: HubSync, monkeypatch: pytest.MonkeyPatch, trouble: process.Job, reason: Reason
+) -> None:
+    def submit(_: process.Child, __: process.Job) -> process.Running:
+        running = process.Running()
+        running.trouble = trouble
+        running.ended.set()
+        return running
+
+    monkeypatch.setattr(process.Child, "submit", submit)
+    with pytest.raises(Failure) as caught:
+        sync.run()
+    assert caught.value.reason is reason
+    assert files_in(sync.home) == []
+
+
+def test_a_process_that_ends_by_itself_is_noticed(sync: HubSync, hub: HubServer) -> None:
+    hub.rate = 300_000
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        with pytest.raises(Failure) as caught:
+            sync.run()
+        ended.append(caught.value)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(lambda: hub.bytes_sent("model.safetensors") > 0)
+    for number in pids():
+        os.kill(number, signal.SIGKILL)
+    thread.join(10)
+    assert isinstance(ended[0], Failure)
+    assert ended[0].reason is Reason.INTERNAL_ERROR
+    assert "memory" in ended[0].message
