@@ -115,3 +115,26 @@ def test_reads_are_small_under_a_low_limit() -> None:
     assert Limiter(MB).granule(1 << 20) == 6250
     assert Limiter(10).granule(1 << 20) == 1024
     assert Limiter(10**10).granule(1 << 20) == 1 << 20
+
+
+def test_a_lowered_limit_charges_nothing_that_was_received_under_the_old_one() -> None:
+    clock = Clock()
+    limiter = Limiter(100 * MB, clock=clock)
+    before = limiter.granule(1 << 18)
+    waiting = [threading.Thread(target=limiter.take, args=(before,), daemon=True) for _ in range(8)]
+    for one in waiting:
+        one.start()
+    limiter.set_rate(100_000)
+    with pytest.raises(Interrupted):
+        limiter.take(before, _set())  # asked for before the change, received after it
+    # 8 reads of 256 KiB: 20 ms at the old rate, 21 s at the new one.
+    clock.now += 1.0
+    for one in waiting:
+        one.join(5)
+        assert not one.is_alive()
+
+
+def _set() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event

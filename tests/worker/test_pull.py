@@ -18,6 +18,7 @@ from dev.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from tests.origins import nginx, versitygw
+from tests.worker.faulty import Object, Origin
 
 PACKAGE = Path(__file__).resolve().parents[2] / "operator"
 GOOD = "hf_good"
@@ -150,6 +151,23 @@ def test_retries_and_timeouts_come_from_the_environment(hub: HubServer, tmp_path
     wrong = pull(*given, HF_HUB_DOWNLOAD_TIMEOUT="soon")
     assert wrong.returncode == 2
     assert "HF_HUB_DOWNLOAD_TIMEOUT: 'soon' must be a number of seconds" in wrong.stderr
+
+
+def test_proxies_and_their_exceptions_come_from_the_environment(tmp_path: Path) -> None:
+    with Origin({"near.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
+        proxy.files["http://far.example/far.bin"] = Object(data=b"by way of the proxy")
+        variables = {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.1"}
+        done = pull("http://far.example/far.bin", f"{origin.url}/near.bin", "--to", tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        assert len(origin.log) > 0
+    assert (tmp_path / "far.bin").read_bytes() == b"by way of the proxy"
+    assert (tmp_path / "near.bin").read_bytes() == b"direct"
+
+
+def test_a_token_of_the_environment_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -> None:
+    done = pull("hf://org/gated", "--to", tmp_path, HF_ENDPOINT=hub.url, HF_TOKEN=GOOD)
+    assert done.returncode == 0, done.stderr
+    assert hashes(tmp_path) == expected(hub, "org/gated")
 
 
 def test_a_silent_origin_is_given_up_after_the_environments_timeout(tmp_path: Path) -> None:
