@@ -19,6 +19,7 @@ import pydantic
 from dev.faults import workers
 from dev.faults.case import Case, Tally
 from dev.faults.workers import KILLED, Volume
+from modelsync.worker import journal
 from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import CHUNK, sha256
 
@@ -42,6 +43,10 @@ def revision(name: str, chunks: int = 18) -> dict[str, bytes]:
 
 
 OLD, STALE, NEW = revision("old"), revision("stale"), revision("new")
+SMALL = sum(len(data) for data in NEW.values() if len(data) < journal.SMALL)
+"""Bytes of files whose records may wait for each other."""
+LOST = CHUNK * CONNECTIONS + SMALL
+"""Most bytes that a kill may cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +170,7 @@ def lists(volume: Volume, files: dict[str, bytes]) -> bool:
     return all(content.get(path) == data for path, data in files.items())
 
 
-def finished(volume: Volume, files: dict[str, bytes], refetched: int | None = CHUNK * CONNECTIONS) -> str:
+def finished(volume: Volume, files: dict[str, bytes], refetched: int | None = LOST) -> str:
     """A following worker makes it right, and fetches no more than `refetched` bytes a second time."""
     ended = volume.run()
     if ended.code:
@@ -253,7 +258,7 @@ CASES = (
             name=f"kill -9 at {told}: what is published is whole, the next worker fetches what was in flight",
             run=partial(kill_at, kind),
             full=40 if kind.name in ("pwrite", "fdatasync", "write", "fsync", "rename") else 20,
-            quick=2,
+            quick=1,
         )
         for told, kind in KINDS.items()
     ),
@@ -262,13 +267,13 @@ CASES = (
         name="kill -9 in a row on one volume: orphans of at most one attempt",
         run=kill_in_a_row,
         full=100,
-        quick=6,
+        quick=4,
     ),
     Case(
         suite=SUITE,
         name="kill -9 while publishing, then the source changes: the next worker replaces its own files",
         run=kill_then_change,
         full=30,
-        quick=3,
+        quick=2,
     ),
 )

@@ -85,7 +85,7 @@ def refused(ended: Ended, reason: Reason, volume: Volume) -> str:
     return "" if volume.manifest() is None else "there is a manifest"
 
 
-def mended(volume: Volume, most: int = CHUNK * CONNECTIONS) -> str:
+def mended(volume: Volume, most: int = crashes.LOST) -> str:
     """After the mend: all is there, and what was fetched before is not fetched again."""
     ended = volume.run()
     if ended.code:

@@ -88,7 +88,8 @@ def _file(path: str) -> RemoteFile:
 def planted(base: Path, below: str = "") -> Iterator[Target]:
     """A fresh target with canaries around and foreign files in it."""
     hostile.plant(base)
-    request = Sync(Origin(), base / "volume").request()
+    with Origin().serving() as origin:
+        request = Sync(origin, base / "volume").request()
     with Tree.open(base / "volume", below) as tree:
         staging = Staging(tree, "uid-1", stop=threading.Event(), wait_seconds=0)
         try:

@@ -113,7 +113,7 @@ CASES = tuple(
         name=f"{told}: what is published is right, the next worker completes it",
         run=partial(cuts, story),
         full=120 if story.times == 1 else 50,
-        quick=4 if story.times == 1 else 2,
+        quick=2 if story.times == 1 else 1,
     )
     for told, story in STORIES.items()
 )

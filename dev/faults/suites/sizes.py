@@ -32,10 +32,11 @@ def _run(
     """A worker in a process of its own: how it ended, and its peak memory in KiB."""
     volume = scratch / "volume"
     volume.mkdir(exist_ok=True)
-    sync = Sync(AnyOrigin(), volume, verification=verification)
+    with AnyOrigin().serving() as origin:
+        request = Sync(origin, volume, verification=verification).request()
     tuning = wire.Tuning(connections=CONNECTIONS)
     job = {
-        "request": sync.request().but(tuning=tuning).dump_json(),
+        "request": request.but(tuning=tuning).dump_json(),
         "volume": str(volume),
         "termination": str(scratch / "termination"),
         "url": url,

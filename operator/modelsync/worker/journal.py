@@ -30,6 +30,9 @@ _MAX_BYTES = 1 << 30
 PATIENCE = 256 * 1024
 """Bytes of files: records that speak of fewer wait for each other, as a write for each small file would cost
 more than the file."""
+SMALL = 64 * 1024
+"""From this many bytes on, the least chunk of a connection, a record waits for no other: else a crash would
+cost more than the chunks that were on their way."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Another one after each start of the kernel (random(4))."""
 
@@ -142,7 +145,8 @@ class Journal:
         if self._boot is None or self._distrusted:
             return
         self._spoken += end - start
-        self._append(_range(key, generation, start, end, self._boot), waits=self._spoken < PATIENCE)
+        waits = end - start < SMALL and self._spoken < PATIENCE
+        self._append(_range(key, generation, start, end, self._boot), waits=waits)
 
     @contextlib.contextmanager
     def proving(self) -> Iterator[None]:
