@@ -7,7 +7,7 @@ from typing import Any
 
 from dev.faults.case import Case, Tally
 from dev.faults.rows import row as rows
-from dev.faults.rows.row import SUITE, Row
+from dev.faults.rows.row import PINNED, SUITE, Row
 from modelsync.api.reasons import Reason
 from tests.origin.server import Origin
 from tests.origin.syncs import End, Sync
@@ -24,7 +24,7 @@ def _cuts(seed: int, count: int) -> Tally:
         percent = (number if count > 100 else number * 101 // count) % 101
         fault = f"{'reset' if number % 2 else 'cut'}@{percent}%"
         # A reset discards what the worker's kernel holds, a chunk of each connection at most.
-        row = Row(name=fault, faults=(fault,), most_bytes=1.9, most_requests=20)
+        row = Row(name=fault, kinds=PINNED, faults=(fault,), most_bytes=1.9, most_requests=20)
         one = rows.case(row).run(seed + number // 101, 1)
         tally.add(one.passed == 1, f"{fault}: {one.failures}")
     return tally
@@ -91,7 +91,9 @@ def _told_host(sync: Sync, end: End) -> str:
 
 
 ROWS = (
-    Row(name="a silence in the middle ends with the timeout", faults=("stall@30%",), sync=SHORT),
+    Row(
+        name="a silence in the middle ends with the timeout", kinds=PINNED, faults=("stall@30%",), sync=SHORT
+    ),
     Row(
         name="silence each time is a network error",
         quick=0,
@@ -120,8 +122,13 @@ ROWS = (
         sync=SHORT | {"connections": 1},
         most_bytes=1.0,
     ),
-    Row(name="kept-alive connections that were closed meanwhile", faults=("idle-closex*",), most_bytes=1.0),
-    Row(name="connections closed without an answer", faults=("dropx3",), most_bytes=1.0),
+    Row(
+        name="kept-alive connections that were closed meanwhile",
+        kinds=PINNED,
+        faults=("idle-closex*",),
+        most_bytes=1.0,
+    ),
+    Row(name="connections closed without an answer", kinds=PINNED, faults=("dropx3",), most_bytes=1.0),
     Row(
         name="connections closed without an answer, always",
         quick=0,

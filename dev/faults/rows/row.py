@@ -33,6 +33,8 @@ _OTHERS = 1000
 """Bytes of the other files."""
 _ON_THE_WAY = 4 * SEND_BUFFER
 """Bytes that the kernels hold of an answer that nobody reads on."""
+PINNED = (*KINDS, "bare")
+"""All sources, and one without checksums, which nothing but ETags, ranges and lengths guard."""
 Check = Callable[[Sync, End], str]
 """Says what is wrong, or nothing."""
 
@@ -62,7 +64,7 @@ class Row:
     around: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
     """What a module of the worker has to look like meanwhile."""
     check: Check = lambda sync, end: ""
-    full: int = 6
+    full: int = 8
     quick: int = 1
 
 
@@ -127,6 +129,8 @@ def _tried(row: Row, kind: str, generator: random.Random) -> str:
         "config.json": Object(content=Fixed(b'{"a": 1}'), lfs=False),
     }
     token = TOKEN if kind == "hub" else None
+    bare: dict[str, Any] = {"digests": False, "sizes": False} if kind == "bare" else {}
+    kind = "web" if bare else kind
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         origin = Origin(files, token=token)
@@ -136,7 +140,7 @@ def _tried(row: Row, kind: str, generator: random.Random) -> str:
         origin.strike("", *row.listing)
         sync = Sync(origin=origin, volume=directory, kind=kind, token=token)
         sync = dataclasses.replace(sync, connections=generator.choice((1, 2, 4)))
-        sync = dataclasses.replace(sync, **row.sync, network=row.network and row.network(origin))
+        sync = dataclasses.replace(sync, **bare, **row.sync, network=row.network and row.network(origin))
         end = sync.run()
         return judged(row, sync, end) or row.check(sync, end)
 
