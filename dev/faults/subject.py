@@ -17,11 +17,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from dev.faults import operations, steering
+from dev.faults import operations, steering, workers
 from modelsync.api import wire
 from modelsync.worker import journal, syncing
 from modelsync.worker.attempt import Attempt, Place
-from modelsync.worker.model import Digest, RemoteFile
 from modelsync.worker.transport import Network
 from tests.worker.syncs import ListSource
 
@@ -72,19 +71,12 @@ def _attempt(job: dict[str, Any]) -> int:
     elif faults:
         operations.install(steering.Faults(faults))
     vars(syncing)["TICK_SECONDS"] = TICK_SECONDS
+    vars(syncing)["JOURNAL_SECONDS"] = 2 * TICK_SECONDS
     if job["boot"]:
         # After a simulated power cut, the kernel that held the page cache is no more.
         vars(journal)["_BOOT"] = Path(job["boot"])
     request = wire.WorkRequest.model_validate_json(job["request"])
-    files = [
-        RemoteFile(
-            path=path,
-            size=size,
-            digests=(Digest(algorithm="sha256", value=digest),) if digest else (),
-            locator=path,
-        )
-        for path, size, digest in job["files"]
-    ]
+    files = [workers.remote_file(*each) for each in job["files"]]
     place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
     code = Attempt(request, place, threading.Event()).run(ListSource(job["url"], files), network)

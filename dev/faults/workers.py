@@ -14,6 +14,7 @@ from typing import Any
 from dev import target as targets
 from dev.faults import steering
 from modelsync.api import wire
+from modelsync.worker.model import Digest, RemoteFile
 from tests.worker.faulty import Origin
 from tests.worker.syncs import Sync, files_in, sha256
 
@@ -167,6 +168,10 @@ class Volume:
             listed.append((path, size, None if path in self.undigested else sha256(found.data)))
         return listed
 
+    def files(self) -> list[RemoteFile]:
+        """The files as the source lists them to the worker."""
+        return [remote_file(*each) for each in self._listing()]
+
     def content(self) -> dict[str, bytes]:
         """All published files."""
         return {path: (self.target / path).read_bytes() for path in files_in(self.target)}
@@ -180,6 +185,12 @@ class Volume:
         """Bytes on the volume that are modelsync's own."""
         state = self.target / ".modelsync"
         return sum(each.lstat().st_blocks * 512 for each in state.rglob("*") if not each.is_dir())
+
+
+def remote_file(path: str, size: int | None, digest: str | None) -> RemoteFile:
+    """A listed file."""
+    digests = (Digest(algorithm="sha256", value=digest),) if digest else ()
+    return RemoteFile(path=path, size=size, digests=digests, locator=path)
 
 
 def counted(path: Path) -> list[tuple[str, str]]:

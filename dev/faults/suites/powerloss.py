@@ -16,8 +16,11 @@ from dev.faults.case import Case, Tally
 from dev.faults.suites import crashes
 from dev.faults.suites.crashes import NEW, Bench
 from dev.faults.workers import Volume
+from modelsync.worker import journal
+from modelsync.worker.staging import key_of
 
 SUITE = "power loss"
+NOTHING = replay.Luck(pages=0.0, names=0.0)
 UNTOLD = frozenset({"model.bin", "shards/1.bin", "new/1.json", "empty"})
 
 
@@ -70,6 +73,48 @@ def _told(bench: Bench, story: Story, generator: random.Random) -> str:
     return crashes.finished(volume, NEW, refetched=None)
 
 
+def kept(seed: int, count: int) -> Tally:
+    """Cut right after a sync of the journal: the next worker fetches nothing that it tells of."""
+    tally, generator = Tally(), random.Random(seed)
+    with crashes.bench_made() as bench:
+        bench.origin.block_seconds = 0.005
+        for _ in range(count):
+            volume = _volume(bench.fresh("kept"), boots=0)
+            before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
+            shutil.rmtree(before, ignore_errors=True)
+            shutil.copytree(volume.mounted, before, symlinks=True)
+            noted.unlink(missing_ok=True)
+            volume.run(record=str(noted))
+            steps = workers.recorded(noted)
+            step = generator.choice(_journal_syncs(steps) or [0])
+            after = _volume(bench.volume(bench.server.scratch / "after"), boots=1)
+            _cut(before, steps[:step], NOTHING, generator, after)
+            tally.add(*_nothing_twice(after, bench))
+    return tally
+
+
+def _journal_syncs(steps: list[steering.Step]) -> list[int]:
+    """The steps before the first file is published at which the journal was synced."""
+    journals = {step.object for step in steps if step.name == "create" and step.entry == "journal.new"}
+    moves = (n for n, step in enumerate(steps) if step.name == "rename" and step.object not in journals)
+    published = list(moves)[1]  # the first is that of the staging directory
+    return [n + 1 for n in range(published) if steps[n].name == "fdatasync" and steps[n].object in journals]
+
+
+def _nothing_twice(volume: Volume, bench: Bench) -> tuple[bool, str]:
+    crashes.serve(bench.origin, NEW)
+    keys = {key_of(file) for file in volume.files()}
+    told = 0
+    for path in volume.target.rglob("journal"):
+        entries = journal.read(path.read_bytes(), "boot-1").items()
+        told += sum(entry.ranges.total for key, entry in entries if key in keys)
+    wrong = crashes.finished(volume, NEW, refetched=None)
+    sent, total = bench.origin.sent(), sum(map(len, NEW.values()))
+    if not wrong and (not told or sent > total - told):
+        wrong = f"{told} bytes were told durably, and {sent} of {total} fetched again"
+    return not wrong, wrong
+
+
 def _moment(steps: list[steering.Step], began: int, story: Story, generator: random.Random) -> int:
     """How many steps happen before the cut: all, or any number, or one that ends with a change or sync of
     names."""
@@ -97,7 +142,6 @@ def _cut(
     disk.cut(luck, generator, volume.mounted)
 
 
-NOTHING = replay.Luck(pages=0.0, names=0.0)
 STORIES = {
     "all that was not synced is lost": Story(luck=NOTHING),
     "names survive in order, pages at random": Story(luck=replay.Luck(pages=0.5, names=0.5, ordered=True)),
@@ -107,13 +151,22 @@ STORIES = {
     "three times in a row, names and pages at random": Story(luck=replay.Luck(pages=0.7, names=0.5), times=3),
 }
 
-CASES = tuple(
+CASES = (
+    *(
+        Case(
+            suite=SUITE,
+            name=f"{told}: what is published is right, the next worker completes it",
+            run=partial(cuts, story),
+            full=120 if story.times == 1 else 50,
+            quick=2 if story.times == 1 else 1,
+        )
+        for told, story in STORIES.items()
+    ),
     Case(
         suite=SUITE,
-        name=f"{told}: what is published is right, the next worker completes it",
-        run=partial(cuts, story),
-        full=120 if story.times == 1 else 50,
-        quick=2 if story.times == 1 else 1,
-    )
-    for told, story in STORIES.items()
+        name="right after a sync of the journal: what it tells of is not fetched again",
+        run=kept,
+        full=40,
+        quick=1,
+    ),
 )

@@ -5,7 +5,9 @@ synced by the hundred with one call for their file system: one by one, each woul
 """
 
 import contextlib
+import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +16,8 @@ from modelsync.worker.parts import Copy, Part
 from modelsync.worker.staging import Staging
 
 TICK_SECONDS = 1.0
+JOURNAL_SECONDS = 5.0
+"""Between two syncs of the journal: a power cut costs what came since the last one."""
 HURRY_BYTES = 64 << 20
 """Written but not synced: more makes a sync begin at once, lest the page cache fill the Pod's memory."""
 MANY = 32
@@ -44,6 +48,8 @@ class Syncer:
         self._pending = 0
         self._wake = threading.Event()
         self._ended = False
+        self._recorded = time.monotonic()
+        """When the journal was last synced."""
         self._thread = threading.Thread(target=self._run, name="sync", daemon=True)
 
     def start(self) -> None:
@@ -84,6 +90,7 @@ class Syncer:
                 self._wake.wait(TICK_SECONDS)
                 self._wake.clear()
                 self._sync_all()
+                self._sync_journal()
         except BaseException as error:
             self._failed(error)
 
@@ -99,6 +106,14 @@ class Syncer:
             self._sync_finished(finished)
             for each in finished:
                 self._staging.journal.range(each.key, each.generation, 0, each.size)
+
+    def _sync_journal(self) -> None:
+        now = time.monotonic()
+        if now - self._recorded >= JOURNAL_SECONDS:
+            self._recorded = now
+            with volume.guarded("writing the journal"):
+                os.fsync(self._staging.directory.descriptor)  # the names of the files that it speaks of
+                self._staging.journal.sync()
 
     def _sync_finished(self, finished: list[_Finished]) -> None:
         directory = self._staging.directory.descriptor
