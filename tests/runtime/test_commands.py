@@ -23,7 +23,7 @@ def test_help_names_every_flag_with_its_variable() -> None:
     told = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
     assert told.exit_code == 0
     for option in config.OPTIONS:
-        assert option.flag in told.output and f"[{option.variable}]" in told.output
+        assert option.flag in told.output and f"[{' or '.join(option.variables)}]" in told.output
 
 
 def test_crds_are_written_and_checked(tmp_path: Path) -> None:
