@@ -45,8 +45,8 @@ class Sight:
         return Seen(bytes_done=0, layer=Layer.ENGINE)
 
 
-def partial_bytes(directory: Path | str, *, everything: bool = False) -> int | None:
-    """Bytes in partial files below a directory, of all its files with `everything` (a staging directory).
+def partial_bytes(directory: Path | str) -> int | None:
+    """Bytes in partial files below a directory.
 
     None when there is no such file. A preallocated or sparse file counts with what is really allocated.
     Links are not followed.
@@ -54,7 +54,7 @@ def partial_bytes(directory: Path | str, *, everything: bool = False) -> int | N
     found = None
     for folder, _, names in os.walk(directory):
         for name in names:
-            if everything or name.endswith(PARTIAL_SUFFIXES):
+            if name.endswith(PARTIAL_SUFFIXES):
                 found = (found or 0) + allocated(os.path.join(folder, name))
     return found
 
