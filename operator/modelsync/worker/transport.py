@@ -6,11 +6,13 @@ final (`Failure`); nothing else leaves this module.
 """
 
 import contextlib
+import queue
 import ssl
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import urllib3
 import urllib3.exceptions
@@ -92,6 +94,31 @@ def _refused(url: str, what: str) -> Failure:
     return Failure(Reason.ORIGIN_ERROR, f"{shown(url)} {what}. Check the source's address.")
 
 
+_Item = TypeVar("_Item")
+
+
+class _IdleFirst(queue.LifoQueue[_Item]):
+    """Gives an idle connection before an empty place. As it is, each failed try leaves an empty place on top:
+    whom an origin refuses another connection would never find the idle one beneath."""
+
+    def _put(self, item: _Item) -> None:
+        if item is None:
+            self.queue.insert(0, item)
+        else:
+            self.queue.append(item)
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    QueueCls = _IdleFirst
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    QueueCls = _IdleFirst
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
 class Transport:
     """Connections to all origins. Thread-safe; close it in the end."""
 
@@ -109,13 +136,15 @@ class Transport:
         context = tls.client_context(network.ca_file)
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if proxy is None:
-            return urllib3.PoolManager(
+            direct = urllib3.PoolManager(
                 maxsize=network.connections,
                 timeout=timeout,
                 retries=False,
                 ssl_context=context,
                 headers=headers,
             )
+            direct.pool_classes_by_scheme = _POOLS
+            return direct
         address = proxy if "://" in proxy else f"http://{proxy}"
         parts = urllib.parse.urlsplit(address)
         secret = {}
