@@ -77,28 +77,44 @@ def kept(seed: int, count: int) -> Tally:
     """Cut right after a sync of the journal: the next worker fetches nothing that it tells of."""
     tally, generator = Tally(), random.Random(seed)
     with crashes.bench_made() as bench:
-        bench.origin.block_seconds = 0.005
+        bench.origin.block_seconds = 0.01
         for _ in range(count):
-            volume = _volume(bench.fresh("kept"), boots=0)
-            before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
-            shutil.rmtree(before, ignore_errors=True)
-            shutil.copytree(volume.mounted, before, symlinks=True)
-            noted.unlink(missing_ok=True)
-            volume.run(record=str(noted))
-            steps = workers.recorded(noted)
-            step = generator.choice(_journal_syncs(steps) or [0])
+            before, steps, moments = _recorded(bench)
+            step = generator.choice(moments)
             after = _volume(bench.volume(bench.server.scratch / "after"), boots=1)
             _cut(before, steps[:step], NOTHING, generator, after)
             tally.add(*_nothing_twice(after, bench))
     return tally
 
 
-def _journal_syncs(steps: list[steering.Step]) -> list[int]:
-    """The steps before the first file is published at which the journal was synced."""
+def _recorded(bench: Bench) -> tuple[Path, list[steering.Step], list[int]]:
+    """A run, and after which of its steps the journal tells something durably, with nothing published yet. A
+    run may be too quick for that; then another one is made."""
+    before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
+    while True:
+        volume = _volume(bench.fresh("kept"), boots=0)
+        shutil.rmtree(before, ignore_errors=True)
+        shutil.copytree(volume.mounted, before, symlinks=True)
+        noted.unlink(missing_ok=True)
+        volume.run(record=str(noted))
+        steps = workers.recorded(noted)
+        moments = _journal_syncs(steps, {key_of(file).encode() for file in volume.files()})
+        if moments:
+            return before, steps, moments
+
+
+def _journal_syncs(steps: list[steering.Step], keys: set[bytes]) -> list[int]:
     journals = {step.object for step in steps if step.name == "create" and step.entry == "journal.new"}
     moves = (n for n, step in enumerate(steps) if step.name == "rename" and step.object not in journals)
     published = list(moves)[1]  # the first is that of the staging directory
-    return [n + 1 for n in range(published) if steps[n].name == "fdatasync" and steps[n].object in journals]
+    told, found = False, []
+    for n, step in enumerate(steps[:published]):
+        if step.object in journals:
+            durable = [line for line in step.data.splitlines() if b'"boot"' not in line]
+            told |= any(b'"range"' in line and any(key in line for key in keys) for line in durable)
+            if told and step.name == "fdatasync":
+                found.append(n + 1)
+    return found
 
 
 def _nothing_twice(volume: Volume, bench: Bench) -> tuple[bool, str]:
