@@ -110,7 +110,8 @@ def _journal_syncs(steps: list[steering.Step], keys: set[bytes]) -> list[int]:
     told, found = False, []
     for n, step in enumerate(steps[:published]):
         if step.object in journals:
-            durable = [line for line in step.data.splitlines() if b'"boot"' not in line]
+            empty = (b'"boot"', b'"end":0}')
+            durable = [line for line in step.data.splitlines() if not any(map(line.__contains__, empty))]
             told |= any(b'"range"' in line and any(key in line for key in keys) for line in durable)
             if told and step.name == "fdatasync":
                 found.append(n + 1)
