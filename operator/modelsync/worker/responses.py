@@ -121,6 +121,8 @@ def check_end(headers: Mapping[str, str], asked: Asked) -> None:
 def _is_page(headers: Mapping[str, str], asked: Asked) -> bool:
     """Whether an answer is a page for people in place of the file."""
     html = headers.get("Content-Type", "").strip().lower().startswith("text/html")
+    if asked.path.lower().endswith((".html", ".htm")):
+        return False
     return html and asked.size not in (None, _length(headers)) and "Content-Range" not in headers
 
 
