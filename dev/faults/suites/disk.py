@@ -226,11 +226,12 @@ def failing(
     """One call of any kind fails, and all of its kind after it: the right reason, then the next worker."""
     tally, generator = Tally(), random.Random(seed)
     with crashes.bench_made() as bench:
+        noted = bench.server.scratch / "calls"
+        bench.fresh("counted").run(count=str(noted))
+        counted = workers.counted(noted)
         for turn in range(count):
             kind = Kind(name=calls[turn % len(calls)])
-            noted = bench.server.scratch / "calls"
-            bench.fresh("counted").run(count=str(noted))
-            most = kind.calls(workers.counted(noted))
+            most = kind.calls(counted)
             nth = generator.randint(1, max(1, most))
             volume = dataclasses.replace(bench.fresh("try"), undigested=untold)
             fault = {"name": kind.name, "do": do, "number": number, "first": nth}
@@ -295,7 +296,7 @@ CASES = (
         _case(
             f"{errno.errorcode[number]} at a call of any kind and all after it, then mended",
             partial(failing, number, "fail", CALLS, frozenset()),
-            60,
+            50,
             2,
         )
         for number in BY_ERRNO

@@ -174,7 +174,7 @@ CASES = (
             suite=SUITE,
             name=f"{told}: what is published is right, the next worker completes it",
             run=partial(cuts, story),
-            full=120 if story.times == 1 else 50,
+            full=100 if story.times == 1 else 40,
             quick=2 if story.times == 1 else 1,
         )
         for told, story in STORIES.items()
@@ -183,7 +183,7 @@ CASES = (
         suite=SUITE,
         name="right after a sync of the journal: what it tells of is not fetched again",
         run=kept,
-        full=40,
+        full=30,
         quick=1,
     ),
 )
