@@ -10,6 +10,7 @@ slow connection, the blocks behind that gap are given up for the others, and rea
 import collections
 import mmap
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelsync.worker.failures import Interrupted
@@ -27,6 +28,13 @@ Block = mmap.mmap
 """Page-aligned, as O_DIRECT needs it."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiter:
+    copy: "Copy"
+    position: int
+    changed: threading.Condition
+
+
 class Pool:
     """The blocks of one engine. Thread-safe."""
 
@@ -38,14 +46,15 @@ class Pool:
         """Written blocks by copy and offset in the file, with their length."""
         self._hashing = 0
         self._lead = spare * BLOCK
-        self._change = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiters: list[_Waiter] = []
 
     def take(self, copy: "Copy", position: int, halt: threading.Event) -> Block:
         """An empty block for bytes from this position on, waiting for one if need be.
 
         Raises Interrupted when `halt` is set.
         """
-        with self._change:
+        with self._lock:
             while True:
                 near = position - copy.hashed < self._lead
                 block = self._empty() if near or not self._hasher_busy() else None
@@ -53,7 +62,20 @@ class Pool:
                     return block
                 if halt.is_set():
                     raise Interrupted
-                self._change.wait(_RECHECK_SECONDS)
+                self._wait(_Waiter(copy, position, threading.Condition(self._lock)))
+
+    def _wait(self, waiter: "_Waiter") -> None:
+        self._waiters.append(waiter)
+        waiter.changed.wait(_RECHECK_SECONDS)
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def _wake(self) -> None:
+        """Let the waiter whose bytes the hasher needs first look again: what it cannot take, nobody can."""
+        if self._waiters:
+            nearest = min(self._waiters, key=lambda each: each.position - each.copy.hashed)
+            self._waiters.remove(nearest)
+            nearest.changed.notify()
 
     def _empty(self) -> Block | None:
         if self._free:
@@ -71,22 +93,22 @@ class Pool:
 
     def give(self, block: Block) -> None:
         """Hand a block back."""
-        with self._change:
+        with self._lock:
             self._free.append(block)
-            self._change.notify_all()
+            self._wake()
 
     def keep(self, copy: "Copy", offset: int, block: Block, length: int) -> None:
         """Leave a written block for the hasher."""
-        with self._change:
+        with self._lock:
             if copy.gone or offset < copy.hashed:
                 self._free.append(block)
             else:
                 self._kept[copy][offset] = (block, length)
-            self._change.notify_all()
+            self._wake()
 
     def pick(self, copy: "Copy", offset: int) -> tuple[Block, int] | None:
         """The kept block that begins at this offset, and its length; hand it back by `done`."""
-        with self._change:
+        with self._lock:
             kept = self._kept.get(copy)
             found = kept.pop(offset, None) if kept else None
             self._hashing += found is not None
@@ -94,22 +116,22 @@ class Pool:
 
     def done(self, block: Block) -> None:
         """The hasher has taken a block in."""
-        with self._change:
+        with self._lock:
             self._hashing -= 1
             self._free.append(block)
-            self._change.notify_all()
+            self._wake()
 
     def forget(self, copy: "Copy", before: int | None = None) -> None:
         """Free the blocks of a copy, all or those below an offset."""
-        with self._change:
+        with self._lock:
             kept = self._kept.get(copy)
             if kept is None:
                 return
             for offset in [each for each in kept if before is None or each < before]:
                 self._free.append(kept.pop(offset)[0])
+                self._wake()
             if not kept:
                 del self._kept[copy]
-            self._change.notify_all()
 
     def _farthest(self) -> Block | None:
         """The block that the hasher needs last, of those that it cannot take now."""

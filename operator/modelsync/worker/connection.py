@@ -123,7 +123,8 @@ class Connection:
 
     def _stream(self, part: Part, chunk: Chunk, budget: Budget, request: Request) -> None:
         """Ask once and write what comes."""
-        if self._shared.halt.wait(max(0.0, self._shared.not_before - time.monotonic())):
+        pause = self._shared.not_before - time.monotonic()
+        if pause > 0 and self._shared.halt.wait(pause):
             raise Interrupted
         copy = chunk.copy
         ranged = chunk.position > 0 or (chunk.end is not None and chunk.end != copy.size)
