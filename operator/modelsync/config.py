@@ -4,11 +4,14 @@ One table makes the command's flags, the names of the variables, the parsing and
 cannot disagree. A bad value is told with the flag, the variable and the mend, before anything else happens.
 """
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pydantic
 
 from modelsync import errors, readers
 from modelsync.api import naming, podtemplate, presets
@@ -51,6 +54,20 @@ class Option:
 
 _SECONDS = "a number of seconds"
 
+_RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
+
+
+def _resources(text: str) -> podtemplate.Resources:
+    try:
+        found = json.loads(text)
+        unknown = set(found) - {"requests", "limits"}
+        if unknown:
+            raise ValueError(unknown)
+        return podtemplate.Resources.model_validate(found)
+    except (ValueError, TypeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
+
+
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="namespace",
@@ -76,8 +93,8 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="worker_resources",
-        read=readers.resources,
-        default=readers.RESOURCES,
+        read=_resources,
+        default=_RESOURCES,
         help="Requests and limits of workers whose ModelSync names none, as JSON.",
     ),
     Option(

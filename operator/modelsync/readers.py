@@ -11,11 +11,10 @@ from typing import Any
 
 import pydantic
 
-from modelsync.api import podtemplate, presets, quantity
+from modelsync.api import presets, quantity
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
-RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 """Of workers whose ModelSync names none."""
 
 
@@ -119,18 +118,6 @@ def byte_count(text: str) -> int:
     if not 64 * 1024 <= value <= 2**30:
         raise ValueError("must be a quantity of bytes from 64Ki to 1Gi, such as 8Mi")
     return value
-
-
-def resources(text: str) -> podtemplate.Resources:
-    """Requests and limits, as JSON."""
-    try:
-        found = json.loads(text)
-        unknown = set(found) - {"requests", "limits"}
-        if unknown:
-            raise ValueError(unknown)
-        return podtemplate.Resources.model_validate(found)
-    except (ValueError, TypeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be resources as JSON, such as {RESOURCES}") from error
 
 
 def known_presets(text: str) -> Mapping[str, presets.Preset]:

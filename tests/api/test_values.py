@@ -10,7 +10,7 @@ from huggingface_hub.file_download import repo_folder_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import base, conditions, exitcodes, naming, quantity, sources, wire
+from modelsync.api import base, conditions, exitcodes, naming, quantity, sources, transfer, wire
 from modelsync.api import modelsync as api
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import ConditionType, Reason, SourceKind, Stage
@@ -183,7 +183,7 @@ def test_a_targets_identity_is_claim_and_path() -> None:
 def in_cache(repository: str, sub_path: str = "hf", **source: Any) -> api.ModelSyncSpec:
     hub = sources.HuggingFaceSource(repository=repository, **source)
     claim = api.ClaimTarget(claim_name="models", sub_path=sub_path)
-    target = api.Target(persistent_volume_claim=claim, layout=api.Layout.HUGGING_FACE_CACHE)
+    target = api.Target(persistent_volume_claim=claim, layout=transfer.Layout.HUGGING_FACE_CACHE)
     return a_spec(source=sources.Source(hugging_face=hub), target=target)
 
 

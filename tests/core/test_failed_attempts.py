@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
+from modelsync.api import transfer
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner, retries, snapshot
 from tests.builders import (
@@ -154,9 +155,9 @@ def test_an_eviction_uses_up_no_attempt_of_the_limit() -> None:
 
 
 def test_a_changed_source_is_resolved_anew() -> None:
-    pinned = api.ModelSyncStatus(resolved=api.Resolved(revision="old"))
+    pinned = api.ModelSyncStatus(resolved=transfer.Resolved(revision="old"))
     assert failing(pinned, 0, code=32).resolved is None
-    assert failing(pinned, 0, code=50).resolved == api.Resolved(revision="old")
+    assert failing(pinned, 0, code=50).resolved == transfer.Resolved(revision="old")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming, podtemplate, presets, sources, wire
+from modelsync.api import naming, podtemplate, presets, sources, transfer, wire
 from modelsync.core import jobs
 from tests.builders import SyncBuilder, a_spec, a_sync
 
@@ -117,7 +117,7 @@ def test_a_request_says_all_and_reaches_the_worker_as_a_file() -> None:
         a_sync()
         .from_source(HUB)
         .with_spec(allow_patterns=("*.json",), bandwidth_limit="5M")
-        .with_status(resolved=api.Resolved(revision="c0ffee"))
+        .with_status(resolved=transfer.Resolved(revision="c0ffee"))
     )
     manifest = render(sync, attempt=2)
     request = request_of(manifest)
@@ -130,7 +130,7 @@ def test_a_request_says_all_and_reaches_the_worker_as_a_file() -> None:
     assert request.source.hugging_face is not None
     assert request.source.hugging_face.endpoint == "https://hub.example"
     assert (request.allow_patterns, request.bandwidth_limit) == (("*.json",), 5_000_000)
-    assert (request.sub_path, request.resolved) == ("llama", api.Resolved(revision="c0ffee"))
+    assert (request.sub_path, request.resolved) == ("llama", transfer.Resolved(revision="c0ffee"))
     (volume,) = [v["downwardAPI"] for v in pod_of(manifest)["volumes"] if v["name"] == "request"]
     assert [item["path"] for item in volume["items"]] == [naming.REQUEST_FILE, naming.KEY_FILE]
     annotations = manifest["spec"]["template"]["metadata"]["annotations"]

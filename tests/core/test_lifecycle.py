@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelsync.api import conditions
+from modelsync.api import conditions, transfer
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.core import planner, snapshot
@@ -112,7 +112,7 @@ def test_completing_records_what_was_published_and_clears_what_failed() -> None:
     words = last_words(
         attempt=2,
         progress=a_progress(100, 100, files_total=3, files_done=3),
-        resolved=api.Resolved(revision="c0ffee", files=3, bytes=100),
+        resolved=transfer.Resolved(revision="c0ffee", files=3, bytes=100),
     )
     job, pod = a_job(attempt=2).complete(), a_pod(attempt=2).ended(0, words, when=ago(1))
     status = planner.plan(a_snapshot(sync, job, pod)).statuses["uid-llama"]

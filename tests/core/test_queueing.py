@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
+from modelsync.api import transfer
 from modelsync.api.reasons import Phase, QueueReason
 from modelsync.core import actions, planner, queueing, snapshot
 from tests.builders import (
@@ -116,7 +117,7 @@ def test_two_that_write_to_one_directory_do_not_run_at_once(
 def test_repositories_of_one_cache_run_side_by_side(other: str, together: bool) -> None:
     target = api.Target(
         persistent_volume_claim=api.ClaimTarget(claim_name="c", sub_path="hf"),
-        layout=api.Layout.HUGGING_FACE_CACHE,
+        layout=transfer.Layout.HUGGING_FACE_CACHE,
     )
     syncs = [
         a_sync(name).from_source(a_source(repository)).with_spec(target=target).created(ago(age))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
+from modelsync.api import transfer
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core import statusdiff
@@ -83,7 +84,7 @@ BASE = api.ModelSyncStatus(
         pytest.param({"failures": 1}, True, id="failures"),
         pytest.param({"last_failure": a_failure()}, True, id="failure"),
         pytest.param({"observed_generation": 2}, True, id="generation"),
-        pytest.param({"resolved": api.Resolved(revision="r")}, True, id="resolved"),
+        pytest.param({"resolved": transfer.Resolved(revision="r")}, True, id="resolved"),
         pytest.param({"worker": api.WorkerStatus(pod_name="p")}, True, id="worker"),
         pytest.param({"conditions": ready(reason=Reason.DOWNLOADING)}, True, id="reason of a condition"),
         pytest.param({"conditions": ready(status="True")}, True, id="status of a condition"),

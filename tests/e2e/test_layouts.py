@@ -4,8 +4,8 @@ and a Pod that loads them by name without a network."""
 import json
 
 from dev.hub import HubServer
-from modelsync.api.modelsync import Engine
 from modelsync.api.reasons import Layer
+from modelsync.api.transfer import Engine
 from tests.e2e import kube, release
 from tests.e2e.sources import hub_source
 

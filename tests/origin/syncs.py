@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelsync.api import sources, wire
-from modelsync.api.modelsync import Resolved, Verification
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Resolved, Verification
 from modelsync.worker.credentials import Given, Hidden
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter

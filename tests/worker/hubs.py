@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dev.hub import HubServer
 from modelsync.api import sources, wire
-from modelsync.api.modelsync import Engine, Layout, Verification
 from modelsync.api.sources import RepositoryType
+from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.worker import counters
 from modelsync.worker import credentials as creds
 from modelsync.worker.layers import Devices

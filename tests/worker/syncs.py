@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelsync.api import sources, wire
-from modelsync.api.modelsync import Resolved, Verification
+from modelsync.api.transfer import Resolved, Verification
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request

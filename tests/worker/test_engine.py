@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.api.modelsync import Verification
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Verification
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import RemoteFile
 from tests.worker.faulty import Fault, Object, Origin, noise

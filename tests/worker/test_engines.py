@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from dev.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
-from modelsync.api.modelsync import Engine, Layout
 from modelsync.api.reasons import Layer, Reason
+from modelsync.api.transfer import Engine, Layout
 from modelsync.api.wire import DeviceCounters, Progress
 from modelsync.worker.engines import backends, child, figures, process
 from modelsync.worker.failures import Failure, Interrupted

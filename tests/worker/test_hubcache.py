@@ -14,8 +14,8 @@ import pytest
 from huggingface_hub import scan_cache_dir
 
 from dev.hub import HubServer, Refuse, Repository, Synthetic
-from modelsync.api.modelsync import Verification
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Verification
 from modelsync.worker.failures import Failure
 from tests.worker.hubs import HubSync, library
 

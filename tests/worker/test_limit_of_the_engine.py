@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from modelsync.api import naming, sources, wire
-from modelsync.api.modelsync import Verification
+from modelsync.api.transfer import Verification
 from modelsync.worker import server
 from modelsync.worker.failures import Interrupted
 from modelsync.worker.limiter import Limiter

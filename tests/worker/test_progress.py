@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from modelsync.api.modelsync import Resolved
+from modelsync.api.transfer import Resolved
 from modelsync.worker.meter import Meter
 from modelsync.worker.progress import LogLines, State
 

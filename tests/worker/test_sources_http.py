@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
+from modelsync.api.transfer import Resolved
 from modelsync.worker.credentials import Credentials, Given, Hidden
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile

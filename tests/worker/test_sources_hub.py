@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dev.hub import HubServer, Refuse, Repository, Synthetic
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
+from modelsync.api.transfer import Resolved
 from modelsync.worker.credentials import Credentials, Given, Hidden, SecretDirectory
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
+from modelsync.api.transfer import Resolved
 from modelsync.worker import hashing
 from modelsync.worker.credentials import Credentials, Given, Hidden
 from modelsync.worker.failures import Failure

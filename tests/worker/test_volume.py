@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from modelsync.api import exitcodes, wire
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Resolved
 from modelsync.worker.failures import Failure
 from modelsync.worker.tree import Tree
 from tests.worker.faulty import Object, Origin, noise

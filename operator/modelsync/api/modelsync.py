@@ -4,7 +4,6 @@ Field docstrings become `kubectl explain`; `json_schema_extra` carries CEL. A fi
 something reads it.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
@@ -16,30 +15,9 @@ from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
+from modelsync.api.transfer import Engine, Layout, Resolved, Verification
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
-
-
-class Layout(StrEnum):
-    """How files lie in the target."""
-
-    DIRECTORY = "Directory"
-    HUGGING_FACE_CACHE = "HuggingFaceCache"
-
-
-class Engine(StrEnum):
-    """What fetches the files."""
-
-    NATIVE = "Native"
-    HF_TRANSFER = "HFTransfer"
-    HUGGING_FACE_HUB = "HuggingFaceHub"
-
-
-class Verification(StrEnum):
-    """How much a file must prove before it is published."""
-
-    CHECKSUM = "Checksum"
-    SIZE = "Size"
 
 
 class ClaimTarget(Value):
@@ -194,19 +172,6 @@ class ModelSyncSpec(Value):
         if self.target.layout is Layout.HUGGING_FACE_CACHE and revision is not None:
             return hubcache.snapshot_directory(directory, revision)
         return directory or "/"
-
-
-class Resolved(Value):
-    """What the source turned out to hold; pinned for all attempts on this spec."""
-
-    revision: str | None = None
-    """The commit, or a digest of object versions, that the files were taken from."""
-    manifest_digest: str | None = None
-    """`sha256:` digest over the paths, sizes and known checksums of all files."""
-    files: int | None = None
-    """Number of files."""
-    bytes: int | None = None
-    """Their size in bytes."""
 
 
 class ProgressStatus(Value):

@@ -16,9 +16,9 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from modelsync.api.base import Value
-from modelsync.api.modelsync import Engine, Layout, Resolved, Verification
 from modelsync.api.reasons import Layer, Reason, Stage
 from modelsync.api.sources import Source
+from modelsync.api.transfer import Engine, Layout, Resolved, Verification
 
 WIRE_VERSION = 1
 MAX_PROGRESS_BYTES = 64 * 1024

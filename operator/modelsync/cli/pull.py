@@ -26,9 +26,9 @@ import pydantic
 
 from modelsync import environment
 from modelsync.api import display, exitcodes, presets, quantity, wire
-from modelsync.api.modelsync import Engine, Layout, Verification
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
+from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, bars, wording
 from modelsync.errors import UsageError
 from modelsync.worker import credentials as creds

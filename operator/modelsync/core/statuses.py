@@ -6,8 +6,9 @@ turned, so that planning again finds an equal status and writes nothing.
 
 from modelsync.api import conditions
 from modelsync.api.conditions import Condition
-from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus, Resolved, WorkerStatus
+from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus, WorkerStatus
 from modelsync.api.reasons import ConditionType, Phase
+from modelsync.api.transfer import Resolved
 from modelsync.core import bookkeeping, changes, progress
 from modelsync.core.lifecycle import Verdict
 from modelsync.core.snapshot import PodRecord

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pydantic
 
 from modelsync.api import wire
-from modelsync.api.modelsync import Resolved
+from modelsync.api.transfer import Resolved
 from modelsync.core import snapshot
 
 T = TypeVar("T", int, float)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from modelsync.api.modelsync import Resolved
+from modelsync.api.transfer import Resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modelsync.api import naming
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Resolved
 from modelsync.api.wire import ManifestFile, WorkRequest
 from modelsync.worker import hashing, manifests, names, volume
 from modelsync.worker.failures import Failure

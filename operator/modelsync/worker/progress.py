@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from modelsync.api import display, wire
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Layer, Stage
+from modelsync.api.transfer import Resolved
 from modelsync.worker.meter import Meter
 
 _log = logging.getLogger(__name__)

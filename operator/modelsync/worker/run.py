@@ -8,8 +8,8 @@ import datetime
 import logging
 from dataclasses import dataclass, field
 
-from modelsync.api.modelsync import Verification
 from modelsync.api.reasons import Stage
+from modelsync.api.transfer import Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import planning, publish, volume
 from modelsync.worker.engines.factory import clear

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from modelsync.api.modelsync import Resolved, Verification
 from modelsync.api.reasons import Reason, Stage
+from modelsync.api.transfer import Resolved, Verification
 from modelsync.api.wire import WorkRequest
 from modelsync.worker.engines.base import Engine
 from modelsync.worker.engines.factory import Means, engine_of

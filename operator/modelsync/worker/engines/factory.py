@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelsync.api.modelsync import Engine as Kind
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Engine as Kind
 from modelsync.api.wire import WorkRequest
 from modelsync.worker import fetch, volume
 from modelsync.worker.engines.backends import Backend, HFTransfer, HuggingFaceHub

@@ -1,9 +1,9 @@
 """From a work request to the layout of its target."""
 
 from modelsync.api import hubcache
-from modelsync.api.modelsync import Layout as Kind
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Layout as Kind
+from modelsync.api.transfer import Resolved
 from modelsync.api.wire import WorkRequest
 from modelsync.worker.failures import Failure
 from modelsync.worker.layouts.base import Layout

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
+from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker import responses, retry, transport
 from modelsync.worker.failures import Failure, Interrupted

@@ -15,9 +15,9 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
+from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request

@@ -8,8 +8,8 @@ tell whether it still holds the same.
 import hashlib
 from collections.abc import Iterable
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
+from modelsync.api.transfer import Resolved
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import RemoteFile
 

@@ -13,9 +13,9 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from modelsync.api.modelsync import Resolved
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
+from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request

@@ -1,0 +1,45 @@
+"""What a spec asks of a transfer, and what a source turned out to hold.
+
+These words stand in the spec, in the status and in the documents between operator and worker.
+
+They are apart from the resource itself, so that a worker and `modelsync pull` start without all of it.
+"""
+
+from enum import StrEnum
+
+from modelsync.api.base import Value
+
+
+class Layout(StrEnum):
+    """How files lie in the target."""
+
+    DIRECTORY = "Directory"
+    HUGGING_FACE_CACHE = "HuggingFaceCache"
+
+
+class Engine(StrEnum):
+    """What fetches the files."""
+
+    NATIVE = "Native"
+    HF_TRANSFER = "HFTransfer"
+    HUGGING_FACE_HUB = "HuggingFaceHub"
+
+
+class Verification(StrEnum):
+    """How much a file must prove before it is published."""
+
+    CHECKSUM = "Checksum"
+    SIZE = "Size"
+
+
+class Resolved(Value):
+    """What the source turned out to hold; pinned for all attempts on this spec."""
+
+    revision: str | None = None
+    """The commit, or a digest of object versions, that the files were taken from."""
+    manifest_digest: str | None = None
+    """`sha256:` digest over the paths, sizes and known checksums of all files."""
+    files: int | None = None
+    """Number of files."""
+    bytes: int | None = None
+    """Their size in bytes."""
