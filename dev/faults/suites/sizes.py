@@ -14,7 +14,7 @@ from dev.faults import giants, workers
 from dev.faults.case import Case, Tally
 from dev.faults.giants import LARGE, TERABYTE
 from modelsync.api import exitcodes, wire
-from modelsync.api.modelsync import Verification
+from modelsync.api.transfer import Verification
 from tests.worker.faulty import Origin as AnyOrigin
 from tests.worker.syncs import Sync
 
