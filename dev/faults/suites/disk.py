@@ -22,6 +22,7 @@ from dev.faults.suites.powerloss import UNTOLD
 from dev.faults.workers import Ended, Server, Volume
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
+from modelsync.worker import journal
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 
@@ -36,6 +37,8 @@ FILES = {
 TOTAL = sum(map(len, FILES.values()))
 PAGES = sum(-(-len(data) // PAGE) for data in FILES.values())
 """Of the files alone; the journal, the manifest and directories need a few more."""
+LOST = CHUNK * CONNECTIONS + sum(len(data) for data in FILES.values() if len(data) < journal.SMALL)
+"""Most bytes that an end in the midst may cost: chunks on their way, and small files not yet told of."""
 FOREIGN = noise(3000, "foreign")
 MENDS = {
     Reason.INSUFFICIENT_STORAGE: ("grow the PersistentVolumeClaim", "quota", "inodes"),
@@ -85,7 +88,7 @@ def refused(ended: Ended, reason: Reason, volume: Volume) -> str:
     return "" if volume.manifest() is None else "there is a manifest"
 
 
-def mended(volume: Volume, most: int = crashes.LOST) -> str:
+def mended(volume: Volume, most: int = LOST) -> str:
     """After the mend: all is there, and what was fetched before is not fetched again."""
     ended = volume.run()
     if ended.code:
