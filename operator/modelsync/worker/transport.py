@@ -6,13 +6,11 @@ final (`Failure`); nothing else leaves this module.
 """
 
 import contextlib
-import queue
 import ssl
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import urllib3
 import urllib3.exceptions
@@ -26,7 +24,7 @@ from urllib3.exceptions import (
 )
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import tls
+from modelsync.worker import pools, tls
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
@@ -94,31 +92,6 @@ def _refused(url: str, what: str) -> Failure:
     return Failure(Reason.ORIGIN_ERROR, f"{shown(url)} {what}. Check the source's address.")
 
 
-_Item = TypeVar("_Item")
-
-
-class _IdleFirst(queue.LifoQueue[_Item]):
-    """Gives an idle connection before an empty place. As it is, each failed try leaves an empty place on top:
-    whom an origin refuses another connection would never find the idle one beneath."""
-
-    def _put(self, item: _Item) -> None:
-        if item is None:
-            self.queue.insert(0, item)
-        else:
-            self.queue.append(item)
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    QueueCls = _IdleFirst
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    QueueCls = _IdleFirst
-
-
-_POOLS = {"http": _HttpPool, "https": _HttpsPool}
-
-
 class Transport:
     """Connections to all origins. Thread-safe; close it in the end."""
 
@@ -143,7 +116,7 @@ class Transport:
                 ssl_context=context,
                 headers=headers,
             )
-            direct.pool_classes_by_scheme = _POOLS
+            direct.pool_classes_by_scheme = pools.BY_SCHEME
             return direct
         address = proxy if "://" in proxy else f"http://{proxy}"
         parts = urllib.parse.urlsplit(address)
