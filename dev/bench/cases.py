@@ -1,7 +1,8 @@
 """The cases: which files, over which link, onto which volume, by which engines.
 
-Sizes at held links are such that a run takes 7 to 11 s: long enough for a ratio within some percent, short
-enough for all of them in one go. A shorter run only weighs an engine's start more, so it flatters nobody.
+The single file has 4 GiB, as the weights of a small model have. Sets at held links are such that a run takes
+7 to 11 s: long enough for a ratio within some percent, short enough for all of them in one go. A shorter run
+only weighs an engine's start more, so it flatters nobody.
 """
 
 from collections.abc import Iterator
@@ -99,8 +100,8 @@ OF_S3 = (engines.CURL_S3, engines.OURS_S3, engines.BOTO3, engines.RCLONE, engine
 IN_POD = (engines.OURS_HUB, engines.HF_TRANSFER, engines.HUB)
 ALONE = (engines.OURS_HUB,)
 
-HELD = ((125_000_000, 1, FEW), (312_000_000, 2, FEW), (1_250_000_000, 4, FAST))
-"""Rates with the size of the file in GiB (a model's set is a quarter larger) and the engines."""
+HELD = ((125_000_000, 5 * GIB // 4, FEW), (312_000_000, 5 * GIB // 2, FEW), (1_250_000_000, 5 * GIB, FAST))
+"""Rates with the size of a model's set, and the engines."""
 
 
 def full() -> list[Case]:
@@ -118,7 +119,7 @@ def _loopback() -> Iterator[Case]:
 
 def _held() -> Iterator[Case]:
     for rate, size, chosen in HELD:
-        for spec in (data.large(size * GIB), data.model(size * GIB * 5 // 4)):
+        for spec in (data.large(4 * GIB), data.model(size)):
             for tls in (False, True):
                 yield Case(spec=spec, engines=chosen, tls=tls, rate=rate, reach=Reach.HELD)
 

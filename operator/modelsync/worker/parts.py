@@ -173,7 +173,7 @@ class Part:
         name = self.staged_name(generation)
         handle = Handle(self._descriptor(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
         if self.file.size is not None and self.file.size > BLOCK:
-            volume.preallocate(handle.descriptor, self.file.size)
+            volume.preallocate(handle.descriptor, self.file.size, reserve=self._staging.reserves)
         validator = f"etag:{self.file.etag}" if self.file.etag else None
         copy = Copy(generation, handle, self.file.size, validator)
         copy.direct = self._direct(name, copy.size)
@@ -242,7 +242,7 @@ class Part:
             copy.size = body.size if copy.size is None else copy.size
         if learned is not None:
             with volume.guarded("reserving space"):
-                volume.preallocate(copy.handle.descriptor, learned)
+                volume.preallocate(copy.handle.descriptor, learned, reserve=self._staging.reserves)
         if first:
             self._journal(copy)
 

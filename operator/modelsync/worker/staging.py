@@ -55,6 +55,8 @@ class Staging:
             reach = mounts.locks_reach_all_nodes(self.state.descriptor)
             self._exclusive = reach and _locks_work(self.state)
             self.directory = self._take_over()
+        self.reserves = volume.reserves(self.directory.descriptor)
+        """Whether a file's blocks are reserved before it is written."""
         self.direct = volume.direct_writes(self.directory.descriptor)
         """Whether files here are better written past the page cache."""
         with volume.guarded(f"writing {naming.STATE_DIR}"):

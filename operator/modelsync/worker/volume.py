@@ -77,13 +77,16 @@ def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:
         raise Failure(Reason.INSUFFICIENT_STORAGE, text)
 
 
-def preallocate(descriptor: int, size: int) -> None:
+def preallocate(descriptor: int, size: int, *, reserve: bool = True) -> None:
     """Reserve a file's blocks and set its size, or only the size where the file system cannot.
 
     Not os.posix_fallocate: glibc's writes a byte into every block where the file system lacks support,
     which takes hours for a large file on NFS.
     """
     if size == 0:
+        return
+    if not reserve:
+        os.ftruncate(descriptor, size)
         return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.fallocate(descriptor, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
@@ -97,6 +100,11 @@ def preallocate(descriptor: int, size: int) -> None:
 def direct_writes(directory: int) -> bool:
     """Whether files here are better written past the page cache (O_DIRECT); raises nothing."""
     return file_system(directory) in _DIRECT
+
+
+def reserves(directory: int) -> bool:
+    """Whether reserving blocks is cheap here; a tmpfs fills them with zeros at once, and all wait for it."""
+    return file_system(directory) != "tmpfs"
 
 
 def file_system(descriptor: int) -> str | None:
