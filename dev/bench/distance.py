@@ -21,8 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev import target as targets
-from dev.bench.measure import BenchError
+from dev.bench import helper
 from dev.bench.places import Unavailable
 
 MTU = 9000
@@ -50,31 +49,10 @@ def between(round_trip_seconds: float, rate: float) -> Iterator[Distance]:
         for name in names:
             subprocess.run(["ip", "netns", "add", name], check=True)
             undo.callback(subprocess.run, ["ip", "netns", "delete", name], check=False)
-        undo.enter_context(_carrier(names, round_trip_seconds, rate))
+        carrier = helper.running("dev.bench.distance", *names, str(round_trip_seconds), str(rate))
+        undo.enter_context(carrier)
         on_server, on_client = (("nsenter", f"--net=/run/netns/{name}", "--") for name in names)
         yield Distance(addresses=SERVER, on_server=on_server, on_client=on_client)
-
-
-@contextlib.contextmanager
-def _carrier(names: list[str], round_trip_seconds: float, rate: float) -> Iterator[None]:
-    command = [sys.executable, "-m", "dev.bench.distance", *names, str(round_trip_seconds), str(rate)]
-    process = subprocess.Popen(
-        command,
-        cwd=targets.REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is not for it: it ends with its input
-    )
-    assert process.stdin and process.stdout
-    try:
-        if process.stdout.readline() != "ready\n":
-            raise BenchError("the relay of packets did not start")
-        yield
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
 
 
 class Direction:

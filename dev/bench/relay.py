@@ -10,14 +10,12 @@ import contextlib
 import fcntl
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 
-from dev import target as targets
-from dev.bench.measure import BenchError
+from dev.bench import helper
 
 PIPE_BYTES = 1 << 20
 QUANTUM_SECONDS = 0.001
@@ -117,25 +115,8 @@ def main() -> int:
 @contextlib.contextmanager
 def running(to: int, rate: float, hosts: tuple[str, ...]) -> Iterator[int]:
     """Run a relay as a process of its own; gives its port."""
-    command = [sys.executable, "-m", "dev.bench.relay", *hosts, "--to", str(to), "--rate", str(rate)]
-    process = subprocess.Popen(
-        command,
-        cwd=targets.REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C is not for it: it ends with its input
-    )
-    assert process.stdin and process.stdout
-    try:
-        line = process.stdout.readline()
-        if not line:
-            raise BenchError("the relay did not start")
-        yield int(line)
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
+    with helper.running("dev.bench.relay", *hosts, "--to", str(to), "--rate", str(rate)) as port:
+        yield int(port)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def _work(job: Job) -> None:
         signal.setitimer(signal.ITIMER_REAL, job["life"] + job["delay"] if job["life"] else LONGEST)
         if job["locks"] != "true":
             vars(fcntl)["flock"] = _lying if job["locks"] == "lie" else _node_locks()
-            vars(mounts)["locks_reach_all_nodes"] = lambda descriptor: job["locks"] == "lie"
+            vars(mounts)["locks_reach_all_nodes"] = lambda mount: job["locks"] == "lie"
         if job["boot"]:
             vars(journal)["_BOOT"] = Path(job["boot"])
         if job["budget"] >= 0:

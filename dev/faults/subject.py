@@ -19,7 +19,7 @@ from typing import Any
 
 from dev.faults import operations, steering, workers
 from modelsync.api import wire
-from modelsync.worker import journal, syncing, volume
+from modelsync.worker import journal, mounts, syncing
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.transport import Network
 from tests.worker.syncs import ListSource
@@ -77,7 +77,7 @@ def _attempt(job: dict[str, Any]) -> int:
         vars(journal)["_BOOT"] = Path(job["boot"])
     request = wire.WorkRequest.model_validate_json(job["request"])
     files = [workers.remote_file(*each) for each in job["files"]]
-    volume.reserves = lambda directory: True  # the scratch is in memory and stands for a disk
+    vars(mounts)["reserves"] = lambda mount: True  # the scratch is in memory and stands for a disk
     place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
     code = Attempt(request, place, threading.Event()).run(ListSource(job["url"], files), network)

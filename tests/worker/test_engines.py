@@ -51,10 +51,16 @@ def sync(request: pytest.FixtureRequest, hub: HubServer, tmp_path: Path) -> HubS
 def pids() -> list[int]:
     """The engines' processes that this one has started."""
     tasks = Path("/proc/self/task").iterdir()
-    started = [each for task in tasks for each in (task / "children").read_text().split()]
-    return [
-        int(each) for each in started if b"engines/child.py" in Path(f"/proc/{each}/cmdline").read_bytes()
-    ]
+    started = [int(each) for task in tasks for each in read(task / "children").split()]
+    return [each for each in started if b"engines/child.py" in read(Path(f"/proc/{each}/cmdline"))]
+
+
+def read(path: Path) -> bytes:
+    """What proc tells of a task; nothing once it has ended, which may be just now."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: HubServer) -> None:

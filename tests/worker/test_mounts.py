@@ -39,6 +39,6 @@ def test_an_unlisted_mount_is_trusted(tmp_path: Path) -> None:
     assert mounts.mount_of(FDINFO, ROOT) == ("", set())
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        assert mounts.locks_reach_all_nodes(descriptor)
+        assert mounts.locks_reach_all_nodes(mounts.mount(descriptor))
     finally:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """`modelsync pull` with a library as engine, over what the libraries must get right beyond plain HTTP."""
 
+import contextlib
 import hashlib
 import subprocess
 import time
@@ -98,9 +99,12 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
 
 
 def children_of(pid: int) -> list[int]:
-    """Processes that a process, with any of its threads, has started."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    """Processes that a process, with any of its threads, has started; one of these may end meanwhile."""
+    started: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            started += map(int, (task / "children").read_text().split())
+    return started
 
 
 def eventually(truth: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -14,7 +14,7 @@ from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
-from modelsync.api.sources import DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
+from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
@@ -114,7 +114,7 @@ class ModelSyncSpec(Value):
             max_length=63,
             json_schema_extra=rules(
                 cel(
-                    "!format.dns1123Label().validate(self).hasValue()",
+                    DNS_LABEL,
                     "must be the name of a SyncQueue: lower case letters, digits and '-'",
                 )
             ),

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from modelsync.api.base import Value, cel, rules
 from modelsync.api.quantity import parse_bytes
+from modelsync.api.sources import DNS_LABEL
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 Pattern = Annotated[
@@ -31,7 +32,7 @@ PresetName = Annotated[
         max_length=63,
         json_schema_extra=rules(
             cel(
-                "!format.dns1123Label().validate(self).hasValue()",
+                DNS_LABEL,
                 "must be the name of a preset, such as safetensors or gguf-q4-k-m: lower case letters,"
                 " digits and '-'",
             )

@@ -36,6 +36,8 @@ _ENDPOINT_RULES = (
     _url_rule("?#", "must be a base URL such as https://hub.example.org, without '?', '#' and blanks"),
     _NO_USER,
 )
+DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
+"""CEL: a name that a label's value can be."""
 DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"
 """CEL: a name as most objects of Kubernetes have it."""
 RELATIVE_PATH = r"!self.matches('(^|/)[.]([.]|modelsync)?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f\\x7f]')"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from modelsync.api import exitcodes, wire
 from modelsync.api.reasons import Reason
-from modelsync.worker import counters, server, termination
+from modelsync.worker import counters, server, termination, unexpected
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
@@ -71,8 +71,8 @@ class Attempt:
             _log.error("%s: %s", failure.reason, failure.message)
             return failure.reason, failure.message
         except Exception as error:
-            _log.error("internal error", exc_info=error)
-            return Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log."
+            unknown = unexpected.internal(error)
+            return unknown.reason, unknown.message
         _log.info("Published %d files", len(manifest.files))
         return Reason.SYNCED, ""
 

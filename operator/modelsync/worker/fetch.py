@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
-from modelsync.worker import transport, volume
+from modelsync.worker import transport, unexpected
 from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
 from modelsync.worker.failures import Failure, Interrupted
@@ -170,15 +170,7 @@ class Engine:
             return [(part, part.copy) for part in self._open.values()]
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, Failure):
-            failure = error
-        elif isinstance(error, OSError):
-            failure = volume.failure(error, "fetching")
-        else:
-            _log.error("internal error", exc_info=error)
-            failure = Failure(
-                Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log."
-            )
+        failure = unexpected.while_fetching(error)
         with self._change:
             self.failure = self.failure or failure
             self._halt.set()

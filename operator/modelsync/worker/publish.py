@@ -19,9 +19,8 @@ from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
-from modelsync.worker.tree import Tree
+from modelsync.worker.tree import Tree, lying
 
-_BLOCK = 1 << 20
 _TEMPORARY = "manifest.new"
 
 
@@ -123,19 +122,12 @@ def _place(target: Tree, staging: Staging, fetched: Fetched, path: str, *, ours:
     """Rename one file into place, unless a foreign file with other bytes is there."""
     source = staging.directory.descriptor
     with target.parent(path, create=True) as (directory, name):
-        found = _found(directory, name)
+        found = lying(directory, name)
         if found is not None and not ours and not _identical(target, staging, fetched, path, found):
             raise foreign(path)
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise foreign(path)
         os.rename(fetched.staged, name, src_dir_fd=source, dst_dir_fd=directory)
-
-
-def _found(directory: int, name: str) -> os.stat_result | None:
-    try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
 
 
 def _sync(staging: Staging, fetched: Sequence[Fetched]) -> None:

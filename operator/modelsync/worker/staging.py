@@ -52,15 +52,14 @@ class Staging:
             self._lock = _open_lock(self.state)
         _acquire(self._lock, stop, wait_seconds)
         with volume.guarded(f"writing {naming.STATE_DIR}"):
-            reach = mounts.locks_reach_all_nodes(self.state.descriptor)
-            self._exclusive = reach and _locks_work(self.state)
+            mount = mounts.mount(self.state.descriptor)
+            self._exclusive = mounts.locks_reach_all_nodes(mount) and _locks_work(self.state)
             self.directory = self._take_over()
-        self.reserves = volume.reserves(self.directory.descriptor)
-        """Whether a file's blocks are reserved before it is written."""
-        self.direct = volume.direct_writes(self.directory.descriptor)
-        """Whether files here are better written past the page cache."""
-        with volume.guarded(f"writing {naming.STATE_DIR}"):
             self.journal = Journal(self.directory.descriptor)
+        self.reserves = mounts.reserves(mount)
+        """Whether a file's blocks are reserved before it is written."""
+        self.direct = mounts.direct_writes(mount)
+        """Whether files here are better written past the page cache."""
 
     def _take_over(self) -> Tree:
         """This process's directory: a dead one's where there is one, else a new one.

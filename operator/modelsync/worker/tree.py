@@ -63,7 +63,7 @@ class Tree:
         """What lies at a path, itself and not what it links to; None when nothing does."""
         try:
             with self.parent(path) as (directory, name):
-                return os.stat(name, dir_fd=directory, follow_symlinks=False)
+                return lying(directory, name)
         except FileNotFoundError:
             return None
 
@@ -121,6 +121,14 @@ class Tree:
             os.close(current)
             raise
         return current
+
+
+def lying(directory: int, name: str) -> os.stat_result | None:
+    """What lies in a directory under a name, itself and not what it links to; None when nothing does."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _enter(directory: int, component: str, *, create: bool) -> int:

@@ -9,15 +9,12 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from modelsync.api import display
 from modelsync.api.reasons import Reason
 from modelsync.worker.failures import Failure
 
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-_DIRECT = {"ext2", "ext3", "ext4", "xfs"}
-"""File systems whose O_DIRECT writes were faster than buffered ones; on a network's they are not."""
 _VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY}
 """Only who removes what a worker made a moment ago causes these: a second worker where locks lie."""
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -88,38 +85,12 @@ def preallocate(descriptor: int, size: int, *, reserve: bool = True) -> None:
     if not reserve:
         os.ftruncate(descriptor, size)
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.fallocate(descriptor, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
+    if _libc().fallocate(descriptor, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
         return
     number = ctypes.get_errno()
     if number not in _UNSUPPORTED:
         raise OSError(number, os.strerror(number))
     os.ftruncate(descriptor, size)
-
-
-def direct_writes(directory: int) -> bool:
-    """Whether files here are better written past the page cache (O_DIRECT); raises nothing."""
-    return file_system(directory) in _DIRECT
-
-
-def reserves(directory: int) -> bool:
-    """Whether reserving blocks is cheap here; a tmpfs fills them with zeros at once, and all wait for it."""
-    return file_system(directory) != "tmpfs"
-
-
-def file_system(descriptor: int) -> str | None:
-    """Type of the file system that holds a descriptor, as proc_pid_mountinfo(5) names it."""
-    try:
-        device = os.fstat(descriptor).st_dev
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    for line in lines:
-        head, _, tail = line.partition(" - ")
-        if head.split()[2:3] == [wanted]:
-            return tail.split()[0] if tail else None
-    return None
 
 
 def sync_file(directory: int, name: str) -> None:
@@ -136,10 +107,15 @@ def sync_file_system(directory: int) -> bool:
 
     Raises OSError for what could not be written: since Linux 5.8 the kernel tells.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     if not hasattr(libc, "syncfs"):
         return False
     if libc.syncfs(directory):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return True
+
+
+def _libc() -> ctypes.CDLL:
+    """The C library, for the calls that `os` does not have."""
+    return ctypes.CDLL(None, use_errno=True)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
-from modelsync.worker import hashing, names, responses, volume
+from modelsync.worker import hashing, names, responses, unexpected, volume
 from modelsync.worker.engines.backends import Backend, Prepared
 from modelsync.worker.engines.figures import Figures, Flight
 from modelsync.worker.engines.process import Child, Job, ended_early
@@ -130,15 +130,7 @@ class LibraryEngine:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        if isinstance(error, Failure):
-            failure = error
-        elif isinstance(error, OSError):
-            failure = volume.failure(error, "fetching")
-        else:
-            _log.error("internal error", exc_info=error)
-            failure = Failure(
-                Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log."
-            )
+        failure = unexpected.while_fetching(error)
         if self._halt.is_set():
             return
         self.failure = self.failure or failure
