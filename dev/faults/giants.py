@@ -169,7 +169,7 @@ def missing_only(volume: Path, sub_path: str, uid: str, gap: tuple[int, int]) ->
         staging.journal.file(key, generation=0, size=TERABYTE, validator=f"etag:{ETAG}")
         for start, end in ((0, gap[0]), (gap[1], TERABYTE)):
             if start < end:
-                staging.journal.range(key, 0, start, end)
+                staging.journal.ranges([(key, 0, start, end)])
         staging.close()
 
 

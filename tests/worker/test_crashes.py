@@ -19,6 +19,7 @@ import pytest
 
 from modelsync.api import exitcodes, naming, wire
 from modelsync.api.reasons import Reason, Stage
+from modelsync.worker import journal
 from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, files_in, sha256
 
@@ -113,8 +114,8 @@ def test_journaled_bytes_are_never_asked_for_again(origin: Origin, tmp_path: Pat
         wait_sent(origin, TOTAL // 2)
         process.kill()
     (staging,) = (worker.volume / "model/.modelsync/uid-1/staging").iterdir()
-    lines = [line.partition(b" ")[2] for line in (staging / "journal").read_bytes().splitlines()]
-    recorded = sum(each["end"] - each["start"] for each in map(json.loads, lines) if "range" in each)
+    entries = journal.read((staging / "journal").read_bytes(), journal.boot_id())
+    recorded = sum(entry.ranges.total for entry in entries.values())
     before, origin.block_seconds = origin.sent(), 0.0
     assert worker.finish() == exitcodes.DONE
     assert recorded >= TOTAL // 2 - 6 * CHUNK * CONNECTIONS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import transport
+from modelsync.worker import transport, urls
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from tests.worker.faulty import Fault, Object, Origin, noise
@@ -73,8 +73,7 @@ def test_neither_request_nor_network_shows_its_secrets() -> None:
     network = transport.Network(proxies={"https": "http://user:canary@proxy:3128"})
     assert "canary" not in f"{request!r} {network!r}"
     assert (
-        transport.shown("https://user:canary@hub.example:8443/a?b=canary#canary")
-        == "https://hub.example:8443/a"
+        urls.shown("https://user:canary@hub.example:8443/a?b=canary#canary") == "https://hub.example:8443/a"
     )
 
 

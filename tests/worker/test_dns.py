@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import pools
+from modelsync.worker import connecting
 from modelsync.worker.dns import KEPT_SECONDS, Names
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
@@ -65,7 +65,7 @@ def test_connections_share_a_lookup_and_try_each_address(
     transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = Asked("127.0.0.2", "127.0.0.1")  # nobody listens at the first
-    monkeypatch.setattr(pools, "NAMES", asked.names())
+    monkeypatch.setattr(connecting, "NAMES", asked.names())
     with Origin({"x": b"12345678"}).serving() as origin:
         assert [reached(transport, origin) for _ in range(3)] == [200, 200, 200]
     assert asked.count == 1
@@ -75,7 +75,7 @@ def test_a_name_whose_addresses_all_fail_is_asked_anew(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked("127.0.0.2")
-    monkeypatch.setattr(pools, "NAMES", asked.names())
+    monkeypatch.setattr(connecting, "NAMES", asked.names())
     with Origin({"x": b"12345678"}).serving() as origin:
         with pytest.raises(Transient):
             reached(transport, origin)
@@ -86,6 +86,6 @@ def test_a_name_whose_addresses_all_fail_is_asked_anew(
 def test_a_name_that_cannot_be_resolved_is_told(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "NAMES", Asked().names())
+    monkeypatch.setattr(connecting, "NAMES", Asked().names())
     with pytest.raises(Transient, match=r"hub\.example cannot be resolved"):
         transport.get(Request(url="http://hub.example/x"), {})

@@ -30,14 +30,14 @@ def begun(directory: int) -> Journal:
 
 def test_after_a_failed_sync_only_what_was_synced_before_is_believed(directory: int) -> None:
     journal = begun(directory)
-    journal.range("key", 0, 0, SMALL)
+    journal.ranges([("key", 0, 0, SMALL)])
     journal.volatile("key", 0, SMALL, 2 * SMALL)
     with pytest.raises(OSError), journal.proving():
         raise OSError(5, "a bad block")
     journal.volatile("key", 0, 2 * SMALL, 3 * SMALL)
     with journal.proving():
         pass  # the kernel tells of lost pages once: this one proves nothing
-    journal.range("key", 0, SMALL, 3 * SMALL)
+    journal.ranges([("key", 0, SMALL, 3 * SMALL)])
     journal.close()
     assert believed(directory) == [(0, SMALL)]
 

@@ -80,7 +80,7 @@ def test_a_files_request_brings_its_bytes_and_the_token_stays_at_its_origin(hub:
     (file,) = opened.resolve(None).files
     response = network.get(opened.request(file), {}).response
     assert response.read() == b"weights"
-    response.release_conn()
+    response.close()
     network.close()
     assert all(not entry.authorization for entry in hub.log.entries(server="cdn"))
     assert any(entry.authorization for entry in hub.log.entries(server="hub"))
@@ -92,7 +92,7 @@ def test_odd_names_are_quoted_in_the_url(hub: HubServer) -> None:
     file = by_path(opened.resolve(None))[ODD]
     response = network.get(opened.request(file), {}).response
     assert response.read() == b"odd"
-    response.release_conn()
+    response.close()
     network.close()
 
 

@@ -247,7 +247,7 @@ def test_a_signed_url_brings_the_bytes_without_further_headers(
     network = Transport(Network())
     response = network.get(request, {}).response
     assert response.read() == body
-    response.release_conn()
+    response.close()
     network.close()
 
 

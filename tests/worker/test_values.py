@@ -54,7 +54,7 @@ def written(directory: Path, count: int = 6) -> bytes:
         book = journal.Journal(descriptor)
         book.file("k", generation=0, size=100, validator="etag:one")
         for number in range(count):
-            book.range("k", 0, number * 10, number * 10 + 10)
+            book.ranges([("k", 0, number * 10, number * 10 + 10)])
         book.sync()
         book.close()
     finally:
@@ -73,7 +73,7 @@ def test_a_file_that_starts_over_forgets_its_ranges(tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     book = journal.Journal(descriptor)
     book.file("k", generation=1, size=100, validator="etag:two")
-    book.range("k", 0, 0, 100)
+    book.ranges([("k", 0, 0, 100)])
     book.close()
     os.close(descriptor)
     entry = journal.read((tmp_path / journal.NAME).read_bytes())["k"]

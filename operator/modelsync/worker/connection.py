@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from urllib3.exceptions import HTTPError
-
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Tuning
 from modelsync.worker import responses, transport
 from modelsync.worker.blocks import Pool
 from modelsync.worker.body import BodyReader
+from modelsync.worker.exchange import Broken
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.gate import Gate
 from modelsync.worker.limiter import Limiter
@@ -26,6 +25,7 @@ from modelsync.worker.pace import Pace, Trickle
 from modelsync.worker.parts import Chunk, Copy, Part
 from modelsync.worker.progress import State
 from modelsync.worker.retry import Budget, Transient
+from modelsync.worker.whole import Whole, memory
 from modelsync.worker.writing import Writer
 
 _log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Connection:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._memory = memory()
         self._came = 0
         """Bytes that had come to all connections at the last refusal."""
 
@@ -144,10 +145,10 @@ class Connection:
             part.target = answer.request
             self._place(part, chunk, body, whole=answer.response.status == 200)
             self._receive(part, chunk, budget, answer)
-        except HTTPError as error:
+        except Broken as error:
             raise transport.trouble(error, request.url) from error
         finally:
-            answer.response.close()  # a body read to its end has given its connection back already
+            answer.response.close()
 
     def _place(self, part: Part, chunk: Chunk, body: responses.Body, *, whole: bool) -> None:
         """Agree with the answer on what its body is."""
@@ -168,10 +169,15 @@ class Connection:
         if part.copy is copy and (whole or chunk.end is None):
             part.claim_rest(chunk)
 
+    def _writer(self, part: Part, chunk: Chunk, budget: Budget) -> Writer | Whole:
+        if part.in_one_piece(chunk):
+            return Whole(part, chunk, self._memory, budget, self._shared.state)
+        return Writer(part, chunk, self._shared.pool, budget, self._shared.state, self._shared.halt)
+
     def _receive(self, part: Part, chunk: Chunk, budget: Budget, answer: transport.Answer) -> None:
         """Read the body into the file, in writes of up to the buffer's size."""
         shared = self._shared
-        writer = Writer(part, chunk, shared.pool, budget, shared.state, shared.halt)
+        writer = self._writer(part, chunk, budget)
         pace = Pace(part.file.path, shared.tuning.timeout_seconds)
         body = BodyReader(answer.response)
         try:

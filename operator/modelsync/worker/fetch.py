@@ -245,7 +245,7 @@ class Engine:
     def _judge(self, part: Part, copy: Copy, digests: Digests) -> None:
         wrong = digests.wrong()
         if wrong is None:
-            self._staging.journal.verified(part.key, digests.sha256)
+            self._found_right(part, copy, digests.sha256)
             self._finish(part, copy, digests.sha256, digests.verified_by())
             return
         text = (
@@ -256,6 +256,14 @@ class Engine:
         part.restart(copy, Failure(Reason.CHECKSUM_MISMATCH, text))
         self._pool.forget(copy)
         self._over_again(part)
+
+    def _found_right(self, part: Part, copy: Copy, sha256: str) -> None:
+        journal = self._staging.journal
+        if copy.whole:
+            size, validator = copy.size or 0, copy.validator
+            journal.whole(part.key, generation=copy.generation, size=size, validator=validator, sha256=sha256)
+        else:
+            journal.verified(part.key, sha256)
 
     def _finish(self, part: Part, copy: Copy, sha256: str | None, verified_by: str) -> None:
         kind, _, value = (copy.validator or "").partition(":")

@@ -17,7 +17,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,11 @@ class Entry:
     """Of the verified file; tells our own work after a crash in the midst of publishing."""
 
 
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _line(record: dict[str, Any]) -> bytes:
-    text = json.dumps(record, separators=(",", ":")).encode()
+    text = _encoded(record).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
@@ -99,6 +102,10 @@ def _apply(entries: dict[str, Entry], record: dict[str, Any], boot: str | None) 
             entry = entries.get(key)
             if entry is not None and entry.generation == generation and 0 <= start < end:
                 _believe(entry, start, end, record.get("boot"), boot)
+        case {"whole": str(key), "generation": int(generation), "size": int(size), "sha256": str(sha256)}:
+            known = entries[key] = Entry(generation=generation, size=size, validator=record["validator"])
+            known.sha256 = sha256
+            _believe(known, 0, size, record["boot"], boot)
         case {"lost": True}:
             for each in entries.values():
                 each.ranges = RangeSet(each.durable)
@@ -135,10 +142,11 @@ class Journal:
         record = {"file": key, "generation": generation, "size": size, "validator": validator}
         self._append(record, waits=True)
 
-    def range(self, key: str, generation: int, start: int, end: int) -> None:
-        """Say that [start, end) is on the disk; only after a sync of these bytes."""
+    def ranges(self, synced: Iterable[tuple[str, int, int, int]]) -> None:
+        """Say of each key, generation, start and end that [start, end) is on the disk; only after a sync of
+        these bytes."""
         if not self._distrusted:
-            self._append(_range(key, generation, start, end))
+            self._append(*(_range(*each) for each in synced))
 
     def volatile(self, key: str, generation: int, start: int, end: int) -> None:
         """Say that [start, end) was written; believed as long as the kernel lives."""
@@ -163,6 +171,15 @@ class Journal:
             with contextlib.suppress(OSError):
                 self._append({"lost": True})
             raise
+
+    def whole(self, key: str, *, generation: int, size: int, validator: str | None, sha256: str) -> None:
+        """Say all of a small file at once: what it comes from, that it was written and found right."""
+        if self._distrusted:
+            return
+        head = {"whole": key, "generation": generation, "size": size, "validator": validator}
+        self._spoken += size
+        waits = self._spoken < PATIENCE
+        self._append({**head, "sha256": sha256, "boot": self._boot or ""}, waits=waits)
 
     def verified(self, key: str, sha256: str) -> None:
         """Say that a file's bytes were found right."""
@@ -189,10 +206,10 @@ class Journal:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _append(self, record: dict[str, Any], *, waits: bool = False) -> None:
-        line = _line(record)
+    def _append(self, *records: dict[str, Any], waits: bool = False) -> None:
+        lines = [_line(each) for each in records]
         with self._lock:
-            self._waiting.append(line)
+            self._waiting += lines
             if not waits:
                 self._flush()
 

@@ -15,11 +15,13 @@ from modelsync.worker import hashing, responses, volume
 from modelsync.worker.blocks import BLOCK
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Digests
-from modelsync.worker.journal import Entry
+from modelsync.worker.journal import SMALL, Entry
 from modelsync.worker.model import RemoteFile, Request
 from modelsync.worker.ranges import RangeSet
 from modelsync.worker.staging import Staging, key_of
 
+WHOLE_BYTES = SMALL
+"""Files up to this are received in one piece (`whole`); a crash amid one costs less than a chunk."""
 PAGE = 4096
 """O_DIRECT needs memory, offset and length in multiples of the disk's block size, which is this or less."""
 
@@ -54,6 +56,7 @@ class Copy:
         "sync_lock",
         "unsynced",
         "validator",
+        "whole",
         "written",
     )
 
@@ -74,6 +77,8 @@ class Copy:
         self.headed = False
         """Whether an answer has shown that the origin serves ranges of this object."""
         self.digests: Digests | None = None
+        self.whole = False
+        """Whether all came in one piece and was hashed from memory; the journal does not know of it yet."""
         self.scheduled = False
         self.judged = False
         self.gone = False
@@ -178,7 +183,7 @@ class Part:
         copy = Copy(generation, handle, self.file.size, validator)
         copy.direct = self._direct(name, copy.size)
         if generation:
-            self._journal(copy)
+            self.record(copy)
         return copy
 
     def _descriptor(self, name: str, flags: int) -> int:
@@ -243,8 +248,13 @@ class Part:
         if learned is not None:
             with volume.guarded("reserving space"):
                 volume.preallocate(copy.handle.descriptor, learned, reserve=self._staging.reserves)
-        if first:
-            self._journal(copy)
+        if first and not self.in_one_piece(chunk):
+            self.record(copy)
+
+    def in_one_piece(self, chunk: Chunk) -> bool:
+        """Whether a chunk is a whole file, small and with a checksum to compare."""
+        size = chunk.copy.size
+        return self.compared and not chunk.position and chunk.end == size and 0 < (size or 0) <= WHOLE_BYTES
 
     def ranges_work(self, copy: Copy) -> None:
         """Further ranges may be asked for at the same time."""
@@ -285,8 +295,7 @@ class Part:
                 return
             with volume.guarded("syncing a staging file"), self._staging.journal.proving():
                 os.fdatasync(copy.handle.descriptor)
-                for start, end in ranges:
-                    self._staging.journal.range(self.key, copy.generation, start, end)
+                self._staging.journal.ranges((self.key, copy.generation, *each) for each in ranges)
             with self.lock:
                 del copy.unsynced[:count]
 
@@ -296,7 +305,7 @@ class Part:
         try:
             if not self.compared:
                 self.sync(copy)
-            elif chunk.position > chunk.begin and self.copy is copy:
+            elif chunk.position > chunk.begin and self.copy is copy and not copy.whole:
                 with volume.guarded("writing the journal"):
                     self._staging.journal.volatile(self.key, copy.generation, chunk.begin, chunk.position)
         finally:
@@ -309,7 +318,7 @@ class Part:
             chunk.copy.size = chunk.end = chunk.position
         with volume.guarded("sizing a staging file"):
             os.ftruncate(chunk.copy.handle.descriptor, chunk.position)
-        self._journal(chunk.copy)
+        self.record(chunk.copy)
 
     def restart(self, copy: Copy, failure: Failure) -> None:
         """Start over from zero; raises the failure the second time."""
@@ -341,7 +350,8 @@ class Part:
             os.unlink(self.staged_name(copy.generation), dir_fd=self._staging.directory.descriptor)
             self.copy = self._fresh(copy.generation + 1)
 
-    def _journal(self, copy: Copy) -> None:
+    def record(self, copy: Copy) -> None:
+        """Tell the journal what object a copy's ranges come from; raises Failure."""
         with volume.guarded("writing the journal"):
             self._staging.journal.file(
                 self.key, generation=copy.generation, size=copy.size, validator=copy.validator

@@ -104,8 +104,7 @@ class Syncer:
             return
         with volume.guarded("syncing staging files"), self._staging.journal.proving():
             self._sync_finished(finished)
-            for each in finished:
-                self._staging.journal.range(each.key, each.generation, 0, each.size)
+            self._staging.journal.ranges((each.key, each.generation, 0, each.size) for each in finished)
 
     def _sync_journal(self) -> None:
         now = time.monotonic()

@@ -57,12 +57,15 @@ class Verifier:
         with part.lock:
             if copy.size is None or copy.scheduled or copy.judged:
                 return
+            small = copy.size <= BLOCK
+            if small and not copy.complete:
+                return  # its last connection will hash it, for which a hand over would cost more
             offset = copy.digests.offset if copy.digests else 0
             if copy.written.prefix_end() <= offset and not copy.complete:
                 return
             copy.scheduled = True
-        if copy.complete and (copy.size or 0) <= BLOCK:
-            self._hash(part, copy)  # a hand over to another thread would cost more than the hashing
+        if small:
+            self._hash(part, copy)
             return
         with self._change:
             self._queue.append((part, copy))

@@ -4,11 +4,9 @@ A full disk, an exhausted quota, a lack of inodes and a read-only mount need dif
 the kernel tells them apart by errno; this is the one place that translates.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
 
 from modelsync.api import display
 from modelsync.api.reasons import Reason
@@ -42,13 +40,20 @@ def failure(error: OSError, doing: str) -> Failure:
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
 
 
-@contextlib.contextmanager
-def guarded(doing: str) -> Iterator[None]:
+class guarded:
     """Turn OSErrors of the block into Failures."""
-    try:
-        yield
-    except OSError as error:
-        raise failure(error, doing) from error
+
+    __slots__ = ("_doing",)
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            raise failure(error, self._doing) from error
 
 
 def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:

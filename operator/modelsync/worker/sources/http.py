@@ -14,7 +14,8 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
-from modelsync.worker import responses, retry, transport
+from modelsync.worker import responses, retry, transport, urls
+from modelsync.worker.exchange import Headers
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import listing
@@ -99,16 +100,16 @@ class WebSource:
         if status in _NO_HEAD:
             status, headers = _asked(network, request, {"Range": "bytes=0-0"}, "GET")
         if status == 416:  # an empty file has no first byte
-            return 200, {**headers, "Content-Length": "0"}
+            return 200, Headers({**headers, "Content-Length": "0"})
         if status in (429, 500, 502, 503, 504):
             reason = Reason.RATE_LIMITED if status == 429 else Reason.ORIGIN_ERROR
-            failure = Failure(reason, f"{transport.shown(url)} answers with HTTP {status}.")
+            failure = Failure(reason, f"{urls.shown(url)} answers with HTTP {status}.")
             raise retry.Transient(failure, wait_seconds=retry.retry_after(headers.get("Retry-After")))
         return status, headers
 
     def _check(self, status: int, headers: Mapping[str, str], file: HttpFile) -> None:
         """Raise what a status other than success means."""
-        told, url, where = f"(HTTP {status})", transport.shown(file.url), self._credentials.where
+        told, url, where = f"(HTTP {status})", urls.shown(file.url), self._credentials.where
         if status in (200, 206):
             told_size = _size(status, headers)
             if file.size is not None and told_size is not None and told_size != file.size:
@@ -142,11 +143,8 @@ def _asked(
 ) -> tuple[int, Mapping[str, str]]:
     """Status and headers alone; the connection is closed rather than a body read."""
     response = network.get(request, extra, method=method).response
-    headers = {name.title(): value for name, value in response.headers.items()}
-    if headers.get("Etag"):
-        headers["ETag"] = headers.pop("Etag")
     response.close()
-    return response.status, headers
+    return response.status, response.headers
 
 
 def _size(status: int, headers: Mapping[str, str]) -> int | None:

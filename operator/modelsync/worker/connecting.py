@@ -1,0 +1,169 @@
+"""How an origin is reached: directly or by way of a proxy, with names looked up once, with TLS where it asks
+for it. Connecting is urllib3's: certificates, tunnels and time-outs are its trade."""
+
+import socket
+import ssl
+import struct
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.util import parse_url
+
+from modelsync.worker import tls
+from modelsync.worker.dns import Names
+from modelsync.worker.exchange import Socket
+from modelsync.worker.urls import Place
+
+NAMES = Names()
+"""Of this process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How the outside is reached; made of the environment by `modelsync.environment`."""
+
+    timeout_seconds: float = 10.0
+    connections: int = 8
+    ca_file: str | None = None
+    """Bundle of certification authorities instead of the system's."""
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Proxy URL by scheme, and `no` for the hosts that need none; may hold a password, hence not in repr."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How a place is reached."""
+
+    place: Place
+    proxy: urllib3.util.Url | None = None
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Headers for the proxy alone."""
+
+    @property
+    def forwarded(self) -> bool:
+        """Whether the proxy sees each request, and is told the whole URL."""
+        return self.proxy is not None and self.place.scheme == "http"
+
+
+class ProxyTrouble(Exception):
+    """The proxy is not there, or does not connect."""
+
+
+class _Resolving(HTTPConnection):
+    """Takes the host's addresses from the names that are known; the host stays what headers and
+    certificates are about."""
+
+    def _new_conn(self) -> socket.socket:
+        host = self._dns_host
+        try:
+            addresses = NAMES.addresses(host, self.port)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except UnicodeError:
+            return super()._new_conn()  # no name at all: the library says it best
+        for number, address in enumerate(addresses, 1):
+            self._dns_host = address
+            try:
+                return super()._new_conn()
+            except (NewConnectionError, ConnectTimeoutError):
+                if number == len(addresses):
+                    NAMES.forget(host)
+                    raise
+            finally:
+                self._dns_host = host
+        return super()._new_conn()
+
+
+class _Http(_Resolving):
+    pass
+
+
+class _Https(_Resolving, HTTPSConnection):
+    pass
+
+
+class _Timed:
+    """A socket whose time-out the kernel keeps (socket(7), SO_RCVTIMEO): Python's own costs one more system
+    call, and one more fight for the interpreter, for each wait."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        seconds, part = divmod(plain.gettimeout() or 0.0, 1.0)
+        kept = struct.pack("ll", int(seconds), int(part * 1e6))
+        plain.settimeout(None)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            plain.setsockopt(socket.SOL_SOCKET, option, kept)
+        self._plain = plain
+        self.close, self.fileno = plain.close, plain.fileno
+
+    def recv_into(self, buffer: memoryview, /) -> int:
+        try:
+            return self._plain.recv_into(buffer)
+        except BlockingIOError as error:
+            raise TimeoutError("timed out") from error
+
+    def sendall(self, data: bytes, /) -> None:
+        try:
+            self._plain.sendall(data)
+        except BlockingIOError as error:
+            raise TimeoutError("timed out") from error
+
+
+class Connector:
+    """Makes connections. Thread-safe."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._context = tls.client_context(network.ca_file)
+
+    def route(self, place: Place) -> Route:
+        """The way to a place, by the proxies and their exceptions."""
+        proxies = self._network.proxies
+        if urllib.request.proxy_bypass_environment(place.host, dict(proxies)):  # type: ignore[attr-defined]
+            return Route(place=place)
+        address = proxies.get(place.scheme) or proxies.get("all")
+        if not address:
+            return Route(place=place)
+        proxy = parse_url(address if "://" in address else f"http://{address}")
+        secret = {}
+        if proxy.auth:
+            secret = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(proxy.auth))
+        return Route(place=place, proxy=proxy._replace(auth=None), secret=secret)
+
+    def connect(self, route: Route) -> Socket:
+        """A connected socket, whose waits end after the network's time-out.
+
+        Raises ProxyTrouble, what urllib3 raises, and OSError (of it ssl.SSLError).
+        """
+        connection = self._connection(route)
+        try:
+            connection.connect()
+        except BaseException as error:
+            connection.close()
+            through_proxy = route.proxy is not None and not isinstance(error, ssl.SSLError)
+            if through_proxy and isinstance(error, (OSError, HTTPError)):
+                raise ProxyTrouble(type(error).__name__) from error
+            raise
+        connected, connection.sock = connection.sock, None
+        return _Timed(connected) if type(connected) is socket.socket else connected
+
+    def _connection(self, route: Route) -> HTTPConnection:
+        place, proxy, seconds = route.place, route.proxy, self._network.timeout_seconds
+        if proxy is None:
+            if place.scheme == "http":
+                return _Http(place.host, place.port, timeout=seconds)
+            return _Https(place.host, place.port, timeout=seconds, ssl_context=self._context)
+        host, port = (proxy.host or "").strip("[]"), proxy.port or (443 if proxy.scheme == "https" else 80)
+        if route.forwarded and proxy.scheme != "https":
+            return _Http(host, port, timeout=seconds)
+        config = ProxyConfig(self._context, False, None, None)
+        made = _Https(
+            host, port, timeout=seconds, ssl_context=self._context, proxy=proxy, proxy_config=config
+        )
+        if not route.forwarded:
+            made.set_tunnel(place.host, place.port, route.secret, scheme=proxy.scheme or "http")
+        return made

@@ -1,0 +1,59 @@
+"""Connections that wait for another exchange, by the place they lead to."""
+
+import threading
+
+from modelsync.worker.connecting import Connector, Network, Route
+from modelsync.worker.exchange import Wire
+from modelsync.worker.urls import Place
+
+
+class Wires:
+    """Idle connections and the ways to new ones. Thread-safe; close it in the end."""
+
+    def __init__(self, network: Network) -> None:
+        self._connector = Connector(network)
+        self._most = network.connections
+        self._closed = False
+        self._lock = threading.Lock()
+        self._idle: dict[Place, list[Wire]] = {}
+        self._routes: dict[Place, Route] = {}
+
+    def route(self, place: Place) -> Route:
+        """The way to a place, found once."""
+        found = self._routes.get(place)
+        if found is None:
+            found = self._routes[place] = self._connector.route(place)
+        return found
+
+    def idle(self, place: Place) -> Wire | None:
+        """The connection that was used last, if one is good for another exchange."""
+        while True:
+            with self._lock:
+                waiting = self._idle.get(place)
+                if not waiting:
+                    return None
+                wire = waiting.pop()
+            if wire.idle():
+                return wire
+            wire.close()
+
+    def new(self, place: Place) -> Wire:
+        """Another connection; raises as Connector.connect does."""
+        return Wire(self._connector.connect(self.route(place)), lambda wire: self._rest(place, wire))
+
+    def _rest(self, place: Place, wire: Wire) -> None:
+        with self._lock:
+            waiting = self._idle.setdefault(place, [])
+            if len(waiting) < self._most and not self._closed:
+                waiting.append(wire)
+                return
+        wire.close()
+
+    def close(self) -> None:
+        """Close all idle connections, and those in use when their exchanges end."""
+        with self._lock:
+            self._closed = True
+            waiting = [wire for each in self._idle.values() for wire in each]
+            self._idle.clear()
+        for wire in waiting:
+            wire.close()
