@@ -309,6 +309,11 @@ HEADS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "customer's key": (MD5, {"SSECustomerAlgorithm": "AES256"}, set()),
     "S3's key": (MD5, {"ServerSideEncryption": "AES256"}, {"md5"}),
     "in parts": (f"{MD5}-3", {"ETag": "x"}, set()),
+    "simple, with a checksum": (
+        MD5,
+        {"ChecksumSHA256": base64.b64encode(SHA256.digest()).decode()},
+        {"sha256"},
+    ),
     "full checksum": (
         f"{MD5}-3",
         {"ChecksumType": "FULL_OBJECT", "ChecksumSHA256": base64.b64encode(SHA256.digest()).decode()},

@@ -11,6 +11,7 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 import datetime
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelsync.api.reasons import Reason
@@ -20,6 +21,7 @@ from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request
 from modelsync.worker.sources import listing, s3_errors, s3_objects
+from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
 from modelsync.worker.transport import Network
 
 if TYPE_CHECKING:
@@ -28,8 +30,15 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 PAGE_SIZE = 1000
 """Objects of one page of a listing; the most that S3 gives."""
-VALID_SECONDS = 3600
-"""How long a presigned URL works; the engine asks for another one before or after that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opened:
+    """What works with one set of keys."""
+
+    client: "S3Client"
+    signer: Signer
+    keys: creds.Keys | None
 
 
 class BucketSource:
@@ -40,15 +49,16 @@ class BucketSource:
         self._credentials = credentials
         self._network = network
         self._lock = threading.Lock()
-        self._client: tuple[tuple[str, ...], S3Client] | None = None
+        self._opened: _Opened | None = None
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the bucket and ask for the checksums; SourceChanged when it is not as pinned."""
         with s3_errors.explained(self._spec, self._credentials):
-            client = self._connect()
-            objects, cut = self._objects(client)
-            files = s3_objects.described(client, self._spec, objects, cut, self._network.connections)
-            client.close()  # its idle connections would count against what the origin allows
+            opened = self._connect()
+            objects, cut = self._objects(opened.client)
+            with s3_objects.asking(opened.client, opened.signer, self._spec, self._network) as asking:
+                files = asking.described(objects, cut)
+            opened.client.close()  # its idle connections would count against what the origin allows
         revision = listing.revision_of(files)
         listing.check_pinned(pinned, revision, f"The content of {self._name}")
         return Listing(revision=revision, files=files)
@@ -56,10 +66,7 @@ class BucketSource:
     def request(self, file: RemoteFile) -> Request:
         """A URL that may be fetched for an hour without further credentials."""
         with s3_errors.explained(self._spec, self._credentials):
-            client = self._connect()
-            which = {"VersionId": file.version} if file.version else {}
-            params = {"Bucket": self._spec.bucket, "Key": file.locator, **which}
-            url = client.generate_presigned_url("get_object", Params=params, ExpiresIn=VALID_SECONDS)
+            url = self._connect().signer.url("GET", file.locator, file.version)
         expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=VALID_SECONDS)
         return Request(url=url, expires=expires if self._credentials.given else None)
 
@@ -67,16 +74,16 @@ class BucketSource:
     def _name(self) -> str:
         return f"s3://{self._spec.bucket}/{self._spec.prefix}"
 
-    def _connect(self) -> "S3Client":
+    def _connect(self) -> "_Opened":
         """A client for the keys as they are now: a mended Secret works at once, yet a client costs as much as
         many small files, so it is kept while the keys stay."""
         keys = creds.s3_keys(self._credentials)
-        told = (keys.access_key, keys.secret_key, keys.session_token) if keys else ()
-        values = tuple(each.reveal() for each in told if each is not None)
         with self._lock:
-            if self._client is None or self._client[0] != values:
-                self._client = values, self._made(keys)
-            return self._client[1]
+            if self._opened is None or self._opened.keys != keys:
+                client = self._made(keys)
+                signer = Signer(client, self._spec.bucket, keys)
+                self._opened = _Opened(client=client, signer=signer, keys=keys)
+            return self._opened
 
     def _made(self, keys: creds.Keys | None) -> "S3Client":
         import boto3

@@ -8,9 +8,10 @@ its files then count as verified by size.
 
 import base64
 import binascii
+import contextlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.worker import checksums, names
 from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.model import Digest, RemoteFile, Request
+from modelsync.worker.retry import Transient
 from modelsync.worker.sources import s3_parts
+from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
+from modelsync.worker.transport import Network, Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -39,6 +43,18 @@ _CHECKSUMS = {
     "ChecksumCRC32": "crc32",
 }
 """Members of HeadObject's answer to our names of algorithms."""
+_HEADERS = {
+    **{f"x-amz-{member.lower().replace('checksum', 'checksum-')}": member for member in _CHECKSUMS},
+    "etag": "ETag",
+    "x-amz-checksum-type": "ChecksumType",
+    "x-amz-restore": "Restore",
+    "x-amz-server-side-encryption": "ServerSideEncryption",
+    "x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
+    "x-amz-storage-class": "StorageClass",
+    "x-amz-version-id": "VersionId",
+}
+"""Headers of HeadObject's answer, as S3's model names their members."""
+MEMBERS = frozenset(_HEADERS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,46 +79,79 @@ def listed(entry: Mapping[str, Any]) -> Listed | None:
     return Listed(key=key, size=size, etag=etag, storage_class=str(entry.get("StorageClass", "STANDARD")))
 
 
-def described(
-    client: "S3Client", spec: S3Source, objects: Sequence[Listed], cut: int, connections: int
-) -> tuple[RemoteFile, ...]:
-    """The objects as files, sorted by path, with what their headers tell; `cut` characters of a key are left
-    out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What objects are asked with."""
 
-    Raises Failure, and what botocore raises.
-    """
-    if len(objects) > MOST_ASKED:
-        _log.warning("%d objects are too many to ask for their checksums: sizes are compared", len(objects))
-        files = [_file(each, cut, {}) for each in objects]
-    else:
-        with ThreadPoolExecutor(connections, thread_name_prefix="head") as pool:
-            files = list(pool.map(lambda each: _asked(client, spec, each, cut), objects))
-    return tuple(sorted(files, key=lambda file: file.path))
+    client: "S3Client"
+    signer: Signer
+    spec: S3Source
+    transport: Transport
+    connections: int
+
+    def described(self, objects: Sequence[Listed], cut: int) -> tuple[RemoteFile, ...]:
+        """The objects as files, sorted by path, with what their headers tell; `cut` characters of a key are
+        left out.
+
+        Raises Failure, and what botocore raises.
+        """
+        if len(objects) > MOST_ASKED:
+            _log.warning(
+                "%d objects are too many to ask for their checksums: sizes are compared", len(objects)
+            )
+            files = [_file(each, cut, {}) for each in objects]
+        else:
+            with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
+                files = list(pool.map(lambda each: self._file(each, cut), objects))
+        return tuple(sorted(files, key=lambda file: file.path))
+
+    def _file(self, each: Listed, cut: int) -> RemoteFile:
+        """An object with what its headers tell, and the sizes of its parts where they are worth knowing."""
+        head = self._head(each)
+        count = _composite(head)
+        parts: tuple[int, ...] = ()
+        if count:
+            which: dict[str, Any] = {"Bucket": self.spec.bucket, "Key": each.key}
+            which |= {"VersionId": head["VersionId"]} if head.get("VersionId", "null") != "null" else {}
+            parts = s3_parts.sizes(self.client, which, each.size, count)
+        return _file(each, cut, head, parts)
+
+    def _head(self, each: Listed) -> Mapping[str, Any]:
+        head = self._told(each.key)
+        name = names.printable(each.key)
+        restored = 'ongoing-request="false"' in str(head.get("Restore", ""))
+        if head.get("StorageClass", each.storage_class) in _ARCHIVED and not restored:
+            text = f"The object {name} is archived ({each.storage_class}). Restore it in the bucket, then"
+            raise Failure(Reason.ACCESS_DENIED, f"{text} retry.")
+        if str(head.get("ETag", "")).strip('"') != each.etag:
+            raise Failure(Reason.SOURCE_CHANGED, f"The object {name} changed while the bucket was listed.")
+        return head
+
+    def _told(self, key: str) -> Mapping[str, Any]:
+        """HeadObject's answer; boto3 asks only where the short way meets anything but an answer, and then
+        tries again and explains as it does."""
+        request = Request(url=self.signer.url("HEAD", key, None, CHECKSUMS), headers=CHECKSUMS)
+        try:
+            response = self.transport.get(request, {}, method="HEAD").response
+            response.close()
+            if response.status == 200:
+                told = response.headers
+                return {member: told[name] for name, member in _HEADERS.items() if name in told}
+        except (Transient, Failure) as error:
+            _log.debug("an object is asked for again: %s", error)
+        return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
 
 
-def _asked(client: "S3Client", spec: S3Source, each: Listed, cut: int) -> RemoteFile:
-    """An object with what its headers tell, and the sizes of its parts where they are worth knowing."""
-    head = _head(client, spec, each)
-    count = _composite(head)
-    parts: tuple[int, ...] = ()
-    if count:
-        which: dict[str, Any] = {"Bucket": spec.bucket, "Key": each.key}
-        which |= {"VersionId": head["VersionId"]} if head.get("VersionId", "null") != "null" else {}
-        parts = s3_parts.sizes(client, which, each.size, count)
-    return _file(each, cut, head, parts)
-
-
-def _head(client: "S3Client", spec: S3Source, each: Listed) -> Mapping[str, Any]:
-    head: Mapping[str, Any] = client.head_object(Bucket=spec.bucket, Key=each.key, ChecksumMode="ENABLED")
-    name = names.printable(each.key)
-    if head.get("StorageClass", each.storage_class) in _ARCHIVED and 'ongoing-request="false"' not in str(
-        head.get("Restore", "")
-    ):
-        text = f"The object {name} is archived ({each.storage_class}). Restore it in the bucket, then retry."
-        raise Failure(Reason.ACCESS_DENIED, text)
-    if str(head.get("ETag", "")).strip('"') != each.etag:
-        raise Failure(Reason.SOURCE_CHANGED, f"The object {name} changed while the bucket was listed.")
-    return head
+@contextlib.contextmanager
+def asking(client: "S3Client", signer: Signer, spec: S3Source, network: Network) -> Iterator[Asking]:
+    """Connections for the questions of one listing."""
+    transport = Transport(network)
+    try:
+        yield Asking(
+            client=client, signer=signer, spec=spec, transport=transport, connections=network.connections
+        )
+    finally:
+        transport.close()
 
 
 def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> RemoteFile:
@@ -127,6 +176,8 @@ def _composite(head: Mapping[str, Any]) -> int:
 def digests(etag: str, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> tuple[Digest, ...]:
     """The checksums of an object's bytes in the answer of HeadObject; none of unknown meaning.
 
+    An ETag that is an MD5 is taken where nothing else tells more than 32 bits: computing it takes longer than
+    all others.
     `parts` are the sizes of the parts behind a composite one, if they are known.
     """
     found = []
@@ -138,7 +189,8 @@ def digests(etag: str, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> 
             found.append(Digest(algorithm=algorithm, value=value))
         elif value and count and count == str(len(parts)):
             found.append(Digest(algorithm=checksums.COMPOSITE + algorithm, value=value, parts=parts))
-    if head and _is_md5(etag, head):
+    sure = any(not digest.algorithm.endswith(("crc32", "crc32c")) for digest in found)
+    if head and not sure and _is_md5(etag, head):
         found.append(Digest(algorithm="md5", value=etag))
     return tuple(found)
 

@@ -1,0 +1,87 @@
+"""The short way to S3's answers tells what boto3 tells."""
+
+import urllib.parse
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from modelsync.api.sources import S3Source
+from modelsync.worker.credentials import Hidden, Keys
+from modelsync.worker.sources import s3_objects
+from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
+from modelsync.worker.transport import Network
+from tests.origins import versitygw
+
+ODD_KEYS = [
+    "plain.bin",
+    "a/b c+d.bin",
+    "ä/日本.bin",
+    "tilde~(paren)'quote'!*.bin",
+    "per%cent%20.bin",
+    "q?x=y&z#frag",
+    "a//b/../c/.",
+    "back\\slash:colon@at,comma;semi=eq$dollar",
+]
+
+
+@pytest.mark.parametrize("version", [None, "v.1/2+3="])
+@pytest.mark.parametrize("session", [None, "token/+="])
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9/base"])
+def test_a_signed_url_is_what_boto3_makes_for_the_same_key(
+    endpoint: str | None, session: str | None, version: str | None
+) -> None:
+    client = boto3.session.Session().client(
+        "s3",
+        region_name="eu-west-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        aws_session_token=session,
+        config=Config(signature_version="s3v4"),
+    )
+    hidden = Hidden(session) if session else None
+    keys = Keys(access_key=Hidden("key"), secret_key=Hidden("secret"), session_token=hidden)
+    signer = Signer(client, "bucket", keys)
+
+    def parts(url: str) -> tuple[str, dict[str, list[str]]]:
+        base, _, query = url.partition("?")
+        told = urllib.parse.parse_qs(query)
+        for of_the_second in ("X-Amz-Date", "X-Amz-Signature"):
+            del told[of_the_second]
+        return base, told
+
+    for key in ODD_KEYS:
+        told: dict[str, Any] = {"Bucket": "bucket", "Key": key}
+        told |= {"VersionId": version} if version else {}
+        theirs = client.generate_presigned_url("get_object", Params=told, ExpiresIn=3600)
+        assert parts(signer.url("GET", key, version)) == parts(theirs)
+        told["ChecksumMode"] = "ENABLED"
+        theirs = client.generate_presigned_url("head_object", Params=told, ExpiresIn=3600)
+        assert parts(signer.url("HEAD", key, version, CHECKSUMS)) == parts(theirs)
+
+
+ALGORITHMS = ["SHA256", "SHA1", "CRC32", "CRC32C", "CRC64NVME"]
+
+
+def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with versitygw.running(tmp_path_factory.mktemp("s3")) as server, server.client() as client:
+        client.create_bucket(Bucket="bucket")
+        for name in ALGORITHMS:
+            algorithm: Any = name
+            client.put_object(Bucket="bucket", Key=f"a b/{name}", Body=b"x", ChecksumAlgorithm=algorithm)
+        keys = Keys(
+            access_key=Hidden(server.access_key), secret_key=Hidden(server.secret_key), session_token=None
+        )
+        spec = S3Source(bucket="bucket", endpoint=server.url)
+        signer = Signer(client, "bucket", keys)
+        with s3_objects.asking(client, signer, spec, Network()) as asking:
+            for name in ALGORITHMS:
+                short = asking._told(f"a b/{name}")
+                long: Any = client.head_object(Bucket="bucket", Key=f"a b/{name}", ChecksumMode="ENABLED")
+                assert "ResponseMetadata" not in short, "boto3 asked, and not the short way"
+                assert short == {member: long[member] for member in s3_objects.MEMBERS if member in long}
+                assert any(member.startswith("Checksum") for member in short)
