@@ -41,6 +41,24 @@ def test_a_changed_secret_is_read_anew(tmp_path: Path) -> None:
     assert (first.reveal(), second.reveal()) == ("old", "new")
 
 
+def test_a_secret_is_read_once_for_each_version_that_the_kubelet_mounts(tmp_path: Path) -> None:
+    """The kubelet writes a new directory and then moves the link, as kubelet's AtomicWriter does."""
+
+    def version(name: str, token: str) -> None:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "token").write_text(token)
+        (tmp_path / "..next").symlink_to(name)
+        (tmp_path / "..next").rename(tmp_path / "..data")
+
+    version("..2026_1", "old")
+    (tmp_path / "token").symlink_to("..data/token")
+    mounted = creds.SecretDirectory(path=tmp_path, name="models", field_path="spec.source.http.secretRef")
+    assert mounted.read()["token"].reveal() == "old"
+    assert mounted.read() is mounted.read()
+    version("..2026_2", "new")
+    assert mounted.read()["token"].reveal() == "new"
+
+
 def test_bearer_wins_over_basic_and_both_make_a_header(tmp_path: Path) -> None:
     mounted = secret(tmp_path, username="reader", password="pass word")
     header = creds.authorization(mounted)

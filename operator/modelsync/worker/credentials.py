@@ -7,6 +7,7 @@ tokens reach logs by way of a repr more often than by intent.
 
 import base64
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +59,8 @@ class SecretDirectory:
     field_path: str
     """The field that names the Secret, such as `spec.source.s3.secretRef`."""
     given: bool = True
+    _read: dict[str, Mapping[str, Hidden]] = field(default_factory=dict, repr=False, compare=False)
+    """What was read, by the version of the Secret."""
 
     @property
     def where(self) -> str:
@@ -65,10 +68,17 @@ class SecretDirectory:
         return f"the Secret {self.name} ({self.field_path})"
 
     def read(self) -> Mapping[str, Hidden]:
-        """Read every key's file; SecretNotFound when nothing is mounted."""
+        """The values of all keys' files; SecretNotFound when nothing is mounted.
+
+        The kubelet renews a Secret by pointing the link `..data` to another directory, so while that stays,
+        thousands of small files need not read it thousands of times.
+        """
+        version = _target(self.path / "..data")
+        known = self._read.get(version)
+        if known is not None:
+            return known
         try:
-            files = [file for file in sorted(self.path.iterdir()) if not file.name.startswith("..")]
-            return {file.name: Hidden(_text(self, file)) for file in files if file.is_file()}
+            values = self._values()
         except OSError as error:
             told = error.strerror or "not readable"
             text = (
@@ -76,6 +86,13 @@ class SecretDirectory:
                 " ModelSync's namespace."
             )
             raise Failure(Reason.SECRET_NOT_FOUND, text) from None
+        if version:
+            self._read[version] = values
+        return values
+
+    def _values(self) -> Mapping[str, Hidden]:
+        files = [file for file in sorted(self.path.iterdir()) if not file.name.startswith("..")]
+        return {file.name: Hidden(_text(self, file)) for file in files if file.is_file()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +110,14 @@ class Given:
     def read(self) -> Mapping[str, Hidden]:
         """The values."""
         return self.values
+
+
+def _target(link: Path) -> str:
+    """What a link points to; empty when it is none."""
+    try:
+        return os.readlink(link)
+    except OSError:
+        return ""
 
 
 def _text(credentials: Credentials, file: Path) -> str:
