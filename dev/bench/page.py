@@ -22,8 +22,9 @@ _HOW = """
 ## How it is measured
 
 - The origin is nginx with two workers on the same machine, its files in the page cache. It answers as a Hub
-  and its CDN; `aria2c`, `hf_transfer` and `curl` are given the CDN's URLs, ours and `hf download` ask the Hub
-  first. S3 is versitygw. All of them share the machine's cores with the engine that is measured.
+  and its CDN: each file of the Hub is a redirect to the CDN. `hf_transfer` and `curl` are given the CDN's
+  URLs, as by a program that asked the Hub before; all others are given the Hub's. S3 is versitygw. All of
+  them share the machine's cores with the engine that is measured.
 - Time begins with the start of the command and ends when the files are there and their SHA-256 was compared.
   Engines that do not compare it get a pass with OpenSSL's SHA-256 over two files at once, which counts as
   theirs. Ours also has called fsync by then. Where the files go onto a disk, the pass of the others calls it
@@ -36,6 +37,8 @@ _HOW = """
   memory, the page cache not included. Wall time: median (least to most).
 - `python -m dev.bench --case PART-OF-ITS-NAME` runs some cases anew and puts their rows in place; `--list`
   names them all.
+
+[Where the time goes](../explanation/speed.md) tells why a goal is not met, by profile.
 """
 
 

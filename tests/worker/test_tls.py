@@ -58,9 +58,29 @@ def server(tls: certificates.Tls) -> Iterator[Server]:
 
 def test_a_second_connection_resumes_the_first_ones_session(server: Server, tls: certificates.Tls) -> None:
     transport = Transport(Network(ca_file=str(tls.authority)))
-    first = transport.get(Request(url=server.url), {})
-    first.response.read_into(memoryview(bytearray(1)))  # the session comes with the answer
-    second = transport.get(Request(url=server.url), {})
-    assert (first.response.read(), second.response.read()) == (b"k", b"ok")
-    assert server.resumed == [False, True]
+    assert transport.get(Request(url=server.url), {}).response.read() == b"ok"
+    first, second = (transport.get(Request(url=server.url), {}) for _ in range(2))
+    assert (first.response.read(), second.response.read()) == (b"ok", b"ok")
+    assert server.resumed == [False, False, True], "two requests of one connection, and one of another"
     transport.close()
+
+
+def test_many_connections_at_once_do_not_disturb_each_other(server: Server, tls: certificates.Tls) -> None:
+    """A session taken from a socket in another thread's handshake failed now and then."""
+    transport = Transport(Network(ca_file=str(tls.authority), connections=1))
+    failed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            for _ in range(20):
+                assert transport.get(Request(url=server.url), {}).response.read() == b"ok"
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    transport.close()
+    assert not failed

@@ -9,6 +9,7 @@ from dev.faults.case import Case, Tally
 from dev.faults.rows import row as rows
 from dev.faults.rows.row import PINNED, SUITE, Row
 from modelsync.api.reasons import Reason
+from modelsync.worker import connecting, dns
 from tests.origin.server import Origin
 from tests.origin.syncs import End, Sync
 
@@ -67,10 +68,11 @@ def resolving(*failures: bool, dead_first: bool = False) -> Iterator[None]:
         return genuine("127.0.0.2", port, *rest, **more) + found if dead_first else found
 
     socket.getaddrinfo = look_up
+    known, connecting.NAMES = connecting.NAMES, dns.Names()  # no case may live on the names of another
     try:
         yield
     finally:
-        socket.getaddrinfo = genuine
+        socket.getaddrinfo, connecting.NAMES = genuine, known
 
 
 def _by_name(origin: Origin) -> None:

@@ -191,7 +191,7 @@ def kill_in_a_row(seed: int, count: int) -> Tally:
     """Kill one volume's workers at random calls again and again; what they leave never grows."""
     tally, generator = Tally(), random.Random(seed)
     names = ["pwrite", "fdatasync", "write", "open"]
-    files = revision("long", chunks=8 * count + 8)
+    files = revision("long", chunks=24 * count + 8)
     most = sum(map(len, files.values())) + len(files) * 4096
     with bench_made() as bench:
         volume = bench.fresh("row")

@@ -151,6 +151,11 @@ class Connector:
         connected, connection.sock = connection.sock, None
         return _Timed(connected) if type(connected) is socket.socket else connected
 
+    def remember(self, connected: Socket) -> None:
+        """An exchange over a connection has ended well: the next one to its host may begin shorter."""
+        if isinstance(connected, ssl.SSLSocket):
+            self._context.remember(connected)
+
     def _connection(self, route: Route) -> HTTPConnection:
         place, proxy, seconds = route.place, route.proxy, self._network.timeout_seconds
         if proxy is None:

@@ -16,6 +16,7 @@ from modelsync.api.wire import Tuning
 from modelsync.worker import responses, transport
 from modelsync.worker.blocks import Pool
 from modelsync.worker.body import BodyReader
+from modelsync.worker.crowd import Crowd
 from modelsync.worker.exchange import Broken
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.gate import Gate
@@ -48,6 +49,7 @@ class Shared:
     limiter: Limiter
     pool: Pool
     gate: Gate
+    crowd: Crowd
     wrote: Callable[[int], None]
     """So many bytes were written and not synced."""
     advance: Callable[[Part, Copy], None]
@@ -73,6 +75,7 @@ class Connection:
     def fetch(self, part: Part, chunk: Chunk) -> None:
         """Fetch one range to its end, whatever passes on the way; raises Failure or Interrupted."""
         budget = Budget(most=self._shared.tuning.max_retries)
+        begun, worked = time.monotonic(), time.thread_time()
         try:
             with contextlib.suppress(_Stale):
                 while not chunk.finished:
@@ -81,8 +84,11 @@ class Connection:
             try:
                 part.release(chunk)
             finally:
-                self._shared.changed()
+                if not chunk.copy.whole:
+                    self._shared.changed()
         self._shared.advance(part, chunk.copy)
+        if chunk.copy.whole:
+            self._shared.crowd.took(time.monotonic() - begun, time.thread_time() - worked)
 
     def _attempt(self, part: Part, chunk: Chunk, budget: Budget) -> None:
         cached, used, begun = part.target, budget.used, chunk.position

@@ -17,12 +17,13 @@ from modelsync.api.wire import FileProgress, Tuning
 from modelsync.worker import transport, unexpected
 from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
+from modelsync.worker.crowd import Crowd
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.gate import Gate
 from modelsync.worker.hashing import Digests
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
-from modelsync.worker.parts import Chunk, Copy, Part
+from modelsync.worker.parts import WHOLE_BYTES, Chunk, Copy, Part
 from modelsync.worker.progress import State
 from modelsync.worker.staging import Staging
 from modelsync.worker.syncing import Syncer
@@ -73,6 +74,10 @@ class Engine:
         self._waiting_unknown = sum(file.size is None for file in files)
         self._waiting_done = staging.journaled(files)
         """Bytes that are there of files not yet opened, by key: so that figures do not begin at zero anew."""
+        self._large = sum(not _small(file) for file in files)
+        """How many of the waiting ones are not small."""
+        self._small = 0
+        """Small files that are on their way."""
         self._opening = 0
         """Files that a thread opens at this moment: neither waiting nor open."""
         self._finished_bytes = 0
@@ -91,6 +96,7 @@ class Engine:
             limiter=limiter,
             pool=self._pool,
             gate=Gate(tuning.connections),
+            crowd=Crowd(tuning.connections),
             wrote=self._syncer.wrote,
             advance=self._advance,
             over_again=self._over_again,
@@ -198,15 +204,33 @@ class Engine:
                     continue
                 found = self._handed()
                 if found is not None:
+                    if self._waiting and not _small(found[0].file):
+                        self._change.notify()  # whoever slept while this one fetched small files
                     return found
-                if not self._waiting or len(self._open) + self._opening >= MOST_OPEN:
+                file = self._next() if len(self._open) + self._opening < MOST_OPEN else None
+                if file is None:
                     self._change.wait(1.0)
                     continue
-                file = self._waiting.popleft()
                 self._opening += 1
             part = Part(file, self._staging, self._tuning.chunk_bytes, checksum=self._checksum)
             self._register(part)
             self._advance(part, part.copy)
+
+    def _next(self) -> RemoteFile | None:
+        """The next file to be opened; a small one only while another connection for these is of use."""
+        if not self._waiting:
+            return None
+        file = self._waiting[0]
+        if _small(file) and self._small >= self._shared.crowd.needed:
+            if not self._large:
+                return None
+            file = next(each for each in self._waiting if not _small(each))
+            self._waiting.remove(file)
+        else:
+            self._waiting.popleft()
+        self._small += _small(file)
+        self._large -= not _small(file)
+        return file
 
     def _register(self, part: Part) -> None:
         """Move a file from those that wait to those that are open, at one instant for all figures."""
@@ -279,12 +303,15 @@ class Engine:
         self._pool.forget(copy)
         self._syncer.finished(part, copy)
         with self._change:
+            full = len(self._open) + self._opening >= MOST_OPEN
             self._open.pop(part.key)
+            self._small -= _small(part.file)
             self._finished_bytes += fetched.size
             self.results.append(fetched)
             if len(self.results) == self._count:
                 self.done.set()
-            self._change.notify_all()
+            if full or self.done.is_set():
+                self._change.notify_all()
 
     def _over_again(self, part: Part) -> None:
         with self._change:
@@ -295,3 +322,7 @@ class Engine:
     def _notify(self) -> None:
         with self._change:
             self._change.notify_all()
+
+
+def _small(file: RemoteFile) -> bool:
+    return file.size is not None and file.size <= WHOLE_BYTES

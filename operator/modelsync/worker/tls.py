@@ -1,12 +1,13 @@
 """TLS for many connections to few hosts: a later one resumes the session of an earlier one.
 
 Resuming spares the certificate's check and a signature (RFC 8446, section 2.2). Python keeps sessions with
-their sockets; here the last socket of each host is asked for its session when the next one is made.
+their sockets, so each socket is asked for its session when its first exchange is over: sooner there may be
+none, and a socket that another thread reads from must not be asked at all.
 """
 
+import contextlib
 import socket
 import ssl
-import weakref
 from typing import Any
 
 
@@ -15,23 +16,20 @@ class ResumingContext(ssl.SSLContext):
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **settings: Any) -> ssl.SSLSocket:
         """As SSLContext's, with a session where one is known."""
-        host = settings.get("server_hostname")
-        settings.setdefault("session", self._session(host))
-        wrapped = super().wrap_socket(sock, *args, **settings)
-        self._sockets()[host] = weakref.ref(wrapped)
-        return wrapped
+        settings.setdefault("session", self._sessions().get(settings.get("server_hostname")))
+        return super().wrap_socket(sock, *args, **settings)
 
-    def _session(self, host: Any) -> ssl.SSLSession | None:
-        last = self._sockets().get(host)
-        earlier = last() if last is not None else None
-        return earlier.session if earlier is not None else None
+    def remember(self, connected: ssl.SSLSocket) -> None:
+        """Keep a socket's session for later ones; only its own thread may call this."""
+        with contextlib.suppress(ValueError):
+            self._sessions()[connected.server_hostname] = connected.session
 
-    def _sockets(self) -> dict[Any, "weakref.ref[ssl.SSLSocket]"]:
-        sockets: dict[Any, weakref.ref[ssl.SSLSocket]] = self.__dict__.setdefault("sockets", {})
-        return sockets
+    def _sessions(self) -> dict[Any, ssl.SSLSession | None]:
+        sessions: dict[Any, ssl.SSLSession | None] = self.__dict__.setdefault("sessions", {})
+        return sessions
 
 
-def client_context(ca_file: str | None) -> ssl.SSLContext:
+def client_context(ca_file: str | None) -> ResumingContext:
     """A context that checks certificates and host names, by the system's authorities or a bundle's."""
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca_file is None:

@@ -39,9 +39,19 @@ class Wires:
 
     def new(self, place: Place) -> Wire:
         """Another connection; raises as Connector.connect does."""
-        return Wire(self._connector.connect(self.route(place)), lambda wire: self._rest(place, wire))
+        connected = self._connector.connect(self.route(place))
+        fresh = True
 
-    def _rest(self, place: Place, wire: Wire) -> None:
+        def rest(wire: Wire) -> None:
+            nonlocal fresh
+            if fresh:
+                fresh = False
+                self._connector.remember(connected)
+            self._keep(place, wire)
+
+        return Wire(connected, rest)
+
+    def _keep(self, place: Place, wire: Wire) -> None:
         with self._lock:
             waiting = self._idle.setdefault(place, [])
             if len(waiting) < self._most and not self._closed:
