@@ -1,7 +1,7 @@
 """The engines: how each is called for a job, what of it is verified, and which version it is.
 
-Every engine is called as its manual advises for speed. Those of Hub repositories ask the Hub, as their users
-do; aria2c, hf_transfer and curl are handed the CDN's URLs, which spares them the Hub's answers and redirects.
+Every engine is called as its manual advises for speed, and asks the Hub for each file as its users do. Only
+hf_transfer and curl are handed the CDN's URLs, which spares them the Hub's answers and redirects.
 Whatever does not compare SHA-256 itself gets a pass that does (`drivers/verify.py`), and that pass counts.
 """
 

@@ -57,6 +57,7 @@ class Copy:
         "unsynced",
         "validator",
         "whole",
+        "write_lock",
         "written",
     )
 
@@ -70,6 +71,8 @@ class Copy:
         self.written = RangeSet()
         self.unsynced: list[tuple[int, int]] = []
         self.sync_lock = threading.Lock()
+        self.write_lock = threading.Lock()
+        """The kernel lets one thread at a time write a file's pages; waiting here spares it a spinning core."""
         self.cursor = 0
         """Where the search for the next missing range goes on."""
         self.busy = 0
@@ -104,7 +107,8 @@ def _written(copy: Copy, data: memoryview, position: int) -> int:
             if error.errno != errno.EINVAL:
                 raise
             copy.direct = None  # the file system promises O_DIRECT and does not keep it
-    return os.pwrite(copy.handle.descriptor, data, position)
+    with copy.write_lock:
+        return os.pwrite(copy.handle.descriptor, data, position)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
