@@ -28,6 +28,7 @@ PORT = 18080
 SCRIPTS, DATA = "/bench", "/data"
 RUN_SECONDS = 300.0
 Kubectl = Callable[..., str]
+_ENDED = ".status.containerStatuses[0].state.terminated.reason"
 
 
 def run(
@@ -48,13 +49,17 @@ def run(
                 shift = turn % len(case.engines)
                 for engine in case.engines[shift:] + case.engines[:shift]:
                     os.sync()
-                    used, group = _one(
-                        kubectl, f"run-{turn}-{len(results[engine.name])}", engine, files, served
-                    )
+                    try:
+                        used, group = _one(kubectl, f"run-{turn}", engine, files, served)
+                    except BenchError as error:
+                        if engine.name == engines.MODELSYNC:
+                            raise
+                        say(f"    {error}")
+                        continue
                     results[engine.name].append(used)
                     line = measure.line(engine.name, files.size, used)
                     say(f"{line}, its group {group >> 20} MiB with page cache")
-    return results
+    return {name: runs for name, runs in results.items() if runs}
 
 
 @contextlib.contextmanager
@@ -106,7 +111,8 @@ def _one(
         log = kubectl("logs", name)
         found = [line for line in log.splitlines() if line.startswith("cost ")]
         if phase != "Succeeded" or not found:
-            raise BenchError(f"{engine.name} in a Pod: {phase}: {log[-600:]}")
+            why = kubectl("get", "pod", name, "-o", f"jsonpath={{{_ENDED}}}")
+            raise BenchError(f"{engine.name} in a Pod: {phase} {why}: {log[-600:]}")
     finally:
         kubectl("delete", "pod", name, "--grace-period=0", "--force", "--ignore-not-found")
     cost: dict[str, Any] = json.loads(found[0].removeprefix("cost "))
