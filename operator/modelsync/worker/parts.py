@@ -72,7 +72,7 @@ class Copy:
         self.unsynced: list[tuple[int, int]] = []
         self.sync_lock = threading.Lock()
         self.write_lock = threading.Lock()
-        """The kernel lets one thread at a time write a file's pages; others would spin there, and wait here."""
+        """The kernel lets one thread at a time write a file's pages; others would spin, and wait here."""
         self.cursor = 0
         """Where the search for the next missing range goes on."""
         self.busy = 0
