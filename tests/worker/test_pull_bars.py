@@ -3,14 +3,16 @@
 import dataclasses
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 import rich.console
 
 from modelsync.api.reasons import Layer, Stage
 from modelsync.api.wire import FileProgress, Progress
-from modelsync.cli import bars
-from modelsync.cli.bars import Reading
+from modelsync.cli import bars, screens
+from modelsync.cli.screens import Reading
 
 
 class Clock:
@@ -33,7 +35,7 @@ def reading(done: int, *, stage: Stage = Stage.DOWNLOADING, path: str = "model.b
 
 def test_lines_come_at_a_change_of_stage_and_every_5_seconds() -> None:
     out, clock = io.StringIO(), Clock()
-    screen = bars.LineScreen(out, clock)
+    screen = screens.LineScreen(out, clock)
     screen.show(reading(0, stage=Stage.RESOLVING))
     for second in range(11):
         clock.now = float(second)
@@ -49,7 +51,7 @@ def test_lines_come_at_a_change_of_stage_and_every_5_seconds() -> None:
 
 def test_figures_that_the_engine_does_not_tell_say_where_they_are_from() -> None:
     out, clock = io.StringIO(), Clock()
-    screen = bars.LineScreen(out, clock)
+    screen = screens.LineScreen(out, clock)
     for layer, retries in ((Layer.FILES, 0), (Layer.NETWORK, 1), (Layer.ENGINE, 2)):
         clock.now += 5
         found = reading(round(clock.now) * 1_000_000)
@@ -64,7 +66,7 @@ def test_figures_that_the_engine_does_not_tell_say_where_they_are_from() -> None
 
 def test_no_line_repeats_when_nothing_comes() -> None:
     out, clock = io.StringIO(), Clock()
-    screen = bars.LineScreen(out, clock)
+    screen = screens.LineScreen(out, clock)
     for second in range(60):
         clock.now = float(second)
         screen.show(reading(1000))
@@ -73,7 +75,7 @@ def test_no_line_repeats_when_nothing_comes() -> None:
 
 def test_json_is_a_document_a_line_each_second() -> None:
     out, clock = io.StringIO(), Clock()
-    screen = bars.JsonScreen(out, io.StringIO(), clock)
+    screen = screens.JsonScreen(out, io.StringIO(), clock)
     for tenth in range(21):
         clock.now = tenth / 10
         screen.show(reading(tenth))
@@ -98,7 +100,7 @@ def drawn(*readings: Reading, width: int = 100) -> str:
 def test_no_time_left_is_told_before_a_speed_is_known() -> None:
     out = io.StringIO()
     unknown = dataclasses.replace(reading(0), progress=Progress(bytes_total=100))
-    bars.JsonScreen(out, io.StringIO(), Clock()).show(unknown)
+    screens.JsonScreen(out, io.StringIO(), Clock()).show(unknown)
     document = json.loads(out.getvalue())
     assert "secondsLeft" not in document and "bytesPerSecond" not in document["progress"]
     assert "B/s" not in drawn(unknown)
@@ -128,5 +130,10 @@ def test_a_hostile_name_is_only_text(path: str) -> None:
 
 def test_a_stream_that_is_no_terminal_gets_lines() -> None:
     out, err = io.StringIO(), io.StringIO()
-    assert isinstance(bars.screen_for(as_json=False, out=out, err=err), bars.LineScreen)
-    assert isinstance(bars.screen_for(as_json=True, out=out, err=err), bars.JsonScreen)
+    assert isinstance(screens.screen_for(as_json=False, out=out, err=err), screens.LineScreen)
+    assert isinstance(screens.screen_for(as_json=True, out=out, err=err), screens.JsonScreen)
+
+
+def test_a_program_that_reads_json_does_not_wait_for_rich() -> None:
+    code = "import sys, modelsync.cli.pull; sys.exit('rich' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

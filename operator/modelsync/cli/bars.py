@@ -1,136 +1,20 @@
-"""How `modelsync pull` shows progress: bars on a terminal, lines elsewhere, JSON for programs.
+"""Bars on a terminal, drawn by Rich, which honours NO_COLOR by itself."""
 
-All three get the same reading of the engine's counters, made now and then; none is told of single bytes. Rich
-honours NO_COLOR by itself. Bars and lines go to standard error, so that standard output stays for results.
-"""
-
-import json
-import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TextIO
+from typing import TextIO
 
 import rich.console
 import rich.progress
 import rich.table
 import rich.text
 
-from modelsync.api import display
-from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress
-
-MOST_BARS = 8
-"""Files shown at once; more would push the total off the screen."""
-LINE_SECONDS = 5.0
-JSON_SECONDS = 1.0
-_VERBS = {
-    Stage.RESOLVING: "Looking up files",
-    Stage.DOWNLOADING: "Downloading",
-    Stage.VERIFYING: "Verifying",
-    Stage.PUBLISHING: "Publishing",
-    Stage.DONE: "Done",
-}
-
-_LAYERS = {Layer.FILES: "by file sizes", Layer.NETWORK: "by network counters"}
-"""Where figures are from that the engine does not tell itself."""
+from modelsync.api.reasons import Stage
+from modelsync.cli.screens import MOST_BARS, VERBS, Reading, brief, remarks, tail, title
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """How far a pull is at one moment."""
-
-    stage: Stage
-    progress: Progress
-    files: Sequence[FileProgress]
-    retries: int = 0
-
-
-class Screen(Protocol):
-    """Something that shows readings."""
-
-    def show(self, reading: Reading) -> None:
-        """Show a reading; called several times a second."""
-
-    def say(self, text: str) -> None:
-        """Show a line that stays."""
-
-    def close(self) -> None:
-        """Leave the terminal as it was."""
-
-
-def screen_for(*, as_json: bool, out: TextIO, err: TextIO) -> Screen:
-    """The screen that fits: JSON when asked for, bars on a capable terminal, else lines."""
-    if as_json:
-        return JsonScreen(out, err)
-    console = rich.console.Console(file=err)
-    if console.is_terminal and not console.is_dumb_terminal:
-        return BarScreen(console)
-    return LineScreen(err)
-
-
-class LineScreen:
-    """A line when the stage changes, and every 5 seconds while bytes come."""
-
-    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._clock = out, clock
-        self._stage: Stage | None = None
-        self._written = clock()
-        self._bytes = -1
-
-    def show(self, reading: Reading) -> None:
-        """Write a line if there is something new to say."""
-        progress = reading.progress
-        if reading.stage is not self._stage:
-            self._stage = reading.stage
-            if reading.stage not in (Stage.DOWNLOADING, Stage.DONE):
-                self.say(f"{_VERBS[reading.stage]}...")
-        due = self._clock() - self._written >= LINE_SECONDS
-        if reading.stage is Stage.DOWNLOADING and due and progress.bytes_done != self._bytes:
-            self._written, self._bytes = self._clock(), progress.bytes_done
-            speed = "" if not progress.bytes_per_second else f", {display.speed(progress.bytes_per_second)}"
-            told = display.log_line(progress.bytes_done, progress.bytes_total) + speed
-            self.say(", ".join([told, *_remarks(reading)]))
-
-    def say(self, text: str) -> None:
-        """Write a line."""
-        print(text, file=self._out, flush=True)
-
-    def close(self) -> None:
-        """Nothing to leave."""
-
-
-class JsonScreen:
-    """A JSON document a line, each second and when the stage changes."""
-
-    def __init__(self, out: TextIO, err: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._out, self._err, self._clock = out, err, clock
-        self._stage: Stage | None = None
-        self._written = clock()
-
-    def show(self, reading: Reading) -> None:
-        """Write the reading if it is time."""
-        now = self._clock()
-        if reading.stage is self._stage and now - self._written < JSON_SECONDS:
-            return
-        self._stage, self._written = reading.stage, now
-        files = [file.dump() for file in reading.files[:MOST_BARS]]
-        document: dict[str, Any] = {
-            "stage": reading.stage,
-            "progress": reading.progress.dump(),
-            "files": files,
-            "retries": reading.retries,
-        }
-        left = seconds_left(reading.progress)
-        document |= {} if left is None else {"secondsLeft": left}
-        print(json.dumps(document), file=self._out, flush=True)
-
-    def say(self, text: str) -> None:
-        """Write a line for people, beside the documents."""
-        print(text, file=self._err, flush=True)
-
-    def close(self) -> None:
-        """Nothing to leave."""
+def screen_on(out: TextIO) -> "BarScreen | None":
+    """Bars, where a terminal can show them."""
+    console = rich.console.Console(file=out)
+    return BarScreen(console) if console.is_terminal and not console.is_dumb_terminal else None
 
 
 class BarScreen:
@@ -147,7 +31,7 @@ class BarScreen:
             expand=True,
             transient=True,
         )
-        self._total = self._bars.add_task(_VERBS[Stage.RESOLVING], total=None)
+        self._total = self._bars.add_task(VERBS[Stage.RESOLVING], total=None)
         self._files: dict[str, rich.progress.TaskID] = {}
         self._bars.start()
 
@@ -159,17 +43,17 @@ class BarScreen:
         for path, file in active.items():
             if path not in self._files:
                 self._files[path] = self._bars.add_task(rich.text.Text(_safe(path)).markup, total=None)
-            amount = _brief(file.bytes_done, file.bytes_total)
+            amount = brief(file.bytes_done, file.bytes_total)
             self._bars.update(
                 self._files[path], completed=file.bytes_done, total=file.bytes_total, amount=amount
             )
         progress = reading.progress
         self._bars.update(
             self._total,
-            description=_title(reading),
+            description=title(reading),
             completed=progress.bytes_done,
             total=progress.bytes_total,
-            amount="  ".join(filter(None, [_tail(progress), *_remarks(reading)])),
+            amount="  ".join(filter(None, [tail(progress), *remarks(reading)])),
         )
         self._bars.refresh()
 
@@ -196,44 +80,3 @@ def _column(ratio: int) -> rich.table.Column:
 def _safe(path: str) -> str:
     """A source's name without what a terminal would obey."""
     return "".join(each if each.isprintable() else "?" for each in path)
-
-
-def _title(reading: Reading) -> str:
-    progress = reading.progress
-    if progress.files_total is None:
-        return _VERBS[reading.stage]
-    return f"{_VERBS[reading.stage]} {progress.files_done}/{progress.files_total} files"
-
-
-def _brief(done: int, total: int | None) -> str:
-    return display.size(done) if total is None else f"{display.size(done)}/{display.size(total)}"
-
-
-def _remarks(reading: Reading) -> list[str]:
-    """What a reader of the figures should know: where they are from, and requests that were tried again."""
-    source = _LAYERS.get(reading.progress.layer)
-    told = [source] if source and reading.stage is Stage.DOWNLOADING else []
-    if reading.retries:
-        told.append("1 retry" if reading.retries == 1 else f"{reading.retries} retries")
-    return told
-
-
-def seconds_left(progress: Progress) -> int | None:
-    """Time until all bytes are there if the speed holds, rounded up; None until it is known."""
-    if progress.bytes_total is None or not progress.bytes_per_second:
-        return None
-    return math.ceil((progress.bytes_total - progress.bytes_done) / progress.bytes_per_second)
-
-
-def _tail(progress: Progress) -> str:
-    """Amount, speed and time left, as far as they are known."""
-    if progress.bytes_total is None and not progress.bytes_done:
-        return ""
-    parts = [display.amount(progress.bytes_done, progress.bytes_total)]
-    speed = progress.bytes_per_second
-    if speed:
-        parts.append(display.speed(speed))
-    left = seconds_left(progress)
-    if left is not None:
-        parts.append(display.duration(left))
-    return "  ".join(parts)

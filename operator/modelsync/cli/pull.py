@@ -29,7 +29,7 @@ from modelsync.api import display, exitcodes, presets, quantity, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Verification
-from modelsync.cli import addresses, bars, wording
+from modelsync.cli import addresses, screens, wording
 from modelsync.errors import UsageError
 from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure, Interrupted
@@ -115,7 +115,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         outcome = Outcome(Reason.DOWNLOADS_DISABLED, _DISABLED, State(Meter()), 0.0)
         _tell(outcome, target, as_json=flags["as_json"])
         sys.exit(outcome.exit_code)
-    screen = bars.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
+    screen = screens.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
     tools = Tools(
         source=factory.open_source(
             source, _credentials(source, flags["token_file"], variables), network, stop=stop
@@ -231,14 +231,14 @@ class Pull:
         self._ended = threading.Event()
         self._reason, self._message = Reason.INTERRUPTED, _STOPPED
 
-    def follow(self, screen: bars.Screen) -> Outcome:
+    def follow(self, screen: screens.Screen) -> Outcome:
         """Run to the end, showing progress; after a stop, not longer than the patience lasts."""
         started = time.monotonic()
         threading.Thread(target=self._work, name="pull", daemon=True).start()
         state, stopped = self._tools.state, None
         while not self._ended.wait(DRAW_SECONDS):
             screen.show(
-                bars.Reading(
+                screens.Reading(
                     stage=state.stage,
                     progress=state.progress(),
                     files=state.active(),
@@ -314,7 +314,7 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _warnings_to(screen: bars.Screen) -> Iterator[None]:
+def _warnings_to(screen: screens.Screen) -> Iterator[None]:
     """Warnings of the engine as lines on the screen; libraries say nothing, since they log whole URLs."""
 
     class Handler(logging.Handler):
