@@ -156,6 +156,13 @@ def test_chunks_that_make_no_sense_break_the_exchange(server: Server) -> None:
         response.read()
 
 
+def test_a_kept_connection_that_ends_before_the_request_is_told_apart_too(server: Server) -> None:
+    assert server.answers(OK + b"Content-Length: 2\r\n\r\nok").read() == b"ok"
+    server.socket.close()
+    with pytest.raises(Unanswered):
+        server.wire.ask("GET", "/", {})
+
+
 def test_what_waits_in_vain_is_told(server: Server) -> None:
     server.wire._socket.settimeout(0.05)  # type: ignore[attr-defined]
     with pytest.raises(Broken) as caught:

@@ -17,7 +17,7 @@ from urllib3.util import parse_url
 from modelsync.worker import tls
 from modelsync.worker.dns import Names
 from modelsync.worker.exchange import Socket
-from modelsync.worker.urls import Place
+from modelsync.worker.urls import PORTS, Place
 
 NAMES = Names()
 """Of this process."""
@@ -162,7 +162,7 @@ class Connector:
             if place.scheme == "http":
                 return _Http(place.host, place.port, timeout=seconds)
             return _Https(place.host, place.port, timeout=seconds, ssl_context=self._context)
-        host, port = (proxy.host or "").strip("[]"), proxy.port or (443 if proxy.scheme == "https" else 80)
+        host, port = (proxy.host or "").strip("[]"), proxy.port or PORTS.get(proxy.scheme or "", 80)
         if route.forwarded and proxy.scheme != "https":
             return _Http(host, port, timeout=seconds)
         config = ProxyConfig(self._context, False, None, None)

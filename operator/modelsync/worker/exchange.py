@@ -18,8 +18,6 @@ _MOST_INTERIM = 16
 """Informational answers (1xx) before the real one."""
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
-
-
 _NOWHERE = memoryview(bytearray(HEAD_BYTES))
 """Where bytes go that nobody wants; all threads write here and none reads."""
 
@@ -127,6 +125,7 @@ class Wire:
 
     def ask(self, method: str, target: str, headers: Mapping[str, str]) -> "Response":
         """Send a request and wait for its answer's head; raises Broken."""
+        self._taken = self._filled = 0  # what the exchange before left here is no part of this answer
         try:
             self._socket.sendall(request(method, target, headers))
             for _ in range(_MOST_INTERIM):

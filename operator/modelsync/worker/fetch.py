@@ -76,7 +76,7 @@ class Engine:
         """Bytes that are there of files not yet opened, by key: so that figures do not begin at zero anew."""
         self._large = sum(not _small(file) for file in files)
         """How many of the waiting ones are not small."""
-        self._small = 0
+        self._small_underway = 0
         """Small files that are on their way."""
         self._opening = 0
         """Files that a thread opens at this moment: neither waiting nor open."""
@@ -221,14 +221,14 @@ class Engine:
         if not self._waiting:
             return None
         file = self._waiting[0]
-        if _small(file) and self._small >= self._shared.crowd.needed:
+        if _small(file) and self._small_underway >= self._shared.crowd.needed:
             if not self._large:
                 return None
             file = next(each for each in self._waiting if not _small(each))
             self._waiting.remove(file)
         else:
             self._waiting.popleft()
-        self._small += _small(file)
+        self._small_underway += _small(file)
         self._large -= not _small(file)
         return file
 
@@ -305,7 +305,7 @@ class Engine:
         with self._change:
             full = len(self._open) + self._opening >= MOST_OPEN
             self._open.pop(part.key)
-            self._small -= _small(part.file)
+            self._small_underway -= _small(part.file)
             self._finished_bytes += fetched.size
             self.results.append(fetched)
             if len(self.results) == self._count:

@@ -152,9 +152,7 @@ class Journal:
         """Say that [start, end) was written; believed as long as the kernel lives."""
         if self._boot is None or self._distrusted:
             return
-        self._spoken += end - start
-        waits = end - start < SMALL and self._spoken < PATIENCE
-        self._append(_range(key, generation, start, end, self._boot), waits=waits)
+        self._append(_range(key, generation, start, end, self._boot), waits=self._patient(end - start))
 
     @contextlib.contextmanager
     def proving(self) -> Iterator[None]:
@@ -177,9 +175,8 @@ class Journal:
         if self._distrusted:
             return
         head = {"whole": key, "generation": generation, "size": size, "validator": validator}
-        self._spoken += size
-        waits = self._spoken < PATIENCE
-        self._append({**head, "sha256": sha256, "boot": self._boot or ""}, waits=waits)
+        record = {**head, "sha256": sha256, "boot": self._boot or ""}
+        self._append(record, waits=self._patient(size))
 
     def verified(self, key: str, sha256: str) -> None:
         """Say that a file's bytes were found right."""
@@ -212,6 +209,11 @@ class Journal:
             self._waiting += lines
             if not waits:
                 self._flush()
+
+    def _patient(self, count: int) -> bool:
+        """Whether a record of so many written bytes may wait for others."""
+        self._spoken += count
+        return count < SMALL and self._spoken < PATIENCE
 
     def _flush(self) -> None:
         lines, self._waiting, self._spoken = self._waiting, [], 0

@@ -14,19 +14,18 @@ from typing import Any
 class ResumingContext(ssl.SSLContext):
     """A client's context whose sockets resume sessions of the same host. Thread-safe."""
 
+    def __init__(self, _protocol: int) -> None:
+        self._sessions: dict[Any, ssl.SSLSession | None] = {}
+
     def wrap_socket(self, sock: socket.socket, *args: Any, **settings: Any) -> ssl.SSLSocket:
         """As SSLContext's, with a session where one is known."""
-        settings.setdefault("session", self._sessions().get(settings.get("server_hostname")))
+        settings.setdefault("session", self._sessions.get(settings.get("server_hostname")))
         return super().wrap_socket(sock, *args, **settings)
 
     def remember(self, connected: ssl.SSLSocket) -> None:
         """Keep a socket's session for later ones; only its own thread may call this."""
         with contextlib.suppress(ValueError):
-            self._sessions()[connected.server_hostname] = connected.session
-
-    def _sessions(self) -> dict[Any, ssl.SSLSession | None]:
-        sessions: dict[Any, ssl.SSLSession | None] = self.__dict__.setdefault("sessions", {})
-        return sessions
+            self._sessions[connected.server_hostname] = connected.session
 
 
 def client_context(ca_file: str | None) -> ResumingContext:

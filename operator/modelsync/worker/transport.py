@@ -38,7 +38,6 @@ class Answer:
     response: Response
     request: Request
     """The last hop: URL and the headers that its origin may see."""
-    redirected: bool
 
 
 def following(request: Request, location: str) -> Request:
@@ -67,16 +66,15 @@ class Transport:
 
     def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> Answer:
         """Ask, along redirects; raises Transient for what passes and Failure for what does not."""
-        redirected = False
         for _ in range(MAX_REDIRECTS + 1):
             response = self._once(request, extra, method)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
-                return Answer(response=response, request=request, redirected=redirected)
+                return Answer(response=response, request=request)
             with contextlib.suppress(Broken):
                 response.skip()
             response.close()
-            request, redirected = following(request, location), True
+            request = following(request, location)
         raise _refused(request.url, f"redirects more than {MAX_REDIRECTS} times")
 
     def _once(self, request: Request, extra: Mapping[str, str], method: str) -> Response:

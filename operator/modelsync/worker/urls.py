@@ -15,7 +15,8 @@ _PLAIN = re.compile(
     r"(https?)://([a-z0-9.-]+)(?::([1-9][0-9]{0,4}))?(/(?:[!$&-;=?-Z_a-z~]|%[0-9A-Fa-f]{2})*)"
 )
 """Lower-case scheme and host, and a path and query of what RFC 3986 allows there; no dot segment."""
-_DEFAULT = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
+"""Of the schemes that can be asked, where a URL names none."""
 
 
 class Place(NamedTuple):
@@ -30,7 +31,7 @@ class Place(NamedTuple):
     def authority(self) -> str:
         """As the header Host has it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 class Url(NamedTuple):
@@ -46,11 +47,11 @@ def parsed(text: str) -> Url:
     plain = _PLAIN.fullmatch(text)
     if plain is not None and "/." not in text:
         scheme, host, port, target = plain.groups()
-        return Url(Place(scheme, host, int(port) if port else _DEFAULT[scheme]), target)
+        return Url(Place(scheme, host, int(port) if port else PORTS[scheme]), target)
     found = parse_url(text)
-    if found.scheme not in _DEFAULT or not found.host:
+    if found.scheme not in PORTS or not found.host:
         raise ValueError("neither http nor https")
-    place = Place(found.scheme, found.host.strip("[]").lower(), found.port or _DEFAULT[found.scheme])
+    place = Place(found.scheme, found.host.strip("[]").lower(), found.port or PORTS[found.scheme])
     return Url(place, found.request_uri)
 
 

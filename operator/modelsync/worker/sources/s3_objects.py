@@ -54,7 +54,6 @@ _HEADERS = {
     "x-amz-version-id": "VersionId",
 }
 """Headers of HeadObject's answer, as S3's model names their members."""
-MEMBERS = frozenset(_HEADERS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +101,10 @@ class Asking:
             files = [_file(each, cut, {}) for each in objects]
         else:
             with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
-                files = list(pool.map(lambda each: self._file(each, cut), objects))
+                files = list(pool.map(lambda each: self._asked(each, cut), objects))
         return tuple(sorted(files, key=lambda file: file.path))
 
-    def _file(self, each: Listed, cut: int) -> RemoteFile:
+    def _asked(self, each: Listed, cut: int) -> RemoteFile:
         """An object with what its headers tell, and the sizes of its parts where they are worth knowing."""
         head = self._head(each)
         count = _composite(head)
