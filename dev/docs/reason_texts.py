@@ -69,6 +69,10 @@ SOURCE: dict[Reason, tuple[str, str]] = {
         "The source names a file whose path would leave the target, collide or take our own folder.",
         "Leave the file out by `ignorePatterns` in a new ModelSync, or rename it at the source.",
     ),
+    Reason.ADDRESS_FORBIDDEN: (
+        "The source's host, or one that it redirects to, has an address that workers may not reach.",
+        "Name another host in a new ModelSync, or have the administrator allow the address.",
+    ),
     Reason.INVALID_SPEC: (
         "The specification passed the API server and still makes no sense; the message tells the field.",
         "Correct that field.",

@@ -14,7 +14,7 @@ from typing import Any
 import pydantic
 
 from modelsync import errors, readers
-from modelsync.api import naming, podtemplate, presets
+from modelsync.api import naming, podtemplate, presets, wire
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -161,6 +161,19 @@ OPTIONS: tuple[Option, ...] = (
         common=("NO_PROXY", "no_proxy"),
     ),
     Option(
+        name="worker_allowed_addresses",
+        read=readers.blocks,
+        default="",
+        help="CIDR blocks, with commas between, that workers may connect to whatever else forbids it.",
+    ),
+    Option(
+        name="worker_denied_addresses",
+        read=readers.blocks,
+        default="",
+        help="CIDR blocks, with commas between, that workers may not connect to; loopback, link-local and the"
+        " clouds' metadata addresses are always among them.",
+    ),
+    Option(
         name="presets",
         read=readers.known_presets,
         default="{}",
@@ -266,6 +279,8 @@ class OperatorConfig:
     worker_http_proxy: str | None
     worker_https_proxy: str | None
     worker_no_proxy: str | None
+    worker_allowed_addresses: tuple[wire.Block, ...]
+    worker_denied_addresses: tuple[wire.Block, ...]
     presets: Mapping[str, presets.Preset]
     worker_ca_config_map: str | None
     progress_via: str

@@ -4,6 +4,7 @@ A reader takes the text of a flag or a variable and returns the value, or raises
 asked, and under which name, is told by `config`.
 """
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -98,6 +99,15 @@ def object_name(text: str) -> str:
 def namespaces(text: str) -> tuple[str, ...]:
     """Names of namespaces, with commas between."""
     return tuple(dict.fromkeys(namespace(part.strip()) for part in text.split(",") if part.strip()))
+
+
+def blocks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """CIDR blocks, with commas between."""
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        text = "must be CIDR blocks such as 10.0.0.0/8,fd00::/8, with no bits set behind the prefix"
+        raise ValueError(text) from None
 
 
 def url(text: str) -> str:

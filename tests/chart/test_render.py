@@ -1,5 +1,6 @@
 """The chart as rendered by real Helm: what it contains, what it refuses, what it says."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,7 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     objects = helm.template(
         "worker.maxRetries=0", "worker.timeoutSeconds=3", "worker.proxy.https=http://proxy:3128",
         "worker.proxy.noProxy=hub", "config.disableModelDownloads=true", "env[0].name=HF_ENDPOINT",
+        "worker.addresses.allowed={10.1.0.0/16,fd01::/64}", "worker.addresses.denied={10.0.0.0/8}",
         "env[0].value=https://hub.example.org", "presets.mine.allowPatterns={*.bin}",
     )  # fmt: skip
     (deployment,) = helm.of_kind(objects, "Deployment")
@@ -224,5 +226,7 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     assert (found.worker_max_retries, found.worker_timeout_seconds) == (0, 3)
     assert (found.worker_https_proxy, found.worker_no_proxy) == ("http://proxy:3128", "hub")
     assert found.disable_model_downloads
+    assert found.worker_allowed_addresses == (ip_network("10.1.0.0/16"), ip_network("fd01::/64"))
+    assert found.worker_denied_addresses == (ip_network("10.0.0.0/8"),)
     assert found.presets["mine"].allow_patterns == ("*.bin",)
     assert container["env"] == [{"name": "HF_ENDPOINT", "value": "https://hub.example.org"}]

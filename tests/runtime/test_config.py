@@ -61,6 +61,8 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("worker_max_retries", "-1", "from 0 to 1000"),
         ("worker_timeout_seconds", "0", "from 0.1"),
         ("worker_https_proxy", "ftp://proxy", "address of a proxy"),
+        ("worker_allowed_addresses", "10.0.0.0/8,hub", "CIDR blocks such as"),
+        ("worker_denied_addresses", "10.0.0.1/8", "no bits set behind the prefix"),
         ("worker_no_proxy", " ", "must not be empty"),
         ("progress_via", "magic", "pod-ip, proxy"),
         ("status_qps", "nan", "from 0.1"),
@@ -132,6 +134,12 @@ def test_a_proxys_password_is_refused_and_not_shown() -> None:
     with pytest.raises(errors.ConfigError) as told:
         config.operator_config(IMAGE, {"HTTPS_PROXY": "http://user:canary@proxy:3128"})
     assert "HTTPS_PROXY" in str(told.value) and "canary" not in str(told.value)
+
+
+def test_workers_are_told_which_addresses_they_may_reach() -> None:
+    flags = {"worker_allowed_addresses": "10.1.0.0/16, fd00::1", "worker_denied_addresses": "10.0.0.0/8"}
+    found = app._job_settings(config.operator_config({**IMAGE, **flags}, {}))
+    assert found.addresses.dump() == {"allowed": ["10.1.0.0/16", "fd00::1/128"], "denied": ["10.0.0.0/8"]}
 
 
 def test_workers_are_told_proxies_retries_and_timeouts() -> None:

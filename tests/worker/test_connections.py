@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
 from modelsync.worker.transport import Network, Transport
@@ -181,6 +182,12 @@ def test_an_https_origin_is_reached_through_a_tunnel(tls: certificates.Tls, sche
     assert len(asked) == 1
     assert asked[0].startswith(b"CONNECT origin.example:443 HTTP/1.")
     assert b"basic bWU6YSBi" in asked[0].replace(b"Basic", b"basic")
+
+
+def test_a_proxy_of_another_kind_is_refused_before_anything_is_sent() -> None:
+    transport = Transport(Network(proxies={"all": "socks5://127.0.0.1:9"}))
+    with pytest.raises(Failure, match=r"speaks socks5\. Name one that begins with http://"):
+        body(transport, "https://origin.example/x")
 
 
 def test_a_proxy_that_refuses_is_named(tls: certificates.Tls) -> None:

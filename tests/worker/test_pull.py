@@ -280,6 +280,7 @@ def test_a_token_file_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -
     [
         (["org/model"], "write hf://org/name"),
         (["hf://org/model", "--limit-rate", "fast"], "--limit-rate: 'fast' is not a quantity"),
+        (["hf://org/model", "--allow-address", "hub"], "--allow-address: must be CIDR blocks such as"),
     ],
 )
 def test_a_wrong_command_line_is_told_before_anything_is_done(

@@ -1,5 +1,6 @@
 """The short way to S3's answers tells what boto3 tells."""
 
+import contextlib
 import urllib.parse
 from typing import Any
 
@@ -11,7 +12,7 @@ from modelsync.api.sources import S3Source
 from modelsync.worker.credentials import Hidden, Keys
 from modelsync.worker.sources import s3_objects
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
-from modelsync.worker.transport import Network
+from modelsync.worker.transport import Network, Transport
 from tests.origins import versitygw
 
 ODD_KEYS = [
@@ -78,7 +79,10 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
         )
         spec = S3Source(bucket="bucket", endpoint=server.url)
         signer = Signer(client, "bucket", keys)
-        with s3_objects.asking(client, signer, spec, Network()) as asking:
+        with contextlib.closing(Transport(Network())) as transport:
+            asking = s3_objects.Asking(
+                client=client, signer=signer, spec=spec, transport=transport, connections=1
+            )
             for name in ALGORITHMS:
                 short = asking._told(f"a b/{name}")
                 long: Any = client.head_object(Bucket="bucket", Key=f"a b/{name}", ChecksumMode="ENABLED")

@@ -19,6 +19,8 @@ from tests.worker.faulty import Fault, Origin, noise
 
 ROOT = Path(__file__).parents[2]
 DATA = noise(200_000)
+HERE = {"addresses": {"allowed": ["127.0.0.0/8"]}}
+"""Of a request whose origin is this machine, which workers may not reach otherwise."""
 
 
 def start(directory: Path, request: object, *options: str) -> subprocess.Popen[str]:
@@ -44,7 +46,7 @@ def start(directory: Path, request: object, *options: str) -> subprocess.Popen[s
 def request_of(origin: Origin, *paths: str, **more: object) -> dict[str, object]:
     files = [{"url": f"{origin.url}/{path}?token=canary", "path": path} for path in paths]
     names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama", "attempt": 3}
-    return {**names, "source": {"http": {"files": files}}, "subPath": "llama", **more}
+    return {**names, **HERE, "source": {"http": {"files": files}}, "subPath": "llama", **more}
 
 
 def words(directory: Path) -> wire.TerminationReport:
@@ -74,6 +76,17 @@ def test_a_failure_is_told_in_the_log_in_last_words_and_by_the_code(tmp_path: Pa
     assert words(tmp_path).reason is Reason.NOT_FOUND
     assert words(tmp_path).message in output
     assert "canary" not in output
+
+
+def test_an_address_that_workers_may_not_reach_is_told_and_never_asked(tmp_path: Path) -> None:
+    with Origin({"model.bin": DATA}).serving() as origin:
+        request = request_of(origin, "model.bin", addresses={"denied": ["10.0.0.0/8"]})
+        with start(tmp_path, request) as worker:
+            worker.communicate(timeout=30)
+        assert origin.log == []
+    assert worker.returncode == exitcodes.BY_REASON[Reason.ADDRESS_FORBIDDEN]
+    for part in ("127.0.0.1", "loopback", "worker.addresses.allowed"):
+        assert part in words(tmp_path).message
 
 
 BAD = {"another version": {"version": 99}, "no request": {"version": 1}, "a list": []}
@@ -111,7 +124,7 @@ def test_a_paused_worker_ends_within_5_seconds_and_nothing_is_fetched_twice(
         hub.rate = 8_000_000
         source = {"huggingFace": {"repository": "org/model", "endpoint": hub.url}}
         names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama"}
-        request = {**names, "attempt": 1, "source": source, "tuning": {"chunkBytes": 1 << 20}}
+        request = {**names, "attempt": 1, "source": source, "tuning": {"chunkBytes": 1 << 20}, **HERE}
         with start(tmp_path, request) as worker:
             while hub.bytes_sent() < reached:
                 assert worker.poll() is None

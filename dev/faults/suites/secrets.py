@@ -8,6 +8,7 @@ every byte that it left on the volume: journal, staging files, manifest, names.
 import base64
 import contextlib
 import functools
+import ipaddress
 import os
 import random
 import socket
@@ -22,7 +23,7 @@ from pathlib import Path
 from dev import target as targets
 from dev.faults.case import Case, Tally
 from dev.faults.rows.tls import made
-from modelsync.api import naming, sources
+from modelsync.api import naming, sources, wire
 from tests.origin.content import Computed
 from tests.origin.messages import Object
 from tests.origin.server import Origin
@@ -124,7 +125,8 @@ def _request(sync: Sync) -> str:
     source = request.source
     for name, fields in SECRET_OF[sync.kind].items():
         source = source.model_copy(update={name: getattr(source, name).model_copy(update=fields)})
-    return request.model_copy(update={"source": source, "progress_deadline_seconds": 3}).dump_json()
+    addresses = wire.Addresses(allowed=(ipaddress.IPv4Network("127.0.0.0/8"),))
+    return request.but(source=source, progress_deadline_seconds=3, addresses=addresses).dump_json()
 
 
 def _watched(process: "subprocess.Popen[bytes]", port: int) -> list[str]:

@@ -20,6 +20,7 @@ BY_REASON: dict[Reason, int] = {
     Reason.UNSAFE_PATH: 16,
     Reason.SECRET_NOT_FOUND: 17,
     Reason.DOWNLOADS_DISABLED: 18,
+    Reason.ADDRESS_FORBIDDEN: 19,
     Reason.INSUFFICIENT_STORAGE: 20,
     Reason.VOLUME_NOT_WRITABLE: 21,
     Reason.CHECKSUM_MISMATCH: 30,

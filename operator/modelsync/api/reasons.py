@@ -50,6 +50,7 @@ class Reason(StrEnum):
     UNSAFE_PATH = "UnsafePath"
     INVALID_SPEC = "InvalidSpec"
     DOWNLOADS_DISABLED = "DownloadsDisabled"
+    ADDRESS_FORBIDDEN = "AddressForbidden"
     # The bytes are not what was promised.
     CHECKSUM_MISMATCH = "ChecksumMismatch"
     SIZE_MISMATCH = "SizeMismatch"

@@ -11,6 +11,7 @@ vocabularies where they reach a status. The termination report is the final trut
 progress reports only make it visible.
 """
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
@@ -28,6 +29,7 @@ MAX_FILES_REPORTED = 20
 MAX_COUNT = 2**62
 
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Block = IPv4Network | IPv6Network
 Text = Annotated[str, Field(max_length=1024)]
 PathText = Annotated[str, Field(max_length=500)]
 
@@ -43,6 +45,15 @@ class Tuning(Value):
     """Retries in a row without a new byte before a request counts as failed."""
     timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 10.0
     """Longest wait for a connection or for the next bytes."""
+
+
+class Addresses(Value):
+    """CIDR blocks that bound what a worker connects to, beside the blocks that it never does; set by the
+    operator's configuration."""
+
+    allowed: tuple[Block, ...] = ()
+    """These may be reached whatever else forbids it."""
+    denied: tuple[Block, ...] = ()
 
 
 class WorkRequest(Value):
@@ -71,6 +82,7 @@ class WorkRequest(Value):
     """Bytes per second; None is unlimited."""
     progress_deadline_seconds: int = 600
     tuning: Tuning = Tuning()
+    addresses: Addresses = Addresses()
 
 
 class FileProgress(Value):

@@ -24,7 +24,7 @@ from typing import Any
 import click
 import pydantic
 
-from modelsync import environment
+from modelsync import environment, readers
 from modelsync.api import display, exitcodes, presets, quantity, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
@@ -36,6 +36,7 @@ from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.progress import State
+from modelsync.worker.reach import Reach
 from modelsync.worker.run import Tools, run
 from modelsync.worker.sources import factory
 from modelsync.worker.transport import Network
@@ -84,6 +85,13 @@ PATIENCE_SECONDS = 4.0
 @click.option("--sha256", help="SHA-256 of the file behind an https:// address.")
 @click.option("--limit-rate", metavar="QUANTITY", help="Bytes per second at most, such as 500k or 50M.")
 @click.option(
+    "--allow-address",
+    "allowed",
+    multiple=True,
+    metavar="BLOCK",
+    help="CIDR block inside that an address of the internet may redirect to.",
+)
+@click.option(
     "--connections", type=click.IntRange(1, 64), default=8, show_default=True, help="At once, at most."
 )
 @click.option("--no-verify", is_flag=True, help="Compare sizes only, not checksums.")
@@ -109,6 +117,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         connections=request.tuning.connections,
         ca_file=surroundings.ca_file,
         proxies=surroundings.proxies,
+        reach=Reach(allowed=_blocks(flags["allowed"])),
     )
     stop = threading.Event()
     if surroundings.downloads_disabled:
@@ -189,6 +198,13 @@ def _preset(name: str | None) -> presets.Preset:
     if name is not None and name not in presets.BUILT_IN:
         raise UsageError(f"--preset: {presets.unknown(name, presets.BUILT_IN)}")
     return presets.BUILT_IN[name] if name else presets.Preset()
+
+
+def _blocks(texts: tuple[str, ...]) -> tuple[wire.Block, ...]:
+    try:
+        return readers.blocks(",".join(texts))
+    except ValueError as error:
+        raise UsageError(f"--allow-address: {error}") from None
 
 
 def _digest(text: str | None) -> str | None:

@@ -16,6 +16,9 @@ _WORDS = {
     "the fields of spec.source.s3": "the address, --endpoint and --region",
     "spec.source.http.files[].url": "the address",
     "spec.source.http.files": "the addresses",
+    "host in spec.source, or let the administrator allow it: worker.addresses.allowed": (
+        "address, or allow this one with --allow-address"
+    ),
     "spec.source": "the address",
     "create another ModelSync with their digest": "give their digest",
     "spec.expectedDigest": "--expected-digest",

@@ -15,7 +15,7 @@ import pydantic
 from modelsync import environment
 from modelsync.api import exitcodes, naming, wire
 from modelsync.api.reasons import Reason
-from modelsync.worker import termination
+from modelsync.worker import reach, termination
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.failures import Failure
 from modelsync.worker.sources import factory
@@ -69,6 +69,7 @@ def command(
         connections=request.tuning.connections,
         ca_file=surroundings.ca_file,
         proxies=surroundings.proxies,
+        reach=reach.of_worker(request.addresses.allowed, request.addresses.denied),
     )
     try:
         source = factory.open_source(

@@ -41,6 +41,7 @@ class JobSettings:
     """Variables of all workers: the proxies."""
     presets: Mapping[str, Preset] = field(default_factory=lambda: BUILT_IN)
     tuning: wire.Tuning = field(default_factory=wire.Tuning)
+    addresses: wire.Addresses = field(default_factory=wire.Addresses)
 
 
 def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) -> Manifest:
@@ -107,6 +108,7 @@ def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.
         bandwidth_limit=bandwidth_limit(spec),
         progress_deadline_seconds=spec.progress_deadline_seconds,
         tuning=settings.tuning,
+        addresses=settings.addresses,
     )
 
 

@@ -248,6 +248,9 @@ def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
             max_retries=settings.worker_max_retries,
             timeout_seconds=settings.worker_timeout_seconds,
         ),
+        addresses=wire.Addresses(
+            allowed=settings.worker_allowed_addresses, denied=settings.worker_denied_addresses
+        ),
     )
 
 

@@ -6,8 +6,9 @@ import ssl
 import struct
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
@@ -17,6 +18,7 @@ from urllib3.util import parse_url
 from modelsync.worker import tls
 from modelsync.worker.dns import Names
 from modelsync.worker.exchange import Socket
+from modelsync.worker.reach import Reach, Trail
 from modelsync.worker.urls import PORTS, Place
 
 NAMES = Names()
@@ -33,6 +35,7 @@ class Network:
     """Bundle of certification authorities instead of the system's."""
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Proxy URL by scheme, and `no` for the hosts that need none; may hold a password, hence not in repr."""
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +53,41 @@ class Route:
         return self.proxy is not None and self.place.scheme == "http"
 
 
+class Connected(NamedTuple):
+    """A connection to a place."""
+
+    socket: Socket
+    address: str | None
+    """That it leads to; None where a proxy alone knows it."""
+
+
 class ProxyTrouble(Exception):
     """The proxy is not there, or does not connect."""
+
+
+class UnknownProxy(Exception):
+    """The proxy speaks what is not spoken here, such as SOCKS; its argument is the scheme."""
 
 
 class _Resolving(HTTPConnection):
     """Takes the host's addresses from the names that are known; the host stays what headers and
     certificates are about."""
 
+    permitted: Callable[[Sequence[str]], Sequence[str]] = staticmethod(lambda addresses: addresses)
+    """Which of them may be tried."""
+    reached: str | None = None
+
     def _new_conn(self) -> socket.socket:
         host = self._dns_host
         try:
-            addresses = NAMES.addresses(host, self.port)
+            known = NAMES.addresses(host, self.port)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except UnicodeError:
             return super()._new_conn()  # no name at all: the library says it best
+        addresses = self.permitted(known)
         for number, address in enumerate(addresses, 1):
-            self._dns_host = address
+            self._dns_host = self.reached = address
             try:
                 return super()._new_conn()
             except (NewConnectionError, ConnectTimeoutError):
@@ -121,7 +141,7 @@ class Connector:
         self._context = tls.client_context(network.ca_file)
 
     def route(self, place: Place) -> Route:
-        """The way to a place, by the proxies and their exceptions."""
+        """The way to a place, by the proxies and their exceptions; raises UnknownProxy."""
         proxies = self._network.proxies
         if urllib.request.proxy_bypass_environment(place.host, dict(proxies)):  # type: ignore[attr-defined]
             return Route(place=place)
@@ -129,17 +149,21 @@ class Connector:
         if not address:
             return Route(place=place)
         proxy = parse_url(address if "://" in address else f"http://{address}")
+        if proxy.scheme not in PORTS:
+            raise UnknownProxy(proxy.scheme)
         secret = {}
         if proxy.auth:
             secret = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(proxy.auth))
         return Route(place=place, proxy=proxy._replace(auth=None), secret=secret)
 
-    def connect(self, route: Route) -> Socket:
+    def connect(self, route: Route, trail: Trail) -> Connected:
         """A connected socket, whose waits end after the network's time-out.
 
-        Raises ProxyTrouble, what urllib3 raises, and OSError (of it ssl.SSLError).
+        Raises reach.Forbidden, ProxyTrouble, what urllib3 raises, and OSError (of it ssl.SSLError).
         """
         connection = self._connection(route)
+        if route.proxy is None:
+            connection.permitted = lambda addresses: self._network.reach.permitted(addresses, trail)
         try:
             connection.connect()
         except BaseException as error:
@@ -148,15 +172,16 @@ class Connector:
             if through_proxy and isinstance(error, (OSError, HTTPError)):
                 raise ProxyTrouble(type(error).__name__) from error
             raise
-        connected, connection.sock = connection.sock, None
-        return _Timed(connected) if type(connected) is socket.socket else connected
+        found, connection.sock = connection.sock, None
+        connected: Socket = _Timed(found) if type(found) is socket.socket else found
+        return Connected(connected, None if route.proxy else connection.reached)
 
     def remember(self, connected: Socket) -> None:
         """An exchange over a connection has ended well: the next one to its host may begin shorter."""
         if isinstance(connected, ssl.SSLSocket):
             self._context.remember(connected)
 
-    def _connection(self, route: Route) -> HTTPConnection:
+    def _connection(self, route: Route) -> _Resolving:
         place, proxy, seconds = route.place, route.proxy, self._network.timeout_seconds
         if proxy is None:
             if place.scheme == "http":

@@ -14,6 +14,9 @@ import httptools
 
 HEAD_BYTES = 64 * 1024
 """Most bytes of an answer's head; also read at once, so that a small file comes with its head."""
+BODY_BYTES = 64 << 20
+"""Most bytes of a body that is read as a whole: a page of a listing has less than 1 MiB, a Hub's information
+on 100,000 files 10 MiB."""
 _MOST_INTERIM = 16
 """Informational answers (1xx) before the real one."""
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -101,8 +104,10 @@ class _Parsed:
 class Wire:
     """A connected socket, and what came on it and is not taken yet. One exchange at a time."""
 
-    def __init__(self, connected: Socket, rest: "Callable[[Wire], None]") -> None:
-        """`rest` takes it when an exchange is over and another one is possible."""
+    def __init__(self, connected: Socket, rest: "Callable[[Wire], None]", address: str | None = None) -> None:
+        """`rest` takes it when an exchange is over and another one is possible; `address` is what it leads
+        to, if that is known."""
+        self.address = address
         self._socket, self._rest = connected, rest
         self._buffer = bytearray(HEAD_BYTES)
         self._view = memoryview(self._buffer)
@@ -251,15 +256,19 @@ class Response:
         self._left -= count
         return count
 
-    def read(self) -> bytes:
-        """All of a short body, and the end of the exchange; raises Broken."""
-        pieces, room = [], memoryview(bytearray(HEAD_BYTES))
+    def read(self, most: int = BODY_BYTES) -> bytes:
+        """All of a body of at most so many bytes, and the end of the exchange; raises Broken."""
+        body, room = bytearray(), memoryview(bytearray(HEAD_BYTES))
         try:
             while count := self.read_into(room):
-                pieces.append(bytes(room[:count]))
+                body += room[:count]
+                if len(body) > most:
+                    raise Broken(f"the answer has more than {most} bytes")
+            if self._left:
+                raise Broken("the connection was closed amid the answer")
         finally:
             self.close()
-        return b"".join(pieces)
+        return bytes(body)
 
     def skip(self) -> None:
         """Read a short body that nobody wants, so that its connection can serve another exchange. Raises

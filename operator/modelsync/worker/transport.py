@@ -8,7 +8,7 @@ nothing else leaves this module.
 import contextlib
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import urllib3.exceptions
@@ -16,10 +16,11 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from modelsync.api.reasons import Reason
 from modelsync.worker import urls
-from modelsync.worker.connecting import Network, ProxyTrouble
+from modelsync.worker.connecting import Network, ProxyTrouble, UnknownProxy
 from modelsync.worker.exchange import Broken, Response, Unanswered, Wire
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
+from modelsync.worker.reach import Forbidden, Trail
 from modelsync.worker.retry import Transient
 from modelsync.worker.urls import Place
 from modelsync.worker.wires import Wires
@@ -66,8 +67,9 @@ class Transport:
 
     def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> Answer:
         """Ask, along redirects; raises Transient for what passes and Failure for what does not."""
+        trail = Trail()
         for _ in range(MAX_REDIRECTS + 1):
-            response = self._once(request, extra, method)
+            response = self.once(request, extra, method, trail)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
                 return Answer(response=response, request=request)
@@ -77,31 +79,36 @@ class Transport:
             request = following(request, location)
         raise _refused(request.url, f"redirects more than {MAX_REDIRECTS} times")
 
-    def _once(self, request: Request, extra: Mapping[str, str], method: str) -> Response:
+    def once(self, request: Request, extra: Mapping[str, str], method: str, trail: Trail) -> Response:
+        """Ask and follow nothing; raises as `get` does."""
         try:
             place, target = urls.parsed(request.url)
         except ValueError as error:
             raise _refused(request.url, "is not a URL that can be asked") from error
         headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         headers |= {**request.headers, **extra}
-        route = self._wires.route(place)
-        if route.forwarded:
-            headers |= route.secret
-            target = f"{place.scheme}://{place.authority}{target}"
         try:
-            return self._asked(place, method, target, headers)
-        except (Broken, ProxyTrouble, HTTPError, OSError) as error:
+            route = self._wires.route(place)
+            if route.forwarded:
+                headers |= route.secret
+                target = f"{place.scheme}://{place.authority}{target}"
+            return self._asked(place, lambda wire: _ask(wire, method, target, headers), trail)
+        except (Broken, ProxyTrouble, UnknownProxy, Forbidden, HTTPError, OSError) as error:
             raise trouble(error, request.url) from error
 
-    def _asked(self, place: Place, method: str, target: str, headers: Mapping[str, str]) -> Response:
+    def _asked(self, place: Place, ask: Callable[[Wire], Response], trail: Trail) -> Response:
         """Ask on a connection that is there, else on a new one."""
-        kept = self._wires.idle(place)
-        if kept is not None:
+        wire = self._wires.idle(place, trail)
+        if wire is not None:
             try:
-                return _ask(kept, method, target, headers)
+                response = ask(wire)
+                trail.passed(wire.address)
+                return response
             except Unanswered:  # its other end had let it go: that tells nothing of the request
                 pass
-        return _ask(self._wires.new(place), method, target, headers)
+        wire = self._wires.new(place, trail)
+        trail.passed(wire.address)
+        return ask(wire)
 
     def close(self) -> None:
         """Close all idle connections."""
@@ -123,6 +130,11 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
     host = urllib.parse.urlsplit(url).hostname or "the origin"
     if isinstance(error, ssl.SSLError):
         return _tls_trouble(error, host)
+    if isinstance(error, Forbidden):
+        return _forbidden(error, host)
+    if isinstance(error, UnknownProxy):
+        text = f"The proxy on the way to {host} speaks {error}. Name one that begins with http:// or https://"
+        return Failure(Reason.NETWORK_ERROR, f"{text} in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.")
     if isinstance(error, NameResolutionError):
         text = f"The host name {host} cannot be resolved. Check the source's address and the cluster's DNS."
     elif isinstance(error, ProxyTrouble):
@@ -133,6 +145,13 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
         text = f"The connection to {host} failed. Check that it can be reached from the worker's namespace."
         return Transient(Failure(Reason.NETWORK_ERROR, text), refused=True)
     return Transient(Failure(Reason.NETWORK_ERROR, text))
+
+
+def _forbidden(error: Forbidden, host: str) -> Failure:
+    where = host if host == error.address else f"{host} at {error.address}"
+    text = f"Downloads may not reach {where} ({error.why})."
+    mend = "Name another host in spec.source, or let the administrator allow it: worker.addresses.allowed."
+    return Failure(Reason.ADDRESS_FORBIDDEN, f"{text} {mend}")
 
 
 def _is_timeout(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ import threading
 
 from modelsync.worker.connecting import Connector, Network, Route
 from modelsync.worker.exchange import Wire
+from modelsync.worker.reach import Trail
 from modelsync.worker.urls import Place
 
 
@@ -11,7 +12,7 @@ class Wires:
     """Idle connections and the ways to new ones. Thread-safe; close it in the end."""
 
     def __init__(self, network: Network) -> None:
-        self._connector = Connector(network)
+        self._connector, self._reach = Connector(network), network.reach
         self._most = network.connections
         self._closed = False
         self._lock = threading.Lock()
@@ -25,7 +26,7 @@ class Wires:
             found = self._routes[place] = self._connector.route(place)
         return found
 
-    def idle(self, place: Place) -> Wire | None:
+    def idle(self, place: Place, trail: Trail) -> Wire | None:
         """The connection that was used last, if one is good for another exchange."""
         while True:
             with self._lock:
@@ -33,13 +34,13 @@ class Wires:
                 if not waiting:
                     return None
                 wire = waiting.pop()
-            if wire.idle():
+            if wire.idle() and self._reach.permits(wire.address, trail):
                 return wire
             wire.close()
 
-    def new(self, place: Place) -> Wire:
+    def new(self, place: Place, trail: Trail) -> Wire:
         """Another connection; raises as Connector.connect does."""
-        connected = self._connector.connect(self.route(place))
+        connected, address = self._connector.connect(self.route(place), trail)
         fresh = True
 
         def rest(wire: Wire) -> None:
@@ -49,7 +50,7 @@ class Wires:
                 self._connector.remember(connected)
             self._keep(place, wire)
 
-        return Wire(connected, rest)
+        return Wire(connected, rest, address)
 
     def _keep(self, place: Place, wire: Wire) -> None:
         with self._lock:

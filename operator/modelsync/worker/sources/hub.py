@@ -9,7 +9,6 @@ it writes full URLs.
 import contextlib
 import logging
 import re
-import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterator
@@ -21,8 +20,8 @@ from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
-from modelsync.worker.sources import hub_errors, listing
-from modelsync.worker.transport import Network
+from modelsync.worker.sources import hub_errors, listing, outlet
+from modelsync.worker.transport import Network, Transport
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -61,7 +60,10 @@ class HubSource:
             _log.warning(
                 "the token is sent without encryption, since spec.source.huggingFace.endpoint is http://"
             )
-        api = _client(self._endpoint, token, self._network)
+        with contextlib.closing(Transport(self._network)) as transport:
+            return self._listed(_client(self._endpoint, token, transport), wanted)
+
+    def _listed(self, api: "HfApi", wanted: str) -> Listing:
         asked = hub_errors.Asking(
             endpoint=self._endpoint,
             repository=self._spec.repository,
@@ -132,29 +134,15 @@ class HubSource:
             api.get_hf_file_metadata(url=self._url(file.locator), timeout=self._network.timeout_seconds)
 
 
-def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> "HfApi":
+def _client(endpoint: str, token: creds.Hidden | None, transport: Transport) -> "HfApi":
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     import huggingface_hub
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    huggingface_hub.set_client_factory(lambda: _http(network))
+    huggingface_hub.set_client_factory(lambda: outlet.hub_client(transport))
     return huggingface_hub.HfApi(
         endpoint=endpoint, token=token.reveal() if token else False, library_name="modelsync"
-    )
-
-
-def _http(network: Network):  # type: ignore[no-untyped-def]  # its class depends on the library's generation
-    """The library's own HTTP client, with a timeout and the authorities that the engine trusts too."""
-    from huggingface_hub.utils import _http as library
-
-    model = library.default_client_factory()
-    model.close()
-    return type(model)(
-        event_hooks=model.event_hooks,
-        follow_redirects=True,
-        timeout=network.timeout_seconds,
-        verify=ssl.create_default_context(cafile=network.ca_file),
     )
 
 

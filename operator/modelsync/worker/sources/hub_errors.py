@@ -6,7 +6,7 @@ own text, which holds full URLs.
 """
 
 import socket
-import ssl
+import sys
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -55,10 +55,13 @@ class Asking:
 
         # The base class of all errors of httpx, of whichever generation the library uses.
         transport_error: type[Exception] = errors.HfHubHTTPError.__bases__[0]
+        invalid_url: type[Exception] = sys.modules[transport_error.__module__.partition(".")[0]].InvalidURL
         try:
             return ask()
         except Failure:
             raise
+        except Transient as error:
+            raise self._unreachable(error) from None
         except errors.HfHubHTTPError as error:
             status = error.response.status_code
             if status == 429 or status >= 500:
@@ -73,7 +76,7 @@ class Asking:
             raise Failure(Reason.INVALID_SPEC, text) from None
         except (transport_error, OSError) as error:
             raise self._unreachable(error) from None
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (invalid_url, ValueError, TypeError, KeyError, AttributeError):
             text = f"{self.endpoint} does not answer as the Hub does. Check spec.source.huggingFace.endpoint."
             raise Failure(Reason.ORIGIN_ERROR, text) from None
 
@@ -120,15 +123,9 @@ class Asking:
             return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {mend}.")
         return Failure(Reason.ORIGIN_ERROR, f"The Hub at {self.endpoint} answers with HTTP {status}.")
 
-    def _unreachable(self, error: BaseException) -> Failure | Transient:
+    def _unreachable(self, error: BaseException) -> Transient:
         host = urllib.parse.urlsplit(self.endpoint).hostname
-        causes = list(_causes(error))
-        untrusted = next((one for one in causes if isinstance(one, ssl.SSLCertVerificationError)), None)
-        if untrusted is not None:
-            text = f"The certificate of {host} is not trusted: {untrusted.verify_message}."
-            mend = "Give the worker its authority with SSL_CERT_FILE."
-            return Failure(Reason.NETWORK_ERROR, f"{text} {mend}")
-        if any(isinstance(one, socket.gaierror) for one in causes):
+        if any(isinstance(one, socket.gaierror) for one in _causes(error)):
             text = f"The host name {host} cannot be resolved."
             mend = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
         else:

@@ -8,6 +8,7 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 `models/part-` work as well, and paths then begin after its last '/'.
 """
 
+import contextlib
 import datetime
 import threading
 from collections.abc import Iterator
@@ -20,9 +21,9 @@ from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request
-from modelsync.worker.sources import listing, s3_errors, s3_objects
+from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
-from modelsync.worker.transport import Network
+from modelsync.worker.transport import Network, Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -48,17 +49,24 @@ class BucketSource:
         self._spec = spec
         self._credentials = credentials
         self._network = network
+        self._transport = Transport(network)
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the bucket and ask for the checksums; SourceChanged when it is not as pinned."""
-        with s3_errors.explained(self._spec, self._credentials):
+        # Connections that stay idle would count against what the origin allows: they end with the listing.
+        with s3_errors.explained(self._spec, self._credentials), contextlib.closing(self._transport):
             opened = self._connect()
             objects, cut = self._objects(opened.client)
-            with s3_objects.asking(opened.client, opened.signer, self._spec, self._network) as asking:
-                files = asking.described(objects, cut)
-            opened.client.close()  # its idle connections would count against what the origin allows
+            asking = s3_objects.Asking(
+                client=opened.client,
+                signer=opened.signer,
+                spec=self._spec,
+                transport=self._transport,
+                connections=self._network.connections,
+            )
+            files = asking.described(objects, cut)
         revision = listing.revision_of(files)
         listing.check_pinned(pinned, revision, f"The content of {self._name}")
         return Listing(revision=revision, files=files)
@@ -90,14 +98,10 @@ class BucketSource:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        timeout = self._network.timeout_seconds
         config = Config(
             signature_version="s3v4" if keys else UNSIGNED,
             s3={"addressing_style": "path" if self._spec.endpoint else "auto"},
-            connect_timeout=timeout,
-            read_timeout=timeout,
             retries={"mode": "standard", "max_attempts": 3},
-            max_pool_connections=self._network.connections,
         )
         secret: dict[str, Any] = {}
         if keys:
@@ -108,10 +112,10 @@ class BucketSource:
             "s3",
             region_name=self._spec.region or DEFAULT_REGION,
             endpoint_url=self._spec.endpoint,
-            verify=self._network.ca_file,
             config=config,
             **secret,
         )
+        outlet.lead_out(client, self._transport)
         return client
 
     def _objects(self, client: "S3Client") -> tuple[list[s3_objects.Listed], int]:

@@ -8,10 +8,9 @@ its files then count as verified by size.
 
 import base64
 import binascii
-import contextlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,7 @@ from modelsync.worker.model import Digest, RemoteFile, Request
 from modelsync.worker.retry import Transient
 from modelsync.worker.sources import s3_parts
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -139,18 +138,6 @@ class Asking:
         except (Transient, Failure) as error:
             _log.debug("an object is asked for again: %s", error)
         return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
-
-
-@contextlib.contextmanager
-def asking(client: "S3Client", signer: Signer, spec: S3Source, network: Network) -> Iterator[Asking]:
-    """Connections for the questions of one listing."""
-    transport = Transport(network)
-    try:
-        yield Asking(
-            client=client, signer=signer, spec=spec, transport=transport, connections=network.connections
-        )
-    finally:
-        transport.close()
 
 
 def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> RemoteFile:
