@@ -17,6 +17,9 @@ def run() -> None:
     """Run the command line; the process's entry point."""
     if sys.argv[1:2] == ["worker"]:
         signal.signal(signal.SIGTERM, _stopped_before_it_began)
+    from modelsync import environment
+
+    environment.spare_plugins()
     from modelsync.cli import main
 
     main.main()

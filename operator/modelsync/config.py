@@ -54,6 +54,7 @@ class Option:
 
 _SECONDS = "a number of seconds"
 
+_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
 _RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 
 
@@ -66,6 +67,25 @@ def _resources(text: str) -> podtemplate.Resources:
         return podtemplate.Resources.model_validate(found)
     except (ValueError, TypeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
+
+
+def _known_presets(text: str) -> Mapping[str, presets.Preset]:
+    """The built-in presets and the given ones, which win."""
+    try:
+        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
+    for name in found:
+        if not readers.NAME.match(name):
+            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
+    return {**presets.BUILT_IN, **found}
+
+
+def _preset(fields: Any) -> presets.Preset:
+    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
+    if unknown:
+        raise ValueError(unknown)
+    return presets.Preset.model_validate(fields)
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -175,7 +195,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="presets",
-        read=readers.known_presets,
+        read=_known_presets,
         default="{}",
         help="Presets beside the built-in ones, as a JSON object of lists by name; one with a built-in's name"
         " replaces it.",

@@ -1,22 +1,17 @@
 """How the texts of settings become values: one small reader for each sort.
 
 A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the mend; who
-asked, and under which name, is told by `config`.
+asked, and under which name, is told by `config`. Those that make values of the API stand there, so that a
+worker's start need not load it for a number.
 """
 
 import ipaddress
-import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-import pydantic
+from modelsync.api import quantity
 
-from modelsync.api import presets, quantity
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
-"""Of workers whose ModelSync names none."""
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
 def number(low: float, high: float, what: str) -> Callable[[str], float]:
@@ -84,7 +79,7 @@ def proxy(text: str) -> str:
 
 def namespace(text: str) -> str:
     """The name of a namespace."""
-    if not _NAME.match(text):
+    if not NAME.match(text):
         raise ValueError("must be the name of a namespace: lower case letters, digits and '-'")
     return text
 
@@ -128,22 +123,3 @@ def byte_count(text: str) -> int:
     if not 64 * 1024 <= value <= 2**30:
         raise ValueError("must be a quantity of bytes from 64Ki to 1Gi, such as 8Mi")
     return value
-
-
-def known_presets(text: str) -> Mapping[str, presets.Preset]:
-    """The built-in presets and the given ones, which win."""
-    try:
-        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
-    for name in found:
-        if not _NAME.match(name):
-            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
-    return {**presets.BUILT_IN, **found}
-
-
-def _preset(fields: Any) -> presets.Preset:
-    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
-    if unknown:
-        raise ValueError(unknown)
-    return presets.Preset.model_validate(fields)
