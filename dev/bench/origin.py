@@ -25,6 +25,8 @@ REPOSITORY = "bench/model"
 COMMIT = hashlib.sha1(b"bench", usedforsecurity=False).hexdigest()
 LOOPBACK = ("127.0.0.1", "127.0.0.2")
 READY_SECONDS = 20.0
+PAGE = 1000
+"""Files in a page of a repository's tree, as the Hub has it."""
 MOST_MAPPED = 20_000
 """Files whose digest and size `resolve` tells as headers, which huggingface_hub wants and we do not."""
 
@@ -51,6 +53,8 @@ http {{
   map_hash_max_size 131072;
   map_hash_bucket_size 256;
   map $http_host $cdn_port {{ default {port}; "~:(?<given>[0-9]+)$" $given; }}
+  map $arg_cursor $next {{ default ""; include {folder}/pages; }}
+  map $next $link {{ "" ""; default '<$scheme://$http_host{tree}?recursive=true&cursor=$next>; rel="next"'; }}
   map $uri $linked_etag {{ default ""; include {folder}/etags; }}
   map $uri $linked_size {{ default ""; include {folder}/sizes; }}
   server {{
@@ -63,7 +67,7 @@ http {{
       default_type application/json; try_files /information.json =404;
     }}
     location /api/models/{repository}/tree/ {{
-      default_type application/json; try_files /tree.json =404;
+      default_type application/json; add_header Link $link; try_files /tree$arg_cursor.json =404;
     }}
     location ~ ^/{repository}/resolve/[^/]+/(?<file>.+)$ {{
       add_header X-Repo-Commit {commit} always;
@@ -131,6 +135,7 @@ def serving(
             certificate=certificate,
             repository=REPOSITORY,
             commit=COMMIT,
+            tree=f"/api/models/{REPOSITORY}/tree/{COMMIT}",
         )
     )
     with _running(
@@ -156,7 +161,11 @@ def _write_documents(files: FileSet, folder: Path) -> None:
         }
         for file in files.files
     ]  # fmt: skip
-    (documents / "tree.json").write_text(json.dumps(tree))
+    pages = range(0, max(1, len(tree)), PAGE)
+    for start in pages:
+        page = documents / f"tree{start or ''}.json"
+        page.write_text(json.dumps(tree[start : start + PAGE]))
+    (folder / "pages").write_text("".join(f"'{start or ''}' '{start + PAGE}';\n" for start in pages[:-1]))
     mapped = files.files if len(files.files) <= MOST_MAPPED else ()
     base = f"/{REPOSITORY}/resolve/{COMMIT}"
     (folder / "etags").write_text("".join(f'"{base}/{file.path}" "{file.sha256}";\n' for file in mapped))
