@@ -25,6 +25,8 @@ def repository_of(request: web.Request) -> Repository:
     state, token = request.app[STATE], token_of(request)
     kind = cast(Kind, request.match_info.get("kind", "models").removesuffix("s"))
     name = "{org}/{name}".format_map(request.match_info)
+    if name in state.moved:
+        raise web.HTTPTemporaryRedirect(request.raw_path.replace(name, state.moved[name], 1))
     found = state.repositories.get((kind, name))
     if found is None or (found.private and not _opens(state, token, found)):
         raise errors.repository_not_found(token is not None)

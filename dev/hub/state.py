@@ -45,6 +45,8 @@ class State:
     """A server's whole state; tests change it from their own thread between requests."""
 
     repositories: dict[tuple[Kind, str], Repository] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    """By the old name of a repository: its new one."""
     tokens: dict[str, frozenset[str] | None] = field(default_factory=dict)
     """By token: the gated and private repositories that it opens; None for all of them."""
     page_size: int = 50

@@ -236,6 +236,19 @@ def test_a_link_in_place_of_a_directory_is_refused_and_its_end_stays_empty(
     assert list(outside.iterdir()) == []
 
 
+def test_a_volume_without_links_is_refused_before_the_first_byte(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")  # as vfat and CIFS do, see symlink(2)
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    with pytest.raises(Failure, match=r"holds no symbolic links.*Use Directory") as caught:
+        HubSync(hub, tmp_path).run()
+    assert caught.value.reason is Reason.VOLUME_NOT_WRITABLE
+    assert hub.bytes_sent() == 0
+
+
 def test_a_link_to_another_blob_is_set_right(hub: HubServer, tmp_path: Path) -> None:
     sync = HubSync(hub, tmp_path)
     sync.run()

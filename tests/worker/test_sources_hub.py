@@ -108,6 +108,14 @@ def test_a_pinned_commit_is_kept_when_the_branch_moves(hub: HubServer) -> None:
     assert source(hub, "org/moving").resolve(None).revision != first.revision
 
 
+def test_a_renamed_repository_is_refused_with_its_new_name(hub: HubServer) -> None:
+    hub.state.moved["org/old"] = "org/model"
+    with pytest.raises(Failure, match=r"org/old is org/model now\. Name that in spec\.source") as caught:
+        source(hub, "org/old").resolve(None)
+    assert caught.value.reason is Reason.NOT_FOUND
+    assert source(hub).resolve(None).files
+
+
 def test_tags_and_datasets_are_found(hub: HubServer) -> None:
     hub.state.repositories["model", "org/model"].tag("v1.0")
     tagged = source(hub, revision="v1.0").resolve(None)

@@ -42,7 +42,7 @@ LOST = CHUNK * CONNECTIONS + sum(len(data) for data in FILES.values() if len(dat
 FOREIGN = noise(3000, "foreign")
 MENDS = {
     Reason.INSUFFICIENT_STORAGE: ("grow the PersistentVolumeClaim", "quota", "inodes"),
-    Reason.VOLUME_NOT_WRITABLE: ("read-write", "Check the volume and its node"),
+    Reason.VOLUME_NOT_WRITABLE: ("read-write", "Check the volume and its node", "NFS or CephFS"),
 }
 
 
@@ -274,6 +274,20 @@ def slow(seed: int, count: int) -> Tally:
     return tally
 
 
+def unable(seed: int, count: int) -> Tally:
+    """A file system that renames nothing over another file: told before the first byte, then mended."""
+    tally, numbers = Tally(), (errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EEXIST)
+    with bench_made() as (server, origin):
+        for number in numbers[:count]:
+            with mounted(server, origin, "size=64m") as volume:
+                fault = {"name": "rename", "do": "fail", "number": number, "first": 1}
+                wrong = refused(volume.run(faults=[fault]), Reason.VOLUME_NOT_WRITABLE, volume)
+                wrong = wrong or (f"{origin.sent()} bytes were fetched for nothing" if origin.sent() else "")
+                wrong = wrong or mended(volume)
+                tally.add(not wrong, f"{errno.errorcode[number]}: {wrong}")
+    return tally
+
+
 def _case(name: str, run: Callable[[int, int], Tally], full: int, quick: int) -> Case:
     return Case(suite=SUITE, name=name, run=run, full=full, quick=quick)
 
@@ -296,6 +310,7 @@ CASES = (
     _case("inodes gone", inodes, 40, 2),
     _case("a read-only volume", read_only, 20, 2),
     _case("a slow disk", slow, 10, 1),
+    _case("a volume that cannot rename: refused before the first byte", unable, 4, 1),
     *(
         _case(
             f"{errno.errorcode[number]} at a call of any kind and all after it, then mended",

@@ -23,6 +23,10 @@ class Layout(Protocol):
     def directory(self) -> str:
         """The target, relative to the volume: it holds the files, modelsync's state and the manifest."""
 
+    @property
+    def links(self) -> bool:
+        """Whether its names are symbolic links."""
+
     def place(self, file: RemoteFile) -> str:
         """Where a file's bytes lie; files with the same place have the same bytes. Raises Failure."""
 

@@ -17,6 +17,7 @@ class DirectoryLayout:
     """A file's place is its path."""
 
     directory: str
+    links: bool = False
 
     def place(self, file: RemoteFile) -> str:
         """The file's own path."""

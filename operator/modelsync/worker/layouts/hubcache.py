@@ -41,6 +41,7 @@ class HubCacheLayout:
     commit: str
     revision: str
     """The branch, tag or commit that was asked for."""
+    links: bool = True
 
     def place(self, file: RemoteFile) -> str:
         """The blob of the file's digest."""

@@ -18,6 +18,7 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
+from modelsync.worker import names
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import hub_errors, listing, outlet
@@ -60,8 +61,8 @@ class HubSource:
             _log.warning(
                 "the token is sent without encryption, since spec.source.huggingFace.endpoint is http://"
             )
-        with contextlib.closing(Transport(self._network)) as transport:
-            return self._listed(_client(self._endpoint, token, transport), wanted)
+        with _client(self._endpoint, token, self._network) as api:
+            return self._listed(api, wanted)
 
     def _listed(self, api: "HfApi", wanted: str) -> Listing:
         asked = hub_errors.Asking(
@@ -110,7 +111,16 @@ class HubSource:
             raise Failure(
                 Reason.ORIGIN_ERROR, f"{self._endpoint} names no commit for the revision {revision}."
             )
+        self._check_name(found.id)
         return str(found.sha), bool(found.gated)
+
+    def _check_name(self, told: str | None) -> None:
+        """Refuse a repository that has another name now: the Hub leads on from the old one, which somebody
+        else may take at any time."""
+        if told and told.casefold() != self._spec.repository.casefold():
+            text = f"The repository {self._spec.repository} is {names.printable(told)} now."
+            mend = "Name that in spec.source.huggingFace.repository, if it is who you trust."
+            raise Failure(Reason.NOT_FOUND, f"{text} {mend}")
 
     def _tree(self, api: "HfApi", commit: str) -> Iterator[RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
@@ -134,16 +144,21 @@ class HubSource:
             api.get_hf_file_metadata(url=self._url(file.locator), timeout=self._network.timeout_seconds)
 
 
-def _client(endpoint: str, token: creds.Hidden | None, transport: Transport) -> "HfApi":
+@contextlib.contextmanager
+def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iterator["HfApi"]:
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     import huggingface_hub
+    from huggingface_hub.utils import _http as library
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    huggingface_hub.set_client_factory(lambda: outlet.hub_client(transport))
-    return huggingface_hub.HfApi(
-        endpoint=endpoint, token=token.reveal() if token else False, library_name="modelsync"
-    )
+    with contextlib.closing(Transport(network)) as transport:
+        huggingface_hub.set_client_factory(lambda: outlet.hub_client(transport))
+        try:
+            secret = token.reveal() if token else False
+            yield huggingface_hub.HfApi(endpoint=endpoint, token=secret, library_name="modelsync")
+        finally:  # the library's client is the whole process's
+            huggingface_hub.set_client_factory(library.default_client_factory)
 
 
 def _sha256(value: str) -> tuple[Digest, ...]:
