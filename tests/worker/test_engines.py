@@ -61,6 +61,7 @@ def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: Hu
     progress = sync.state.progress()
     assert progress.bytes_done == progress.bytes_total == progress.bytes_network
     assert progress.files_done == len(FILES)
+    assert progress.layer is Layer.ENGINE
     assert pids() == []
 
 
