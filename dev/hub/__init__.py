@@ -4,7 +4,7 @@
         ...  # hub.url, hub.bytes_sent("model.bin"), hub.faults.add(Cut(path="*.bin", after=1000, times=3))
 
 It speaks what huggingface_hub needs to read: information, tree, revisions, resolve, gated and private
-repositories. As a command: `python -m dev.hub --root DIR`.
+repositories, Xet storage. As a command: `python -m dev.hub --root DIR`.
 """
 
 from dev.hub.content import Synthetic

@@ -35,13 +35,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--cdn-port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--one-port", action="store_true", help="serve the CDN on the Hub's own port")
+    parser.add_argument("--cas-port", type=int, default=0, help="Xet's; 0 takes a free one")
+    parser.add_argument("--one-port", action="store_true", help="serve CDN and CAS on the Hub's own port")
     parser.add_argument("--rate", type=parse_rate, help="bytes per second of all files together, such as 3MB")
     parser.add_argument("--page-size", type=int, default=50, help="entries of a tree in one page")
     parser.add_argument("--token", action="append", default=[], help="a token that opens every repository")
     parser.add_argument("--outsider-token", action="append", default=[], help="valid, but opens none")
     parser.add_argument("--gated", action="append", default=[], metavar="ORG/NAME")
     parser.add_argument("--private", action="append", default=[], metavar="ORG/NAME")
+    parser.add_argument("--xet", action="append", default=[], metavar="ORG/NAME", help="offer it by Xet too")
     parser.add_argument("--tls-cert", type=Path, help="PEM file of the certificate chain")
     parser.add_argument("--tls-key", type=Path, help="PEM file of its key")
     return parser.parse_args()
@@ -49,7 +51,7 @@ def _options() -> argparse.Namespace:
 
 def _server(options: argparse.Namespace) -> HubServer:
     found = repository.from_root(options.root)
-    for flag, names in (("gated", options.gated), ("private", options.private)):
+    for flag, names in (("gated", options.gated), ("private", options.private), ("xet", options.xet)):
         for name in names:
             matching = [one for one in found if one.id == name]
             if not matching:
@@ -65,6 +67,7 @@ def _server(options: argparse.Namespace) -> HubServer:
         host=options.host,
         port=options.port,
         cdn_port=None if options.one_port else options.cdn_port,
+        cas_port=None if options.one_port else options.cas_port,
         rate=options.rate,
         tokens=tokens,
         page_size=options.page_size,

@@ -42,19 +42,34 @@ def commit_of(request: web.Request, repository: Repository) -> Commit:
     return found
 
 
-def file_of(request: web.Request) -> tuple[Repository, Commit, File]:
-    """The file that the URL names, if this caller may read it.
+def readable(request: web.Request) -> Repository:
+    """The repository that the URL names, if this caller may read its files.
 
     Gating closes files only: like the Hub, ours shows a gated repository's description and tree to everyone.
     """
     repository = repository_of(request)
     if repository.gated and not _opens(request.app[STATE], token_of(request), repository):
         raise errors.gated(repository.id, token_of(request) is not None)
+    return repository
+
+
+def file_of(request: web.Request) -> tuple[Repository, Commit, File]:
+    """The file that the URL names, if this caller may read it."""
+    repository = readable(request)
     commit = commit_of(request, repository)
     path = request.match_info["path"]
     if path not in commit.files:
         raise errors.entry_not_found(path)
     return repository, commit, commit.files[path]
+
+
+def signed_file(request: web.Request) -> File | None:
+    """The file that a signed URL names: whoever holds the URL may read it, no token is looked at."""
+    kind: Kind = "dataset" if request.match_info["kind"] == "datasets" else "model"
+    name = "{org}/{name}".format_map(request.match_info)
+    repository = request.app[STATE].repositories.get((kind, name))
+    commit = repository.find(request.match_info["revision"]) if repository else None
+    return commit.files.get(request.match_info["path"]) if commit else None
 
 
 def _opens(state: State, token: str | None, repository: Repository) -> bool:

@@ -31,11 +31,11 @@ async def information(request: web.Request) -> web.Response:
 
 async def tree(request: web.Request) -> web.Response:
     """Answer one page of a tree; the `Link` header leads to the next one."""
-    commit = access.commit_of(request, access.repository_of(request))
+    repository = access.repository_of(request)
+    commit = access.commit_of(request, repository)
     folder = request.match_info.get("folder", "").strip("/")
-    entries = describe.tree(
-        commit, folder, recursive=_flag(request, "recursive"), expand=_flag(request, "expand")
-    )
+    recursive, expand = _flag(request, "recursive"), _flag(request, "expand")
+    entries = describe.tree(repository, commit, folder, recursive=recursive, expand=expand)
     if folder and not entries:
         raise errors.entry_not_found(folder)
     size = min(request.app[STATE].page_size, int(request.query.get("limit", 1000)))
@@ -54,7 +54,8 @@ def _with_cursor(request: web.Request, cursor: int) -> str:
 
 async def paths(request: web.Request) -> web.Response:
     """Answer what is known of the paths in a form or a JSON document."""
-    commit = access.commit_of(request, access.repository_of(request))
+    repository = access.repository_of(request)
+    commit = access.commit_of(request, repository)
     if request.content_type == "application/json":
         document = await request.json()
         wanted, expand = document["paths"], bool(document.get("expand"))
@@ -62,7 +63,7 @@ async def paths(request: web.Request) -> web.Response:
         form = await request.post()
         wanted = [str(value) for value in form.getall("paths", [])]
         expand = str(form.get("expand", "")).lower() == "true"
-    return web.json_response(describe.paths(commit, wanted, expand=expand))
+    return web.json_response(describe.paths(repository, commit, wanted, expand=expand))
 
 
 async def references(request: web.Request) -> web.Response:

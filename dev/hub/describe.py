@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dev.hub.repository import Commit, File, Repository
+from dev.hub.xorbs import xet_hash
 
 DATE = "2024-01-01T00:00:00.000Z"
 """Every date that a client asks for; constant, so that the same content gives the same documents."""
@@ -46,23 +47,26 @@ def _sibling(file: File, blobs: bool) -> Document:
     return described
 
 
-def tree(commit: Commit, folder: str, *, recursive: bool, expand: bool) -> list[Document]:
+def tree(
+    repository: Repository, commit: Commit, folder: str, *, recursive: bool, expand: bool
+) -> list[Document]:
     """Files and folders below a folder ("" for the root), or of it alone; empty when there is none."""
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     files = [file for path, file in commit.files.items() if path.startswith(prefix)]
     folders = {str(parent) for file in files for parent in PurePosixPath(file.path).parents} - {".", "/"}
-    entries = [entry(commit, file, expand=expand) for file in files]
+    entries = [entry(repository, commit, file, expand=expand) for file in files]
     entries += [folder_entry(commit, path, expand=expand) for path in folders if path.startswith(prefix)]
     if not recursive:
         entries = [found for found in entries if "/" not in found["path"][len(prefix) :]]
     return sorted(entries, key=lambda found: (found["type"] != "directory", found["path"]))
 
 
-def entry(commit: Commit, file: File, *, expand: bool = False) -> Document:
+def entry(repository: Repository, commit: Commit, file: File, *, expand: bool = False) -> Document:
     """A file in a tree."""
     described: Document = {"type": "file", "oid": file.blob_id, "size": file.size, "path": file.path}
     if file.pointer is not None:
         described["lfs"] = {"oid": file.sha256, "size": file.size, "pointerSize": len(file.pointer)}
+        described |= {"xetHash": xet_hash(file)} if repository.xet else {}
     return described | _expanded(commit, expand)
 
 
@@ -77,12 +81,12 @@ def _expanded(commit: Commit, expand: bool) -> Document:
     return {"lastCommit": {"id": commit.sha, "title": "Add files", "date": DATE}}
 
 
-def paths(commit: Commit, wanted: Iterable[str], *, expand: bool) -> list[Document]:
+def paths(repository: Repository, commit: Commit, wanted: Iterable[str], *, expand: bool) -> list[Document]:
     """`POST …/paths-info`: what is known of some paths; unknown ones are left out."""
     found = []
     for path in wanted:
         if path in commit.files:
-            found.append(entry(commit, commit.files[path], expand=expand))
+            found.append(entry(repository, commit, commit.files[path], expand=expand))
         elif any(name.startswith(f"{path}/") for name in commit.files):
             found.append(folder_entry(commit, path, expand=expand))
     return found

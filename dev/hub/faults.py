@@ -38,7 +38,7 @@ class Fault:
     path: str = "*"
     """Pattern (fnmatch) of the file's path in its repository, or of the URL's path for other requests."""
     server: str | None = None
-    """`hub` or `cdn`; None for both."""
+    """`hub`, `cdn` or `cas`; None for all."""
     times: int | None = None
     """How often it strikes; None until it is removed."""
 

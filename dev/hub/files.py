@@ -9,8 +9,8 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
-from dev.hub import access, errors, sending
-from dev.hub.repository import Commit, File, Kind, Repository
+from dev.hub import access, cas, errors, sending
+from dev.hub.repository import Commit, File, Repository
 from dev.hub.state import STATE
 
 TAIL = "/{org}/{name}/{revision}/{path:.+}"
@@ -42,6 +42,8 @@ async def resolve(request: web.Request) -> web.Response:
         "ETag": f'"{file.etag}"',
         "Accept-Ranges": "bytes",
     }
+    if repository.xet and file.lfs:
+        headers |= cas.headers(request, repository, commit.sha, file)
     status, location = _location(request, repository, commit, file)
     text = f"Redirecting to {location.split('?', maxsplit=1)[0]}"
     return web.Response(status=status, text=text, headers={**headers, "Location": location})
@@ -68,17 +70,8 @@ async def cdn(request: web.Request) -> web.StreamResponse:
     state = request.app[STATE]
     expires, signature = request.query.get("Expires", ""), request.query.get("Signature", "")
     if not state.signer.valid(request.path, expires, signature):
-        return _denied()
-    kind: Kind = "dataset" if request.match_info["kind"] == "datasets" else "model"
-    repository = state.repositories.get((kind, "{org}/{name}".format_map(request.match_info)))
-    commit = repository.find(request.match_info["revision"]) if repository else None
-    file = commit.files.get(request.match_info["path"]) if commit else None
+        return sending.denied()
+    file = access.signed_file(request)
     if file is None:
         raise errors.HubError(404, "NoSuchKey")
     return await sending.send(request, file, {})
-
-
-def _denied() -> web.Response:
-    """S3's and CloudFront's answer to a URL whose time is over."""
-    body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
-    return web.Response(status=403, text=body, content_type="application/xml")

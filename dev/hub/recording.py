@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from dev.hub import cas
 from dev.hub.errors import HubError
 from dev.hub.faults import Refuse
 from dev.hub.requestlog import Entry
@@ -56,7 +57,9 @@ def _entry(request: web.Request) -> Entry:
 
 
 def _server(request: web.Request) -> str:
-    """Which listener; where one port serves both, the CDN's paths count as the CDN."""
+    """Which listener; where one port serves all, the paths of the CDN and of the CAS count as theirs."""
+    if request.path.startswith(cas.PREFIXES):
+        return "cas"
     return "cdn" if request.path.startswith("/repos/") else request.app[SERVER]
 
 

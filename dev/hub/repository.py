@@ -91,6 +91,8 @@ class Repository:
     kind: Kind = "model"
     gated: bool = False
     private: bool = False
+    xet: bool = False
+    """Whether the Hub offers its LFS files by Xet too."""
     commits: dict[str, Commit] = field(default_factory=dict, init=False)
     branches: dict[str, str] = field(default_factory=dict, init=False)
     tags: dict[str, str] = field(default_factory=dict, init=False)

@@ -12,7 +12,7 @@ class Entry:
     time: float
     """Unix time of arrival, in seconds."""
     server: str
-    """`hub` or `cdn`."""
+    """`hub`, `cdn` or `cas`."""
     method: str
     path: str
     """Path of the URL, without the query, which may hold a signature."""

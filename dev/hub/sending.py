@@ -1,13 +1,15 @@
 """Sends a file's bytes: the one place where ranges, pacing, faults and the count of bytes meet."""
 
 import asyncio
+import dataclasses
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from dev.hub import ranges
+from dev.hub.content import Content
 from dev.hub.faults import Sending
 from dev.hub.pacing import Pacer
 from dev.hub.ranges import Span
@@ -18,12 +20,21 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 """SO_LINGER of 0 seconds: closing sends a reset."""
 
 
-async def send(request: web.Request, file: File, extra: Mapping[str, str]) -> web.StreamResponse:
-    """Answer a GET or HEAD of a file, with these headers besides the usual ones."""
+async def send(
+    request: web.Request,
+    file: File,
+    extra: Mapping[str, str],
+    form: Callable[[Content], Content] = lambda body: body,
+) -> web.StreamResponse:
+    """Answer a GET or HEAD of a file, with these headers besides the usual ones.
+
+    `form` is how the content is put into the answer; faults work on the content before it.
+    """
     state = request.app[STATE]
     sending = Sending(content=file.content, etag=file.etag)
     if request.method == "GET":  # a HEAD would use up a fault that is meant for bytes
         sending = state.faults.alter(request[ENTRY].server, file.path, sending)
+    sending = dataclasses.replace(sending, content=form(sending.content))
     etag = f'"{sending.etag}"'
     size = sending.content.size
     span = ranges.select(request.headers, size, etag, honour_range=sending.honour_range)
@@ -66,6 +77,12 @@ async def _body(
         await response.write(chunk)
     if cut:
         await _end_connection(request, reset=sending.reset)
+
+
+def denied() -> web.Response:
+    """S3's and CloudFront's answer to a URL whose time is over."""
+    body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+    return web.Response(status=403, text=body, content_type="application/xml")
 
 
 async def _silence(request: web.Request, sending: Sending) -> None:

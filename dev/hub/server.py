@@ -16,7 +16,7 @@ from types import TracebackType
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from dev.hub import admin, api, files
+from dev.hub import admin, api, cas, files
 from dev.hub.faults import Faults
 from dev.hub.pacing import Pacer
 from dev.hub.recording import recorded, request_id
@@ -42,13 +42,14 @@ class HubServer:
         host: str = "127.0.0.1",
         port: int = 0,
         cdn_port: int | None = 0,
+        cas_port: int | None = 0,
         rate: float | None = None,
         tokens: Mapping[str, Iterable[str] | None] | None = None,
         page_size: int = 50,
         link_lifetime: float = 3600.0,
         certificate: tuple[Path, Path] | None = None,
     ) -> None:
-        """Prepare a server; port 0 takes a free one, `cdn_port=None` serves the CDN on the Hub's own port.
+        """Prepare a server; port 0 takes a free one, None serves the CDN or Xet's CAS on the Hub's own port.
 
         `tokens` gives for each valid token the gated and private repositories that it opens, None for all.
         `rate` is in bytes per second, `link_lifetime` in seconds; `certificate` names the PEM files of a
@@ -57,8 +58,9 @@ class HubServer:
         opened = {token: None if ids is None else frozenset(ids) for token, ids in (tokens or {}).items()}
         self.state = State(tokens=opened, page_size=page_size, pacer=Pacer(rate))
         self.state.signer.lifetime = link_lifetime
-        self.host, self._ports, self._certificate = host, (port, cdn_port), certificate
-        self.url = self.cdn_url = ""
+        self.host, self._certificate = host, certificate
+        self._ports = {"hub": port, "cdn": cdn_port, "cas": cas_port}
+        self.url = self.cdn_url = self.cas_url = ""
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
@@ -94,19 +96,24 @@ class HubServer:
         return self.log.bytes_sent(path)
 
     def __enter__(self) -> "HubServer":
-        """Start; returns when both listeners accept connections."""
+        """Start; returns when all listeners accept connections."""
         scheme = "http" if self._certificate is None else "https"
-        port, cdn_port = self._ports
-        routes = api.routes() + files.routes() + admin.routes()
-        if cdn_port is None:
-            listeners = [self._listen(port, routes + files.cdn_routes(), "hub")]
-        else:
-            listeners = [self._listen(port, routes, "hub")]
-            listeners.append(self._listen(cdn_port, files.cdn_routes(), "cdn"))
-            self.state.cdn_port = listeners[1][1].getsockname()[1]
-        self.url = f"{scheme}://{_address(listeners[0][1])}"
-        self.cdn_url = f"{scheme}://{_address(listeners[-1][1])}"
-        self._thread = threading.Thread(target=self._run, args=(listeners,), name="hub", daemon=True)
+        routes = {"hub": api.routes() + files.routes() + cas.routes() + admin.routes()}
+        routes |= {"cdn": files.cdn_routes(), "cas": cas.cas_routes()}
+        own = {name: port for name, port in self._ports.items() if port is not None}
+        for name in routes.keys() - own.keys():
+            routes["hub"] += routes[name]
+        listeners = {name: self._listen(port, routes[name], name) for name, port in own.items()}
+        addresses = {name: _address(listener) for name, (_, listener) in listeners.items()}
+        self.url, self.cdn_url, self.cas_url = (
+            f"{scheme}://{addresses.get(name, addresses['hub'])}" for name in self._ports
+        )
+        self.state.cdn_port, self.state.cas_port = (
+            listeners[name][1].getsockname()[1] if name in listeners else None for name in ("cdn", "cas")
+        )
+        self._thread = threading.Thread(
+            target=self._run, args=(list(listeners.values()),), name="hub", daemon=True
+        )
         self._thread.start()
         if not self._ready.wait(START_SECONDS) or self._failure:
             raise RuntimeError("the Hub server did not start") from self._failure

@@ -57,10 +57,12 @@ class State:
     signer: Signer = field(default_factory=Signer)
     cdn_port: int | None = None
     """Port of the CDN's own listener; None where the Hub's serves it."""
+    cas_port: int | None = None
+    """Port of the listener of Xet's CAS; None where the Hub's serves it."""
 
 
 STATE = web.AppKey("state", State)
 SERVER = web.AppKey("server", str)
-"""Which of the two listeners an application serves: `hub` or `cdn`."""
+"""Which of the listeners an application serves: `hub`, `cdn` or `cas`."""
 ENTRY = web.RequestKey("entry", Entry)
 """The record of the request at hand."""

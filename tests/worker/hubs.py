@@ -40,6 +40,7 @@ class HubSync:
     allow: tuple[str, ...] = ()
     uid: str = "uid-1"
     devices: Devices = counters.network_devices
+    ca_file: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
 
@@ -75,7 +76,7 @@ class HubSync:
         """A whole attempt, with a state of its own."""
         self.volume.mkdir(exist_ok=True)
         self.state = State(Meter())
-        request, network = self.request(), Network(timeout_seconds=5, connections=4)
+        request, network = self.request(), Network(timeout_seconds=5, connections=4, ca_file=self.ca_file)
         values = {creds.TOKEN: creds.Hidden(self.token)} if self.token else {}
         source = factory.open_source(
             request.source, creds.Given(where="a test", values=values), network, stop=self.stop

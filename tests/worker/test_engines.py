@@ -1,6 +1,5 @@
 """The engines that are libraries: same files, same guarantees, and progress by whichever layer can see."""
 
-import contextlib
 import json
 import os
 import signal
@@ -17,8 +16,9 @@ from modelsync.api.reasons import Layer, Reason
 from modelsync.api.transfer import Engine, Layout
 from modelsync.api.wire import DeviceCounters, Progress
 from modelsync.worker.engines import backends, child, figures, process
-from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.failures import Failure
 from tests.worker.hubs import HubSync
+from tests.worker.running import pids, stopped_when, wait_for
 from tests.worker.syncs import files_in
 
 SIZE = 3_000_000
@@ -48,21 +48,6 @@ def sync(request: pytest.FixtureRequest, hub: HubServer, tmp_path: Path) -> HubS
     return HubSync(hub, tmp_path, engine=request.param, layout=Layout.DIRECTORY)
 
 
-def pids() -> list[int]:
-    """The engines' processes that this one has started."""
-    tasks = Path("/proc/self/task").iterdir()
-    started = [int(each) for task in tasks for each in read(task / "children").split()]
-    return [each for each in started if b"engines/child.py" in read(Path(f"/proc/{each}/cmdline"))]
-
-
-def read(path: Path) -> bytes:
-    """What proc tells of a task; nothing once it has ended, which may be just now."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
 def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: HubServer) -> None:
     manifest = sync.run()
     commit = hub.state.repositories["model", "org/model"].find("main")
@@ -76,6 +61,7 @@ def test_all_files_arrive_verified_and_nothing_else_stays(sync: HubSync, hub: Hu
     progress = sync.state.progress()
     assert progress.bytes_done == progress.bytes_total == progress.bytes_network
     assert progress.files_done == len(FILES)
+    assert progress.layer is Layer.ENGINE
     assert pids() == []
 
 
@@ -122,27 +108,6 @@ def test_whole_files_are_kept_over_attempts_and_the_one_in_flight_starts_over(
     assert hub.bytes_sent("model.safetensors") >= sent["model.safetensors"] + SIZE
 
 
-@contextlib.contextmanager
-def stopped_when(sync: HubSync, truth: Callable[[], bool]) -> Iterator[None]:
-    """Run a sync until something is true, then stop it; the block sees how it ends."""
-    ended: list[BaseException | None] = []
-
-    def work() -> None:
-        try:
-            sync.run()
-            ended.append(None)
-        except BaseException as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    wait_for(truth)
-    sync.stop.set()
-    yield
-    thread.join(10)
-    assert isinstance(ended[0], Interrupted)
-
-
 def test_a_passing_fault_is_overcome(sync: HubSync, hub: HubServer) -> None:
     hub.faults.add(Refuse(path="model.safetensors", status=503, retry_after="0", times=1))
     hub.faults.add(Cut(path="model.safetensors", after=500_000, times=1))
@@ -155,13 +120,6 @@ def test_a_stop_ends_the_library_at_once(sync: HubSync, hub: HubServer) -> None:
         stopped = time.monotonic()
     assert time.monotonic() - stopped < 3
     assert pids() == []
-
-
-def wait_for(truth: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not truth():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
@@ -225,8 +183,9 @@ def test_bytes_that_come_in_blocks_make_an_even_speed(came: list[int], given: li
 
 
 def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library reports nothing."""
+    """The libraries report nothing."""
     monkeypatch.setattr(backends.HFTransfer, "counts", False)
+    monkeypatch.setattr(backends.HuggingFaceHub, "counts", False)
 
 
 def _unscanned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +202,8 @@ LAYERS = {
     "what the library reports": (Engine.HF_TRANSFER, _as_it_is, Layer.ENGINE),
     "its partial files": (Engine.HF_TRANSFER, _silent, Layer.FILES),
     "the network": (Engine.HF_TRANSFER, _unscanned, Layer.NETWORK),
-    "the other library's partial files": (Engine.HUGGING_FACE_HUB, _as_it_is, Layer.FILES),
+    "what the other library reports": (Engine.HUGGING_FACE_HUB, _as_it_is, Layer.ENGINE),
+    "the other library's partial files": (Engine.HUGGING_FACE_HUB, _silent, Layer.FILES),
     "the network under the other": (Engine.HUGGING_FACE_HUB, _unscanned, Layer.NETWORK),
 }
 
@@ -289,16 +249,26 @@ ERRORS = {
     "hf_transfer's full disk": (Exception("canary: No space left on device (os error 28)"), (None, 28, {})),
     "a full disk": (OSError(28, "canary"), (None, 28, {})),
     "an answer behind an error": (_wrapped(), (429, None, {"Retry-After": "7"})),
+    "hf_xet's refused connection": (
+        RuntimeError("error sending request for url (https://cas.example:8443/v2/reconstructions/canary)"),
+        (None, None, {}),
+    ),
+    "hf_xet's status": (
+        RuntimeError("server error (503 Service Unavailable), domain: https://cas.example:8443/xorbs/canary"),
+        (503, None, {}),
+    ),
+    "a URL with a password": (RuntimeError("https://canary:canary@cdn/x"), (None, None, {})),
     "neither": (RuntimeError("canary"), (None, None, {})),
 }
 
 
 @pytest.mark.parametrize(("error", "told"), ERRORS.values(), ids=ERRORS)
-def test_of_an_error_only_class_and_numbers_leave_the_child(
+def test_of_an_error_only_class_numbers_and_host_leave_the_child(
     error: Exception, told: tuple[int | None, int | None, dict[str, str]]
 ) -> None:
     found = child.described(error)
     assert (found["status"], found["errno"], found["headers"]) == told
+    assert found["host"] in (None, "x", "cdn", "cas.example:8443")
     assert "canary" not in json.dumps(found)
 
 

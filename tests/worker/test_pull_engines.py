@@ -77,11 +77,13 @@ def test_a_hub_behind_https_is_pulled_with_an_own_authority(tmp_path: Path, engi
     assert hashes(tmp_path / "new") == {"model.onnx": HASH}
 
 
-@pytest.mark.parametrize("engine", LIBRARIES)
+@pytest.mark.parametrize(
+    ("engine", "xet"), [*((engine, False) for engine in LIBRARIES), (LIBRARIES[1], True)]
+)
 def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
-    tmp_path: Path, engine: str
+    tmp_path: Path, engine: str, xet: bool
 ) -> None:
-    big = Repository("org/big", {"model.safetensors": Synthetic(4_000_000, seed=2)})
+    big = Repository("org/big", {"model.safetensors": Synthetic(4_000_000, seed=2)}, xet=xet)
     with HubServer(big, rate=100_000) as hub:
         given = (
             "hf://org/big", "--to", tmp_path / "home", "--engine", engine, "--endpoint", hub.url,
@@ -94,6 +96,7 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
         eventually(lambda: not Path(f"/proc/{child}").exists(), 5)
         hub.rate = None
         assert pull(*given).returncode == 0
+        assert bool(hub.log.entries(server="cas")) is xet
     program = "from huggingface_hub import hf_hub_download as get; print(get('org/big', 'model.safetensors'))"
     assert Path(library(tmp_path / "home", program)).stat().st_size == 4_000_000
 

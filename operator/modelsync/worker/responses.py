@@ -54,6 +54,8 @@ class Asked:
     ranged: bool
     size: int | None
     validator: str | None
+    origin: str = "The origin"
+    """What a message calls who answered."""
 
 
 def validator_of(headers: Mapping[str, str]) -> str | None:
@@ -162,26 +164,26 @@ def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
     """Raise what a status other than 200 and 206 means."""
     wait = retry_after(headers.get("Retry-After"))
     told = f"(HTTP {status})"
-    name = _name(asked)
+    who, name = asked.origin, _name(asked)
     if status in (401, 403) and headers.get("X-Error-Code") == "GatedRepo":
         text = f"The repository is gated {told}: accept its terms on the Hub with the account of the token."
         raise Renew(Failure(Reason.ACCESS_DENIED, text))
     if status == 401:
-        text = f"The origin refuses the credentials for {name} {told}. Check the Secret that secretRef names."
+        text = f"{who} refuses the credentials for {name} {told}. Check the Secret that secretRef names."
         raise Renew(Failure(Reason.AUTHENTICATION_FAILED, text))
     if status == 403 and wait is not None:  # as some origins tell those who ask too often
-        text = f"The origin limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
         raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
     if status == 403:
-        text = f"The origin denies access to {name} {told}. Check the rights of the Secret's account."
+        text = f"{who} denies access to {name} {told}. Check the rights of the Secret's account."
         raise Renew(Failure(Reason.ACCESS_DENIED, text))
     if status in (404, 410):
-        text = f"The origin has no file {name} {told}. It may have been removed since it was listed."
+        text = f"{who} has no file {name} {told}. It may have been removed since it was listed."
         raise Renew(Failure(Reason.NOT_FOUND, text))
     if status in (412, 416):
         raise Changed(Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync.")
     if status == 429:
-        text = f"The origin limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
         raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
     failure = _origin(asked, f"answers with HTTP {status}")
     if status == 400:
@@ -194,4 +196,4 @@ def _name(asked: Asked) -> str:
 
 
 def _origin(asked: Asked, what: str) -> Failure:
-    return Failure(Reason.ORIGIN_ERROR, f"The origin {what} for {_name(asked)}.")
+    return Failure(Reason.ORIGIN_ERROR, f"{asked.origin} {what} for {_name(asked)}.")

@@ -16,6 +16,8 @@ from modelsync.worker.transport import Network, Transport
 
 MOST_AT_ONCE = 4
 """Files at once; more would only add to the memory of the libraries, which have connections of their own."""
+_XET_BUFFER = "256mb"
+"""What all files together may hold in memory: four blocks of the largest size (64 MiB)."""
 _FOLDER = "hub.tmp"
 """Working folder of huggingface_hub in the staging directory."""
 
@@ -43,6 +45,8 @@ class Backend(Protocol):
     """Files to fetch at the same time."""
     processes: int
     """Child processes that they are spread over."""
+    advice: str
+    """What else may help when a host is out of reach, for the end of a message."""
 
     def variables(self) -> dict[str, str]:
         """The child's environment."""
@@ -56,6 +60,7 @@ class HFTransfer:
 
     name = "hf_transfer"
     counts = True
+    advice = ""
 
     def __init__(
         self, source: Source, network: Network, transport: Transport, tuning: Tuning, *, files: int
@@ -120,10 +125,11 @@ def _unfit(file: RemoteFile, why: str) -> Failure:
 
 
 class HuggingFaceHub:
-    """huggingface_hub's own downloader; with Xet it tells no bytes that could be counted evenly."""
+    """huggingface_hub's own downloader, counted by its progress bar; with Xet where the Hub offers it."""
 
     name = "huggingface_hub"
-    counts = False
+    counts = True
+    advice = " spec.engine Native needs no host of Xet storage."
 
     def __init__(
         self, source: Source, network: Network, tuning: Tuning, spec: HuggingFaceSource, commit: str
@@ -143,7 +149,7 @@ class HuggingFaceHub:
             HF_HUB_DISABLE_IMPLICIT_TOKEN="1",
             HF_HUB_DOWNLOAD_TIMEOUT=seconds,
             HF_HUB_ETAG_TIMEOUT=seconds,
-            HF_XET_CHUNK_CACHE_SIZE_BYTES="0",
+            **_xet(self._tuning, seconds),
         )
 
     def prepare(self, file: RemoteFile, key: str) -> Prepared:
@@ -160,5 +166,28 @@ class HuggingFaceHub:
             "kind": "dataset" if dataset else "model",
             "commit": self._commit,
             "path": file.locator,
+            "report": self.counts,
         }
         return Prepared(job=job, left_at=f"{folder}/{file.locator}", growing=folder)
+
+
+def _xet(tuning: Tuning, seconds: str) -> dict[str, str]:
+    """Bounds for hf_xet; the names and defaults are those of xet-core's `xet_runtime/src/config/groups`.
+
+    Left alone it takes up to a quarter of the machine's memory, opens 64 connections, waits 5 minutes for the
+    next bytes and minutes between tries, and keeps a log of every request.
+    """
+    buffer = {
+        f"HF_XET_RECONSTRUCTION_DOWNLOAD_BUFFER_{part}": size
+        for part, size in (("SIZE", _XET_BUFFER), ("LIMIT", _XET_BUFFER), ("PERFILE_SIZE", "0"))
+    }
+    return buffer | {
+        "HF_XET_CHUNK_CACHE_SIZE_BYTES": "0",
+        "HF_XET_LOG_DEST": os.devnull,
+        "HF_XET_CLIENT_AC_INITIAL_DOWNLOAD_CONCURRENCY": str(min(4, tuning.connections)),
+        "HF_XET_CLIENT_AC_MAX_DOWNLOAD_CONCURRENCY": str(tuning.connections),
+        "HF_XET_CLIENT_CONNECT_TIMEOUT": f"{seconds}s",
+        "HF_XET_CLIENT_READ_TIMEOUT": f"{seconds}s",
+        "HF_XET_CLIENT_RETRY_BASE_DELAY": "500ms",
+        "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": str(tuning.max_retries),
+    }

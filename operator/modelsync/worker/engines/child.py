@@ -24,6 +24,7 @@ NEWS_SECONDS = 0.1
 """Shortest time between two counts of a job."""
 _STATUS = re.compile(r"\((\d{3}) [A-Z]")
 _ERRNO = re.compile(r"os error (\d+)")
+_HOST = re.compile(r"https?://([A-Za-z0-9.-]+(?::\d+)?)(?=[/?\s)'\"]|$)")
 _HEADERS = ("Retry-After", "X-Error-Code")
 Job = dict[str, Any]
 Tell = Callable[[Job], None]
@@ -68,10 +69,53 @@ def transfer(job: Job, tell: Tell) -> None:
         os.close(descriptor)
 
 
-def repository(job: Job, _: Tell) -> None:
+class Bar:
+    """A progress bar as huggingface_hub takes one (`tqdm_class`), which shows nothing and counts.
+
+    Xet writes nothing before a block of up to 64 MiB is whole, so what has come counts where it is more than
+    what is written. It tells bytes that come again once, and headers besides the file's bytes; the count
+    never goes back or beyond the file.
+    """
+
+    counter: Counter
+
+    def __init__(self, *, total: int | None = None, **_: object) -> None:
+        self.total = total
+        self._written = self._came = self._shown = 0
+
+    def update(self, count: int) -> None:
+        """Bytes were written; fewer than none when they were dropped again."""
+        self._written += count
+        self._show()
+
+    def update_transfer(self, count: int) -> None:
+        """Bytes came over the network; with this method the library opens one bar for both."""
+        self._came += count
+        self._show()
+
+    def _show(self) -> None:
+        known = max(self._written, self._came)
+        known = known if self.total is None else min(known, self.total)
+        if known > self._shown:
+            self.counter.add(known - self._shown)
+            self._shown = known
+
+    def set_postfix_str(self, *_: object, **__: object) -> None:
+        """Nothing is shown."""
+
+    set_transfer_postfix_str = set_postfix_str
+    close = set_postfix_str
+    __exit__ = set_postfix_str
+
+    def __enter__(self) -> "Bar":
+        return self
+
+
+def repository(job: Job, tell: Tell) -> None:
     """Fetch one file of a repository with huggingface_hub, Xet included."""
     import huggingface_hub
 
+    bar: Any = type("CountingBar", (Bar,), {"counter": Counter(tell)})
     api = huggingface_hub.HfApi(endpoint=job["endpoint"], token=job["token"] or False)
     api.hf_hub_download(
         job["repository"],
@@ -79,6 +123,7 @@ def repository(job: Job, _: Tell) -> None:
         repo_type=job["kind"],
         revision=job["commit"],
         local_dir=job["name"],
+        tqdm_class=bar if job["report"] else None,
     )
 
 
@@ -86,14 +131,15 @@ KINDS: dict[str, Callable[[Job, Tell], None]] = {"transfer": transfer, "reposito
 
 
 def described(error: BaseException) -> Job:
-    """What of an error may be told: its class and numbers, never its text, which holds whole URLs."""
+    """What of an error may be told: its class, numbers and host, never its text, which holds whole URLs."""
     text, response = str(error), _response(error)
-    status, number = _STATUS.search(text), _ERRNO.search(text)
+    status, number, host = _STATUS.search(text), _ERRNO.search(text), _HOST.search(text)
     headers = getattr(response, "headers", {})
     return {
         "error": type(error).__name__,
         "status": getattr(response, "status_code", None) or (int(status[1]) if status else None),
         "errno": getattr(error, "errno", None) or (int(number[1]) if number else None),
+        "host": host[1] if host else None,
         "headers": {name: headers[name] for name in _HEADERS if name in headers},
     }
 

@@ -101,6 +101,7 @@ class Figures:
     def landing(self, key: str, size: int, *, brought: bool) -> Iterator[None]:
         """A file is whole after the block; nobody sees it both whole and on its way."""
         with self._lock:
+            self._look()  # what was told since the last sample, or a small file's figure has no layer
             yield
             self._flights.pop(key)
             self._finished += size

@@ -226,15 +226,21 @@ class LibraryEngine:
             raise ended_early()
         if trouble.get("errno") in _OF_THE_DISK:
             raise volume.failure(OSError(trouble["errno"], os.strerror(trouble["errno"])), "fetching")
-        status = trouble.get("status")
+        status, host = trouble.get("status"), trouble.get("host")
         if status is not None and status not in (200, 206):
             asked = responses.Asked(
-                path=file.path, start=0, end=None, ranged=False, size=file.size, validator=None
+                path=file.path,
+                start=0,
+                end=None,
+                ranged=False,
+                size=file.size,
+                validator=None,
+                origin=f"The host {host}" if host else "The origin",
             )
             responses.read(status, trouble["headers"], asked)
         text = (
-            f"{self._backend.name} could not fetch {names.printable(file.path)} ({trouble['error']})."
-            " Check that the origin can be reached from the worker's namespace."
+            f"{self._backend.name} could not fetch {names.printable(file.path)} ({trouble['error']}). Check"
+            f" that {host or 'the origin'} can be reached from the worker's namespace.{self._backend.advice}"
         )
         raise Transient(Failure(Reason.NETWORK_ERROR, text))
 

@@ -1,0 +1,53 @@
+"""What runs while a test looks: an engine's child processes, and a sync that is stopped in its midst."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from modelsync.worker.failures import Interrupted
+from tests.worker.hubs import HubSync
+
+
+def pids() -> list[int]:
+    """The engines' processes that this one has started."""
+    tasks = Path("/proc/self/task").iterdir()
+    started = [int(each) for task in tasks for each in read(task / "children").split()]
+    return [each for each in started if b"engines/child.py" in read(Path(f"/proc/{each}/cmdline"))]
+
+
+def read(path: Path) -> bytes:
+    """What proc tells of a task; nothing once it has ended, which may be just now."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+@contextlib.contextmanager
+def stopped_when(sync: HubSync, truth: Callable[[], bool]) -> Iterator[None]:
+    """Run a sync until something is true, then stop it; the block sees how it ends."""
+    ended: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            sync.run()
+            ended.append(None)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(truth)
+    sync.stop.set()
+    yield
+    thread.join(10)
+    assert isinstance(ended[0], Interrupted)
+
+
+def wait_for(truth: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
