@@ -73,6 +73,10 @@ def _told(bench: Bench, story: Story, generator: random.Random) -> str:
     return crashes.finished(volume, NEW, refetched=None)
 
 
+MOST_RUNS = 50
+"""Recordings, of which most have a moment to cut at."""
+
+
 def kept(seed: int, count: int) -> Tally:
     """Cut right after a sync of the journal: the next worker fetches nothing that it tells of."""
     tally, generator = Tally(), random.Random(seed)
@@ -91,7 +95,7 @@ def _recorded(bench: Bench) -> tuple[Path, list[steering.Step], list[int]]:
     """A run, and after which of its steps the journal tells something durably, with nothing published yet. A
     run may be too quick for that; then another one is made."""
     before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
-    while True:
+    for _ in range(MOST_RUNS):
         volume = _volume(bench.fresh("kept"), boots=0)
         shutil.rmtree(before, ignore_errors=True)
         shutil.copytree(volume.mounted, before, symlinks=True)
@@ -101,12 +105,13 @@ def _recorded(bench: Bench) -> tuple[Path, list[steering.Step], list[int]]:
         moments = _journal_syncs(steps, {key_of(file).encode() for file in volume.files()})
         if moments:
             return before, steps, moments
+    raise AssertionError(f"{MOST_RUNS} runs told nothing durably before they published")
 
 
 def _journal_syncs(steps: list[steering.Step], keys: set[bytes]) -> list[int]:
     journals = {step.object for step in steps if step.name == "create" and step.entry == "journal.new"}
-    moves = (n for n, step in enumerate(steps) if step.name == "rename" and step.object not in journals)
-    published = list(moves)[1]  # the first is that of the staging directory
+    staged = (step.name == "rename" and step.entry.partition(".")[0].encode() in keys for step in steps)
+    published = next(n for n, moved in enumerate(staged) if moved)
     told, found = False, []
     for n, step in enumerate(steps[:published]):
         if step.object in journals:
