@@ -26,9 +26,9 @@ from dev.faults.rows import row
 from modelsync.api import wire
 from modelsync.worker import journal, mounts, retry
 from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network
 
 LONGEST = 60.0
 """Seconds after which a worker that hangs is killed."""

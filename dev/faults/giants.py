@@ -25,9 +25,9 @@ from dev.faults import operations
 from dev.faults.operations import Operation
 from modelsync.api import wire
 from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.connecting import Network
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.staging import Staging, key_of
-from modelsync.worker.transport import Network
 from modelsync.worker.tree import Tree
 
 TERABYTE = 10**12

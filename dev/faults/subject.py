@@ -21,7 +21,7 @@ from dev.faults import operations, steering, workers
 from modelsync.api import wire
 from modelsync.worker import journal, mounts, syncing
 from modelsync.worker.attempt import Attempt, Place
-from modelsync.worker.transport import Network
+from modelsync.worker.connecting import Network
 from tests.worker.syncs import ListSource
 
 

@@ -14,6 +14,8 @@ from tests.e2e import kube, release
 from tests.e2e.sources import GATED_TOKEN, add_gated, hub_source
 
 KNOWABLE_SECONDS = 15
+METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
+"""Where a cloud's node would find keys."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,10 @@ CASES = [
     Case("no-token", lambda hub: {"source": add_gated(hub)}, "Failed", "AccessDenied", "secretRef"),
     Case("missing-repository", broken_source(repository="org/none"), "Failed", "NotFound", "org/none"),
     Case("missing-revision", broken_source(revision="v9"), "Failed", "RevisionNotFound", "v9"),
+    Case(
+        "metadata", lambda hub: {"source": {"http": {"files": [{"url": METADATA, "path": "keys"}]}}},
+        "Failed", "AddressForbidden", "169.254.169.254 (link-local)",
+    ),
     Case("missing-secret", gated("absent"), "Queued", "SecretNotFound", "absent", mend_secret),
     Case(
         "missing-claim", open_repository(), "Queued", "VolumeNotFound", "absent", mend_claim,

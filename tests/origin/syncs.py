@@ -7,6 +7,7 @@ from pathlib import Path
 from modelsync.api import sources, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved, Verification
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given, Hidden
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
@@ -14,7 +15,6 @@ from modelsync.worker.meter import Meter
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network
 from tests.origin import hub, s3
 from tests.origin.content import hexdigest, read
 from tests.origin.server import Origin

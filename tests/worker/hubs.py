@@ -14,13 +14,13 @@ from modelsync.api.sources import RepositoryType
 from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.worker import counters
 from modelsync.worker import credentials as creds
+from modelsync.worker.connecting import Network
 from modelsync.worker.layers import Devices
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network
 
 
 @dataclass

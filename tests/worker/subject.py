@@ -12,8 +12,8 @@ from pathlib import Path
 
 from modelsync.api import wire
 from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.connecting import Network
 from modelsync.worker.model import Digest, RemoteFile
-from modelsync.worker.transport import Network
 from tests.worker.syncs import ListSource
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from modelsync.api import sources, wire
 from modelsync.api.transfer import Resolved, Verification
+from modelsync.worker.connecting import Network
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
-from modelsync.worker.transport import Network
 from tests.worker.faulty import Origin
 
 CHUNK = 64 * 1024

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origins import certificates
 
 Serve = Callable[[socket.socket], None]

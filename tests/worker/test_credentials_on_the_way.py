@@ -6,6 +6,7 @@ import pytest
 
 from modelsync.api.reasons import Reason
 from modelsync.worker import transport, urls
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from tests.worker.faulty import Fault, Object, Origin, noise
@@ -70,7 +71,7 @@ def test_a_redirect_to_less_safety_is_refused(location: str) -> None:
 
 def test_neither_request_nor_network_shows_its_secrets() -> None:
     request = Request(url="https://hub.example/a?signature=canary", headers=SECRET)
-    network = transport.Network(proxies={"https": "http://user:canary@proxy:3128"})
+    network = Network(proxies={"https": "http://user:canary@proxy:3128"})
     assert "canary" not in f"{request!r} {network!r}"
     assert (
         urls.shown("https://user:canary@hub.example:8443/a?b=canary#canary") == "https://hub.example:8443/a"
@@ -81,7 +82,7 @@ def test_a_proxy_is_used_with_its_password_and_passed_by_for_its_exceptions() ->
     with Origin({"model.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
         proxy.files["http://far.example/model.bin"] = Object(data=b"by way of the proxy")
         address = proxy.url.replace("//", "//user:pass@")
-        network = transport.Transport(transport.Network(proxies={"http": address, "no": "127.0.0.1"}))
+        network = transport.Transport(Network(proxies={"http": address, "no": "127.0.0.1"}))
         far = network.get(Request(url="http://far.example/model.bin", headers=SECRET), {})
         near = network.get(Request(url=f"{origin.url}/model.bin"), {})
         assert (far.response.read(), near.response.read()) == (b"by way of the proxy", b"direct")

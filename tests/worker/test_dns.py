@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from modelsync.worker import connecting
+from modelsync.worker.connecting import Network
 from modelsync.worker.dns import KEPT_SECONDS, Names
 from modelsync.worker.model import Request
 from modelsync.worker.retry import Transient
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.worker.faulty import Origin
 
 

@@ -17,13 +17,13 @@ import pytest
 from modelsync.api import naming, sources, wire
 from modelsync.api.transfer import Verification
 from modelsync.worker import server
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
-from modelsync.worker.transport import Network
 from tests.origins import nginx
 from tests.worker.syncs import ListSource
 

@@ -220,7 +220,7 @@ def test_a_source_loads_only_its_own_library_and_writes_nothing_at_home(
         "from modelsync.api.sources import HuggingFaceSource, Source\n"
         "from modelsync.worker.credentials import Given\n"
         "from modelsync.worker.sources import factory\n"
-        "from modelsync.worker.transport import Network\n"
+        "from modelsync.worker.connecting import Network\n"
         "loaded = lambda: sorted({'boto3', 'huggingface_hub', 'kopf', 'kubernetes'} & set(sys.modules))\n"
         "print(loaded())\n"
         "spec = Source(hugging_face=HuggingFaceSource(repository='org/model', endpoint=sys.argv[1]))\n"

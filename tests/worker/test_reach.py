@@ -7,10 +7,11 @@ import pytest
 
 from dev.faults.rows import addresses as rows
 from modelsync.api.reasons import Reason
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.reach import Forbidden, Reach, Trail, of_worker
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origin.server import Origin
 
 PUBLIC, PRIVATE, POD = "93.184.216.34", "192.168.7.8", "10.96.0.1"

@@ -9,10 +9,11 @@ import pytest
 from botocore.config import Config
 
 from modelsync.api.sources import S3Source
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Hidden, Keys
 from modelsync.worker.sources import s3_objects
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origins import versitygw
 
 ODD_KEYS = [

@@ -12,11 +12,11 @@ import pytest
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Credentials, Given, Hidden
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile
 from modelsync.worker.sources.http import WebSource
-from modelsync.worker.transport import Network
 from tests.origins import nginx
 
 BODY = bytes(range(256)) * 100

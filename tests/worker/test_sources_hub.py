@@ -13,12 +13,13 @@ from dev.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
 from modelsync.api.transfer import Resolved
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Credentials, Given, Hidden, SecretDirectory
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.hub import HubSource
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origins import certificates
 
 GOOD, OUTSIDER, WRONG = "hf_good", "hf_outsider", "hf_wrong"

@@ -16,12 +16,13 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Resolved
 from modelsync.worker import hashing
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Credentials, Given, Hidden
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile
 from modelsync.worker.sources import s3, s3_errors, s3_objects, s3_parts
 from modelsync.worker.sources.s3 import BucketSource
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origins import versitygw
 
 BODY = bytes(range(256)) * 1000

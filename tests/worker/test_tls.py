@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from modelsync.worker.connecting import Network
 from modelsync.worker.model import Request
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origins import certificates
 
 

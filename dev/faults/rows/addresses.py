@@ -14,12 +14,13 @@ from dev.faults.rows.row import PATH, SUITE, replaced
 from modelsync.api import sources
 from modelsync.api.reasons import Reason
 from modelsync.worker import connecting, reach
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given
 from modelsync.worker.dns import Names
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 from tests.origin.content import Computed
 from tests.origin.server import Origin
 from tests.origin.syncs import Sync

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from dev.faults.rows.row import PATH, Check, Row, replaced
 from modelsync.api.reasons import Reason
 from modelsync.worker import retry
+from modelsync.worker.connecting import Network
 from modelsync.worker.sources import listing
-from modelsync.worker.transport import Network
 from tests.origin.server import Origin
 from tests.origin.syncs import End, Sync
 

@@ -20,7 +20,7 @@ from typing import Any
 from dev.faults.case import Case, Tally
 from modelsync.api.reasons import Reason
 from modelsync.worker import retry
-from modelsync.worker.transport import Network
+from modelsync.worker.connecting import Network
 from tests.origin.content import Computed, Content, Fixed
 from tests.origin.messages import Object
 from tests.origin.server import SEND_BUFFER, Origin

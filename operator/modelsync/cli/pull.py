@@ -32,6 +32,7 @@ from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, screens, wording
 from modelsync.errors import UsageError
 from modelsync.worker import credentials as creds
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
@@ -39,7 +40,6 @@ from modelsync.worker.progress import State
 from modelsync.worker.reach import Reach
 from modelsync.worker.run import Tools, run
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network
 
 DRAW_SECONDS = 0.1
 PATIENCE_SECONDS = 4.0

@@ -17,9 +17,9 @@ from modelsync.api import exitcodes, naming, wire
 from modelsync.api.reasons import Reason
 from modelsync.worker import reach, termination
 from modelsync.worker.attempt import Attempt, Place
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Network
 
 _log = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from modelsync.api import exitcodes, wire
 from modelsync.api.reasons import Reason
 from modelsync.worker import counters, server, termination, unexpected
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
 from modelsync.worker.model import Source
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
-from modelsync.worker.transport import Network
 
 _log = logging.getLogger(__name__)
 

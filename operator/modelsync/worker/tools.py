@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelsync.worker import counters
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Interrupted
 from modelsync.worker.layers import Devices
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import Source
 from modelsync.worker.progress import State
-from modelsync.worker.transport import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

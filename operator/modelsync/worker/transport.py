@@ -25,8 +25,6 @@ from modelsync.worker.retry import Transient
 from modelsync.worker.urls import Place
 from modelsync.worker.wires import Wires
 
-__all__ = ["Answer", "Network", "Transport", "following", "trouble"]
-
 MAX_REDIRECTS = 10
 USER_AGENT = "modelsync"
 _REDIRECTS = {301, 302, 303, 307, 308}

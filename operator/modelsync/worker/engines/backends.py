@@ -8,11 +8,12 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.wire import Tuning
 from modelsync.worker import names, responses
+from modelsync.worker.connecting import Network
 from modelsync.worker.engines.process import Job, environment
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import RemoteFile, Request, Source
 from modelsync.worker.sources.hub import DEFAULT_ENDPOINT
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 
 MOST_AT_ONCE = 4
 """Files at once; more would only add to the memory of the libraries, which have connections of their own."""

@@ -7,6 +7,7 @@ from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine as Kind
 from modelsync.api.wire import WorkRequest
 from modelsync.worker import fetch, volume
+from modelsync.worker.connecting import Network
 from modelsync.worker.engines.backends import Backend, HFTransfer, HuggingFaceHub
 from modelsync.worker.engines.base import Engine
 from modelsync.worker.engines.library import WHOLE, LibraryEngine
@@ -16,7 +17,7 @@ from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.progress import State
 from modelsync.worker.staging import Staging
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

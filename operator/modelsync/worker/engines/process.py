@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from modelsync.api.reasons import Reason
+from modelsync.worker.connecting import Network
 from modelsync.worker.engines import child
 from modelsync.worker.failures import Failure
-from modelsync.worker.transport import Network
 
 Job = dict[str, Any]
 

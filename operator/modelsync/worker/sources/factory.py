@@ -5,10 +5,10 @@ from pathlib import Path
 
 from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
+from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Credentials, Given, SecretDirectory
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Source
-from modelsync.worker.transport import Network
 
 
 def mounted_credentials(source: api.Source, directory: Path) -> Credentials:

@@ -15,6 +15,7 @@ from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker import responses, retry, transport, urls
+from modelsync.worker.connecting import Network
 from modelsync.worker.exchange import Headers
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
@@ -35,7 +36,7 @@ class WebSource:
         self,
         spec: HttpSource,
         credentials: creds.Credentials,
-        network: transport.Network,
+        network: Network,
         stop: threading.Event,
     ) -> None:
         self._spec = spec

@@ -19,10 +19,11 @@ from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker import names
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import hub_errors, listing, outlet
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

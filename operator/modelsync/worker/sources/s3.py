@@ -19,11 +19,12 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
+from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request
 from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
-from modelsync.worker.transport import Network, Transport
+from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
