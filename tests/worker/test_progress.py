@@ -48,6 +48,20 @@ def test_a_line_every_100_mb_looked_for_every_5_seconds_and_one_a_minute(
     assert warned == ["Download stalled: no byte for 30 seconds"]
 
 
+def test_a_stall_is_withdrawn_also_when_all_the_rest_came_since_the_last_look(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    state = State(Meter(clock=clock))
+    lines = LogLines(state, clock)
+    clock.now = 30.0
+    lines.tick()
+    state.received(1)
+    lines.last()
+    told = [text for record in log.records if "Downloaded" not in (text := record.getMessage())]
+    assert told == ["Download stalled: no byte for 30 seconds", "Download goes on"]
+
+
 def test_an_unknown_total_is_told_without_percent(log: pytest.LogCaptureFixture) -> None:
     state = State(Meter())
     state.watch(lambda: (350_000_000, None), list)

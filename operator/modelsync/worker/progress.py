@@ -153,7 +153,7 @@ class LogLines:
     def tick(self) -> None:
         """Write a line if it is time; call often."""
         now = self._clock()
-        self._stall(self._state.meter.idle_seconds() >= STALL_SECONDS)
+        self._stall()
         if now - self._checked < LOG_CHECK_SECONDS:
             return
         self._checked = now
@@ -164,14 +164,16 @@ class LogLines:
         self._line(progress)
 
     def last(self) -> None:
-        """Write the line of the end, whatever the time."""
+        """Write the line of the end, whatever the time; bytes may have come since the last tick."""
+        self._stall()
         self._line(self._state.progress())
 
     def _line(self, progress: wire.Progress) -> None:
         _log.info("%s", display.log_line(progress.bytes_done, progress.bytes_total))
 
-    def _stall(self, stalled: bool) -> None:
+    def _stall(self) -> None:
         """Tell once when bytes stop coming, and once when they come again."""
+        stalled = self._state.meter.idle_seconds() >= STALL_SECONDS
         if stalled and not self._stalled:
             _log.warning("Download stalled: no byte for %d seconds", STALL_SECONDS)
         elif self._stalled and not stalled:

@@ -40,22 +40,22 @@ def transfer(
     )
     checksum = request.verification is Verification.CHECKSUM
     engine = engine_of(request, means, staging, missing, checksum=checksum)
+    lines = LogLines(tools.state)
     engine.start()
     try:
-        _watch(request, tools, staging, engine)
+        _watch(request, tools, staging, engine, lines)
     finally:
         engine.end()
         transport.close()
     if engine.failure is not None:
         raise engine.failure
     if missing:
-        LogLines(tools.state).last()
+        lines.last()
     return engine.results
 
 
-def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine) -> None:
+def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine, lines: LogLines) -> None:
     """Until the engine is done: log, and look for a stop, a lost directory and a stall without end."""
-    lines = LogLines(tools.state)
     owner_checked = started = time.monotonic()
     while not engine.done.wait(_TICK_SECONDS):
         tools.check_stop()
