@@ -106,12 +106,8 @@ def _unconnected() -> Iterator[None]:
 @contextlib.contextmanager
 def internet() -> Iterator[None]:
     """Take one address of this machine for one of the internet, as no other is at hand."""
-    known = reach._known
-
-    def judged(text: str) -> reach.Address:
-        return ipaddress.ip_address("8.8.8.8") if text == OUTSIDE else known(text)
-
-    with replaced(reach, "_known", judged):
+    judge = reach._of_the_internet
+    with replaced(reach, "_of_the_internet", lambda text: text == OUTSIDE or judge(text)):
         yield
 
 

@@ -46,7 +46,7 @@ class Trail:
 
     def passed(self, address: str | None) -> None:
         """A hop answered; None where a proxy alone knows its address."""
-        self.outside = self.outside or (address is not None and _known(address).is_global)
+        self.outside = self.outside or (address is not None and _of_the_internet(address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +67,17 @@ class Reach:
         return left
 
     def permits(self, address: str | None, trail: Trail) -> bool:
-        """Whether a connection that leads there may be used; always where a proxy alone knows."""
-        return address is None or self._why_not(address, trail) is None
+        """Whether a connection that was permitted to lead there serves this request too; always where a proxy
+        alone knows."""
+        if address is None or not trail.outside or _of_the_internet(address):
+            return True
+        return self._why_not(address, trail) is None
 
     def _why_not(self, text: str, trail: Trail) -> str | None:
         address = _known(text)
         if any(address in block for block in self.allowed):
             return None
-        if trail.outside and not address.is_global:
+        if trail.outside and not _of_the_internet(text):
             return _INWARDS
         return next((why for block, why in self.denied if address in block), None)
 
@@ -86,6 +89,11 @@ def of_worker(allowed: Iterable[Block] = (), denied: Iterable[Block] = ()) -> Re
 
 
 @functools.lru_cache(maxsize=256)
+def _of_the_internet(text: str) -> bool:
+    """Kept, since it takes 5 us and is asked for every request."""
+    return _known(text).is_global
+
+
 def _known(text: str) -> Address:
     """An address as it is judged: an IPv4 address wrapped into an IPv6 one is the IPv4 address."""
     address = ipaddress.ip_address(text.partition("%")[0])

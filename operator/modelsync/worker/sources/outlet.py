@@ -16,7 +16,6 @@ from modelsync.worker.retry import Transient
 from modelsync.worker.transport import Transport, trouble
 
 _TRAIL = "modelsync_trail"
-
 _HOP = {"connection", "host", "transfer-encoding"}
 """Headers that are the engine's to set; what is asked has no body."""
 
