@@ -20,7 +20,7 @@ CODE = sorted(path for top in ("operator", "dev", "tests") for path in (ROOT / t
 MAY_IMPORT = {
     "api": {"api"},
     "core": {"core", "api"},
-    "worker": {"worker", "api"},
+    "worker": {"worker", "api", "loading"},
     "runtime": {"runtime", "core", "api", "config", "errors"},
 }
 MODULE_LIMIT, FUNCTION_LIMIT = 400, 60

@@ -11,6 +11,7 @@ import click
 
 import modelsync
 from modelsync import errors
+from modelsync.loading import loading
 
 _COMMANDS = {
     "crds": "modelsync.cli.crds",
@@ -32,7 +33,8 @@ class LateGroup(click.Group):
         """The subcommand of this name."""
         if cmd_name not in _COMMANDS:
             return None
-        found = importlib.import_module(_COMMANDS[cmd_name]).command
+        with loading():
+            found = importlib.import_module(_COMMANDS[cmd_name]).command
         if not isinstance(found, click.Command):
             raise TypeError(f"{_COMMANDS[cmd_name]}.command is not a command")
         return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.transfer import Resolved
+from modelsync.loading import loading
 from modelsync.worker import credentials as creds
 from modelsync.worker import names
 from modelsync.worker.connecting import Network
@@ -148,8 +149,10 @@ class HubSource:
 @contextlib.contextmanager
 def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iterator["HfApi"]:
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
-    import huggingface_hub
-    from huggingface_hub.utils import _http as library
+    with loading():
+        import huggingface_hub
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils import _http as library
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -157,7 +160,7 @@ def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iter
         huggingface_hub.set_client_factory(lambda: outlet.hub_client(transport))
         try:
             secret = token.reveal() if token else False
-            yield huggingface_hub.HfApi(endpoint=endpoint, token=secret, library_name="modelsync")
+            yield HfApi(endpoint=endpoint, token=secret, library_name="modelsync")
         finally:  # the library's client is the whole process's
             huggingface_hub.set_client_factory(library.default_client_factory)
 

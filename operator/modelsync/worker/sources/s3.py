@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Resolved
+from modelsync.loading import loading
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
@@ -95,9 +96,10 @@ class BucketSource:
             return self._opened
 
     def _made(self, keys: creds.Keys | None) -> "S3Client":
-        import boto3
-        from botocore import UNSIGNED
-        from botocore.config import Config
+        with loading():
+            import boto3
+            from botocore import UNSIGNED
+            from botocore.config import Config
 
         config = Config(
             signature_version="s3v4" if keys else UNSIGNED,
