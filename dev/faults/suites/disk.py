@@ -275,13 +275,17 @@ def slow(seed: int, count: int) -> Tally:
 
 
 def unable(seed: int, count: int) -> Tally:
-    """A file system that renames nothing over another file: told before the first byte, then mended."""
-    tally, numbers = Tally(), (errno.ENOSYS, errno.EPERM, errno.EOPNOTSUPP, errno.EEXIST)
+    """A file system that renames nothing: told before the first byte, then mended."""
+    tally, numbers = Tally(), (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
     with bench_made() as (server, origin):
         for number in numbers[:count]:
             with mounted(server, origin, "size=64m") as volume:
                 fault = {"name": "rename", "do": "fail", "number": number, "first": 1}
-                wrong = refused(volume.run(faults=[fault]), Reason.VOLUME_NOT_WRITABLE, volume)
+                ended = volume.run(faults=[fault])
+                wrong = refused(ended, Reason.VOLUME_NOT_WRITABLE, volume)
+                mend = "read-write" if number == errno.EPERM else "Use block storage, NFS or CephFS"
+                said = ended.words.message if ended.words else ""
+                wrong = wrong or ("" if mend in said else f"says {said}")
                 wrong = wrong or (f"{origin.sent()} bytes were fetched for nothing" if origin.sent() else "")
                 wrong = wrong or mended(volume)
                 tally.add(not wrong, f"{errno.errorcode[number]}: {wrong}")
@@ -310,7 +314,7 @@ CASES = (
     _case("inodes gone", inodes, 40, 2),
     _case("a read-only volume", read_only, 20, 2),
     _case("a slow disk", slow, 10, 1),
-    _case("a volume that cannot rename: refused before the first byte", unable, 4, 1),
+    _case("a volume that cannot rename: refused before the first byte", unable, 3, 1),
     *(
         _case(
             f"{errno.errorcode[number]} at a call of any kind and all after it, then mended",

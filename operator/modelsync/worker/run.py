@@ -65,8 +65,8 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     with volume.guarded("removing outdated staging files"):
         staging.prune({key_of(file) for file in found.missing})
     clear(staging, request.engine)
-    if found.missing:
-        volume.check_abilities(staging.directory.descriptor, links=layout.links)
+    if found.missing and layout.links:
+        volume.check_links(staging.directory.descriptor)
     _check_space(staging, found.missing)
     fetched = transfer(request, tools, staging, plan.resolved, found.missing)
     state.stage = Stage.PUBLISHING

@@ -4,11 +4,9 @@ A full disk, an exhausted quota, a lack of inodes and a read-only mount need dif
 the kernel tells them apart by errno; this is the one place that translates.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
-from collections.abc import Iterator
 
 from modelsync.api import display
 from modelsync.api.reasons import Reason
@@ -17,8 +15,8 @@ from modelsync.worker.failures import Failure
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY}
 """Only who removes what a worker made a moment ago causes these: a second worker where locks lie."""
-_UNABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EEXIST}
-"""How file systems tell that they have no such call; EPERM is vfat's and CIFS' for links (symlink(2))."""
+_UNABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+"""How file systems tell that they have no links; EPERM is vfat's and CIFS' (symlink(2))."""
 _PROBE = "probe"
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -35,6 +33,9 @@ def failure(error: OSError, doing: str) -> Failure:
     if error.errno in _READ_ONLY:
         mend = "It must be mounted read-write and be writable for the worker's user or fsGroup 65532."
         return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {mend}")
+    if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
+        text = f"The volume cannot do what a sync takes ({doing}: {told}). Use block storage, NFS or CephFS."
+        return Failure(Reason.VOLUME_NOT_WRITABLE, text)
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         text = f"A link or a file stands where a directory is needed ({doing}). Remove it from the volume."
         return Failure(Reason.UNSAFE_PATH, text)
@@ -84,39 +85,22 @@ def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:
         raise Failure(Reason.INSUFFICIENT_STORAGE, text)
 
 
-def check_abilities(directory: int, *, links: bool) -> None:
-    """Refuse a volume that cannot do what publishing takes; raises Failure.
+def check_links(directory: int) -> None:
+    """Refuse a volume without symbolic links, which a cache's names are; raises Failure.
 
-    A file gets its name by a rename over what has it, and a cache's names are symbolic links. What an object
-    store or a Windows share mounts as a file system often has neither, and would tell after all is fetched.
+    A Windows share or vfat would tell after all is fetched. That files can be renamed, the journal has shown.
     """
-    with _able(
-        "renames no file over another, which publishing takes. Use one of block storage, NFS or CephFS"
-    ):
-        left = os.listdir(directory)  # by a worker that was killed just here, perhaps
-        for name in (_PROBE, f"{_PROBE}.new"):
-            if name in left:
-                os.unlink(name, dir_fd=directory)
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, dir_fd=directory))
-        os.rename(f"{_PROBE}.new", _PROBE, src_dir_fd=directory, dst_dir_fd=directory)
-        os.unlink(_PROBE, dir_fd=directory)
-    if links:
-        with _able(
-            "holds no symbolic links, which HuggingFaceCache takes. Use Directory in spec.target.layout"
-        ):
-            os.symlink("nowhere", _PROBE, dir_fd=directory)
+    with guarded("trying a link"):
+        if _PROBE in os.listdir(directory):  # of a worker that was killed just here
             os.unlink(_PROBE, dir_fd=directory)
-
-
-@contextlib.contextmanager
-def _able(unable: str) -> Iterator[None]:
-    with guarded("trying what publishing takes"):
         try:
-            yield
+            os.symlink("nowhere", _PROBE, dir_fd=directory)
         except OSError as error:
             if error.errno not in _UNABLE:
                 raise
-            raise Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume {unable}.") from error
+            text = "The volume holds no symbolic links, which HuggingFaceCache takes. Use Directory in"
+            raise Failure(Reason.VOLUME_NOT_WRITABLE, f"{text} spec.target.layout.") from error
+        os.unlink(_PROBE, dir_fd=directory)
 
 
 def preallocate(descriptor: int, size: int, *, reserve: bool = True) -> None:
