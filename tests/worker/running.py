@@ -1,12 +1,16 @@
 """What runs while a test looks: an engine's child processes, and a sync that is stopped in its midst."""
 
 import contextlib
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from modelsync.worker.failures import Interrupted
+import pytest
+
+from modelsync.worker.failures import Failure, Interrupted
 from tests.worker.hubs import HubSync
 
 
@@ -44,6 +48,24 @@ def stopped_when(sync: HubSync, truth: Callable[[], bool]) -> Iterator[None]:
     yield
     thread.join(10)
     assert isinstance(ended[0], Interrupted)
+
+
+def killed_when(sync: HubSync, truth: Callable[[], bool]) -> Failure:
+    """Run a sync until something is true, then kill the engine's processes: how the sync ends."""
+    ended: list[Failure] = []
+
+    def work() -> None:
+        with pytest.raises(Failure) as caught:
+            sync.run()
+        ended.append(caught.value)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_for(truth)
+    for number in pids():
+        os.kill(number, signal.SIGKILL)
+    thread.join(10)
+    return ended[0]
 
 
 def wait_for(truth: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from modelsync.api.wire import DeviceCounters, Progress
 from modelsync.worker.engines import backends, child, figures, process
 from modelsync.worker.failures import Failure
 from tests.worker.hubs import HubSync
-from tests.worker.running import pids, stopped_when, wait_for
+from tests.worker.running import killed_when, pids, stopped_when, wait_for
 from tests.worker.syncs import files_in
 
 SIZE = 3_000_000
@@ -297,19 +296,7 @@ def test_what_no_other_try_mends_ends_the_attempt_with_its_reason(
 
 def test_a_process_that_ends_by_itself_is_noticed(sync: HubSync, hub: HubServer) -> None:
     hub.rate = 300_000
-    ended: list[BaseException] = []
-
-    def work() -> None:
-        with pytest.raises(Failure) as caught:
-            sync.run()
-        ended.append(caught.value)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    wait_for(lambda: hub.bytes_sent("model.safetensors") > 0)
-    for number in pids():
-        os.kill(number, signal.SIGKILL)
-    thread.join(10)
-    assert isinstance(ended[0], Failure)
-    assert ended[0].reason is Reason.INTERNAL_ERROR
-    assert "memory" in ended[0].message
+    ended = killed_when(sync, lambda: hub.bytes_sent("model.safetensors") > 0)
+    assert isinstance(ended, Failure)
+    assert ended.reason is Reason.INTERNAL_ERROR
+    assert "memory" in ended.message

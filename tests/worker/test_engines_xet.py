@@ -1,7 +1,6 @@
 """huggingface_hub with Xet: the real library and hf_xet in their process, from a Hub that offers Xet."""
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from modelsync.worker.engines import child
 from modelsync.worker.failures import Failure
 from tests.origins import certificates
 from tests.worker.hubs import HubSync
-from tests.worker.running import pids, stopped_when, wait_for
+from tests.worker.running import killed_when, pids, stopped_when, wait_for
 from tests.worker.syncs import files_in
 
 SIZE = 3_000_000
@@ -228,20 +227,8 @@ def test_a_killed_process_of_xet_is_noticed_and_a_later_attempt_completes(
     hub: HubServer, sync: HubSync
 ) -> None:
     hub.rate = 300_000
-    caught: list[Failure] = []
-
-    def work() -> None:
-        with pytest.raises(Failure) as found:
-            sync.run()
-        caught.append(found.value)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    wait_for(lambda: hub.bytes_sent(WEIGHTS) > 0)
-    for number in pids():
-        os.kill(number, signal.SIGKILL)
-    thread.join(10)
-    assert caught[0].reason is Reason.INTERNAL_ERROR
+    ended = killed_when(sync, lambda: hub.bytes_sent(WEIGHTS) > 0)
+    assert ended.reason is Reason.INTERNAL_ERROR
     hub.rate = None
     assert len(sync.run().files) == 1
 
