@@ -150,19 +150,18 @@ class HubSource:
 def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iterator["HfApi"]:
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     with loading():
-        import huggingface_hub
-        from huggingface_hub import HfApi
+        from huggingface_hub import HfApi, set_client_factory
         from huggingface_hub.utils import _http as library
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with contextlib.closing(Transport(network)) as transport:
-        huggingface_hub.set_client_factory(lambda: outlet.hub_client(transport))
+        set_client_factory(lambda: outlet.hub_client(transport))
         try:
             secret = token.reveal() if token else False
             yield HfApi(endpoint=endpoint, token=secret, library_name="modelsync")
         finally:  # the library's client is the whole process's
-            huggingface_hub.set_client_factory(library.default_client_factory)
+            set_client_factory(library.default_client_factory)
 
 
 def _sha256(value: str) -> tuple[Digest, ...]:

@@ -81,9 +81,6 @@ def _unreachable(error: "BotoCoreError | ValueError", spec: S3Source) -> Failure
     from botocore import exceptions, parsers
 
     where = spec.endpoint or "S3"
-    if isinstance(error, exceptions.SSLError):
-        text = f"The TLS connection to {where} failed. If its certificate is your own, set SSL_CERT_FILE."
-        return Failure(Reason.NETWORK_ERROR, text)
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         text = f"{where} does not answer. Check spec.source.s3.endpoint, and that the worker can reach it."
         return Failure(Reason.NETWORK_ERROR, text)
