@@ -127,7 +127,10 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
         "The worker exceeded its memory limit.",
         f"{_ITSELF} Raise `spec.podTemplate.resources.limits.memory`.",
     ),
-    Reason.WORKER_EVICTED: ("The node was drained, or put the worker out.", _ITSELF),
+    Reason.WORKER_EVICTED: (
+        "The node was drained or put the worker out, or the worker exceeded a limit of local storage.",
+        f"{_ITSELF} A drain uses up no attempt; a limit does: the message names it and the field to change.",
+    ),
     Reason.WORKER_LOST: ("The worker was killed, or its node was lost.", f"{_ITSELF} What it had is kept."),
     Reason.JOB_REJECTED: (
         "The cluster refuses the worker's Job or Pod: a quota, an admission policy.",

@@ -65,19 +65,25 @@ FAILED = a_job().failed()
         ),
         pytest.param(
             FAILED,
-            a_pod().ended(143).with_record(status_reason="Evicted"),
-            Reason.WORKER_EVICTED,
-            True,
-            "evicted",
-            id="evicted",
-        ),
-        pytest.param(
-            FAILED,
             a_pod().ended(143).with_record(disruption="node is drained"),
             Reason.WORKER_EVICTED,
             True,
             "node is drained",
             id="disrupted",
+        ),
+        pytest.param(
+            FAILED,
+            a_pod()
+            .ended(137)
+            .with_record(
+                status_reason="Evicted",
+                status_message="The node was low on resource: memory. ",
+                disruption="The node was low on resource: memory. ",
+            ),
+            Reason.WORKER_EVICTED,
+            True,
+            "low on resource: memory",
+            id="evicted by a node under pressure",
         ),
         pytest.param(
             a_job().failed("DeadlineExceeded"),
@@ -99,7 +105,90 @@ def test_a_failed_job_is_told_by_its_reason(
     failure = retries.classify(job.build(), pod.build() if pod else None, NOW)
     assert (failure.reason, failure.retryable) == (reason, retryable)
     assert says in failure.message
-    assert failure.disruption == (reason is Reason.WORKER_EVICTED)
+    assert failure.disruption == bool(pod and pod.build().disruption)
+
+
+# What the kubelet says when it ends or refuses a Pod without the condition DisruptionTarget (texts of
+# kubernetes/pkg/kubelet: eviction/helpers.go, lifecycle/predicate.go, cm/topologymanager).
+BY_THE_KUBELET = [
+    pytest.param(
+        "Evicted",
+        'Container worker exceeded its local ephemeral storage limit "50Mi". ',
+        Reason.WORKER_EVICTED,
+        "50Mi",
+        "spec.podTemplate.resources.limits.ephemeral-storage",
+        id="the worker's ephemeral storage",
+    ),
+    pytest.param(
+        "Evicted",
+        "Pod ephemeral local storage usage exceeds the total limit of containers 50Mi. ",
+        Reason.WORKER_EVICTED,
+        "50Mi",
+        "spec.podTemplate.resources.limits.ephemeral-storage",
+        id="the Pod's ephemeral storage",
+    ),
+    pytest.param(
+        "Evicted",
+        'Usage of EmptyDir volume "scratch" exceeds the limit "64Mi". ',
+        Reason.WORKER_EVICTED,
+        "64Mi",
+        "spec.engine",
+        id="the worker's own scratch volume",
+    ),
+    pytest.param(
+        "Evicted",
+        'Container istio-proxy exceeded its local ephemeral storage limit "1Gi". ',
+        Reason.WORKER_EVICTED,
+        "istio-proxy",
+        "added to the worker's Pod",
+        id="a container that was injected",
+    ),
+    pytest.param(
+        "Evicted",
+        'Usage of EmptyDir volume "istio-envoy" exceeds the limit "1Mi". ',
+        Reason.WORKER_EVICTED,
+        "istio-envoy",
+        "added to the worker's Pod",
+        id="a volume that was injected",
+    ),
+    pytest.param("Evicted", "", Reason.WORKER_EVICTED, "evicted", "", id="evicted without a word"),
+    pytest.param("Evicted", "in new words", Reason.WORKER_EVICTED, "in new words", "", id="in other words"),
+    pytest.param(
+        "OutOfmemory",
+        "Node didn't have enough resource: memory, requested: 8, used: 1, capacity: 2",
+        Reason.WORKER_LOST,
+        "OutOfmemory: Node didn't have enough resource: memory",
+        "",
+        id="refused by the node that it was given to",
+    ),
+    pytest.param(
+        "NodeAffinity",
+        "Predicate NodeAffinity failed",
+        Reason.WORKER_LOST,
+        "Predicate NodeAffinity failed",
+        "",
+        id="refused by a node whose labels changed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("why", "message", "reason", "says", "field"), BY_THE_KUBELET)
+def test_a_limit_or_a_refusal_counts_and_names_the_limit_and_the_field(
+    why: str, message: str, reason: Reason, says: str, field: str
+) -> None:
+    pod = a_pod().with_record(phase="Failed", status_reason=why, status_message=message)
+    failure = retries.classify(FAILED.build(), pod.build(), NOW)
+    assert (failure.reason, failure.retryable, failure.disruption) == (reason, True, False)
+    assert says in failure.message
+    assert field in failure.message
+
+
+@given(st.text(max_size=80), st.text(max_size=80))
+def test_only_the_condition_disruption_target_makes_an_attempt_free(why: str, message: str) -> None:
+    pod = a_pod().with_record(phase="Failed", status_reason=why, status_message=message)
+    assert not retries.classify(FAILED.build(), pod.build(), NOW).disruption
+    disrupted = pod.with_record(disruption="drained")
+    assert retries.classify(FAILED.build(), disrupted.build(), NOW).disruption
 
 
 def test_a_failures_time_is_that_of_the_pod_or_the_job() -> None:
@@ -152,6 +241,19 @@ def test_an_eviction_uses_up_no_attempt_of_the_limit() -> None:
         status = planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
     assert (status.phase, status.failures, status.attempts) == (Phase.QUEUED, 0, 8)
     assert status.next_retry_time is not None
+
+
+def test_evictions_for_its_own_limits_end_at_the_limit_of_failures() -> None:
+    status, waits = api.ModelSyncStatus(), []
+    for attempt in range(1, 5):
+        pod = a_pod(attempt=attempt).with_record(phase="Failed", status_reason="Evicted")
+        sync = a_sync().with_spec(backoff_limit=3).with_status(status)
+        status = planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
+        waits.append((status.next_retry_time - NOW).total_seconds() if status.next_retry_time else None)
+    assert (status.phase, status.failures) == (Phase.FAILED, 4)
+    first, second, third, last = waits
+    assert first is not None and second is not None and third is not None and last is None
+    assert first < second < third
 
 
 def test_a_changed_source_is_resolved_anew() -> None:

@@ -111,6 +111,13 @@ def test_words_that_are_not_about_this_attempt_are_none(message: str) -> None:
     assert records.termination(message, "uid-llama", 1) is None
 
 
+def test_what_a_node_said_of_a_pod_that_it_evicted_is_read() -> None:
+    raw = harness.pod(phase="Failed", reason="Evicted", message="Usage of EmptyDir volume")
+    found = records.pod_record(given_version(raw))
+    assert (found.status_reason, found.status_message) == ("Evicted", "Usage of EmptyDir volume")
+    assert found.disruption == ""
+
+
 def test_what_keeps_a_pod_from_running_is_read() -> None:
     raw = harness.pod(
         phase="Pending",

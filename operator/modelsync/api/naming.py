@@ -26,6 +26,8 @@ KEY_ANNOTATION = f"{GROUP}/progress-key"
 FIELD_MANAGER = "modelsync-operator"
 LEASE_NAME = "modelsync-operator"
 WORKER_CONTAINER = "worker"
+SCRATCH_VOLUME = "scratch"
+"""The worker's `/tmp`."""
 WORKER_PORT = 8081
 OPERATOR_PORT = 8080
 KEY_HEADER = "X-Modelsync-Key"

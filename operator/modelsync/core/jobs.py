@@ -169,7 +169,7 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
     mounts = [
         {"name": "target", "mountPath": naming.VOLUME_DIR},
         {"name": "request", "mountPath": naming.REQUEST_DIR, "readOnly": True},
-        {"name": "scratch", "mountPath": "/tmp"},
+        {"name": naming.SCRATCH_VOLUME, "mountPath": "/tmp"},
     ]
     if sync.spec.source.secret_name is not None:
         mounts.append({"name": "secret", "mountPath": naming.SECRET_DIR, "readOnly": True})
@@ -217,7 +217,7 @@ def _volumes(sync: SyncRecord, settings: JobSettings) -> list[Manifest]:
             "persistentVolumeClaim": {"claimName": sync.spec.target.persistent_volume_claim.claim_name},
         },
         {"name": "request", "downwardAPI": {"items": _downward()}},
-        {"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}},
+        {"name": naming.SCRATCH_VOLUME, "emptyDir": {"sizeLimit": _SCRATCH}},
     ]
     if settings.ca_config_map is not None:
         authorities = {

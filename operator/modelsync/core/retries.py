@@ -1,7 +1,8 @@
 """Why an attempt failed, whether another one can help, and when.
 
 The exit code decides, because it survives a lost report; the report adds its sentence. A worker that the
-platform ended (evicted, out of memory, lost) is told apart from one that gave up.
+platform ended (evicted, out of memory, lost) is told apart from one that gave up; only the condition
+DisruptionTarget makes an attempt free, since a Pod that is evicted for its own limit would be so again.
 """
 
 import hashlib
@@ -11,8 +12,10 @@ from datetime import datetime, timedelta
 from modelsync.api import exitcodes
 from modelsync.api.modelsync import LastFailure
 from modelsync.api.reasons import Reason
+from modelsync.core import evictions
 from modelsync.core.snapshot import JobRecord, PodRecord, Settings
 
+_DEADLINE = "DeadlineExceeded"
 _FINAL = frozenset({Reason.NAME_CONFLICT})
 _HEALING = frozenset({Reason.SECRET_NOT_FOUND})
 """Mended outside of the ModelSync, which then goes on by itself; so another attempt looks again."""
@@ -52,12 +55,12 @@ def classify(job: JobRecord, pod: PodRecord | None, now: datetime) -> Failure:
     """The failure of a Job that failed; `now` where no object tells the time, or a node's clock is ahead."""
     when = min((pod.finished if pod else None) or job.finished or now, now)
     reason, message = _reason(job, pod)
-    return failure(reason, message or _MEND.get(reason, "the worker failed; its log tells more"), when)
+    text = message or _MEND.get(reason, "the worker failed; its log tells more")
+    return failure(reason, text, when, disruption=pod is not None and _is_disrupted(job, pod))
 
 
-def failure(reason: Reason, message: str, when: datetime) -> Failure:
+def failure(reason: Reason, message: str, when: datetime, *, disruption: bool = False) -> Failure:
     """The failure of a reason, with what follows from the reason."""
-    disruption = reason is Reason.WORKER_EVICTED
     return Failure(
         reason=reason, message=message, time=when, retryable=is_retryable(reason), disruption=disruption
     )
@@ -69,17 +72,23 @@ def lost(when: datetime) -> Failure:
     return failure(Reason.WORKER_LOST, message, when)
 
 
+def _is_disrupted(job: JobRecord, pod: PodRecord) -> bool:
+    return bool(pod.disruption) and job.failure_reason != _DEADLINE
+
+
 def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
-    if job.failure_reason == "DeadlineExceeded":
+    if job.failure_reason == _DEADLINE:
         return Reason.DEADLINE_EXCEEDED, ""
     if pod is None:
         return Reason.WORKER_LOST, ""
-    if pod.status_reason == "Evicted" or pod.disruption:
+    if pod.disruption:
         return Reason.WORKER_EVICTED, pod.disruption
+    if pod.status_reason == evictions.EVICTED:
+        return Reason.WORKER_EVICTED, evictions.explain(pod)
     if pod.terminated_reason == "OOMKilled":
         return Reason.WORKER_OOM_KILLED, ""
     if pod.exit_code is None or pod.exit_code not in exitcodes.BY_CODE:
-        return Reason.WORKER_LOST, ""
+        return Reason.WORKER_LOST, evictions.explain(pod)
     told = pod.termination
     if told is not None and exitcodes.BY_REASON.get(told.reason) == pod.exit_code:
         return told.reason, told.message

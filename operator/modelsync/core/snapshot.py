@@ -91,6 +91,8 @@ class PodRecord:
     finished: datetime | None = None
     status_reason: str = ""
     """`status.reason`, such as Evicted."""
+    status_message: str = ""
+    """`status.message`: what the node said with it."""
     disruption: str = ""
     """Message of the DisruptionTarget condition, when the platform ended the Pod."""
     deleting: bool = False

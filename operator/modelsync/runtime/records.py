@@ -127,6 +127,7 @@ def pod_record(raw: Object) -> snapshot.PodRecord:
         termination=termination(ended.get("message"), sync_uid, attempt),
         finished=timestamp(ended.get("finishedAt")),
         status_reason=_text(status.get("reason")),
+        status_message=_text(status.get("message")),
         disruption=_disruption(conditions.get("DisruptionTarget", {})),
         deleting=bool(meta.get("deletionTimestamp")),
     )
