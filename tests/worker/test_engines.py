@@ -163,24 +163,6 @@ def layers_of(hub: HubServer, sync: HubSync, layer: Layer) -> set[Layer]:
     return {progress.layer for progress in found if progress.bytes_done}
 
 
-@pytest.mark.parametrize(
-    ("came", "given"),
-    [
-        ([5, 5, 5], [5, 5, 5]),
-        ([10, 0, 10, 0, 10, 0], [10, 0, 5, 5, 5, 5]),
-        ([0, 0, 9, 0, 0, 9, 0, 0], [0, 0, 3, 3, 3, 3, 3, 3]),
-        ([9, 0, 0, 0, 0], [9, 0, 0, 0, 0]),
-    ],
-)
-def test_bytes_that_come_in_blocks_make_an_even_speed(came: list[int], given: list[int]) -> None:
-    smoother = figures.Smoother()
-    taken = []
-    for count in came:
-        smoother.add(count)
-        taken.append(smoother.take())
-    assert taken == given
-
-
 def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """The libraries report nothing."""
     monkeypatch.setattr(backends.HFTransfer, "counts", False)

@@ -79,3 +79,13 @@ def duration(seconds: float) -> str:
         return f"{minutes // 60}h {minutes % 60}m"
     hours = -(-whole // _HOUR)
     return f"{hours // 24}d {hours % 24}h"
+
+
+def seconds_left(done: int | None, total: int | None, bytes_per_second: float | None) -> float | None:
+    """Time until all bytes are there if the speed holds; None while it is unknown or nothing moves.
+
+    The one place that decides it: for the status, for `modelsync pull` and for its JSON.
+    """
+    if done is None or total is None or not bytes_per_second:
+        return None
+    return max(0, total - done) / bytes_per_second

@@ -196,7 +196,7 @@ class ProgressStatus(Value):
     estimated: bool | None = None
     """True while bytesTotal or filesTotal is spec.estimate and not what the source told."""
     bytes_per_second: int | None = None
-    """Speed, averaged over the last samples."""
+    """Speed, averaged over the last 20 seconds, or longer where the engine delivers more seldom."""
     estimated_completion_time: AwareDatetime | None = None
     """When the download ends if the speed holds; absent until known."""
     layer: Layer | None = None

@@ -122,7 +122,8 @@ class Progress(Value):
     files_done: Count = 0
     current_file: PathText | None = None
     bytes_per_second: Count | None = None
-    """Rolling average over the last 5 samples; None until two samples are there."""
+    """Rolling average over the last 5 samples, a window of about 20 s; 0 when bytes stopped, None until bytes
+    came for 1.5 s."""
     layer: Layer = Layer.ENGINE
 
 

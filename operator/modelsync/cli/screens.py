@@ -116,8 +116,8 @@ class JsonScreen:
             "files": files,
             "retries": reading.retries,
         }
-        left = seconds_left(reading.progress)
-        document |= {} if left is None else {"secondsLeft": left}
+        left = _seconds_left(reading.progress)
+        document |= {} if left is None else {"secondsLeft": math.ceil(left)}
         print(json.dumps(document), file=self._out, flush=True)
 
     def say(self, text: str) -> None:
@@ -150,13 +150,6 @@ def remarks(reading: Reading) -> list[str]:
     return told
 
 
-def seconds_left(progress: Progress) -> int | None:
-    """Time until all bytes are there if the speed holds, rounded up; None until it is known."""
-    if progress.bytes_total is None or not progress.bytes_per_second:
-        return None
-    return math.ceil((progress.bytes_total - progress.bytes_done) / progress.bytes_per_second)
-
-
 def tail(progress: Progress) -> str:
     """Amount, speed and time left, as far as they are known."""
     if progress.bytes_total is None and not progress.bytes_done:
@@ -165,7 +158,11 @@ def tail(progress: Progress) -> str:
     speed = progress.bytes_per_second
     if speed:
         parts.append(display.speed(speed))
-    left = seconds_left(progress)
+    left = _seconds_left(progress)
     if left is not None:
         parts.append(display.duration(left))
     return "  ".join(parts)
+
+
+def _seconds_left(progress: Progress) -> float | None:
+    return display.seconds_left(progress.bytes_done, progress.bytes_total, progress.bytes_per_second)

@@ -25,12 +25,12 @@ def running(
     report = sample.report.progress
     reached = _reached(before, report, network_before)
     reached = assumed(reached, estimate) or reached
-    left = None if reached.bytes_total is None else reached.bytes_total - (reached.bytes_done or 0)
     speed = report.bytes_per_second
+    left = display.seconds_left(reached.bytes_done, reached.bytes_total, speed)
     return reached.but(
         current_file=report.current_file,
         bytes_per_second=speed,
-        estimated_completion_time=_forecast(before, sample.received, left, speed),
+        estimated_completion_time=_forecast(before, sample.received, left),
         layer=report.layer,
     )
 
@@ -122,13 +122,10 @@ def _percent(done: int, total: int | None) -> int | None:
     return 100 if total == 0 else done * 100 // total
 
 
-def _forecast(
-    before: ProgressStatus | None, received: datetime, left: int | None, speed: int | None
-) -> datetime | None:
+def _forecast(before: ProgressStatus | None, received: datetime, remaining: float | None) -> datetime | None:
     """When it will be done; an older forecast stands while it still holds, so that it causes no write."""
-    if left is None or not speed:
+    if remaining is None:
         return None
-    remaining = left / speed
     new = received + timedelta(seconds=min(remaining, 10**8))
     old = before.estimated_completion_time if before is not None else None
     slack = max(_STEADY_SECONDS, remaining * _STEADY_PART)
@@ -150,9 +147,10 @@ def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, download
     if done is None:
         return shown
     speed = progress.bytes_per_second if downloading else None
+    left = display.seconds_left(done, total, speed)
     return shown.but(
         amount=display.amount(done, total, about=about),
         progress=None if total is None else about + display.percent(done, total),
         speed=None if speed is None else display.speed(speed),
-        eta=about + display.duration((total - done) / speed) if total is not None and speed else None,
+        eta=None if left is None else about + display.duration(left),
     )

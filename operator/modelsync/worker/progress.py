@@ -79,10 +79,9 @@ class State:
         """Payload bytes that came so far."""
         return self._network
 
-    def received(self, count: int, *, metered: bool = True) -> None:
-        """Payload bytes came from the network; without `metered` they do not make the speed."""
-        if metered:
-            self.meter.add(count)
+    def received(self, count: int) -> None:
+        """Payload bytes came from the network."""
+        self.meter.add(count)
         with self._lock:
             self._network += count
 

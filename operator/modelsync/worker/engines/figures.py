@@ -32,31 +32,6 @@ class Flight:
     """See `Prepared.growing`."""
 
 
-class Smoother:
-    """Hands out bytes evenly that come in blocks, one block behind: else a library that writes 10 MB at a
-    time would show a speed of nothing between them."""
-
-    def __init__(self) -> None:
-        self._owed = self._new = 0
-        self._quiet = 1
-        self._pace = 0
-
-    def add(self, count: int) -> None:
-        """Bytes came."""
-        self._new += count
-
-    def take(self) -> int:
-        """The bytes of this sample; samples are even in time."""
-        if self._new:
-            self._owed += self._new
-            self._pace = -(-self._owed // self._quiet)
-            self._new = self._quiet = 0
-        self._quiet += 1
-        given = min(self._owed, self._pace)
-        self._owed -= given
-        return given
-
-
 class Figures:
     """Bytes of a library's files. Thread-safe."""
 
@@ -80,7 +55,6 @@ class Figures:
         """How much was counted as received."""
         self._floor = 0
         """What was shown last."""
-        self._smooth = Smoother()
 
     @property
     def layer(self) -> Layer:
@@ -117,12 +91,9 @@ class Figures:
             self._mark = self._brought + self._seen.bytes_done
 
     def sample(self) -> None:
-        """Look, and count what is new; call at even times."""
+        """Look, and count what is new."""
         with self._lock:
             self._look()
-            metered = self._smooth.take()
-        if metered:
-            self._state.meter.add(metered)
         before, self._came = self._came, received(self._before, self._devices()) or 0
         if self._came - before > _ALIVE_BYTES:
             self._state.meter.touch()
@@ -161,8 +132,7 @@ class Figures:
         grown = self._brought + self._seen.bytes_done - self._mark
         if grown > 0:
             self._mark += grown
-            self._state.received(grown, metered=False)
-            self._smooth.add(grown)
+            self._state.received(grown)
 
     def _told(self) -> int | None:
         """Bytes of files on their way that the library tells; None when it tells of none of them."""
