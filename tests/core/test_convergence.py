@@ -26,7 +26,7 @@ def a_world(max_active: int) -> World:
 
 def disturb(world: World, data: st.DataObject) -> None:
     """One step of a bad day."""
-    act = data.draw(st.sampled_from(["none", "none", "none", "suspend", "cancel", "ask", "delete job"]))
+    act = data.draw(st.sampled_from([*["none"] * 3, "suspend", "cancel", "ask", "delete job", "sidecar"]))
     uid = f"uid-{data.draw(st.sampled_from(NAMES))}"
     if act in ("suspend", "cancel"):
         world.act(uid, **{act: data.draw(st.booleans())})
@@ -34,6 +34,8 @@ def disturb(world: World, data: st.DataObject) -> None:
         world.ask(uid)
     elif act == "delete job" and world.jobs and world.by_hand:
         world.delete(data.draw(st.sampled_from(sorted(world.jobs))))
+    elif act == "sidecar":
+        world.sidecars ^= {uid}
     world.tick(data.draw(st.sampled_from([0.0, 0.1, 11.0, 40.0])), lambda: data.draw(CODES))
     world.plan(lambda what: data.draw(st.booleans(), label=what))
 

@@ -128,7 +128,7 @@ def test_a_pod_that_breaks_the_planner_is_told_on_its_sync() -> None:
         ),
         pytest.param(
             (a_sync().with_status(attempts=1, last_failure=a_failure(), failures=1), a_job()),
-            ["could not start"],
+            ["its failure is in the status"],
             id="given up",
         ),
         pytest.param(

@@ -30,6 +30,8 @@ class World:
         self.queue = a_queue(max_active=max_active)
         self.settings = snapshot.Settings()
         self.made: set[tuple[str, int]] = set()
+        self.sidecars: set[str] = set()
+        """Uids of syncs whose Pods get a container that runs on when the worker has ended."""
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
 
@@ -148,20 +150,23 @@ class World:
         elif pod.phase == "Pending":
             self.pods[pod.uid] = replace(pod, phase="Running", running_since=self.now)
         elif pod.phase == "Running":
-            code = ends()
+            code = ends() if pod.exit_code is None else None
             if code is not None:
                 self._end(pod, code)
 
     def _end(self, pod: snapshot.PodRecord, code: int) -> None:
         words = last_words(Reason.SYNCED if code == 0 else Reason.NETWORK_ERROR, progress=a_progress(10, 10))
         job = self.jobs[pod.job_uid]
+        beside = pod.sync_uid in self.sidecars
         self.pods[pod.uid] = replace(
             pod,
-            phase="Succeeded" if code == 0 else "Failed",
+            phase="Running" if beside else "Succeeded" if code == 0 else "Failed",
             exit_code=code,
             finished=self.now,
             termination=words.but(uid=pod.sync_uid, attempt=pod.attempt),
         )
+        if beside:
+            return
         state = snapshot.JobState.COMPLETE if code == 0 else snapshot.JobState.FAILED
         self.jobs[job.uid] = replace(job, state=state, finished=self.now)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import blocked, bookkeeping, retries, views
+from modelsync.core import blocked, bookkeeping, retries, settling, views
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -121,7 +121,8 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     pod = view.pod_of(job)
     if pod is not None and not pod.deleting and not blocked.is_starting(view):
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
-        return _working(view, job, pod)
+        ended = pod.finished if pod.exit_code is not None else None
+        return replace(_working(view, job, pod), wake_at=ended and ended + settling.LINGER)
     reason, message = blocked.why_blocked(view) or (Reason.STARTING, _STARTING)
     return Verdict(
         phase=Phase.QUEUED,

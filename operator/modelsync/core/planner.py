@@ -153,20 +153,20 @@ def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
 def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime | None) -> str:
     """Why a Job has to go, or ''. A result goes only once it stands in the stored status."""
     view, stored, phase = item.view, item.view.sync.status, item.verdict.phase
+    failed = stored.last_failure is not None and stored.last_failure.attempt == attempt
     if state is JobState.ACTIVE:
         if view.sync.deleting:
             return "the ModelSync is being deleted"
         if attempt > (stored.attempts or 0):
             return ""  # its number must be stored before it goes, lest another Job gets the same one
-        if phase in (Phase.PAUSED, Phase.CANCELLED, Phase.COMPLETE):
+        if phase in (Phase.PAUSED, Phase.CANCELLED) or stored.phase is Phase.COMPLETE:
             return f"the ModelSync is {phase}"
-        if stored.last_failure is not None and stored.last_failure.attempt == attempt:
-            return "the attempt counts as failed: it could not start"
+        if failed:
+            return "the attempt is over and its failure is in the status, but its Pod runs or waits on"
         if bookkeeping.is_stale(view):
             return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
-    recorded = stored.phase is Phase.COMPLETE or attempt < (stored.attempts or 0)
-    recorded |= stored.last_failure is not None and stored.last_failure.attempt == attempt
+    recorded = failed or stored.phase is Phase.COMPLETE or attempt < (stored.attempts or 0)
     old = finished is not None and view.now - finished >= view.settings.job_history
     return "its result is in the status" if recorded and old else ""
 

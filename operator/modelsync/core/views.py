@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from modelsync.core import settling
 from modelsync.core.snapshot import (
     JobRecord,
     JobState,
@@ -42,8 +43,9 @@ class View:
 
     @property
     def last_job(self) -> JobRecord | None:
-        """The Job of the last attempt, if it is there."""
-        return self.jobs[-1] if self.jobs and self.jobs[-1].attempt == self.attempts else None
+        """The Job of the last attempt, if it is there, with the end that its worker had (`settling`)."""
+        job = self.jobs[-1] if self.jobs and self.jobs[-1].attempt == self.attempts else None
+        return job if job is None else settling.settled(job, self.pod_of(job), self.now)
 
     @property
     def active_job(self) -> JobRecord | None:
@@ -62,7 +64,8 @@ class View:
         if job is None or job.finished is None or job.failure_reason == "DeadlineExceeded":
             return False
         pod = self.pod_of(job)
-        return (pod is None or pod.phase in _LIVE) and abs(self.now - job.finished) < UNHEARD
+        unheard = pod is None or (pod.phase in _LIVE and pod.exit_code is None)
+        return unheard and abs(self.now - job.finished) < UNHEARD
 
     @property
     def counted(self) -> bool:
