@@ -61,6 +61,7 @@ class Sync:
     urls: dict[str, str] = field(default_factory=dict)
     """URL by path, for the web source, in place of the origin's own."""
     ca_file: Path | None = None
+    limiter: Limiter = field(default_factory=Limiter)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def source(self) -> sources.Source:
@@ -125,7 +126,7 @@ class Sync:
                 source=factory.open_source(request.source, self.credentials(), network, stop=self.stop),
                 network=network,
                 state=state,
-                limiter=Limiter(),
+                limiter=self.limiter,
                 stop=self.stop,
                 volume=self.volume,
                 lock_wait_seconds=0.0,

@@ -5,6 +5,20 @@ checksum would have to read the disk. So a block stays here after it was written
 Blocks are of one size and number, whatever the files: memory is bounded, and a hasher that falls behind
 slows the network down. A block is only a copy of what the disk holds, though: where the hasher waits for one
 slow connection, the blocks behind that gap are given up for the others, and read back later.
+
+No arrangement of files, speeds and connections makes the engine wait for itself:
+
+1. A thread has one block in its hands at most: a connection the one that it fills, a hasher the one that it
+   hashes. There are more blocks than threads, so for a connection that has none, a block is free, may still
+   be made, or is kept here.
+2. A kept block is a copy and can be given up at any time. So `take` never has to wait; it only prefers to,
+   while a hasher has a block in its hands, or follows a copy whose next block is kept.
+3. Such a hasher needs nobody: it waits for no block, no connection and no other hasher, and each block that
+   it takes brings its file forward. So that wait ends, and the next one, until the hashers have nothing that
+   they can take now; and then `take` gives up what is kept.
+
+What a hasher will be able to take later (a small file that is not complete, a copy in its queue) keeps nobody
+waiting; that it did once stopped the engine for ever. `blocked` finds a wait that does not end all the same.
 """
 
 import collections
@@ -20,12 +34,15 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 """Bytes; 16 KiB TLS records and small writes make smaller ones slow."""
+HASHERS = 2
+"""Threads; a file is hashed by one at a time, at a core's speed, which most networks do not reach."""
 SPARE = 64
-"""Blocks beyond one for each connection: bytes of later ranges that wait for the hasher."""
+"""Blocks beyond one for each thread: bytes of later ranges that wait for the hasher."""
 _RECHECK_SECONDS = 0.2
 
 Block = mmap.mmap
-"""Page-aligned, as O_DIRECT needs it."""
+"""Page-aligned, as O_DIRECT needs it. A byte lies where its offset in the file says, modulo BLOCK, so that
+each piece of a block is as aligned in memory as it is in the file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,30 +56,62 @@ class Pool:
     """The blocks of one engine. Thread-safe."""
 
     def __init__(self, connections: int, spare: int = SPARE) -> None:
-        self._most = connections + spare
+        self._most = connections + HASHERS + spare
         self._made = 0
         self._free: list[Block] = []
         self._kept: dict[Copy, dict[int, tuple[Block, int]]] = collections.defaultdict(dict)
-        """Written blocks by copy and offset in the file, with their length."""
+        """Written blocks by copy and offset in the file of their first byte, with their length."""
+        self._followed: list[Copy] = []
+        """Copies that a thread hashes at this moment."""
         self._hashing = 0
+        """Blocks in the hands of these threads."""
         self._lead = spare * BLOCK
         self._lock = threading.Lock()
         self._waiters: list[_Waiter] = []
 
     def take(self, copy: "Copy", position: int, halt: threading.Event) -> Block:
-        """An empty block for bytes from this position on, waiting for one if need be.
+        """A block for bytes from this position on, waiting for one if that spares reading back.
 
-        Raises Interrupted when `halt` is set.
+        The caller has no other block. Raises Interrupted when `halt` is set.
         """
         with self._lock:
-            while True:
-                near = position - copy.hashed < self._lead
-                block = self._empty() if near or not self._hasher_busy() else None
-                if block is not None:
-                    return block
+            while (block := self._found(copy, position)) is None:
                 if halt.is_set():
                     raise Interrupted
                 self._wait(_Waiter(copy, position, threading.Condition(self._lock)))
+            if self._waiters and not self._hashed_soon():
+                self._wake()  # each wakes the next: now nobody has to wait
+            return block
+
+    def _found(self, copy: "Copy", position: int) -> Block | None:
+        soon = self._hashed_soon()
+        if soon and position - copy.hashed >= self._lead:
+            return None  # leave the free ones to bytes that the hasher needs first
+        if self._free:
+            return self._free.pop()
+        if self._made < self._most:
+            self._made += 1
+            return mmap.mmap(-1, BLOCK)
+        return None if soon else self._given_up()
+
+    def _hashed_soon(self) -> bool:
+        """Whether a thread that hashes hands a block back, and needs nobody for that."""
+        return self._hashing > 0 or any(copy.hashed in self._kept.get(copy, ()) for copy in self._followed)
+
+    def _given_up(self) -> Block:
+        """The block that the hasher needs last."""
+        kept = (
+            (offset - copy.hashed, offset, copy) for copy, found in self._kept.items() for offset in found
+        )
+        _, offset, copy = max(kept, key=lambda each: each[:2])
+        return self._removed(copy, offset)[0]
+
+    def _removed(self, copy: "Copy", offset: int) -> tuple[Block, int]:
+        kept = self._kept[copy]
+        found = kept.pop(offset)
+        if not kept:
+            del self._kept[copy]
+        return found
 
     def _wait(self, waiter: "_Waiter") -> None:
         self._waiters.append(waiter)
@@ -76,20 +125,6 @@ class Pool:
             nearest = min(self._waiters, key=lambda each: each.position - each.copy.hashed)
             self._waiters.remove(nearest)
             nearest.changed.notify()
-
-    def _empty(self) -> Block | None:
-        if self._free:
-            return self._free.pop()
-        if self._made < self._most:
-            self._made += 1
-            return mmap.mmap(-1, BLOCK)
-        return None if self._hasher_busy() else self._farthest()
-
-    def _hasher_busy(self) -> bool:
-        """Whether a block becomes free soon without being given up."""
-        return self._hashing > 0 or any(
-            copy.hashed in kept and not copy.gone for copy, kept in self._kept.items()
-        )
 
     def give(self, block: Block) -> None:
         """Hand a block back."""
@@ -106,13 +141,26 @@ class Pool:
                 self._kept[copy][offset] = (block, length)
             self._wake()
 
-    def pick(self, copy: "Copy", offset: int) -> tuple[Block, int] | None:
-        """The kept block that begins at this offset, and its length; hand it back by `done`."""
+    def follow(self, copy: "Copy") -> None:
+        """A thread hashes this copy from now on, until it calls `leave`."""
         with self._lock:
-            kept = self._kept.get(copy)
-            found = kept.pop(offset, None) if kept else None
-            self._hashing += found is not None
-            return found
+            self._followed.append(copy)
+
+    def leave(self, copy: "Copy") -> None:
+        """The thread has hashed what it could."""
+        with self._lock:
+            self._followed.remove(copy)
+            self._wake()
+
+    def pick(self, copy: "Copy", offset: int) -> tuple[Block, memoryview] | None:
+        """The kept block that begins at this offset, and its bytes; hand it back by `done`."""
+        with self._lock:
+            if offset not in self._kept.get(copy, ()):
+                self._wake()  # it is read back, which frees no block soon
+                return None
+            self._hashing += 1
+            block, length = self._removed(copy, offset)
+            return block, memoryview(block)[offset % BLOCK : offset % BLOCK + length]
 
     def done(self, block: Block) -> None:
         """The hasher has taken a block in."""
@@ -124,30 +172,7 @@ class Pool:
     def forget(self, copy: "Copy", before: int | None = None) -> None:
         """Free the blocks of a copy, all or those below an offset."""
         with self._lock:
-            kept = self._kept.get(copy)
-            if kept is None:
-                return
-            for offset in [each for each in kept if before is None or each < before]:
-                self._free.append(kept.pop(offset)[0])
-                self._wake()
-            if not kept:
-                del self._kept[copy]
-
-    def _farthest(self) -> Block | None:
-        """The block that the hasher needs last, of those that it cannot take now."""
-        waiting = [
-            (offset - copy.hashed, offset, copy)
-            for copy, kept in self._kept.items()
-            for offset in (kept if copy.gone else _beyond(kept, copy.hashed))
-        ]
-        if not waiting:
-            return None
-        _, offset, copy = max(waiting, key=lambda each: each[:2])
-        return self._kept[copy].pop(offset)[0]
-
-
-def _beyond(kept: dict[int, tuple[Block, int]], hashed: int) -> list[int]:
-    """The offsets behind the first gap after what is hashed."""
-    while hashed in kept:
-        hashed += kept[hashed][1]
-    return [offset for offset in kept if offset > hashed]
+            for offset in list(self._kept.get(copy, ())):
+                if before is None or offset < before:
+                    self._free.append(self._removed(copy, offset)[0])
+                    self._wake()

@@ -101,6 +101,7 @@ class Connection:
         except responses.Changed as changed:
             _log.warning("%s It is fetched from its beginning.", changed)
             part.restart(chunk.copy, changed.failure)
+            self._shared.pool.forget(chunk.copy)
             self._shared.over_again(part)
             raise _Stale from changed
         except Transient as trouble:
@@ -170,6 +171,7 @@ class Connection:
             raise Transient(Failure(Reason.ORIGIN_ERROR, text))
         elif chunk.position:
             part.rewind(copy, max(1, self._shared.tuning.max_retries))
+            self._shared.pool.forget(copy)
             self._shared.over_again(part)
             raise _Stale
         if part.copy is copy and (whole or chunk.end is None):

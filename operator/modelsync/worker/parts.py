@@ -51,6 +51,7 @@ class Copy:
         "handle",
         "headed",
         "judged",
+        "ready",
         "scheduled",
         "size",
         "sync_lock",
@@ -69,6 +70,8 @@ class Copy:
         self.size = size
         self.validator = validator
         self.written = RangeSet()
+        self.ready = RangeSet()
+        """What of it may be hashed: all but the blocks that are still being filled."""
         self.unsynced: list[tuple[int, int]] = []
         self.sync_lock = threading.Lock()
         self.write_lock = threading.Lock()
@@ -100,9 +103,10 @@ class Copy:
 
 def _written(copy: Copy, data: memoryview, position: int) -> int:
     """Write some of it, past the page cache if it can be; raises OSError."""
-    if copy.direct is not None and not (position | len(data)) % PAGE:
+    direct = copy.direct  # held: another thread may find at this moment that it does not work, and drop it
+    if direct is not None and not (position | len(data)) % PAGE:
         try:
-            return os.pwrite(copy.direct.descriptor, data, position)
+            return os.pwrite(direct.descriptor, data, position)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
@@ -175,6 +179,7 @@ class Part:
         copy = Copy(entry.generation, handle, entry.size, entry.validator)
         copy.direct = self._direct(name, copy.size)
         copy.written = entry.ranges.clipped(min(entry.size or 0, os.fstat(handle.descriptor).st_size))
+        copy.ready = RangeSet(copy.written)
         self._best = copy.written.total
         return copy
 
@@ -275,7 +280,7 @@ class Part:
     def write(self, chunk: Chunk, data: memoryview) -> bool:
         """Write at the chunk's position and move it; tells whether the file has never got so far before.
 
-        `data` begins at a page of memory. Raises Failure.
+        `data` lies in its page of memory as the position does in the file's. Raises Failure.
         """
         copy, start = chunk.copy, chunk.position
         with volume.guarded("writing a staging file"):
@@ -288,6 +293,11 @@ class Part:
             further = copy.written.total > self._best
             self._best = max(self._best, copy.written.total)
         return further
+
+    def hand_over(self, copy: Copy, start: int, end: int) -> None:
+        """Let these bytes be hashed: they are written, and nobody adds to their block any more."""
+        with self.lock:
+            copy.ready.add(start, end)
 
     def sync(self, copy: Copy) -> None:
         """Bring what was written to the disk, then say so in the journal; raises Failure."""

@@ -6,13 +6,10 @@ import time
 from collections.abc import Callable
 
 from modelsync.worker import volume
-from modelsync.worker.blocks import BLOCK, Pool
+from modelsync.worker.blocks import BLOCK, HASHERS, Pool
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.hashing import Digests
 from modelsync.worker.parts import Copy, Part
-
-HASHERS = 2
-"""Threads; a file is hashed by one at a time, at a core's speed, which most networks do not reach."""
 
 
 class Verifier:
@@ -55,13 +52,12 @@ class Verifier:
     def advance(self, part: Part, copy: Copy) -> None:
         """More of a copy may be ready to be hashed, or to be judged."""
         with part.lock:
-            if copy.size is None or copy.scheduled or copy.judged:
+            if copy.scheduled or copy.judged:
                 return
-            small = copy.size <= BLOCK
+            small = copy.size is not None and copy.size <= BLOCK
             if small and not copy.complete:
                 return  # its last connection will hash it, for which a hand over would cost more
-            offset = copy.digests.offset if copy.digests else 0
-            if copy.written.prefix_end() <= offset and not copy.complete:
+            if copy.ready.prefix_end() <= copy.hashed and not copy.complete:
                 return
             copy.scheduled = True
         if small:
@@ -92,32 +88,39 @@ class Verifier:
             return None if self._ended else self._queue.popleft()
 
     def _follow(self, part: Part, copy: Copy) -> None:
-        """Hash up to the end of what is written in order; judge the copy when that is all of it."""
+        """Hash up to the end of what is ready in order; judge the copy when that is all of it."""
         digests = copy.digests = copy.digests or Digests(part.file.digests, copy.size or 0)
-        while part.copy is copy and not self._ended:
-            with part.lock:
-                end = copy.written.prefix_end()
-                if end <= digests.offset:
-                    copy.scheduled = False
-                    copy.judged = copy.complete
-                    break
-            if not self._kept(copy, digests):
-                with volume.guarded("reading a staging file"):
-                    fed = digests.feed(copy.handle.descriptor, end)
-                if not fed:
-                    raise Failure(*_SHRUNK)
-                self._pool.forget(copy, before=digests.offset)
+        self._pool.follow(copy)
+        try:
+            while part.copy is copy and not self._ended:
+                with part.lock:
+                    end = copy.ready.prefix_end()
+                    if end <= digests.offset:
+                        copy.scheduled = False
+                        copy.judged = copy.complete
+                        break
+                if not self._kept(copy, digests):
+                    self._read_back(copy, digests, end)
+        finally:
+            self._pool.leave(copy)
         if copy.judged and part.copy is copy:
             self._judge(part, copy, digests)
+
+    def _read_back(self, copy: Copy, digests: Digests, end: int) -> None:
+        with volume.guarded("reading a staging file"):
+            fed = digests.feed(copy.handle.descriptor, end)
+        if not fed:
+            raise Failure(*_SHRUNK)
+        self._pool.forget(copy, before=digests.offset)
 
     def _kept(self, copy: Copy, digests: Digests) -> bool:
         """Hash what a writer left, if that comes next."""
         found = self._pool.pick(copy, digests.offset)
         if found is None:
             return False
-        block, length = found
+        block, data = found
         try:
-            digests.update(memoryview(block)[:length])
+            digests.update(data)
         finally:
             self._pool.done(block)
         return True

@@ -51,6 +51,7 @@ class Whole:
             part.record(copy)
         if part.write(chunk, data):
             self._budget.progressed()
+        part.hand_over(copy, 0, self._filled)
 
 
 def memory() -> memoryview:
