@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase
@@ -182,26 +183,31 @@ async def test_an_object_that_is_gone_drops_the_wish() -> None:
         assert b.results == {"gone": 1} and await b.write() == 0
 
 
+def _patience(header: str) -> web.Response:
+    return fake_api.status(429, "TooManyRequests", **{"Retry-After": header})
+
+
 @pytest.mark.parametrize(
-    ("answer", "wait"),
+    ("answer", "shortest"),
     [
-        pytest.param(
-            lambda: fake_api.status(429, "TooManyRequests", **{"Retry-After": "7"}), 7, id="429 with a time"
-        ),
-        pytest.param(lambda: fake_api.status(503, "ServiceUnavailable"), 0.5, id="503"),
-        pytest.param(lambda: ConnectionResetError(), 0.5, id="no answer"),
+        pytest.param(lambda: _patience("7"), 7, id="429 with a time"),
+        pytest.param(lambda: _patience("0"), 0.45, id="429 with no time at all"),
+        pytest.param(lambda: _patience("soon"), 0.45, id="429 with a time that is none"),
+        pytest.param(lambda: _patience("-7"), 0.45, id="429 with a negative time"),
+        pytest.param(lambda: fake_api.status(503, "ServiceUnavailable"), 0.45, id="503"),
+        pytest.param(lambda: ConnectionResetError(), 0.45, id="no answer"),
     ],
 )
 @harness.in_loop
-async def test_passing_trouble_is_waited_out(answer: object, wait: float) -> None:
+async def test_passing_trouble_is_waited_out(answer: object, shortest: float) -> None:
     async with bench() as b:
         b.add("llama", phase="Queued")
         b.server.faults.append(fake_api.fails("PATCH", "llama", answer()))  # type: ignore[operator]
         b.offer(phase=Phase.DOWNLOADING)
         assert await b.write() == 1
-        b.now += wait - 0.01
+        b.now += shortest - 0.01
         assert await b.write() == 0
-        b.now += 0.02
+        b.now += 0.12
         assert await b.write() == 1
         assert b.results == {"retried": 1, "written": 1}
 

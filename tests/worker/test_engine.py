@@ -20,7 +20,7 @@ FILES = {"model.bin": BIG, "config.json": b"{}", "empty": b"", "deep/er/file": n
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", lambda low, high: 0.001)
+    monkeypatch.setattr("random.random", lambda: 0.001)
 
 
 def test_all_files_arrive_with_their_bytes_and_a_manifest(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
 from modelsync.worker.failures import Failure
 from modelsync.worker.pace import FLOOR, TIMEOUTS, Pace, Trickle
@@ -33,7 +34,7 @@ def test_each_window_counts_for_itself() -> None:
 
 def test_the_first_try_after_progress_waits_next_to_nothing() -> None:
     trouble = Transient(Failure(Reason.NETWORK_ERROR, "cut"))
-    budget = Budget(most=5, base_seconds=1000, cap_seconds=1000)
+    budget = Budget(most=5, backoff=Backoff(first=1000, cap=1000, jitter=0))
     for _ in range(100):
         budget.progressed()
         assert budget.spend(trouble) <= SHORTEST_WAIT

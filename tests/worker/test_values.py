@@ -92,35 +92,54 @@ def test_a_torn_or_garbled_journal_promises_less_and_never_more(tmp_path: Path) 
             assert key == "k" and set(entry.ranges) <= {(0, end) for end in range(0, 70, 10)}
 
 
-RETRY_AFTER = {
-    "seconds": ("7", 7),
-    "nothing": (None, None),
-    "absurd": ("99999999999999", 60),
-    "nonsense": ("soon", None),
-    "negative": ("-3", None),
-    "a date long ago": ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
-    "a date far away": ("Wed, 21 Oct 2099 07:28:00 GMT", 60),
+def _waits(header: str | None, chance: float, *, progressed: bool = False) -> list[float]:
+    """What a worker waits for an origin that answers each try with this Retry-After."""
+    trouble = retry.Transient(
+        Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=retry.retry_after(header)
+    )
+    budget = retry.Budget(most=8)
+    if progressed:
+        budget.progressed()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("random.random", lambda: chance)
+        return [budget.spend(trouble) for _ in range(8)]
+
+
+@pytest.mark.parametrize(("chance", "share"), [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)])
+def test_waits_double_up_to_a_cap_with_full_jitter(chance: float, share: float) -> None:
+    assert _waits(None, chance) == [share * most for most in (1, 2, 4, 8, 16, 30, 30, 30)]
+
+
+NO_FIGURE = {
+    "none": None,
+    "0": "0",
+    "a fraction of nothing": "0.000",
+    "a date long ago": "Wed, 21 Oct 2015 07:28:00 GMT",
+    "negative": "-3",
+    "nonsense": "soon",
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), RETRY_AFTER.values(), ids=RETRY_AFTER.keys())
-def test_retry_after(text: str | None, expected: float | None) -> None:
-    assert retry.retry_after(text) == expected
+@pytest.mark.parametrize("header", NO_FIGURE.values(), ids=NO_FIGURE.keys())
+@pytest.mark.parametrize("progressed", [False, True], ids=["at first", "after bytes came"])
+def test_an_origin_that_asks_for_no_wait_gets_our_own_backoff(header: str | None, progressed: bool) -> None:
+    own = _waits(None, 1.0, progressed=progressed)
+    if retry.retry_after(header) is not None:  # a refusal, and not a connection that was cut after bytes
+        own = _waits(None, 1.0)
+    assert _waits(header, 1.0, progressed=progressed) == own
 
 
-def test_waits_double_up_to_a_cap_with_full_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    spans: list[tuple[float, float]] = []
-
-    def uniform(low: float, high: float) -> float:
-        spans.append((low, high))
-        return high
-
-    monkeypatch.setattr("random.uniform", uniform)
-    budget, trouble = retry.Budget(most=9), retry.Transient(Failure(Reason.NETWORK_ERROR, "cut"))
-    assert [budget.spend(trouble) for _ in range(9)] == [1, 2, 4, 8, 16, 30, 30, 30, 30]
-    assert {low for low, _ in spans} == {0}, "full jitter: many workers must not come back at once"
-    asked = retry.Transient(Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=7.0)
-    assert retry.Budget(most=1).spend(asked) == 7.0, "what the origin asks for is no guess"
+@pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize(
+    "header", ["1", "2.5", "7", "59", "60", "99999999999", "Wed, 21 Oct 2099 07:28:00 GMT"]
+)
+def test_what_an_origin_asks_for_is_waited_and_a_little_more(header: str, chance: float) -> None:
+    asked = retry.retry_after(header)
+    assert asked is not None
+    waits = _waits(header, chance)
+    assert waits[0] == max(asked + chance * max(0.5, asked / 10), chance * 1), "with jitter, which only adds"
+    assert all(wait >= own for wait, own in zip(waits, _waits(None, chance), strict=True))
+    assert all(asked <= wait <= max(30, 60 + 15) for wait in waits)
 
 
 def test_the_budget_ends_without_progress_and_is_whole_again_with_it() -> None:

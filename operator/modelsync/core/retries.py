@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelsync.api import exitcodes
+from modelsync.api.backoff import Backoff
 from modelsync.api.modelsync import LastFailure
 from modelsync.api.reasons import Reason
 from modelsync.core import evictions
@@ -112,7 +113,8 @@ def wait(failures: int, uid: str, attempt: int, settings: Settings) -> timedelta
 
     The jitter is a function of the attempt and not of chance, so that every planning finds the same time.
     """
-    doubled = settings.retry_base * float(2 ** min(max(failures - 1, 0), 30))
+    backoff = Backoff(
+        first=settings.retry_base.total_seconds(), cap=settings.retry_cap.total_seconds(), jitter=0.1
+    )
     digest = hashlib.sha256(f"{uid}/{attempt}".encode()).digest()
-    jitter = 0.9 + 0.2 * digest[0] / 255
-    return min(doubled, settings.retry_cap) * jitter
+    return timedelta(seconds=backoff.wait(failures, random=int.from_bytes(digest[:8]) / 2**64))

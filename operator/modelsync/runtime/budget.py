@@ -39,8 +39,3 @@ class Bucket:
 def spacing(active: int, rate: float) -> float:
     """Seconds between two progress writes of one object: 1 Hz for few, and all fit into 3/4 of the rate."""
     return max(1.0, active / (0.75 * rate))
-
-
-def backoff(failures: int, *, first: float = 0.5, cap: float = 30.0) -> float:
-    """Seconds to wait after so many failures in a row."""
-    return float(min(cap, first * 2 ** min(max(failures - 1, 0), 16)))

@@ -7,9 +7,11 @@ blocked object are listed, a few seconds after it should have moved on, and rare
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from modelsync.api.backoff import Backoff
 from modelsync.core import snapshot
 from modelsync.runtime import kube, records, store
 from modelsync.runtime.resources import EVENTS
@@ -31,6 +33,7 @@ class Diagnosis:
         self._store = known
         self._may_act = may_act
         self._interval = interval
+        self._backoff = Backoff(first=1.5 * interval, factor=1.5, cap=30.0, jitter=0.1)
         self._due: dict[str, float] = {}
         self._asked: dict[str, int] = {}
 
@@ -53,7 +56,7 @@ class Diagnosis:
             if clock < self._due.get(uid, 0.0):
                 continue
             self._asked[uid] = self._asked.get(uid, 0) + 1
-            self._due[uid] = clock + min(30.0, self._interval * 1.5 ** self._asked[uid])
+            self._due[uid] = clock + self._backoff.wait(self._asked[uid], random=random.random())
             await self._ask(uid, namespace)
 
     def blocked(self, now: datetime) -> Iterator[tuple[str, str]]:

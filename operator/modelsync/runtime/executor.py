@@ -7,20 +7,23 @@ object's alone: it is told as a Problem, tried again later, and never stops the 
 
 import asyncio
 import logging
+import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from modelsync.api import naming
+from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
 from modelsync.core import actions, snapshot
-from modelsync.runtime import budget, kube, store
+from modelsync.runtime import kube, store
 from modelsync.runtime.resources import JOBS
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 16
-_REFUSED_FIRST = 5.0
+_PASSING = Backoff(first=0.5, cap=60.0, jitter=0.1)
+_REFUSED = Backoff(first=5.0, cap=60.0, jitter=0.1)
 
 Render = Callable[[snapshot.SyncRecord, int, str], kube.Object]
 """Makes a Job's manifest for a ModelSync, an attempt and the attempt's key."""
@@ -108,10 +111,10 @@ class Executor:
     def _again(self, uid: str, error: kube.ApiError | None) -> None:
         known = self._waits.get(uid)
         failures = known.failures + 1 if known else 1
-        first = 0.5 if error is not None and error.is_passing else _REFUSED_FIRST
-        wait = error.retry_after if error is not None and error.retry_after else None
-        due = asyncio.get_running_loop().time() + (wait or budget.backoff(failures, first=first, cap=60))
-        self._waits[uid] = Wait(due, failures)
+        backoff = _PASSING if error is not None and error.is_passing else _REFUSED
+        asked = error.retry_after if error is not None else None
+        wait = backoff.wait(failures, random=random.random(), asked=asked)
+        self._waits[uid] = Wait(asyncio.get_running_loop().time() + wait, failures)
 
     async def _create(self, wish: actions.CreateJob) -> None:
         if not self._may_act():

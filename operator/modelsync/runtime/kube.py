@@ -16,7 +16,7 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
-from modelsync.api import naming
+from modelsync.api import backoff, naming
 from modelsync.runtime.resources import PODS, Resource
 
 Object = dict[str, Any]
@@ -26,6 +26,8 @@ Observer = Callable[[str, str, str, float], None]
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
 PAGE = 500
+_LONGEST_WAIT = 60.0
+"""Seconds that an answer may ask us to wait; one that asks for more, as a proxy may, is asked after this."""
 
 
 class ApiError(errors.KubeError):
@@ -329,5 +331,5 @@ def _error(status: int, answer: bytes, retry_after: str | None) -> ApiError:
     except (ValueError, AttributeError):
         reason, message = "", answer[:200].decode(errors="replace")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
-    wait = float(retry_after) if retry_after and retry_after.isdigit() else None
+    wait = backoff.retry_after(retry_after, now=time.time(), longest=_LONGEST_WAIT)
     return kind(status, reason or "Unknown", message, wait)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelsync.api import wire
+from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
 from modelsync.runtime import channels, reports, store
 
@@ -136,5 +137,5 @@ class Poller:
 
 def wait_after(failures: int, every: float) -> float:
     """Seconds to the next poll: the interval with jitter; longer and longer for a Pod that stays silent."""
-    grown = every * 2.0 ** min(max(0, failures - _FREE_TRIES), 10)
-    return float(min(_LONGEST, grown)) * random.uniform(0.95, 1.05)
+    backoff = Backoff(first=every, cap=_LONGEST, jitter=0.05)
+    return backoff.wait(failures - _FREE_TRIES + 1, random=random.random())

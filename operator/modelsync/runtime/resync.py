@@ -6,13 +6,16 @@ and every few minutes, and what a complete list does not hold is forgotten.
 
 import asyncio
 import logging
+import random
 from collections.abc import Sequence
 
+from modelsync.api.backoff import Backoff
 from modelsync.runtime import kube, store
 from modelsync.runtime.resources import QUEUES, WATCHED, Resource
 
 _log = logging.getLogger(__name__)
 _RESTARTS = 5
+_BACKOFF = Backoff(first=0.5, cap=30.0, jitter=0.1)
 
 
 class Resync:
@@ -44,14 +47,15 @@ class Resync:
 
     async def until_complete(self) -> None:
         """List everything, again and again until it succeeds."""
-        wait = 0.5
+        failures = 0
         while True:
             try:
                 return await self.once()
             except kube.ApiError as error:
-                _log.warning("cannot list the cluster's objects, trying again in %.0f s: %s", wait, error)
+                failures += 1
+                wait = _BACKOFF.wait(failures, random=random.random(), asked=error.retry_after)
+                _log.warning("cannot list the cluster's objects, trying again in %.1f s: %s", wait, error)
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, 30)
 
     async def run(self, every: float) -> None:
         """List everything at intervals, for ever."""

@@ -12,20 +12,24 @@ then it is started again, and the process lives on.
 import asyncio
 import contextlib
 import logging
+import random
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import kopf
 
+from modelsync.api.backoff import Backoff
 from modelsync.runtime import kube
 from modelsync.runtime.resources import Resource
 
 _log = logging.getLogger(__name__)
 
 Feed = Callable[[Resource, str | None, dict[str, Any]], object]
-_PATIENCE = (1, 1, 2, 3, 5, 8, 13, 21, 30, 30, 30, 30, 30, 30, 30)
-
+_NOT_SERVED = Backoff(first=1.0, cap=15.0, jitter=0.1)
+_ERRORS = Backoff(first=1.0, factor=1.6, cap=30.0, jitter=0.1)
+"""Between the requests of one watch that fail."""
+_MOST_ERRORS = 15
 
 _LASTING = 10.0
 """A life of so many seconds got past login and discovery, where a life that is wrongly set up ends."""
@@ -49,7 +53,7 @@ class Watch:
         self._resources = resources
         self._namespaces = namespaces
         self._on_restart = on_restart
-        self._first_wait = first_wait
+        self._restarts = Backoff(first=first_wait, cap=30.0, jitter=0.1)
         self._blind_since: float | None = None
 
     def blind_for(self) -> float:
@@ -60,7 +64,7 @@ class Watch:
 
     async def run(self) -> None:
         """Watch for ever; whatever ends a watch, another one is begun."""
-        wait = self._first_wait
+        short = 0
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
@@ -69,22 +73,22 @@ class Watch:
             await self._one_life()
             lasting.cancel()
             self._blind_since = self._blind_since or loop.time()
-            wait = self._first_wait if loop.time() - started > 60 else min(wait * 2, 30)
+            short = 0 if loop.time() - started > 60 else short + 1
             for resource in self._resources:
                 self._on_restart(resource.plural)
-            await asyncio.sleep(wait)
+            await asyncio.sleep(self._restarts.wait(short, random=random.random()))
 
     def _sees(self) -> None:
         self._blind_since = None
 
     async def _until_served(self) -> None:
         """Wait for the resource types: kopf looks for them once, and then never again."""
-        wait = 1.0
+        failures = 0
         for resource in self._resources:
             while not await self._is_served(resource):
                 _log.warning("the API server does not serve %s yet", resource.plural)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 15)
+                failures += 1
+                await asyncio.sleep(_NOT_SERVED.wait(failures, random=random.random()))
 
     async def _is_served(self, resource: Resource) -> bool:
         if not resource.group:
@@ -194,7 +198,9 @@ def _settings(resources: Sequence[Resource]) -> kopf.OperatorSettings:
     settings.watching.chunk_size = kube.PAGE
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
-    settings.networking.error_backoffs = _PATIENCE
+    settings.networking.error_backoffs = tuple(
+        _ERRORS.wait(failures, random=random.random()) for failures in range(1, _MOST_ERRORS + 1)
+    )
     # A limit would let objects wait for each other's idle time: 50 slots took 200 s for 10,000 objects.
     settings.queueing.worker_limit = None
     settings.queueing.idle_timeout = 0.5

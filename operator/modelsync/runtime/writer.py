@@ -9,6 +9,7 @@ object read again); progress waits for its turn and overwrites only its own fiel
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from typing import Any
 
 from modelsync.api import modelsync as api
 from modelsync.api import syncqueue
+from modelsync.api.backoff import Backoff
 from modelsync.core import snapshot, statusdiff
 from modelsync.runtime import budget, kube, store
 from modelsync.runtime.resources import QUEUES, SYNCS, Resource
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 4
+_BACKOFF = Backoff(first=0.5, cap=30.0, jitter=0.1)
 _REFUSED_WAIT = 60.0
 
 
@@ -203,7 +206,8 @@ class StatusWriter:
         elif error.is_passing:
             self._count("retried")
             slot.failures += 1
-            slot.not_before = now + (error.retry_after or budget.backoff(slot.failures))
+            chance = random.random()
+            slot.not_before = now + _BACKOFF.wait(slot.failures, random=chance, asked=error.retry_after)
             if isinstance(error, kube.TooManyRequests):
                 self._calm_at = now + 60
             if slot.wanted is None:

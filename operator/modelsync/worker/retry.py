@@ -1,19 +1,22 @@
-"""When to try again: capped exponential backoff with full jitter, and what Retry-After asks.
+"""When to try again: capped exponential backoff with full jitter, and never before Retry-After allows.
 
 The budget counts tries in a row that brought no new byte, so a proxy that cuts every connection after a
 gigabyte cannot end a transfer of terabytes, and an origin that answers nothing cannot hold a worker for long.
 """
 
-import datetime
-import email.utils
 import random
 import time
 from dataclasses import dataclass, field
 
+from modelsync.api.backoff import Backoff
+from modelsync.api.backoff import retry_after as _retry_after
 from modelsync.worker.failures import Failure
 
 LONGEST_WAIT = 60.0
 """Seconds; an origin that asks for more is asked again after this."""
+
+BACKOFF = Backoff(first=0.5, cap=15.0, jitter=1.0)
+"""From 0 to 1, 2, 4, … 30 s: full jitter, since many connections of many workers fail at the same moment."""
 
 SHORTEST_WAIT = 0.05
 """Seconds at most before the first try after progress."""
@@ -26,7 +29,7 @@ class Transient(Exception):
         super().__init__(failure.message)
         self.failure = failure
         self.wait_seconds = wait_seconds
-        """What Retry-After asked for, capped; None where it did not ask."""
+        """What Retry-After asked for, from 0 to LONGEST_WAIT; None where it did not ask."""
         self.refused = refused
         """Whether the connection was refused or broke: so an origin tells who opens too many."""
 
@@ -36,8 +39,7 @@ class Budget:
     """Tries left for one range."""
 
     most: int
-    base_seconds: float = 0.5
-    cap_seconds: float = 30.0
+    backoff: Backoff = BACKOFF
     used: int = 0
     _proven: bool = field(default=False, init=False)
     """Whether bytes have come."""
@@ -50,29 +52,18 @@ class Budget:
         """The seconds to wait before the next try; raises the trouble's failure when none is left.
 
         A connection that brought bytes before it broke is opened again almost at once: a proxy that cuts
-        every so often must not make the transfer wait each time.
+        every so often must not make the transfer wait each time. An origin that names a time, be it 0 or one
+        that has passed, has refused the request: it gets our own backoff or its own figure, whichever is
+        longer.
         """
         if self.used >= self.most:
             raise trouble.failure from trouble
         self.used += 1
-        if trouble.wait_seconds is not None:
-            return trouble.wait_seconds
-        if self._proven and self.used == 1:
-            return random.uniform(0, SHORTEST_WAIT)
-        return random.uniform(0, min(self.cap_seconds, self.base_seconds * 2**self.used))
+        if self._proven and self.used == 1 and trouble.wait_seconds is None:
+            return SHORTEST_WAIT * random.random()
+        return self.backoff.wait(self.used, random=random.random(), asked=trouble.wait_seconds)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After header asks for, a number or an HTTP date; None when it makes no sense."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isdecimal():
-        return min(float(text[:9]), LONGEST_WAIT)
-    try:
-        when = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.UTC)
-    return min(max(0.0, when.timestamp() - time.time()), LONGEST_WAIT)
+    """Seconds that a Retry-After header asks for, at most LONGEST_WAIT; None when it makes no sense."""
+    return _retry_after(value, now=time.time(), longest=LONGEST_WAIT)
