@@ -1,6 +1,7 @@
 """A worker that is admitted, blocked, running or silent: each row a cluster, and what its user reads."""
 
 from modelsync.api import modelsync as api
+from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason, Stage
 from tests.builders import (
     a_job,
@@ -8,6 +9,7 @@ from tests.builders import (
     a_queue,
     a_sample,
     a_sync,
+    ago,
     last_words,
 )
 from tests.core.rows import JOB, POD, RUNNING, Row, problem
@@ -135,7 +137,13 @@ ROWS = (
         name="verifying stays until the first report to a new operator",
         parts=(
             a_sync().with_status(
-                phase=Phase.VERIFYING, worker=api.WorkerStatus(pod_name=a_pod().build().name)
+                phase=Phase.VERIFYING,
+                worker=api.WorkerStatus(pod_name=a_pod().build().name),
+                conditions=(
+                    Condition(
+                        type="Ready", status="False", reason=Reason.VERIFYING, last_transition_time=ago(9)
+                    ),
+                ),
             ),
             *RUNNING[1:],
         ),

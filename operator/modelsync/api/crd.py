@@ -22,6 +22,7 @@ _SYNC_COLUMNS = (
     ("Size", "string", ".status.display.size", 1),
     ("Source", "string", ".status.display.source", 1),
     ("Target", "string", ".status.display.target", 1),
+    ("Observed", "date", ".status.progress.observedTime", 1),
     ("Queue", "string", ".spec.queue", 1),
     ("Position", "integer", ".status.queue.position", 1),
     ("Attempts", "integer", ".status.attempts", 1),

@@ -201,6 +201,9 @@ class ProgressStatus(Value):
     """When the download ends if the speed holds; absent until known."""
     layer: Layer | None = None
     """Where the figures come from: Engine (exact), Files (sizes on the volume) or Network (counters)."""
+    observed_time: AwareDatetime | None = None
+    """When the worker reported these figures. Reports with equal figures do not renew it; a running download
+    whose time is old is one that the operator does not hear of."""
 
 
 class Display(Value):

@@ -165,10 +165,17 @@ def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
 def _as_before(view: View, pod: PodRecord, working: Verdict) -> Verdict:
     """What was said of this worker, until its first report to this operator."""
     stored = view.sync.status
+    ready = conditions.find(stored.conditions, ConditionType.READY)
     known = stored.worker is not None and stored.worker.pod_name == pod.name
-    if not known or stored.phase is not Phase.VERIFYING:
+    if ready is None or not known or ready.reason not in _OF_WORKERS:
         return working
-    return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=_VERIFYING)
+    return replace(
+        working,
+        phase=_OF_WORKERS[Reason(ready.reason)],
+        reason=Reason(ready.reason),
+        message=ready.message,
+        silent=ready.reason == Reason.DOWNLOAD_STALLED,
+    )
 
 
 def _no_such_preset(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -225,6 +232,11 @@ def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
 _SYNCED = "all files are published and verified"
 _STARTING = "the worker is starting"
 _VERIFYING = "verifying and publishing the files"
+_OF_WORKERS = {
+    Reason.DOWNLOADING: Phase.DOWNLOADING,
+    Reason.DOWNLOAD_STALLED: Phase.DOWNLOADING,
+    Reason.VERIFYING: Phase.VERIFYING,
+}
 _DIGITS = re.compile(r"\d+")
 _RETRY = "modelsync.dev/retry-requested-at=<any new value>"
 _SELF_HEALING = frozenset(

@@ -43,6 +43,13 @@ def ended(
     return None if reached is None else at_rest(reached)
 
 
+def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime) -> ProgressStatus:
+    """Progress with the time of its report; the time of equal figures stays, so that it causes no write."""
+    if before is not None and new.but(observed_time=before.observed_time) == before:
+        return before
+    return new.but(observed_time=when.replace(microsecond=0))
+
+
 def at_rest(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while bytes flow; the same object when it has none of it."""
     passing = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)

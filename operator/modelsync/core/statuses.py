@@ -95,13 +95,24 @@ def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         return _without_worker(view, status)
     sample, downloading = verdict.sample, verdict.phase is Phase.DOWNLOADING
     if sample is None:
-        return status if downloading else _without_worker(view, status)
+        return _until_heard(view, status) if downloading else _without_worker(view, status)
     before, estimate = _network_before(view, verdict.pod), view.sync.spec.estimate
     shown = progress.running(status.progress, sample, before, estimate)
     if not downloading or view.now - sample.received > view.settings.stall_after:
         shown = progress.at_rest(shown)
+    shown = progress.observed(status.progress, shown, sample.received)
     resolved = _resolved(status, sample.report.resolved)
     return _shown(view, changes.apply(status, progress=shown, resolved=resolved), downloading=downloading)
+
+
+def _until_heard(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
+    """Progress of a worker that this operator has not heard of yet: soon it has no speed any more."""
+    shown = status.progress
+    if shown is None:
+        return status
+    if shown.observed_time is not None and view.now - shown.observed_time <= view.settings.stall_after:
+        return status
+    return _shown(view, changes.apply(status, progress=progress.at_rest(shown)), downloading=False)
 
 
 def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -111,6 +122,8 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         pod = view.pod_of(view.last_job) if view.last_job is not None else None
         words = pod.termination if pod is not None else None
         shown = progress.ended(shown, words.progress if words else None, _network_before(view, pod))
+        if shown is not None and pod is not None and words is not None:
+            shown = progress.observed(status.progress, shown, pod.finished or view.now)
     elif shown is not None:
         shown = progress.at_rest(shown)
     shown = progress.assumed(shown, view.sync.spec.estimate)
@@ -139,6 +152,9 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
     if told is None and verdict.sample is not None:
         told = verdict.sample.report.progress
     done = progress.completed(status.progress, told, _network_before(view, verdict.ended))
+    when = (verdict.ended.finished if verdict.ended is not None else None) or verdict.completed
+    if when is not None:
+        done = progress.observed(status.progress, done, when)
     resolved = _resolved(status, report.resolved if report is not None else None)
     revision = resolved.revision if resolved is not None else None
     artifact = Artifact(
