@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from modelsync.api import modelsync as api
 from modelsync.api import naming, sources, syncqueue, wire
+from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import snapshot
 
@@ -299,6 +300,19 @@ def a_snapshot(
         samples=samples or {},
         problems=problems or {},
         settings=settings or SETTINGS,
+    )
+
+
+def a_condition(status: str = "False", kind: str = "Ready", **fields: Any) -> Condition:
+    """A condition that turned 60 s ago."""
+    return Condition(
+        **{
+            "type": kind,
+            "status": status,
+            "reason": "Downloading",
+            "last_transition_time": ago(60),
+            **fields,
+        }
     )
 
 

@@ -11,7 +11,15 @@ _ITSELF = "It retries by itself."
 
 STATES: dict[Reason, tuple[str, str]] = {
     Reason.QUEUED: ("It waits in its queue; `status.queue` tells the place and why.", _NOTHING),
-    Reason.STARTING: ("Its worker's Pod is being started.", _NOTHING),
+    Reason.STARTING: ("Its worker's Pod is being started, or runs and has not reported yet.", _NOTHING),
+    Reason.RESOLVING: (
+        "The worker lists the source's files; `status.progress.stageProgress` counts them.",
+        _NOTHING,
+    ),
+    Reason.CHECKING: (
+        "The worker hashes what lies on the volume already; `status.progress.stageProgress` counts it.",
+        _NOTHING,
+    ),
     Reason.DOWNLOADING: ("Files are being fetched.", _NOTHING),
     Reason.VERIFYING: ("Files are being verified and published.", _NOTHING),
     Reason.BACKING_OFF: (
@@ -24,7 +32,7 @@ STATES: dict[Reason, tuple[str, str]] = {
 }
 ORIGIN: dict[Reason, tuple[str, str]] = {
     Reason.DOWNLOAD_STALLED: (
-        "No byte has come for 30 seconds; the worker keeps trying.",
+        "While Downloading, no byte has come for 30 seconds; the worker keeps trying.",
         "Look at the origin and the network. `spec.progressDeadlineSeconds` ends the attempt.",
     ),
     Reason.NETWORK_ERROR: (

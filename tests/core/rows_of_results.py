@@ -34,7 +34,7 @@ ROWS = (
         name="a preset that went while its worker runs",
         parts=(a_sync().with_spec(preset="ggfu"), *RUNNING[1:]),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
     ),
     Row(
         name="blocked for the whole start deadline",
@@ -145,7 +145,7 @@ ROWS = (
         name="a retry does not touch a running worker",
         parts=(a_sync().with_record(retry_requested="now"), *RUNNING[1:]),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
         creates=0,
     ),
     Row(

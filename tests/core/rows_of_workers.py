@@ -1,19 +1,22 @@
 """A worker that is admitted, blocked, running or silent: each row a cluster, and what its user reads."""
 
 from modelsync.api import modelsync as api
-from modelsync.api.conditions import Condition
+from modelsync.api import wire
 from modelsync.api.reasons import Phase, QueueReason, Reason, Stage
 from tests.builders import (
+    a_condition,
     a_job,
     a_pod,
     a_queue,
     a_sample,
     a_sync,
-    ago,
     last_words,
 )
 from tests.core.rows import JOB, POD, RUNNING, Row, problem
 
+CHECKED = wire.StageProgress(
+    files_done=12, files_total=40, bytes_done=30_100_000_000, bytes_total=100_000_000_000
+)
 ROWS = (
     Row(
         name="a new one is admitted",
@@ -110,14 +113,47 @@ ROWS = (
         name="running without a report yet",
         parts=RUNNING,
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
+        says="first report",
     ),
     Row(
-        name="resolving counts as downloading",
+        name="listing the source",
+        parts=RUNNING,
+        samples={POD: a_sample(stage=Stage.RESOLVING, stage_progress=wire.StageProgress(files_done=3000))},
+        phase=Phase.DOWNLOADING,
+        reason=Reason.RESOLVING,
+        says="listing the files of the source",
+    ),
+    Row(
+        name="a listing of which nothing is known yet",
         parts=RUNNING,
         samples={POD: a_sample(stage=Stage.RESOLVING)},
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.RESOLVING,
+        says="listing the files of the source",
+    ),
+    Row(
+        name="checking what is on the volume",
+        parts=RUNNING,
+        samples={POD: a_sample(stage=Stage.CHECKING, stage_progress=CHECKED)},
+        phase=Phase.DOWNLOADING,
+        reason=Reason.CHECKING,
+        says="checking the files on the volume",
+    ),
+    *(
+        Row(
+            name=f"{stage} brings no byte and is no stall",
+            parts=RUNNING,
+            samples={POD: a_sample(stage=stage, idle_seconds=3600)},
+            phase=phase,
+            reason=Reason(reason),
+        )
+        for stage, phase, reason in (
+            (Stage.RESOLVING, Phase.DOWNLOADING, "Resolving"),
+            (Stage.CHECKING, Phase.DOWNLOADING, "Checking"),
+            (Stage.PUBLISHING, Phase.VERIFYING, "Verifying"),
+            (Stage.DONE, Phase.VERIFYING, "Verifying"),
+        )
     ),
     Row(
         name="verifying",
@@ -133,22 +169,43 @@ ROWS = (
         phase=Phase.VERIFYING,
         reason=Reason.VERIFYING,
     ),
+    *(
+        Row(
+            name=f"{reason} stays until the first report to a new operator",
+            parts=(
+                a_sync().with_status(
+                    phase=phase,
+                    worker=api.WorkerStatus(pod_name=a_pod().build().name),
+                    conditions=(
+                        a_condition("False", reason=reason, message="so it was", observed_generation=1),
+                    ),
+                ),
+                *RUNNING[1:],
+            ),
+            phase=phase,
+            reason=reason,
+            says="so it was",
+        )
+        for reason, phase in (
+            (Reason.RESOLVING, Phase.DOWNLOADING),
+            (Reason.CHECKING, Phase.DOWNLOADING),
+            (Reason.DOWNLOADING, Phase.DOWNLOADING),
+            (Reason.DOWNLOAD_STALLED, Phase.DOWNLOADING),
+            (Reason.VERIFYING, Phase.VERIFYING),
+        )
+    ),
     Row(
-        name="verifying stays until the first report to a new operator",
+        name="what another attempt's worker said is not said of this one",
         parts=(
             a_sync().with_status(
                 phase=Phase.VERIFYING,
-                worker=api.WorkerStatus(pod_name=a_pod().build().name),
-                conditions=(
-                    Condition(
-                        type="Ready", status="False", reason=Reason.VERIFYING, last_transition_time=ago(9)
-                    ),
-                ),
+                worker=api.WorkerStatus(pod_name="another"),
+                conditions=(a_condition("False", reason=Reason.VERIFYING),),
             ),
             *RUNNING[1:],
         ),
-        phase=Phase.VERIFYING,
-        reason=Reason.VERIFYING,
+        phase=Phase.DOWNLOADING,
+        reason=Reason.STARTING,
     ),
     Row(
         name="a silence of 29 s is none",
@@ -175,7 +232,7 @@ ROWS = (
         name="the Pod has ended and its Job not yet",
         parts=(a_sync(), a_job(), a_pod().ended(0, last_words())),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
     ),
     Row(
         name="the Pod is being replaced",

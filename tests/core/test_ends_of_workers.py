@@ -125,7 +125,7 @@ ENDS = (
         name="just ended: its Job follows, and keeps the log",
         pod=beside_a_sidecar(0, Reason.SYNCED, when=ago(1)),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
     ),
 )
 

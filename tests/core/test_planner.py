@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelsync.api import modelsync as api
-from modelsync.api.reasons import Phase, Reason
+from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import actions, planner, snapshot
 from tests.builders import (
     MB,
@@ -200,6 +200,9 @@ STARTING = planner.plan(a_snapshot(a_sync(), a_job())).statuses["uid-llama"]
 DOWNLOADING = planner.plan(
     a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample()})
 ).statuses["uid-llama"]
+CHECKING = planner.plan(
+    a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(stage=Stage.CHECKING)})
+).statuses["uid-llama"]
 STALLED = planner.plan(
     a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(idle_seconds=40)})
 ).statuses["uid-llama"]
@@ -218,6 +221,22 @@ ENDED = planner.plan(
             a_sync(),
             (a_job(), a_pod().running()),
             {},
+            [],
+            id="the worker runs and has not reported",
+        ),
+        pytest.param(
+            STARTING,
+            a_sync(),
+            (a_job(), a_pod().running()),
+            {POD: a_sample(stage=Stage.CHECKING, idle_seconds=99)},
+            [],
+            id="a long check is no event",
+        ),
+        pytest.param(
+            CHECKING,
+            a_sync(),
+            (a_job(), a_pod().running()),
+            {POD: a_sample()},
             [("Normal", "Downloading")],
             id="the download begins",
         ),

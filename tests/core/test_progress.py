@@ -162,6 +162,7 @@ def test_texts_follow_the_numbers() -> None:
         speed="182MB/s",
         eta="13s",
         size="4.0GB",
+        stage="Downloading",
         source="hf://org/model@main",
         target="pvc/models:model",
     )

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Resolved
 from modelsync.worker.meter import Meter
 from modelsync.worker.progress import LogLines, State
@@ -30,6 +31,7 @@ def test_a_line_every_100_mb_looked_for_every_5_seconds_and_one_a_minute(
     state = State(Meter(clock=clock))
     state.plan(Resolved(bytes=1_200_000_000), 1)
     state.watch(lambda: (done, 1_200_000_000), list)
+    state.stages.enter(Stage.DOWNLOADING)
     lines = LogLines(state, clock)
     for second in range(200):
         clock.now = float(second)
@@ -53,6 +55,7 @@ def test_a_stall_is_withdrawn_also_when_all_the_rest_came_since_the_last_look(
 ) -> None:
     clock = Clock()
     state = State(Meter(clock=clock))
+    state.stages.enter(Stage.DOWNLOADING)
     lines = LogLines(state, clock)
     clock.now = 30.0
     lines.tick()
@@ -67,3 +70,33 @@ def test_an_unknown_total_is_told_without_percent(log: pytest.LogCaptureFixture)
     state.watch(lambda: (350_000_000, None), list)
     LogLines(state).last()
     assert log.records[0].getMessage() == "Downloaded 350MB..."
+
+
+@pytest.mark.parametrize("stage", [stage for stage in Stage if stage is not Stage.DOWNLOADING])
+def test_only_a_download_can_stall(log: pytest.LogCaptureFixture, stage: Stage) -> None:
+    clock = Clock()
+    state = State(Meter(clock=clock))
+    state.stages.enter(stage)
+    clock.now = 3600.0
+    LogLines(state, clock).tick()
+    assert not _warned(log)
+
+
+def test_a_download_is_silent_from_its_own_beginning_only(log: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    state = State(Meter(clock=clock))
+    state.stages.enter(Stage.CHECKING)
+    clock.now = 500.0  # a hundred gigabytes were hashed, and no byte came
+    state.stages.enter(Stage.DOWNLOADING)
+    lines = LogLines(state, clock)
+    clock.now = 529.0
+    lines.tick()
+    assert state.idle_seconds() == 29.0
+    assert not _warned(log)
+    clock.now = 530.0
+    lines.tick()
+    assert _warned(log) == ["Download stalled: no byte for 30 seconds"]
+
+
+def _warned(log: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in log.records if record.levelno == logging.WARNING]

@@ -13,6 +13,7 @@ from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Hidden, Keys
 from modelsync.worker.sources import s3_objects
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
+from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 from tests.origins import versitygw
 
@@ -82,7 +83,12 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
         signer = Signer(client, "bucket", keys)
         with contextlib.closing(Transport(Network())) as transport:
             asking = s3_objects.Asking(
-                client=client, signer=signer, spec=spec, transport=transport, connections=1
+                client=client,
+                signer=signer,
+                spec=spec,
+                transport=transport,
+                connections=1,
+                stages=Stages(),
             )
             for name in ALGORITHMS:
                 short = asking._told(f"a b/{name}")

@@ -29,6 +29,7 @@ from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.directory import DirectoryLayout
 from modelsync.worker.layouts.hubcache import HubCacheLayout
 from modelsync.worker.model import Digest, Listing, RemoteFile
+from modelsync.worker.stages import Stages
 from modelsync.worker.staging import Staging, key_of
 from modelsync.worker.tree import Tree
 from tests.worker.faulty import Origin
@@ -58,13 +59,13 @@ class Target:
 
     def sync(self, layout: Layout, paths: list[str]) -> None:
         """Bring files of these names to the target; raises Failure."""
-        listed = [_file(path) for path in paths]
+        listed, stages = [_file(path) for path in paths], Stages()
         plan = planning.make_plan(Listing(revision=COMMIT, files=listed), self.request)
-        layout.prepare(self.tree, plan.files, {})
+        layout.prepare(self.tree, plan.files, {}, stages.advance)
         fetched = [self._staged(file) for file in plan.files]
-        publish.publish(self.tree, self.staging, fetched, {}, layout)
-        publish.sync_parents(self.tree, map(layout.place, plan.files))
-        layout.finish(self.tree, self.staging, plan.files)
+        publish.publish(self.tree, self.staging, fetched, {}, layout, stages)
+        publish.sync_parents(self.tree, map(layout.place, plan.files), stages.advance)
+        layout.finish(self.tree, self.staging, plan.files, stages.advance)
 
     def _staged(self, file: RemoteFile) -> Fetched:
         name = f"{key_of(file)}.0"

@@ -27,6 +27,7 @@ _SYNC_COLUMNS = (
     ("Position", "integer", ".status.queue.position", 1),
     ("Attempts", "integer", ".status.attempts", 1),
     ("Node", "string", ".status.worker.nodeName", 1),
+    ("Stage", "string", ".status.display.stage", 1),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
 )

@@ -57,6 +57,18 @@ def amount(done: int, total: int | None, *, about: str = "") -> str:
     return f"{size(done)}/{about}{size(total)} ~ {percent(done, total)}"
 
 
+def counted(
+    files: int | None, files_total: int | None, done: int | None, total: int | None, *, of: str = " of "
+) -> str:
+    """Figures of a stage: `12 of 40 files, 30.1GB of 100GB`; empty when none is known."""
+    parts = []
+    if files is not None:
+        parts.append(f"{files}" + (" files" if files_total is None else f"{of}{files_total} files"))
+    if done is not None:
+        parts.append(size(done) + ("" if total is None else f"{of}{size(total)}"))
+    return ", ".join(parts)
+
+
 def log_line(done: int, total: int | None) -> str:
     """The progress line of a worker's log: `Download progress: 975MB/1.2GB ~ 81.3%`."""
     return amount(done, total) if total is None else f"Download progress: {amount(done, total)}"

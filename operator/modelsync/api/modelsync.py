@@ -12,7 +12,7 @@ from modelsync.api import hubcache
 from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
-from modelsync.api.reasons import Layer, Phase, QueueReason, Reason
+from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification
@@ -174,8 +174,27 @@ class ModelSyncSpec(Value):
         return directory or "/"
 
 
+class StageStatus(Value):
+    """How far the worker's present stage is; an absent field is unknown."""
+
+    files_done: int | None = None
+    """Files listed or asked for (Resolving), looked at (Checking) or published (Publishing)."""
+    files_total: int | None = None
+    """Of so many."""
+    bytes_done: int | None = None
+    """Bytes looked at (Checking) or hashed (Verifying)."""
+    bytes_total: int | None = None
+    """Of so many."""
+
+
 class ProgressStatus(Value):
     """Machine-readable progress; an absent field is unknown."""
+
+    stage: Stage | None = None
+    """What the worker is doing: Resolving (listing the source), Checking (hashing what is on the volume),
+    Downloading, Verifying, Publishing or Done; absent when none runs. More may follow."""
+    stage_progress: StageStatus | None = None
+    """How far that stage is, where it is not the download."""
 
     bytes_total: int | None = None
     """Size of all files in bytes."""
@@ -217,6 +236,8 @@ class Display(Value):
     """Speed, such as `182MB/s`."""
     eta: str | None = None
     """Time left, such as `3m 20s`."""
+    stage: str | None = None
+    """What the worker is doing and how far it is, such as `Checking 12 of 40 files, 30.1GB of 100GB`."""
     size: str | None = None
     """Size of all files, such as `4.0GB`."""
     source: str | None = None

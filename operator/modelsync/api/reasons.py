@@ -30,6 +30,8 @@ class Reason(StrEnum):
     # Where it stands.
     QUEUED = "Queued"
     STARTING = "Starting"
+    RESOLVING = "Resolving"
+    CHECKING = "Checking"
     DOWNLOADING = "Downloading"
     VERIFYING = "Verifying"
     BACKING_OFF = "BackingOff"
@@ -91,8 +93,13 @@ class Stage(StrEnum):
     """What a worker is doing, in the order in which it does it."""
 
     RESOLVING = "Resolving"
+    """Listing the source's files."""
+    CHECKING = "Checking"
+    """Hashing what lies on the volume already."""
     DOWNLOADING = "Downloading"
+    """The only stage that can stall."""
     VERIFYING = "Verifying"
+    """All bytes are there; the last checksums are computed."""
     PUBLISHING = "Publishing"
     DONE = "Done"
 

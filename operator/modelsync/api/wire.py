@@ -127,6 +127,20 @@ class Progress(Value):
     layer: Layer = Layer.ENGINE
 
 
+class StageProgress(Value):
+    """How far the present stage is, in figures of its own; absent means unknown.
+
+    Resolving: files listed, then files asked for of those listed. Checking: files looked at, and bytes of
+    them (a file that is not there counts as looked at). Verifying: bytes hashed by this attempt. Publishing:
+    files. Downloading has none: `Progress` tells it.
+    """
+
+    files_done: Count | None = None
+    files_total: Count | None = None
+    bytes_done: Count | None = None
+    bytes_total: Count | None = None
+
+
 class ProgressReport(Value):
     """The answer to `GET /progress`; at most MAX_PROGRESS_BYTES of JSON."""
 
@@ -134,6 +148,7 @@ class ProgressReport(Value):
     uid: str
     attempt: int
     stage: Stage
+    stage_progress: StageProgress = StageProgress()
     progress: Progress = Progress()
     resolved: Resolved | None = None
     files: Annotated[tuple[FileProgress, ...], Field(max_length=MAX_FILES_REPORTED)] = ()
@@ -145,7 +160,8 @@ class ProgressReport(Value):
     rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Time spent waiting because the origin answered 429 or 503 with Retry-After."""
     idle_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """Time since the last byte; 30 and more is a stall."""
+    """Time since the stage last made progress, or since it began; while Downloading, since the last byte: 30
+    and more is a stall."""
     bandwidth_limit: Count | None = None
     """The limit in force, in bytes per second."""
 

@@ -125,12 +125,17 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         _tell(outcome, target, as_json=flags["as_json"])
         sys.exit(outcome.exit_code)
     screen = screens.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
+    state = State(Meter())
     tools = Tools(
         source=factory.open_source(
-            source, _credentials(source, flags["token_file"], variables), network, stop=stop
+            source,
+            _credentials(source, flags["token_file"], variables),
+            network,
+            stop=stop,
+            stages=state.stages,
         ),
         network=network,
-        state=State(Meter()),
+        state=state,
         limiter=Limiter(request.bandwidth_limit),
         stop=stop,
         volume=target,
@@ -259,6 +264,7 @@ class Pull:
                     progress=state.progress(),
                     files=state.active(),
                     retries=state.retries,
+                    stage_progress=state.stages.figures(),
                 )
             )
             if self._tools.stop.is_set():

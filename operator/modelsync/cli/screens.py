@@ -8,12 +8,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from modelsync.api import display
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress
+from modelsync.api.wire import FileProgress, Progress, StageProgress
 
 MOST_BARS = 8
 """Files shown at once; more would push the total off the screen."""
@@ -21,6 +21,7 @@ LINE_SECONDS = 5.0
 JSON_SECONDS = 1.0
 VERBS = {
     Stage.RESOLVING: "Looking up files",
+    Stage.CHECKING: "Checking files",
     Stage.DOWNLOADING: "Downloading",
     Stage.VERIFYING: "Verifying",
     Stage.PUBLISHING: "Publishing",
@@ -40,6 +41,7 @@ class Reading:
     progress: Progress
     files: Sequence[FileProgress]
     retries: int = 0
+    stage_progress: StageProgress = field(default_factory=StageProgress)
 
 
 class Screen(Protocol):
@@ -116,6 +118,7 @@ class JsonScreen:
             "files": files,
             "retries": reading.retries,
         }
+        document |= _of_stage(reading)
         left = _seconds_left(reading.progress)
         document |= {} if left is None else {"secondsLeft": math.ceil(left)}
         print(json.dumps(document), file=self._out, flush=True)
@@ -128,9 +131,17 @@ class JsonScreen:
         """Nothing to leave."""
 
 
+def _of_stage(reading: Reading) -> dict[str, Any]:
+    told = reading.stage_progress.dump()
+    return {"stageProgress": told} if told else {}
+
+
 def title(reading: Reading) -> str:
     """What is being done, and with how many files."""
-    progress = reading.progress
+    progress, told = reading.progress, reading.stage_progress
+    if told.files_done is not None or told.bytes_done is not None:
+        far = display.counted(told.files_done, told.files_total, told.bytes_done, told.bytes_total, of="/")
+        return f"{VERBS[reading.stage]} {far}"
     if progress.files_total is None:
         return VERBS[reading.stage]
     return f"{VERBS[reading.stage]} {progress.files_done}/{progress.files_total} files"

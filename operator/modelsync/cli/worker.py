@@ -77,6 +77,7 @@ def command(
             factory.mounted_credentials(request.source, Path(secret_dir)),
             network,
             stop=stop,
+            stages=attempt.state.stages,
         )
     except Failure as failure:
         _log.error("%s: %s", failure.reason, failure.message)

@@ -16,6 +16,8 @@ from modelsync.core.views import View
 _WITH_WORKER = frozenset(
     {
         Reason.STARTING,
+        Reason.RESOLVING,
+        Reason.CHECKING,
         Reason.DOWNLOADING,
         Reason.VERIFYING,
         Reason.DOWNLOAD_STALLED,

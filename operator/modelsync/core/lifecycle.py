@@ -7,12 +7,12 @@ outranks a wish to cancel, a wish outranks a running worker, a worker outranks a
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import ModelSyncStatus
-from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import blocked, bookkeeping, retries, settling, views
+from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.core import blocked, bookkeeping, retries, settling, views, working
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -77,10 +77,10 @@ def _ended_unheard(view: View, status: ModelSyncStatus) -> Verdict | None:
         return None
     pod = view.pod_of(job)
     if pod is not None and not blocked.is_waiting(pod):
-        working = _working(view, job, pod)
+        verdict = _working(view, job, pod)
     else:
-        working = Verdict(phase=Phase.QUEUED, reason=Reason.STARTING, message=_STARTING, job=job, pod=pod)
-    return replace(working, wake_at=(job.finished or view.now) + views.UNHEARD)
+        verdict = Verdict(phase=Phase.QUEUED, reason=Reason.STARTING, message=_STARTING, job=job, pod=pod)
+    return replace(verdict, wake_at=(job.finished or view.now) + views.UNHEARD)
 
 
 def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -144,37 +144,13 @@ def _steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
 
 def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
     sample = view.sample_of(pod)
-    working = Verdict(
-        phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
-        message="downloading",
-        job=job,
-        pod=pod,
-        sample=sample,
-    )
     if sample is None:
-        return _as_before(view, pod, working)
-    if sample.report.stage in (Stage.VERIFYING, Stage.PUBLISHING, Stage.DONE):
-        return replace(working, phase=Phase.VERIFYING, reason=Reason.VERIFYING, message=_VERIFYING)
-    if timedelta(seconds=min(sample.report.idle_seconds, 1e9)) >= view.settings.stall_after:
-        message = "no byte has arrived for a while; the worker keeps trying, see its log"
-        return replace(working, reason=Reason.DOWNLOAD_STALLED, message=message, silent=True)
-    return working
-
-
-def _as_before(view: View, pod: PodRecord, working: Verdict) -> Verdict:
-    """What was said of this worker, until its first report to this operator."""
-    stored = view.sync.status
-    ready = conditions.find(stored.conditions, ConditionType.READY)
-    known = stored.worker is not None and stored.worker.pod_name == pod.name
-    if ready is None or not known or ready.reason not in _OF_WORKERS:
-        return working
-    return replace(
-        working,
-        phase=_OF_WORKERS[Reason(ready.reason)],
-        reason=Reason(ready.reason),
-        message=ready.message,
-        silent=ready.reason == Reason.DOWNLOAD_STALLED,
+        phase, reason, message = working.before(view.sync.status, pod.name)
+    else:
+        phase, reason, message = working.state(sample, view.settings.stall_after)
+    silent = reason is Reason.DOWNLOAD_STALLED
+    return Verdict(
+        phase=phase, reason=reason, message=message, silent=silent, job=job, pod=pod, sample=sample
     )
 
 
@@ -231,12 +207,6 @@ def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
 
 _SYNCED = "all files are published and verified"
 _STARTING = "the worker is starting"
-_VERIFYING = "verifying and publishing the files"
-_OF_WORKERS = {
-    Reason.DOWNLOADING: Phase.DOWNLOADING,
-    Reason.DOWNLOAD_STALLED: Phase.DOWNLOADING,
-    Reason.VERIFYING: Phase.VERIFYING,
-}
 _DIGITS = re.compile(r"\d+")
 _RETRY = "modelsync.dev/retry-requested-at=<any new value>"
 _SELF_HEALING = frozenset(

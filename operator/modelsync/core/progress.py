@@ -10,7 +10,7 @@ is forgotten: it would show all as done that is not.
 from datetime import datetime, timedelta
 
 from modelsync.api import display, wire
-from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus
+from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, StageStatus
 from modelsync.api.selection import Estimate
 from modelsync.core.snapshot import Sample
 
@@ -32,7 +32,14 @@ def running(
         bytes_per_second=speed,
         estimated_completion_time=_forecast(before, sample.received, left),
         layer=report.layer,
+        stage=sample.report.stage,
+        stage_progress=_of_stage(sample.report.stage_progress),
     )
+
+
+def _of_stage(told: wire.StageProgress) -> StageStatus | None:
+    known = StageStatus(**told.model_dump(exclude_none=True))
+    return None if known == StageStatus() else known
 
 
 def ended(
@@ -51,6 +58,14 @@ def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime)
 
 
 def at_rest(reached: ProgressStatus) -> ProgressStatus:
+    """Progress without what is true only while a worker runs; the same object when it has none of it."""
+    still = without_speed(reached)
+    if (still.stage, still.stage_progress) == (None, None):
+        return still
+    return still.but(stage=None, stage_progress=None)
+
+
+def without_speed(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while bytes flow; the same object when it has none of it."""
     passing = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)
     if passing == (None, None, None):
@@ -141,12 +156,21 @@ def _forecast(before: ProgressStatus | None, received: datetime, remaining: floa
     return new.replace(microsecond=0)
 
 
+def _stage_text(progress: ProgressStatus) -> str | None:
+    if progress.stage is None:
+        return None
+    far = progress.stage_progress or StageStatus()
+    told = display.counted(far.files_done, far.files_total, far.bytes_done, far.bytes_total)
+    return f"{progress.stage} {told}" if told else str(progress.stage)
+
+
 def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, downloading: bool) -> Display:
     """The same as text; speed and time left only while bytes flow."""
     claim, path = spec.target_dir
     shown = Display(source=spec.source.summary[:500], target=f"pvc/{claim}" + (f":{path}" if path else ""))
     if progress is None:
         return shown
+    shown = shown.but(stage=_stage_text(progress))
     done, total = progress.bytes_done, progress.bytes_total
     about = display.ABOUT if progress.estimated else ""
     if total is not None:

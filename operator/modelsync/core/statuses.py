@@ -7,7 +7,7 @@ turned, so that planning again finds an equal status and writes nothing.
 from modelsync.api import conditions
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus, WorkerStatus
-from modelsync.api.reasons import ConditionType, Phase
+from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.transfer import Resolved
 from modelsync.core import bookkeeping, changes, progress
 from modelsync.core.lifecycle import Verdict
@@ -93,13 +93,17 @@ def _network_before(view: View, pod: PodRecord | None) -> int:
 def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
     if verdict.job is None:
         return _without_worker(view, status)
-    sample, downloading = verdict.sample, verdict.phase is Phase.DOWNLOADING
+    sample, downloading = verdict.sample, _flows(verdict)
     if sample is None:
-        return _until_heard(view, status) if downloading else _without_worker(view, status)
+        return (
+            _until_heard(view, status)
+            if verdict.phase is Phase.DOWNLOADING
+            else _without_worker(view, status)
+        )
     before, estimate = _network_before(view, verdict.pod), view.sync.spec.estimate
     shown = progress.running(status.progress, sample, before, estimate)
     if not downloading or view.now - sample.received > view.settings.stall_after:
-        shown = progress.at_rest(shown)
+        shown = progress.without_speed(shown)
     shown = progress.observed(status.progress, shown, sample.received)
     resolved = _resolved(status, sample.report.resolved)
     return _shown(view, changes.apply(status, progress=shown, resolved=resolved), downloading=downloading)
@@ -112,7 +116,12 @@ def _until_heard(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         return status
     if shown.observed_time is not None and view.now - shown.observed_time <= view.settings.stall_after:
         return status
-    return _shown(view, changes.apply(status, progress=progress.at_rest(shown)), downloading=False)
+    return _shown(view, changes.apply(status, progress=progress.without_speed(shown)), downloading=False)
+
+
+def _flows(verdict: Verdict) -> bool:
+    """Whether bytes may come from the origin now, so that there is a speed."""
+    return verdict.reason in (Reason.DOWNLOADING, Reason.DOWNLOAD_STALLED)
 
 
 def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:

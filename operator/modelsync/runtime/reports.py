@@ -37,6 +37,7 @@ def parse(raw: bytes, pod: snapshot.PodRecord, before: wire.ProgressReport | Non
 def _clamped(report: wire.ProgressReport, before: wire.ProgressReport | None) -> wire.ProgressReport:
     old = before or report
     return report.but(
+        stage_progress=_of_stage(report.stage_progress),
         progress=_progress(report.progress, old.progress),
         resolved=_resolved(report.resolved),
         files=tuple(file.but(path=clean(file.path)) for file in report.files),
@@ -54,6 +55,13 @@ def _progress(new: wire.Progress, old: wire.Progress) -> wire.Progress:
         bytes_reused=_bounded(new.bytes_reused, new.bytes_total),
         files_done=_bounded(max(new.files_done, old.files_done if same_whole else 0), new.files_total),
         current_file=clean(new.current_file) if new.current_file else None,
+    )
+
+
+def _of_stage(told: wire.StageProgress) -> wire.StageProgress:
+    return told.but(
+        files_done=None if told.files_done is None else _bounded(told.files_done, told.files_total),
+        bytes_done=None if told.bytes_done is None else _bounded(told.bytes_done, told.bytes_total),
     )
 
 

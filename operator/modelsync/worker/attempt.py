@@ -83,6 +83,7 @@ class Attempt:
             uid=self.request.uid,
             attempt=self.request.attempt,
             stage=state.stage,
+            stage_progress=state.stages.figures(),
             progress=state.progress(),
             resolved=state.resolved,
             files=tuple(state.active()[: wire.MAX_FILES_REPORTED]),
@@ -90,7 +91,7 @@ class Attempt:
             volume=counters.volume_space(self.place.volume),
             retries=state.retries,
             rate_limit_wait_seconds=state.rate_limit_wait_seconds,
-            idle_seconds=state.meter.idle_seconds(),
+            idle_seconds=state.idle_seconds(),
             bandwidth_limit=self.limiter.rate,
         )
 

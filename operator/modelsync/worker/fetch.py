@@ -104,9 +104,7 @@ class Engine:
             halt=self._halt,
         )
         self._checksum = checksum
-        self._verifier = Verifier(
-            pool=self._pool, judge=self._judge, failed=self._fail, spent=state.add_verification
-        )
+        self._verifier = Verifier(pool=self._pool, judge=self._judge, failed=self._fail, state=state)
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"fetch-{number}", daemon=True)
             for number in range(max(1, tuning.connections))

@@ -7,12 +7,14 @@ promises.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from modelsync.worker import checksums
 from modelsync.worker.model import Digest
 
 BLOCK = 1 << 20
+Read = Callable[[int], None]
+"""Hears of so many bytes more that were read."""
 _RECORDED = {"md5": "etag-md5"}
 
 
@@ -70,9 +72,11 @@ def comparable(told: Iterable[Digest]) -> bool:
     return any(digest.algorithm in checksums.STRENGTH for digest in told)
 
 
-def digest_file(descriptor: int, told: Iterable[Digest], size: int) -> Digests:
+def digest_file(
+    descriptor: int, told: Iterable[Digest], size: int, read: Read = lambda count: None
+) -> Digests:
     """The digests of a whole file; raises OSError."""
     digests = Digests(told, size)
-    while digests.offset < size and digests.feed(descriptor, size):
-        pass
+    while digests.offset < size and (count := digests.feed(descriptor, size)):
+        read(count)
     return digests

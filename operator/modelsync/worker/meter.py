@@ -54,6 +54,11 @@ class Meter:
         """When a speed was asked for, and which was the answer."""
 
     @property
+    def clock(self) -> Callable[[], float]:
+        """The clock that all figures are told by."""
+        return self._clock
+
+    @property
     def total(self) -> int:
         """All bytes counted."""
         return self._total

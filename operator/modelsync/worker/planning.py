@@ -125,6 +125,7 @@ def right_at(
     *,
     checksum: bool,
     trusted: bool,
+    read: hashing.Read,
 ) -> ManifestFile | None:
     """The manifest's entry for a file whose bytes in `place` are what the source holds; None when it has to
     be fetched.
@@ -139,7 +140,7 @@ def right_at(
     if not checksum:
         return _by_size(file, found.st_size) if trusted and file.size is not None else None
     with volume.guarded(f"reading {names.printable(place)}"):
-        digests = _digests(target, place, file, found.st_size)
+        digests = _digests(target, place, file, found.st_size, read)
     if digests.offset != found.st_size or digests.wrong() is not None:
         return None
     if not digests.comparable and not _same_object(file, published, digests.sha256):
@@ -154,10 +155,10 @@ def right_at(
     return published if entry == published else entry
 
 
-def _digests(target: Tree, place: str, file: RemoteFile, size: int) -> hashing.Digests:
+def _digests(target: Tree, place: str, file: RemoteFile, size: int, read: hashing.Read) -> hashing.Digests:
     descriptor = target.open_file(place)
     try:
-        return hashing.digest_file(descriptor, file.digests, size)
+        return hashing.digest_file(descriptor, file.digests, size, read)
     finally:
         os.close(descriptor)
 

@@ -13,6 +13,7 @@ from modelsync.api import display, wire
 from modelsync.api.reasons import Layer, Stage
 from modelsync.api.transfer import Resolved
 from modelsync.worker.meter import Meter
+from modelsync.worker.stages import Stages
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class State:
 
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
-        self.stage = Stage.RESOLVING
+        self.stages = Stages(meter.clock)
         self.resolved: Resolved | None = None
         self.retries = 0
         self.rate_limit_wait_seconds = 0.0
@@ -44,6 +45,19 @@ class State:
         self._amounts: Callable[[], tuple[int, int | None]] | None = None
         self._active: Callable[[], list[wire.FileProgress]] = list
         self._layer: Callable[[], Layer] = _counted
+
+    @property
+    def stage(self) -> Stage:
+        """What the attempt is doing."""
+        return self.stages.stage
+
+    def idle_seconds(self) -> float:
+        """Seconds since the stage last got on: a download by its bytes, every other one by its own figures.
+
+        Counted from the stage's beginning, for a byte that came before it says nothing."""
+        if self.stage is Stage.DOWNLOADING:
+            return min(self.meter.idle_seconds(), self.stages.lasted_seconds())
+        return self.stages.idle_seconds()
 
     def plan(self, resolved: Resolved, files: int) -> None:
         """Tell what is to be done."""
@@ -100,6 +114,11 @@ class State:
         with self._lock:
             self.retries += 1
             self.rate_limit_wait_seconds += rate_limit_wait
+
+    def hashed(self, count: int) -> None:
+        """Fetched bytes went through the checksums: while Verifying, that is how far it is."""
+        if self.stage is Stage.VERIFYING:
+            self.stages.advance(size=count)
 
     def add_verification(self, seconds: float) -> None:
         """Processor time went into checksums."""
@@ -172,7 +191,8 @@ class LogLines:
 
     def _stall(self) -> None:
         """Tell once when bytes stop coming, and once when they come again."""
-        stalled = self._state.meter.idle_seconds() >= STALL_SECONDS
+        downloading = self._state.stage is Stage.DOWNLOADING
+        stalled = downloading and self._state.idle_seconds() >= STALL_SECONDS
         if stalled and not self._stalled:
             _log.warning("Download stalled: no byte for %d seconds", STALL_SECONDS)
         elif self._stalled and not stalled:

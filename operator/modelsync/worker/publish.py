@@ -5,19 +5,19 @@ finds all files whole, even after a power cut. A reader meets a file either not 
 """
 
 import contextlib
-import hashlib
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Manifest, ManifestFile
-from modelsync.worker import manifests, names, syncing, volume
+from modelsync.worker import hashing, manifests, names, syncing, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
+from modelsync.worker.stages import Stages
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree, lying
 
@@ -49,15 +49,17 @@ def publish(
     fetched: Iterable[Fetched],
     published: Mapping[str, ManifestFile],
     layout: Places,
+    stages: Stages,
 ) -> list[ManifestFile]:
     """Move files from staging into their places; raises Failure. `sync_parents` makes it durable."""
     ready = list(fetched)
-    _sync(staging, ready)
+    _sync(staging, ready, stages)
     entries: list[ManifestFile] = []
     for each in ready:
         path, place = each.file.path, layout.place(each.file)
         with volume.guarded(f"publishing {names.printable(path)}"):
-            _place(target, staging, each, place, ours=layout.ours(each.file, published))
+            _place(target, staging, each, place, stages, ours=layout.ours(each.file, published))
+        stages.advance(files=1)
         entries.append(entry(each, path))
     return entries
 
@@ -68,6 +70,7 @@ def left_behind(
     files: Iterable[RemoteFile],
     published: Mapping[str, ManifestFile],
     layout: Places,
+    stages: Stages,
 ) -> dict[str, ManifestFile]:
     """What a worker put in its place before it died without a manifest, by path; raises Failure.
 
@@ -82,7 +85,7 @@ def left_behind(
             there = target.regular(place)
             if path in published or there is None or there.st_size not in known.values():
                 continue
-            digest = _sha256(target, place)
+            digest = _sha256(target, place, stages)
         if digest in known:
             found[path] = ManifestFile(path=path, size=there.st_size, sha256=digest, verified_by="size")
     return found
@@ -99,7 +102,7 @@ def entry(fetched: Fetched, path: str) -> ManifestFile:
     )
 
 
-def sync_parents(target: Tree, paths: Iterable[str]) -> None:
+def sync_parents(target: Tree, paths: Iterable[str], advance: Callable[[], None]) -> None:
     """Make the names of files durable, and those of all directories on the way; raises Failure.
 
     Also of files that were there already: a worker that was killed may have left them without a sync.
@@ -116,21 +119,24 @@ def sync_parents(target: Tree, paths: Iterable[str]) -> None:
                 target.parent(f"{directory}/x" if directory else "x") as (descriptor, _),
             ):
                 os.fsync(descriptor)
+            advance()
 
 
-def _place(target: Tree, staging: Staging, fetched: Fetched, path: str, *, ours: bool) -> None:
+def _place(
+    target: Tree, staging: Staging, fetched: Fetched, path: str, stages: Stages, *, ours: bool
+) -> None:
     """Rename one file into place, unless a foreign file with other bytes is there."""
     source = staging.directory.descriptor
     with target.parent(path, create=True) as (directory, name):
         found = lying(directory, name)
-        if found is not None and not ours and not _identical(target, staging, fetched, path, found):
+        if found is not None and not ours and not _identical(target, staging, fetched, path, found, stages):
             raise foreign(path)
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise foreign(path)
         os.rename(fetched.staged, name, src_dir_fd=source, dst_dir_fd=directory)
 
 
-def _sync(staging: Staging, fetched: Sequence[Fetched]) -> None:
+def _sync(staging: Staging, fetched: Sequence[Fetched], stages: Stages) -> None:
     """Bring the files to the disk, many by one call for their file system; raises Failure."""
     directory = staging.directory.descriptor
     with volume.guarded("syncing staging files"), staging.journal.proving():
@@ -138,18 +144,23 @@ def _sync(staging: Staging, fetched: Sequence[Fetched]) -> None:
             return
         for each in fetched:
             volume.sync_file(directory, each.staged)
+            stages.advance()
 
 
-def _identical(target: Tree, staging: Staging, fetched: Fetched, path: str, found: os.stat_result) -> bool:
+def _identical(
+    target: Tree, staging: Staging, fetched: Fetched, path: str, found: os.stat_result, stages: Stages
+) -> bool:
     """Whether the file in the place has the same bytes: then who wrote it does not matter."""
     if not stat.S_ISREG(found.st_mode) or found.st_size != fetched.size:
         return False
-    return _sha256(target, path) == (fetched.sha256 or _sha256(staging.directory, fetched.staged))
+    theirs = _sha256(target, path, stages)
+    return theirs == (fetched.sha256 or _sha256(staging.directory, fetched.staged, stages))
 
 
-def _sha256(tree: Tree, path: str) -> str:
+def _sha256(tree: Tree, path: str, stages: Stages) -> str:
     with open(tree.open_file(path), "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        size = os.fstat(file.fileno()).st_size
+        return hashing.digest_file(file.fileno(), (), size, lambda count: stages.advance()).sha256
 
 
 def write_manifest(target: Tree, manifest: Manifest) -> None:

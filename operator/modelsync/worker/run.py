@@ -4,19 +4,22 @@ The same function serves the worker's Pod and `modelsync pull`: it knows nothing
 tools as arguments, and either returns the manifest it wrote or raises Failure or Interrupted.
 """
 
+import contextlib
 import datetime
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Verification
+from modelsync.api.transfer import Resolved, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import planning, publish, volume
+from modelsync.worker import hashing, planning, publish, volume
 from modelsync.worker.engines.factory import clear
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import layout_of
 from modelsync.worker.model import RemoteFile
+from modelsync.worker.stages import Stages
 from modelsync.worker.staging import Staging, key_of
 from modelsync.worker.tools import Tools
 from modelsync.worker.transferring import transfer
@@ -30,7 +33,7 @@ __all__ = ["Tools", "run"]
 def run(request: WorkRequest, tools: Tools) -> Manifest:
     """Bring the source's files to the target; raises Failure or Interrupted."""
     state = tools.state
-    state.stage = Stage.RESOLVING
+    state.stages.enter(Stage.RESOLVING)
     listing = tools.source.resolve(request.resolved)
     plan = planning.make_plan(listing, request)
     state.plan(plan.resolved, len(plan.files))
@@ -57,10 +60,10 @@ class Place:
 def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
     state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
+    state.stages.enter(Stage.CHECKING, files=len(plan.files), size=plan.resolved.bytes)
     published = planning.read_manifest(target)
-    published |= publish.left_behind(target, staging, plan.files, published, layout)
-    layout.prepare(target, plan.files, published)
-    state.stage = Stage.DOWNLOADING
+    published |= publish.left_behind(target, staging, plan.files, published, layout, state.stages)
+    layout.prepare(target, plan.files, published, state.stages.advance)
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
     with volume.guarded("removing outdated staging files"):
         staging.prune({key_of(file) for file in found.missing})
@@ -69,28 +72,32 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
         volume.check_links(staging.directory.descriptor)
     _check_space(staging, found.missing)
     fetched = transfer(request, tools, staging, plan.resolved, found.missing)
-    state.stage = Stage.PUBLISHING
+    state.stages.enter(Stage.PUBLISHING, files=len(fetched))
     staging.check_owned()
-    entries = publish.publish(target, staging, fetched, published, layout)
+    entries = publish.publish(target, staging, fetched, published, layout, state.stages)
     entries += found.right + _twins(tools, layout, fetched, found.twins)
-    publish.sync_parents(target, map(layout.place, plan.files))
-    layout.finish(target, staging, plan.files)
-    manifest = Manifest(
+    publish.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
+    layout.finish(target, staging, plan.files, state.stages.advance)
+    manifest = _manifest(request, plan.resolved, entries)
+    publish.write_manifest(target, manifest)
+    with volume.guarded("removing staging files"):
+        staging.sweep()
+    state.stages.enter(Stage.DONE)
+    return manifest
+
+
+def _manifest(request: WorkRequest, resolved: Resolved, entries: list[ManifestFile]) -> Manifest:
+    return Manifest(
         uid=request.uid,
         namespace=request.namespace,
         name=request.name,
         source=request.source.summary,
-        revision=plan.resolved.revision,
-        digest=plan.resolved.manifest_digest or "",
+        revision=resolved.revision,
+        digest=resolved.manifest_digest or "",
         layout=request.layout,
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
         completed_at=datetime.datetime.now(datetime.UTC),
     )
-    publish.write_manifest(target, manifest)
-    with volume.guarded("removing staging files"):
-        staging.sweep()
-    state.stage = Stage.DONE
-    return manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +127,11 @@ def _sorted_out(
         where = place.layout.place(file)
         if where in awaited:
             tools.state.postpone(file.size or 0)
+            tools.state.stages.advance(files=1, size=file.size or 0)
             found.twins.append(file)
             continue
-        entry = place.layout.find(place.target, file, published, checksum=checksum)
+        with _looked_at(tools.state.stages, file) as read:
+            entry = place.layout.find(place.target, file, published, checksum=checksum, read=read)
         if entry is None:
             awaited.add(where)
             found.missing.append(file)
@@ -130,6 +139,21 @@ def _sorted_out(
             tools.state.settle(entry.size)
             found.right.append(entry)
     return found
+
+
+@contextlib.contextmanager
+def _looked_at(stages: Stages, file: RemoteFile) -> Iterator[hashing.Read]:
+    """Count a file that is looked at: its bytes as they are read, and in the end all of it."""
+    left = file.size or 0
+
+    def read(count: int) -> None:
+        nonlocal left
+        known = min(count, left)  # a layout may look at more than one place
+        left -= known
+        stages.advance(size=known)
+
+    yield read
+    stages.advance(files=1, size=left)
 
 
 def _twins(

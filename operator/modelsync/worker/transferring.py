@@ -41,6 +41,8 @@ def transfer(
     checksum = request.verification is Verification.CHECKSUM
     engine = engine_of(request, means, staging, missing, checksum=checksum)
     lines = LogLines(tools.state)
+    if missing:
+        tools.state.stages.enter(Stage.DOWNLOADING)
     engine.start()
     try:
         _watch(request, tools, staging, engine, lines)
@@ -62,12 +64,12 @@ def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine,
         now = time.monotonic()
         lines.tick()
         if engine.fetching():
-            tools.state.stage = Stage.DOWNLOADING
+            tools.state.stages.enter(Stage.DOWNLOADING)
             idle = min(tools.state.meter.idle_seconds(), now - started)
             if idle >= request.progress_deadline_seconds:
                 raise Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, _deadline_text(request))
         else:
-            tools.state.stage = Stage.VERIFYING
+            tools.state.stages.enter(Stage.VERIFYING)
         if now - owner_checked >= _OWNER_SECONDS:
             owner_checked = now
             staging.check_owned()

@@ -10,6 +10,7 @@ from modelsync.worker.blocks import BLOCK, HASHERS, Pool
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.hashing import Digests
 from modelsync.worker.parts import Copy, Part
+from modelsync.worker.progress import State
 
 
 class Verifier:
@@ -21,12 +22,12 @@ class Verifier:
         pool: Pool,
         judge: Callable[[Part, Copy, Digests], None],
         failed: Callable[[BaseException], None],
-        spent: Callable[[float], None],
+        state: State,
     ) -> None:
         self._pool = pool
         self._judge = judge
         self._failed = failed
-        self._spent = spent
+        self._state = state
         self._queue: collections.deque[tuple[Part, Copy]] = collections.deque()
         self._change = threading.Condition()
         self._ended = False
@@ -70,7 +71,7 @@ class Verifier:
     def _hash(self, part: Part, copy: Copy) -> None:
         started = time.thread_time()
         self._follow(part, copy)
-        self._spent(time.thread_time() - started)
+        self._state.add_verification(time.thread_time() - started)
 
     def _run(self) -> None:
         try:
@@ -99,8 +100,10 @@ class Verifier:
                         copy.scheduled = False
                         copy.judged = copy.complete
                         break
+                before = digests.offset
                 if not self._kept(copy, digests):
                     self._read_back(copy, digests, end)
+                self._state.hashed(digests.offset - before)
         finally:
             self._pool.leave(copy)
         if copy.judged and part.copy is copy:

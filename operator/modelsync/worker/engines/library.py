@@ -281,7 +281,9 @@ class LibraryEngine:
     def _digests(self, file: RemoteFile, key: str, size: int) -> hashing.Digests:
         descriptor = self._staging.directory.open_file(key + WHOLE)
         try:
-            return hashing.digest_file(descriptor, file.digests, size)
+            return hashing.digest_file(
+                descriptor, file.digests, size, lambda count: self._state.hashed(count)
+            )
         finally:
             os.close(descriptor)
 

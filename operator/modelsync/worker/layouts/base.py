@@ -4,16 +4,19 @@ Fetching, verifying and the order of durable steps are the same for all layouts 
 places differ. Another layout is another implementation of this protocol and a line in `factory`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from modelsync.api.wire import ManifestFile
+from modelsync.worker.hashing import Read
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
 
 Published = Mapping[str, ManifestFile]
 """What an earlier sync published in the target, by path."""
+Advance = Callable[[], None]
+"""Hears after each step that may wait for the volume that the stage got on."""
 
 
 class Layout(Protocol):
@@ -33,14 +36,16 @@ class Layout(Protocol):
     def ours(self, file: RemoteFile, published: Published) -> bool:
         """Whether what lies in the place may be replaced without a look at who wrote it."""
 
-    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+    def prepare(
+        self, target: Tree, files: Sequence[RemoteFile], published: Published, advance: Advance
+    ) -> None:
         """Before anything is fetched: refuse what is in the way and cannot be replaced; raises Failure."""
 
     def find(
-        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool, read: Read
     ) -> ManifestFile | None:
         """The manifest's entry of a file that is right on the volume already; None when it is to be
         fetched."""
 
-    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile], advance: Advance) -> None:
         """After all bytes are durable in their places: give them their names; raises Failure."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from modelsync.api.wire import ManifestFile
 from modelsync.worker import names, planning, publish, volume
-from modelsync.worker.layouts.base import Published
+from modelsync.worker.hashing import Read
+from modelsync.worker.layouts.base import Advance, Published
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
@@ -27,23 +28,28 @@ class DirectoryLayout:
         """Only what modelsync published itself."""
         return file.path in published
 
-    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+    def prepare(
+        self, target: Tree, files: Sequence[RemoteFile], published: Published, advance: Advance
+    ) -> None:
         """Refuse foreign files. A regular one may still turn out to be the same as the source's, so only its
         size speaks here."""
         for file in files:
             with volume.guarded(f"looking at {names.printable(file.path)}"):
                 found = target.stat(file.path)
+            advance()
             if found is None or file.path in published:
                 continue
             if not stat.S_ISREG(found.st_mode) or (file.size is not None and found.st_size != file.size):
                 raise publish.foreign(file.path)
 
     def find(
-        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool, read: Read
     ) -> ManifestFile | None:
         """The file at its path, whoever wrote it, if its bytes are right."""
         entry = published.get(file.path)
-        return planning.right_at(target, file.path, file, entry, checksum=checksum, trusted=entry is not None)
+        return planning.right_at(
+            target, file.path, file, entry, checksum=checksum, trusted=entry is not None, read=read
+        )
 
-    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile], advance: Advance) -> None:
         """Nothing: the files have their names already."""

@@ -22,7 +22,8 @@ from modelsync.api.reasons import Reason
 from modelsync.api.wire import ManifestFile
 from modelsync.worker import names, planning, publish, volume
 from modelsync.worker.failures import Failure
-from modelsync.worker.layouts.base import Published
+from modelsync.worker.hashing import Read
+from modelsync.worker.layouts.base import Advance, Published
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
@@ -59,7 +60,9 @@ class HubCacheLayout:
         """Always: a blob of this name with other bytes is damaged."""
         return True
 
-    def prepare(self, target: Tree, files: Sequence[RemoteFile], published: Published) -> None:
+    def prepare(
+        self, target: Tree, files: Sequence[RemoteFile], published: Published, advance: Advance
+    ) -> None:
         """Refuse what a link cannot replace; and make `snapshots`, without which the library's tools call
         the cache damaged while the first files come."""
         if self.revision != self.commit:
@@ -70,19 +73,20 @@ class HubCacheLayout:
             pointer = self._pointer(file)
             with volume.guarded(f"looking at {names.printable(pointer)}"):
                 found = target.stat(pointer)
+            advance()
             if found is None or stat.S_ISLNK(found.st_mode):
                 continue
             if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
                 raise publish.foreign(pointer)
 
     def find(
-        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool
+        self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool, read: Read
     ) -> ManifestFile | None:
         """The blob; else the file itself in the snapshot, as the library leaves it on file systems without
         links; else its bytes in the cache's shared store."""
         entry = published.get(file.path)
         for tree, path in self._candidates(target, file):
-            found = planning.right_at(tree, path, file, entry, checksum=checksum, trusted=True)
+            found = planning.right_at(tree, path, file, entry, checksum=checksum, trusted=True, read=read)
             if found is not None:
                 return found
         return None
@@ -97,13 +101,14 @@ class HubCacheLayout:
                 with target.above() as cache:
                     yield cache, shared[1]
 
-    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile]) -> None:
+    def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile], advance: Advance) -> None:
         """Link the snapshot's names to the blobs, then let the ref name the commit."""
         for file in files:
             pointer = self._pointer(file)
             with volume.guarded(f"linking {names.printable(pointer)}"):
                 self._link(target, staging, pointer, self.place(file))
-        publish.sync_parents(target, map(self._pointer, files))
+            advance()
+        publish.sync_parents(target, map(self._pointer, files), advance)
         if self.revision != self.commit:
             self._write_ref(target, staging, f"{REFS}/{self.revision}")
 

@@ -20,6 +20,7 @@ from modelsync.worker.exchange import Headers
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import listing
+from modelsync.worker.stages import Stages
 
 PROBES = 4
 """Files asked for at once."""
@@ -38,11 +39,13 @@ class WebSource:
         credentials: creds.Credentials,
         network: Network,
         stop: threading.Event,
+        stages: Stages | None = None,
     ) -> None:
         self._spec = spec
         self._credentials = credentials
         self._network = network
         self._stop = stop
+        self._stages = stages or Stages()
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """Ask for all files; SourceChanged when they are not as pinned."""
@@ -53,6 +56,7 @@ class WebSource:
             )
             raise Failure(Reason.INVALID_SPEC, f"{text} or correct spec.source.http.files[].url.")
         network = transport.Transport(self._network)
+        self._stages.anew(files=len(self._spec.files))
         try:
             with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
                 files = tuple(pool.map(lambda file: self._described(network, file), self._spec.files))
@@ -81,6 +85,7 @@ class WebSource:
             kind, _, value = validator.partition(":")
             # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
             etag, version = (value, None) if kind == "etag" else (None, value or None)
+        self._stages.advance(files=1)
         return RemoteFile(
             path=file.path, size=size, digests=digests, etag=etag, locator=file.url, version=version
         )

@@ -24,6 +24,7 @@ from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import hub_errors, listing, outlet
+from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ class HubSource:
         credentials: creds.Credentials,
         network: Network,
         stop: threading.Event | None = None,
+        stages: Stages | None = None,
     ) -> None:
         self._stop = stop or threading.Event()
+        self._stages = stages or Stages()
         self._spec = spec
         self._credentials = credentials
         self._network = network
@@ -127,11 +130,13 @@ class HubSource:
     def _tree(self, api: "HfApi", commit: str) -> Iterator[RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
 
+        self._stages.anew()
         entries = api.list_repo_tree(
             self._spec.repository, recursive=True, revision=commit, repo_type=self._kind
         )
         for entry in entries:
             if isinstance(entry, RepoFile):
+                self._stages.advance(files=1)
                 lfs = entry.lfs
                 size, digests = (lfs.size, _sha256(lfs.sha256)) if lfs else (entry.size, _git(entry.blob_id))
                 if not isinstance(entry.path, str) or not isinstance(size, int) or size < 0:

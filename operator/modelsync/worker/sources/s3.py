@@ -25,6 +25,7 @@ from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request
 from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
+from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
@@ -47,10 +48,17 @@ class _Opened:
 class BucketSource:
     """The objects below a prefix."""
 
-    def __init__(self, spec: S3Source, credentials: creds.Credentials, network: Network) -> None:
+    def __init__(
+        self,
+        spec: S3Source,
+        credentials: creds.Credentials,
+        network: Network,
+        stages: Stages | None = None,
+    ) -> None:
         self._spec = spec
         self._credentials = credentials
         self._network = network
+        self._stages = stages or Stages()
         self._transport = Transport(network)
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
@@ -67,6 +75,7 @@ class BucketSource:
                 spec=self._spec,
                 transport=self._transport,
                 connections=self._network.connections,
+                stages=self._stages,
             )
             files = asking.described(objects, cut)
         revision = listing.revision_of(files)
@@ -139,6 +148,7 @@ class BucketSource:
 
     def _below(self, client: "S3Client", prefix: str) -> Iterator[s3_objects.Listed]:
         count = 0
+        self._stages.anew()
         pages = client.get_paginator("list_objects_v2").paginate(
             Bucket=self._spec.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}
         )
@@ -152,4 +162,5 @@ class BucketSource:
                 if count > listing.MOST_FILES:
                     text = f"There are more than {listing.MOST_FILES} objects below {self._name}."
                     raise Failure(Reason.INVALID_SPEC, f"{text} Name a longer spec.source.s3.prefix.")
+                self._stages.advance(files=1)
                 yield found

@@ -23,6 +23,7 @@ from modelsync.worker.model import Digest, RemoteFile, Request
 from modelsync.worker.retry import Transient
 from modelsync.worker.sources import s3_parts
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
+from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Asking:
     spec: S3Source
     transport: Transport
     connections: int
+    stages: Stages
 
     def described(self, objects: Sequence[Listed], cut: int) -> tuple[RemoteFile, ...]:
         """The objects as files, sorted by path, with what their headers tell; `cut` characters of a key are
@@ -99,6 +101,7 @@ class Asking:
             )
             files = [_file(each, cut, {}) for each in objects]
         else:
+            self.stages.anew(files=len(objects))
             with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
                 files = list(pool.map(lambda each: self._asked(each, cut), objects))
         return tuple(sorted(files, key=lambda file: file.path))
@@ -112,6 +115,7 @@ class Asking:
             which: dict[str, Any] = {"Bucket": self.spec.bucket, "Key": each.key}
             which |= {"VersionId": head["VersionId"]} if head.get("VersionId", "null") != "null" else {}
             parts = s3_parts.sizes(self.client, which, each.size, count)
+        self.stages.advance(files=1)
         return _file(each, cut, head, parts)
 
     def _head(self, each: Listed) -> Mapping[str, Any]:

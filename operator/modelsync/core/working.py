@@ -1,0 +1,49 @@
+"""What a running worker is doing, as a reason and a sentence: its honest stage.
+
+Only a download can stall: a source that lists ten thousand objects and a check of a hundred gigabytes on the
+volume bring no byte from the origin, for minutes, and are well. What a stage's silence may cost is the
+worker's watchdog to say, and `silence`'s for a worker that says nothing any more.
+"""
+
+from datetime import timedelta
+
+from modelsync.api import conditions
+from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
+from modelsync.core.snapshot import Sample
+
+State = tuple[Phase, Reason, str]
+UNHEARD: State = (Phase.DOWNLOADING, Reason.STARTING, "the worker runs; its first report is awaited")
+_STALLED: State = (
+    Phase.DOWNLOADING,
+    Reason.DOWNLOAD_STALLED,
+    "no byte has arrived for a while; the worker keeps trying, see its log",
+)
+_STAGES: dict[Stage, State] = {
+    Stage.RESOLVING: (Phase.DOWNLOADING, Reason.RESOLVING, "listing the files of the source"),
+    Stage.CHECKING: (Phase.DOWNLOADING, Reason.CHECKING, "checking the files on the volume"),
+    Stage.DOWNLOADING: (Phase.DOWNLOADING, Reason.DOWNLOADING, "downloading"),
+    Stage.VERIFYING: (Phase.VERIFYING, Reason.VERIFYING, "verifying the files"),
+    Stage.PUBLISHING: (Phase.VERIFYING, Reason.VERIFYING, "publishing the files"),
+    Stage.DONE: (Phase.VERIFYING, Reason.VERIFYING, "all files are published; the worker ends"),
+}
+_OF_WORKERS = {reason: phase for phase, reason, _ in (*_STAGES.values(), _STALLED)}
+
+
+def state(sample: Sample, stall_after: timedelta) -> State:
+    """Phase, reason and message of a worker that has reported."""
+    report = sample.report
+    silent = timedelta(seconds=min(report.idle_seconds, 1e9)) >= stall_after
+    if report.stage is Stage.DOWNLOADING and silent:
+        return _STALLED
+    return _STAGES[report.stage]
+
+
+def before(stored: ModelSyncStatus, pod_name: str) -> State:
+    """What was said of this worker, until its first report to this operator: nothing new was seen yet."""
+    ready = conditions.find(stored.conditions, ConditionType.READY)
+    known = stored.worker is not None and stored.worker.pod_name == pod_name
+    if ready is None or not known or ready.reason not in _OF_WORKERS:
+        return UNHEARD
+    reason = Reason(ready.reason)
+    return _OF_WORKERS[reason], reason, ready.message
