@@ -2,7 +2,8 @@
 # All tests, with pytest's summary as the last line. Extra arguments go to pytest.
 #
 # Ours: starts the development cluster (and stops it again if it did not run before), loads the image, and runs
-# pytest inside the cluster's network namespace. With KUBECONFIG set, that cluster is used instead.
+# pytest inside the cluster's network namespace. With KUBECONFIG set, that cluster is used instead. A cluster that
+# holds an installation which the tests did not make is refused before anything is changed (dev/occupied.py).
 set -eu
 
 started=no
@@ -20,6 +21,7 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 if [ -n "${KUBECONFIG:-}" ] && [ -z "${MODELSYNC_DEV_CLUSTER:-}" ]; then
+    python -m dev.occupied
     python -m dev.load_image
     python -m pytest "$@"
 else
@@ -27,6 +29,7 @@ else
         started=yes
         python -m dev.cluster start
     fi
+    python -m dev.cluster exec -- python -m dev.occupied
     python -m dev.load_image
     python -m dev.cluster exec -- python -m pytest "$@"
 fi

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 
-from dev import image
+from dev import image, occupied
 from dev import target as targets
 from dev.demo import origin as origins
 from dev.demo import steps
@@ -23,10 +23,12 @@ def main() -> int:
     begun, target = time.monotonic(), targets.current()
     keep = bool(os.environ.get("KEEP"))
     model = os.environ.get("MODEL")
-    started = False
+    started = used = False
     try:
         steps.say("1/6", "a Kubernetes cluster")
         started = target.start(uplink=bool(model))
+        occupied.make_room(occupied.Maker.DEMO, target.prefix)
+        used = True
         steps.say("2/6", "the image")
         target.load_image(image.build())
         target.load_image(image.build_reader())
@@ -41,16 +43,23 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     finally:
-        if keep:
-            steps.say_how_to_look_around(target)
-        else:
-            steps.clean_up(target)
-            if started:
-                target.stop()
-            print(
-                "Cleaned up. `make demo KEEP=1` leaves the cluster running and tells how to look around.",
-                flush=True,
-            )
+        _finish(target, keep=keep, used=used, started=started)
+
+
+def _finish(target: targets.Target, *, keep: bool, used: bool, started: bool) -> None:
+    """Leave the cluster to look around, or as it was before."""
+    if keep and used:
+        steps.say_how_to_look_around(target)
+        return
+    if used:
+        steps.clean_up(target)
+    if started:
+        target.stop()
+    if used:
+        print(
+            "Cleaned up. `make demo KEEP=1` leaves the cluster running and says how to look around.",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

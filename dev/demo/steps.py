@@ -5,15 +5,14 @@ import shlex
 import subprocess
 from typing import Any
 
-from dev import image
+from dev import image, occupied
 from dev import target as targets
 from dev.demo import scripts
 from dev.demo.origin import Origin
 from tests.e2e import kube
 
 NAMESPACE, NAME, CLAIM = "demo", "minilm", "models"
-SYSTEM = "modelsync-system"
-RELEASE = "modelsync"
+SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 
 
 def say(step: str, what: str) -> None:
@@ -54,7 +53,8 @@ def run(target: targets.Target, origin: Origin) -> bool:
     _namespace(target, SYSTEM)
     show(
         target, "helm", "upgrade", "--install", RELEASE, "charts/modelsync", "--namespace", SYSTEM,
-        "--set", f"image.repository={image.REPOSITORY},image.tag={image.TAG}", "--wait", "--timeout", "120s",
+        "--set", f"image.repository={image.REPOSITORY},image.tag={image.TAG}",
+        "--set", occupied.chart_setting(occupied.Maker.DEMO), "--wait", "--timeout", "120s",
     )  # fmt: skip
     say("4/6", "a ModelSync")
     _namespace(target, NAMESPACE)
@@ -77,10 +77,8 @@ def run(target: targets.Target, origin: Origin) -> bool:
 
 
 def _namespace(target: targets.Target, name: str) -> None:
-    apply(
-        target,
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": kube.RESTRICTED}},
-    )
+    labels = {**kube.RESTRICTED, occupied.LABEL: str(occupied.Maker.DEMO)}
+    apply(target, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 
 
 def _watch(target: targets.Target) -> bool:
@@ -126,14 +124,11 @@ def _pod(target: targets.Target, name: str, picture: str, code: str) -> str:
 
 
 def clean_up(target: targets.Target) -> None:
-    """Remove what the demo made; never raises, so that it can run after any failure."""
-    for command in (
-        ("kubectl", "delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s"),
-        ("helm", "uninstall", RELEASE, "--namespace", SYSTEM, "--ignore-not-found", "--wait"),
-        ("kubectl", "delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=60s"),
-        ("kubectl", "delete", "crd", "-l", "app.kubernetes.io/name=modelsync", "--ignore-not-found"),
-    ):
-        subprocess.run([*target.prefix, *command], cwd=targets.REPOSITORY, capture_output=True, check=False)
+    """Remove what the demo made, by its label; never raises, so that it can run after any failure."""
+    try:
+        occupied.Cluster(prefix=target.prefix).clean_up(occupied.Maker.DEMO)
+    except targets.TargetError as error:
+        print(f"demo: not cleaned up: {error}", flush=True)
 
 
 def say_how_to_look_around(target: targets.Target) -> None:

@@ -82,7 +82,7 @@ def renamed() -> list[Object]:
 @contextlib.contextmanager
 def space() -> Iterator[None]:
     """The namespace, removed at the end."""
-    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    kube.make_namespace(NAMESPACE)
     try:
         yield
     finally:

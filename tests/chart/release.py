@@ -4,19 +4,25 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from dev import occupied
 from tests.chart import helm
 from tests.e2e import kube
 
-NAME, SYSTEM = "modelsync", "modelsync-system"
-CRDS = ("modelsyncs.modelsync.dev", "syncqueues.modelsync.dev")
-_IMAGE = ("image.repository=localhost/modelsync", "image.tag=dev", "image.pullPolicy=Never")
+NAME, SYSTEM = occupied.RELEASE, occupied.SYSTEM
+CRDS = tuple(occupied.CRDS.values())
+_OURS = (
+    occupied.chart_setting(occupied.Maker.TESTS),
+    "image.repository=localhost/modelsync",
+    "image.tag=dev",
+    "image.pullPolicy=Never",
+)
 
 
 def upgrade(*settings: str, chart: str | Path = helm.CHART, wait: bool = True) -> str:
     """`helm upgrade --install` with some `--set` values; returns what Helm printed."""
-    labels = {"name": SYSTEM, "labels": kube.RESTRICTED}
+    labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
-    words = [word for setting in (*_IMAGE, *settings) for word in ("--set", setting)]
+    words = [word for setting in (*_OURS, *settings) for word in ("--set", setting)]
     waiting = ("--wait", "--timeout", "110s") if wait else ()
     return _done(helm.run("upgrade", "--install", NAME, str(chart), "-n", SYSTEM, *waiting, *words))
 
@@ -27,9 +33,10 @@ def uninstall() -> None:
 
 
 def purge() -> None:
-    """No release and no CRDs: the cluster as it was before the first installation."""
+    """No release and no CRDs of the tests: the cluster as it was before the first installation."""
     uninstall()
-    kube.kubectl("delete", "crd", *CRDS, "--ignore-not-found", "--timeout=60s", timeout=70)
+    own = f"{occupied.LABEL}={occupied.Maker.TESTS}"
+    kube.kubectl("delete", "crd", "-l", own, "--ignore-not-found", "--timeout=60s", timeout=70)
 
 
 def queue(name: str = "default") -> Any:

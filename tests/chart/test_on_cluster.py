@@ -29,11 +29,9 @@ SPACE, OTHER = "chart-models", "chart-other"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def spaces() -> Iterator[None]:
+def spaces(room: None) -> Iterator[None]:
     """Two users' namespaces with a claim each; at the end no release and no CRDs remain."""
     release.purge()
-    # A run before this one may have left them on their way out.
-    kube.kubectl("delete", "namespace", SPACE, OTHER, "--ignore-not-found", "--timeout=60s", timeout=70)
     with kube.namespace(SPACE), kube.namespace(OTHER):
         kube.apply(kube.claim("models", SPACE), kube.claim("models", OTHER))
         yield

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def operator() -> Iterator[None]:
+def operator(room: None) -> Iterator[None]:
     """The chart's release, installed once and removed at the end."""
     release.install()
     yield

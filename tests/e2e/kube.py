@@ -13,11 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from dev import occupied
+
 Object = dict[str, Any]
 RESTRICTED = {
     "pod-security.kubernetes.io/enforce": "restricted",
     "pod-security.kubernetes.io/enforce-version": "latest",
 }
+OWN = {occupied.LABEL: str(occupied.Maker.TESTS)}
+"""The label of what the tests make and may remove."""
 
 
 class KubectlError(AssertionError):
@@ -159,10 +163,22 @@ def eventually(check: Callable[[], bool], timeout: float, what: str) -> float:
     raise AssertionError(f"not within {timeout} s: {what}")
 
 
+def make_namespace(name: str, labels: Object = RESTRICTED) -> None:
+    """Make a namespace of the tests; one of this name that they did not make is left alone, and an error."""
+    own = f"{occupied.LABEL}={occupied.Maker.TESTS}"
+    # A run that was killed may have left it.
+    if name in kubectl("get", "namespaces", "-l", own, "-o", "jsonpath={.items[*].metadata.name}").split():
+        kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=90s", timeout=95)
+    metadata = {"name": name, "labels": {**labels, **OWN}}
+    kubectl(
+        "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    )
+
+
 @contextlib.contextmanager
 def namespace(name: str) -> Iterator[str]:
     """A namespace that enforces Pod Security `restricted`, deleted at the end."""
-    apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    make_namespace(name)
     try:
         yield name
     finally:

@@ -3,10 +3,10 @@
 import subprocess
 from typing import Any
 
+from dev import occupied
 from tests.e2e import kube
 
-SYSTEM = "modelsync-system"
-RELEASE = "modelsync"
+SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
 IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
 CHUNK, CONNECTIONS = 1024 * 1024, 4
@@ -32,9 +32,10 @@ def helm(*args: str, timeout: float = 180) -> str:
 
 def install(**values: Any) -> None:
     """Install or upgrade the release with the tests' values, and wait for it."""
-    labels = {"name": SYSTEM, "labels": kube.RESTRICTED}
+    labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
     settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
+    settings.append(occupied.chart_setting(occupied.Maker.TESTS))
     helm(
         "upgrade", "--install", RELEASE, "charts/modelsync", "-n", SYSTEM, "--wait", "--timeout", "120s",
         *(word for setting in settings for word in ("--set", setting)),

@@ -15,7 +15,7 @@ QUIET_SECONDS = 10
 def many(operator: None) -> str:
     """A namespace with COUNT suspended ModelSyncs whose status is settled."""
     name = "idle"
-    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    kube.make_namespace(name)
     source = {"huggingFace": {"repository": "org/idle"}}
     syncs = [kube.sync(f"idle-{i:04}", name, source, suspend=True) for i in range(COUNT)]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": syncs})

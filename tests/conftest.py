@@ -1,0 +1,26 @@
+"""The fixture of tests that install the chart: they never begin where somebody else has installed it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from dev import occupied, target
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """End before the first test where tests that install would remove what others made."""
+    installs = any("room" in getattr(item, "fixturenames", ()) for item in session.items)
+    if not installs or "KUBECONFIG" not in os.environ or session.config.option.collectonly:
+        return
+    try:
+        occupied.make_room(occupied.Maker.TESTS)
+    except target.TargetError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture(scope="session")
+def room() -> Iterator[None]:
+    """A cluster without an installation; what the tests made is removed at the end, by its label."""
+    yield
+    occupied.Cluster().clean_up(occupied.Maker.TESTS)
