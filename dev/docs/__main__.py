@@ -25,7 +25,7 @@ where it is: [reasons](reasons.md).
 |---|---|
 | pause, go on | set `spec.suspend` to true, to false |
 | cancel, start again | set `spec.cancel` to true, to false |
-| retry | set the annotation `modelsync.dev/retry-requested-at` to a new value |
+| retry, or check a Complete one | set the annotation `modelsync.dev/retry-requested-at` to a new value |
 | wait in a script | `kubectl wait --for=condition=Ready --timeout=6h modelsync/NAME` |
 
 An absent field of the status means "unknown", never zero.

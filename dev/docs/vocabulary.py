@@ -20,6 +20,8 @@ To ask for a retry, set the annotation to any value that it has not had before:
 ```console
 kubectl annotate modelsync NAME modelsync.dev/retry-requested-at="$(date +%s)" --overwrite
 ```
+
+A Complete sync is checked by that: an attempt reads its files and fetches what is missing or wrong.
 """
 _CODES = f"""{MADE}
 # Exit codes of the worker

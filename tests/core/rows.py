@@ -44,4 +44,14 @@ FAILED = a_sync().with_status(
 DONE = a_sync().with_status(
     phase=Phase.COMPLETE, attempts=1, artifacts=(api.Artifact(path="llama", bytes=1),)
 )
+CHECKED = DONE.with_status(
+    last_handled_retry="before",
+    artifacts=(api.Artifact(path="llama", bytes=1, verified_at=ago(99), attempt=1),),
+)
+"""Complete, with its request before this one handled."""
+ASKED = CHECKED.with_record(retry_requested="now")
+CHECKING = CHECKED.with_status(phase=Phase.QUEUED, last_handled_retry="now").with_record(
+    retry_requested="now"
+)
+"""The stored status after a request to check again, before its attempt."""
 OLD = ago(61)

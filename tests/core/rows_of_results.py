@@ -177,13 +177,6 @@ ROWS = (
         creates=0,
     ),
     Row(
-        name="Complete ignores a request to retry",
-        parts=(DONE.with_record(retry_requested="now", generation=7),),
-        phase=Phase.COMPLETE,
-        reason=Reason.SYNCED,
-        creates=0,
-    ),
-    Row(
         name="complete without a readable report",
         parts=(a_sync(), a_job().complete(when=ago(9))),
         phase=Phase.COMPLETE,

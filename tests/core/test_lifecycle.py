@@ -20,10 +20,10 @@ from tests.builders import (
     ago,
     last_words,
 )
-from tests.core import rows_of_results, rows_of_workers
+from tests.core import rows_of_checks, rows_of_results, rows_of_workers
 from tests.core.rows import JOB, RUNNING, Row
 
-ROWS = (*rows_of_workers.ROWS, *rows_of_results.ROWS)
+ROWS = (*rows_of_workers.ROWS, *rows_of_results.ROWS, *rows_of_checks.ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -118,7 +118,7 @@ def test_completing_records_what_was_published_and_clears_what_failed() -> None:
     status = planner.plan(a_snapshot(sync, job, pod)).statuses["uid-llama"]
     assert status.completion_time == NOW
     assert status.artifacts == (
-        api.Artifact(revision="c0ffee", path="llama", bytes=100, verified_at=NOW, current=True),
+        api.Artifact(revision="c0ffee", path="llama", bytes=100, verified_at=NOW, attempt=2, current=True),
     )
     assert (status.failures, status.last_failure, status.next_retry_time) == (None, None, None)
     assert status.progress is not None

@@ -99,10 +99,12 @@ def test_a_pod_that_breaks_the_planner_is_told_on_its_sync() -> None:
     ("parts", "reasons"),
     [
         pytest.param(
-            (a_sync().with_status(phase=Phase.COMPLETE), a_job().complete(when=ago(599))), [], id="kept"
+            (a_sync().with_status(phase=Phase.COMPLETE, attempts=1), a_job().complete(when=ago(599))),
+            [],
+            id="kept",
         ),
         pytest.param(
-            (a_sync().with_status(phase=Phase.COMPLETE), a_job().complete(when=ago(600))),
+            (a_sync().with_status(phase=Phase.COMPLETE, attempts=1), a_job().complete(when=ago(600))),
             ["in the status"],
             id="kept long enough",
         ),

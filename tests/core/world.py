@@ -32,6 +32,8 @@ class World:
         self.made: set[tuple[str, int]] = set()
         self.sidecars: set[str] = set()
         """Uids of syncs whose Pods get a container that runs on when the worker has ended."""
+        self.began: dict[tuple[str, int | None], datetime] = {}
+        """When an attempt's Job was made."""
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
 
@@ -72,8 +74,12 @@ class World:
         assert (status.attempts or 0) >= (old.attempts or 0), "attempts are never forgotten"
         if old.last_failure is not None and status.last_failure is not None:
             assert (status.last_failure.attempt or 0) >= (old.last_failure.attempt or 0)
-        if old.phase is Phase.COMPLETE:
+        asked = self.syncs[uid].retry_requested not in (None, old.last_handled_retry)
+        if old.phase is Phase.COMPLETE and not asked:
             assert status.phase is Phase.COMPLETE, "a result is never taken back"
+        if old.artifacts:
+            assert status.artifacts, "what was published is never forgotten"
+            assert status.resolved == old.resolved, "a check stays on the revision"
         self.syncs[uid] = replace(self.syncs[uid], status=ModelSyncStatus.model_validate(status.dump()))
 
     def _check_creation(self, before: snapshot.Snapshot, creation: actions.CreateJob) -> None:
@@ -88,6 +94,7 @@ class World:
         uid, attempt = creation.sync.uid, creation.attempt
         assert self.by_hand or (uid, attempt) not in self.made, "one Job for each attempt"
         self.made.add((uid, attempt))
+        self.began[uid, attempt] = self.now
         name = naming.job_name(creation.sync.name, uid, attempt)
         self.jobs[f"{name}@{self.now.isoformat()}"] = snapshot.JobRecord(
             namespace=creation.sync.namespace,

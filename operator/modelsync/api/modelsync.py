@@ -284,7 +284,10 @@ class Artifact(Value):
     bytes: int
     """Size in bytes."""
     verified_at: AwareDatetime | None = None
-    """When the last file was verified."""
+    """When the last file was verified: by the attempt that published the files, or by the last check of them
+    that found or made them whole."""
+    attempt: int | None = None
+    """The attempt that verified them."""
     current: bool = True
     """Whether this is the set to use."""
 
@@ -315,11 +318,14 @@ class ModelSyncStatus(Value):
     next_retry_time: AwareDatetime | None = None
     """When the next attempt may start."""
     last_handled_retry: Annotated[str | None, Field(max_length=256)] = None
-    """The value of the annotation modelsync.dev/retry-requested-at that was acted on last."""
+    """The value of the annotation modelsync.dev/retry-requested-at that was acted on last. A new value asks
+    for another attempt: of a sync that failed or waits for its retry, at once; of a Complete one, to check
+    the files on the volume and to fetch what is missing or wrong, at the same revision. Ready is False
+    meanwhile, and a further value waits for the end of the check."""
     start_time: AwareDatetime | None = None
     """When the first attempt started."""
     completion_time: AwareDatetime | None = None
-    """When the sync became Complete."""
+    """When the sync became Complete the last time; absent while it is not, as during another check."""
     resolved: Resolved | None = None
     """What the source turned out to hold."""
     progress: ProgressStatus | None = None
@@ -331,7 +337,8 @@ class ModelSyncStatus(Value):
     last_failure: LastFailure | None = None
     """The last failure."""
     artifacts: Annotated[tuple[Artifact, ...], Field(max_length=16, json_schema_extra=_ATOMIC)] = ()
-    """What was published."""
+    """What was published. Stays during another check, and when that fails: verifiedAt is the time of the last
+    success."""
     worker: WorkerStatus | None = None
     """The running worker."""
     conditions: Annotated[
@@ -345,6 +352,17 @@ class ModelSyncStatus(Value):
         ),
     ] = ()
     """Ready, Reconciling, Stalled and Progressing; `kubectl wait --for=condition=Ready` works."""
+
+    def was_verified_by(self, attempt: int) -> bool:
+        """Whether an attempt is the one that verified the artifact."""
+        return any(artifact.attempt == attempt for artifact in self.artifacts)
+
+    def has_result_of(self, attempt: int) -> bool:
+        """Whether an attempt's failure or success is the last one recorded here."""
+        failed = self.last_failure is not None and self.last_failure.attempt == attempt
+        # An artifact of an older operator does not say whose it is.
+        complete = self.phase is Phase.COMPLETE and self.attempts == attempt
+        return failed or complete or self.was_verified_by(attempt)
 
 
 class ModelSync(Value):

@@ -34,6 +34,9 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
         yield _event(sync, new, "Warning", new.last_failure.reason, _failure_text(new))
     if old.phase is Phase.FAILED and new.phase is Phase.QUEUED:
         yield _event(sync, new, "Normal", Reason.QUEUED, "another attempt was asked for")
+    if old.phase is Phase.COMPLETE and new.phase is not Phase.COMPLETE:
+        text = "a check of the published files was asked for; what is missing or wrong is fetched"
+        yield _event(sync, new, "Normal", Reason.QUEUED, text)
     before, after = ready_reason(old), ready_reason(new)
     if before == after:
         return

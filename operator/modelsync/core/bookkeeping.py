@@ -49,22 +49,39 @@ def update(view: View) -> ModelSyncStatus:
 
 
 def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
-    """A new value of the retry annotation is noted, whether or not there is something to retry."""
+    """A new value of the retry annotation is noted, whether or not there is something to retry.
+
+    Not while an attempt checks what was published: it may have passed by the file that the request is about.
+    """
     asked = view.sync.retry_requested
-    return status if asked is None else changes.apply(status, last_handled_retry=asked[:256])
+    checking = bool(status.artifacts) and status.phase is not Phase.COMPLETE
+    if asked is None or (checking and view.last_job is not None and not view.counted):
+        return status
+    return changes.apply(status, last_handled_retry=asked[:256])
 
 
 def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     """What a user does to a sync that waits or has failed begins a new count of failures."""
     spec, phase = view.sync.spec, status.phase
     asked = status.last_handled_retry != view.sync.status.last_handled_retry
+    if asked and phase is Phase.COMPLETE:
+        return _to_check(status, view.sync.status.attempts)
     resumed = phase in (Phase.PAUSED, Phase.CANCELLED) and not (spec.suspend or spec.cancel)
     mended = phase is Phase.FAILED and view.changed
-    if resumed or mended or (asked and view.counted and phase is not Phase.COMPLETE):
+    if resumed or mended or (asked and view.counted):
         return changes.apply(status, failures=None, next_retry_time=None)
     if status.next_retry_time is not None and not view.counted:
         return changes.apply(status, next_retry_time=None)
     return status
+
+
+def _to_check(status: ModelSyncStatus, verified_by: int | None) -> ModelSyncStatus:
+    """A Complete sync as one that waits for an attempt: the artifact keeps what was known, and by whom.
+
+    Progress begins anew, since nobody knows how much of it is still there.
+    """
+    artifacts = tuple(one.but(attempt=one.attempt or verified_by) for one in status.artifacts)
+    return changes.apply(status, phase=Phase.QUEUED, completion_time=None, progress=None, artifacts=artifacts)
 
 
 def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -83,8 +100,10 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     again = failures <= view.sync.spec.backoff_limit and failure.retryable
     pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
     due = (failure.time + pause).replace(microsecond=0) if again else None
-    # A source that changed has to be resolved anew; staying on what is gone would fail for ever.
-    resolved = None if failure.reason is Reason.SOURCE_CHANGED else status.resolved
+    # A source that changed has to be resolved anew; staying on what is gone would fail for ever. But what was
+    # published is checked against itself, and not replaced by another model under its readers.
+    moved = failure.reason is Reason.SOURCE_CHANGED and not status.artifacts
+    resolved = None if moved else status.resolved
     return changes.apply(
         status, failures=failures, last_failure=record, next_retry_time=due, resolved=resolved
     )

@@ -85,7 +85,7 @@ def _ended_unheard(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     job = view.last_job
-    if job is None or job.state is not JobState.COMPLETE:
+    if job is None or job.state is not JobState.COMPLETE or status.was_verified_by(job.attempt):
         return None
     pod = view.pod_of(job)
     return Verdict(
@@ -222,7 +222,7 @@ _SELF_HEALING = frozenset(
 
 _CHECKS: tuple[Check, ...] = (
     _invalid,
-    _already_complete,  # a result is never taken back
+    _already_complete,  # a result is never taken back, unless its user asks for a check
     _ended_unheard,
     _just_complete,
     _cancelled,

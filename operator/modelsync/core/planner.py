@@ -90,8 +90,10 @@ def _judge(view: View) -> Judged:
     base = bookkeeping.update(view)
     verdict = lifecycle.judge(view, base)
     # The stored status must know the last failure before the next attempt starts: else an operator that dies
-    # in between would leave a successor that sees the new Job and never counts the old one.
-    recorded = base.last_failure is view.sync.status.last_failure
+    # in between would leave a successor that sees the new Job and never counts the old one. So must it know a
+    # request to check: else the successor would take the new Job for the answer to a later request.
+    stored = view.sync.status
+    recorded = base.last_failure is stored.last_failure and stored.phase is not Phase.COMPLETE
     candidate = None
     if verdict.eligible and recorded and not view.sync.deleting:
         refused = view.sync.uid in view.problems
@@ -153,7 +155,7 @@ def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
 def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime | None) -> str:
     """Why a Job has to go, or ''. A result goes only once it stands in the stored status."""
     view, stored, phase = item.view, item.view.sync.status, item.verdict.phase
-    failed = stored.last_failure is not None and stored.last_failure.attempt == attempt
+    over = stored.has_result_of(attempt)
     if state is JobState.ACTIVE:
         if view.sync.deleting:
             return "the ModelSync is being deleted"
@@ -161,12 +163,12 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
             return ""  # its number must be stored before it goes, lest another Job gets the same one
         if phase in (Phase.PAUSED, Phase.CANCELLED) or stored.phase is Phase.COMPLETE:
             return f"the ModelSync is {phase}"
-        if failed:
-            return "the attempt is over and its failure is in the status, but its Pod runs or waits on"
+        if over:
+            return "the attempt is over and its result is in the status, but its Pod runs or waits on"
         if bookkeeping.is_stale(view):
             return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
-    recorded = failed or stored.phase is Phase.COMPLETE or attempt < (stored.attempts or 0)
+    recorded = over or attempt < (stored.attempts or 0)
     old = finished is not None and view.now - finished >= view.settings.job_history
     return "its result is in the status" if recorded and old else ""
 

@@ -171,6 +171,7 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         path=view.sync.spec.published_at(revision),
         bytes=done.bytes_total or 0,
         verified_at=verdict.completed,
+        attempt=view.attempts,
         current=True,
     )
     status = changes.apply(

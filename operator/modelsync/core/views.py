@@ -69,9 +69,8 @@ class View:
 
     @property
     def counted(self) -> bool:
-        """Whether the stored status holds the failure of the last attempt."""
-        last = self.sync.status.last_failure
-        return last is not None and last.attempt == self.attempts
+        """Whether the stored status holds the result of the last attempt."""
+        return self.sync.status.has_result_of(self.attempts)
 
     @property
     def changed(self) -> bool:

@@ -206,9 +206,4 @@ def _told(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
 
 def _is_settled(status: api.ModelSyncStatus, attempt: int) -> bool:
     """Whether the stored status holds the result of this attempt."""
-    failed = status.last_failure
-    return (
-        (failed is not None and (failed.attempt or 0) >= attempt)
-        or (status.attempts or 0) > attempt
-        or (status.phase is Phase.COMPLETE and (status.attempts or 0) >= attempt)
-    )
+    return (status.attempts or 0) > attempt or status.has_result_of(attempt)
