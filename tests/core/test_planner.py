@@ -130,7 +130,7 @@ def test_a_pod_that_breaks_the_planner_is_told_on_its_sync() -> None:
         ),
         pytest.param(
             (a_sync().with_status(attempts=1, last_failure=a_failure(), failures=1), a_job()),
-            ["its failure is in the status"],
+            ["its result is in the status"],
             id="given up",
         ),
         pytest.param(
