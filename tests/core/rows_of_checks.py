@@ -47,7 +47,7 @@ ROWS = (
         name="the operator died before it noted the request, after it made the Job",
         parts=(ASKED, a_job(attempt=2), a_pod(attempt=2).running()),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
         creates=0,
     ),
     Row(
@@ -91,7 +91,7 @@ ROWS = (
         name="asked again while it is checked: that comes after",
         parts=(CHECKING.with_record(retry_requested="later"), a_job(attempt=2), a_pod(attempt=2).running()),
         phase=Phase.DOWNLOADING,
-        reason=Reason.DOWNLOADING,
+        reason=Reason.STARTING,
         creates=0,
     ),
     Row(
