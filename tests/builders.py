@@ -138,6 +138,10 @@ class JobBuilder:
         """On its way out."""
         return self.with_record(deleting=True)
 
+    def assumed(self) -> Self:
+        """Asked for and not seen."""
+        return self.with_record(uid=f"assumed-{self.fields['sync_uid']}", assumed=True)
+
     def build(self) -> snapshot.JobRecord:
         """The record."""
         return snapshot.JobRecord(**self.fields)
@@ -286,6 +290,7 @@ def a_snapshot(
     now: datetime = NOW,
     samples: dict[str, snapshot.Sample] | None = None,
     problems: dict[str, snapshot.Problem] | None = None,
+    troubles: dict[tuple[str, str], snapshot.Problem] | None = None,
     settings: snapshot.Settings | None = None,
 ) -> snapshot.Snapshot:
     """A cluster of these objects; with the queue `default` unless queues are given."""
@@ -299,6 +304,7 @@ def a_snapshot(
         queues={queue.name: queue for queue in queues},
         samples=samples or {},
         problems=problems or {},
+        troubles=troubles or {},
         settings=settings or SETTINGS,
     )
 

@@ -141,8 +141,9 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
     ),
     Reason.WORKER_LOST: ("The worker was killed, or its node was lost.", f"{_ITSELF} What it had is kept."),
     Reason.JOB_REJECTED: (
-        "The cluster refuses the worker's Job or Pod: a quota, an admission policy.",
-        "Read the message; raise the quota or mend the policy. It goes on by itself.",
+        "The cluster refuses the worker's Job or Pod: a quota, a policy, a webhook that is down.",
+        "Read the message; raise the quota, correct the policy or the webhook. It holds no slot until it is"
+        " tried again (`status.nextRetryTime`); any change of the ModelSync tries it at once.",
     ),
     Reason.NAME_CONFLICT: (
         "A Job of the needed name exists and belongs to somebody else.",

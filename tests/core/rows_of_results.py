@@ -192,9 +192,10 @@ ROWS = (
     ),
     Row(
         name="an assumed Job is a worker",
-        parts=(a_sync(), a_job().with_record(uid="assumed-llama-1")),
+        parts=(a_sync(), a_job().assumed()),
         phase=Phase.QUEUED,
-        reason=Reason.STARTING,
+        reason=Reason.QUEUED,
+        says="being created",
         creates=0,
     ),
 )

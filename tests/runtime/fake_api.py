@@ -43,7 +43,21 @@ def fails(method: str, part: str, *answers: web.Response | Exception) -> Fault:
             assert request.transport is not None
             request.transport.abort()
             raise answer
-        return answer
+        # A response can be sent once; a test may give the same one many times.
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
+
+    return fault
+
+
+def hangs(method: str, part: str, seconds: float, *, how_often: int = 1_000_000) -> Fault:
+    """A fault that lets requests of a method whose path contains a part wait, then serves them."""
+    left = [how_often]
+
+    async def fault(request: web.Request) -> web.StreamResponse | None:
+        if request.method == method and part in request.path and left[0] > 0:
+            left[0] -= 1
+            await asyncio.sleep(seconds)
+        return None
 
     return fault
 
@@ -51,7 +65,10 @@ def fails(method: str, part: str, *answers: web.Response | Exception) -> Fault:
 class FakeApi:
     """Objects in memory, and what was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self.listeners: list[Callable[[str, str, Object], None]] = []
+        """Called with each event's kind, plural and object at once: a watch without a connection."""
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.version = 100
         self.asked: list[tuple[str, str]] = []
@@ -71,7 +88,7 @@ class FakeApi:
     async def serving(self) -> AsyncIterator["FakeApi"]:
         """Serve on loopback."""
         app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self._handle)
+        app.router.add_route("*", "/{tail:.*}", self.handle)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -93,7 +110,7 @@ class FakeApi:
         stored = copy.deepcopy(raw)
         stored["metadata"] |= {"resourceVersion": str(self.version)}
         stored["metadata"].setdefault("uid", f"uid-{self.version}")
-        stored["metadata"].setdefault("creationTimestamp", datetime.now(UTC).isoformat(timespec="seconds"))
+        stored["metadata"].setdefault("creationTimestamp", self._clock().isoformat(timespec="seconds"))
         self.objects[key] = stored
         self._tell(kind, key, stored)
         return stored
@@ -125,13 +142,16 @@ class FakeApi:
     def _tell(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
         if self.quiet:
             return
+        for listener in self.listeners:
+            listener(kind, key[0], copy.deepcopy(raw))
         event = {"type": kind, "object": copy.deepcopy(raw)}
         self._told.append((self.version, key[0], key[1], event))
         for plural, namespace, queue in self._watchers:
             if plural == key[0] and namespace in ("", key[1]):
                 queue.put_nowait(event)
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request."""
         self.asked.append((request.method, request.path))
         for fault in self.faults:
             answer = await fault(request)

@@ -70,7 +70,7 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     mended = phase is Phase.FAILED and view.changed
     if resumed or mended or (asked and view.counted):
         return changes.apply(status, failures=None, next_retry_time=None)
-    if status.next_retry_time is not None and not view.counted:
+    if status.next_retry_time is not None and not view.counted and view.rejection is None:
         return changes.apply(status, next_retry_time=None)
     return status
 

@@ -43,6 +43,10 @@ class Verdict:
     """Waits for nothing but a place in its queue."""
     backs_off: bool = False
     """Waits for its time to try again."""
+    retry_at: datetime | None = None
+    """When the creation that failed last is, or was, due again."""
+    creating: bool = False
+    """The creation of its Job is under way."""
     wake_at: datetime | None = None
 
 
@@ -127,14 +131,22 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     return Verdict(
         phase=Phase.QUEUED,
         reason=reason,
-        message=_steady(status, reason, message[:1024]),
+        message=steady(status, reason, message[:1024]),
         job=job,
         pod=pod,
         wake_at=job.created + bookkeeping.start_deadline(view),
     )
 
 
-def _steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
+def _creating(view: View, status: ModelSyncStatus) -> Verdict | None:
+    """A creation without an answer changes nothing but that its slot is taken: it may yet be refused."""
+    if not view.creating:
+        return None
+    waiting = _rejected(view, status) or _waiting(view, status)
+    return replace(waiting, eligible=False, backs_off=False, creating=True)
+
+
+def steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
     """The stored message if the new one differs in numbers alone (a port, a count): they are no news."""
     ready = conditions.find(status.conditions, ConditionType.READY)
     if ready is None or ready.reason != reason or _DIGITS.sub("", ready.message) != _DIGITS.sub("", message):
@@ -177,11 +189,17 @@ def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
     last, due = status.last_failure, status.next_retry_time
-    if last is None or due is None or due <= view.now:
+    if last is None or due is None or due <= view.now or _was_rejected(view, last.reason):
         return None
     reason = last.reason if last.reason in _SELF_HEALING else Reason.BACKING_OFF
     message = f"attempt {last.attempt} failed ({last.reason}): {last.message}; another attempt follows"
     return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], backs_off=True, wake_at=due)
+
+
+def _was_rejected(view: View, failed: Reason) -> bool:
+    """Whether the stored nextRetryTime is that of a creation: it binds only while its problem is known."""
+    told = bookkeeping.ready_reason(view.sync.status)
+    return told in _REJECTED and failed not in _REJECTED
 
 
 def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -192,21 +210,39 @@ def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 
 def _waiting(view: View, status: ModelSyncStatus) -> Verdict:
-    problem = view.problem(view.sync.uid)
-    if problem is not None:
-        reason = Reason.NAME_CONFLICT if problem.reason == Reason.NAME_CONFLICT else Reason.JOB_REJECTED
-        message = f"the worker's Job cannot be created: {problem.message}"
-        return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], eligible=True)
     message = f"waiting in queue {view.sync.spec.queue!r}"
     return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message, eligible=True)
+
+
+def _rejected(view: View, status: ModelSyncStatus) -> Verdict | None:
+    """A Job that could not be created: till the next try it asks for no slot, then it has its own place."""
+    problem = view.rejection
+    if problem is None:
+        return None
+    reason = Reason.NAME_CONFLICT if problem.reason == Reason.NAME_CONFLICT else Reason.JOB_REJECTED
+    message = (
+        f"the worker's Job cannot be created: {problem.message[:900]}; it is tried again at nextRetryTime"
+    )
+    waits = problem.due is not None and problem.due > view.now
+    return Verdict(
+        phase=Phase.QUEUED,
+        reason=reason,
+        message=steady(status, reason, message),
+        eligible=not waits,
+        backs_off=waits,
+        retry_at=problem.due,
+        wake_at=problem.due if waits else None,
+    )
 
 
 def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
     return Verdict(phase=phase, reason=reason, message=message, stalled=True, reconciling=False)
 
 
+_REJECTED = frozenset({Reason.JOB_REJECTED, Reason.NAME_CONFLICT})
 _SYNCED = "all files are published and verified"
 _STARTING = "the worker is starting"
+CREATING = "the worker's Job is being created"
 _DIGITS = re.compile(r"\d+")
 _RETRY = "modelsync.dev/retry-requested-at=<any new value>"
 _SELF_HEALING = frozenset(
@@ -228,8 +264,10 @@ _CHECKS: tuple[Check, ...] = (
     _cancelled,
     _paused,
     _running,
+    _creating,
     _no_such_preset,
     _failed,
     _backing_off,
     _stopping,  # never two workers of one sync
+    _rejected,
 )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
-from modelsync.api.reasons import Phase, QueueReason
+from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core import (
     actions,
     announcements,
@@ -24,9 +24,8 @@ from modelsync.core import (
     statuses,
     views,
 )
-from modelsync.core.lifecycle import Verdict
 from modelsync.core.recall import Judged
-from modelsync.core.snapshot import JobState, Snapshot, SyncRecord
+from modelsync.core.snapshot import JobState, Snapshot
 from modelsync.core.views import View
 
 _RECALL = recall.Recall()
@@ -36,17 +35,24 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     """Everything that should be done about this snapshot."""
     busy, idle = _all_judged(snapshot)
     judged = [*busy, *idle.values()]
-    usage = queueing.Usage(queues=snapshot.queues, disabled=snapshot.settings.downloads_disabled)
+    usage = queueing.Usage(
+        queues=snapshot.queues,
+        now=snapshot.now,
+        troubles=snapshot.troubles,
+        disabled=snapshot.settings.downloads_disabled,
+    )
     holders = views.occupied(snapshot)
     for uid in holders:
         usage.take(snapshot.syncs[uid])
+    for job in snapshot.jobs:
+        if job.assumed and job.sync_uid in snapshot.syncs:
+            usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
     decision = queueing.decide(
         (item.candidate for item in judged if item.candidate is not None),
         usage,
         exact_positions=snapshot.settings.exact_positions,
-        now=snapshot.now,
     )
-    wanted = {item.view.sync.uid: _status(item, decision) for item in judged}
+    wanted = {item.view.sync.uid: _status(item, decision, snapshot) for item in judged}
     _RECALL.keep(idle, snapshot.settings)
     return actions.Plan(
         creations=tuple(actions.CreateJob(sync=c.sync, attempt=c.attempt) for c in decision.admitted),
@@ -96,28 +102,30 @@ def _judge(view: View) -> Judged:
     recorded = base.last_failure is stored.last_failure and stored.phase is not Phase.COMPLETE
     candidate = None
     if verdict.eligible and recorded and not view.sync.deleting:
-        refused = view.sync.uid in view.problems
-        candidate = queueing.candidate(view.sync, view.attempts + 1, refused=refused)
+        tries = view.rejection.tries if view.rejection is not None else 0
+        candidate = queueing.candidate(view.sync, view.attempts + 1, tries)
     return Judged(view=view, base=base, verdict=verdict, candidate=candidate)
 
 
-def _status(item: Judged, decision: queueing.Decision) -> ModelSyncStatus:
+def _status(item: Judged, decision: queueing.Decision, snapshot: Snapshot) -> ModelSyncStatus:
     """The wanted status; the one of the last plan when the place in the queue is the same, too."""
     sync, verdict = item.view.sync, item.verdict
     if sync.deleting:
         return sync.status
     place = decision.waiting.get(sync.uid)
-    if verdict.backs_off:
+    if verdict.backs_off or (place is None and verdict.retry_at is not None):
+        # A creation that is tried again keeps the place that it had between the tries: one write, not two.
         place = queueing.place(sync, QueueReason.BACK_OFF, None, item.view.now)
     if item.status is None or not (place is item.place or place == item.place):
-        item.place, item.status = place, _rendered(item, place)
+        item.place, item.status = place, _rendered(item, place, snapshot)
     return item.status
 
 
-def _rendered(item: Judged, place: QueueStatus | None) -> ModelSyncStatus:
+def _rendered(item: Judged, place: QueueStatus | None, snapshot: Snapshot) -> ModelSyncStatus:
     sync, verdict = item.view.sync, item.verdict
-    if place is not None and verdict.eligible:
-        verdict = _why_waiting(sync, verdict, place)
+    if verdict.reason is Reason.QUEUED and (verdict.eligible or verdict.creating):
+        message = lifecycle.CREATING if place is None else _why_waiting(item, place, snapshot)
+        verdict = replace(verdict, message=message)
     try:
         return statuses.render(item.view, item.base, verdict, place)
     except Exception:  # its status stays as it is, and the others go on
@@ -132,14 +140,18 @@ _WAITS = {
     QueueReason.DUPLICATE: "waiting for another ModelSync that writes to the same target",
     QueueReason.QUEUE_NOT_FOUND: "spec.queue: there is no SyncQueue {queue!r} in the operator's namespace;"
     " create it or name another one",
+    QueueReason.BACK_OFF: "no Job can be created in namespace {namespace!r} at present: {trouble};"
+    " one at a time is tried, and this one when its turn comes",
 }
 
 
-def _why_waiting(sync: SyncRecord, verdict: Verdict, place: QueueStatus) -> Verdict:
-    text = _WAITS.get(place.reason)
-    if text is None or verdict.reason != "Queued":
-        return verdict
-    return replace(verdict, message=text.format(queue=sync.spec.queue))
+def _why_waiting(item: Judged, place: QueueStatus, snapshot: Snapshot) -> str:
+    sync = item.view.sync
+    trouble = snapshot.troubles.get(queueing.group(sync))
+    text = _WAITS[place.reason].format(
+        queue=sync.spec.queue, namespace=sync.namespace, trouble=trouble.message[:800] if trouble else ""
+    )
+    return lifecycle.steady(sync.status, item.verdict.reason, text)
 
 
 def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
@@ -198,4 +210,5 @@ def _wake_at(judged: Iterable[Judged], snapshot: Snapshot) -> datetime | None:
         for job in snapshot.jobs
         if job.finished is not None and job.finished <= snapshot.now
     ]
+    kept += [trouble.due for trouble in snapshot.troubles.values() if trouble.due is not None]
     return min((time for time in verdicts + kept if time > snapshot.now), default=None)

@@ -1,20 +1,31 @@
 """Who may start now, and why the others wait.
 
-Order: priority, then age, then uid, so that it is total and the same for every planner. Slots are counted
-from Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a
+Order: priority, then age, then namespace and name: total, the same for every planner, and explicable where a
+hundred are created within one second, which is as exact as a creationTimestamp is. Slots are counted from
+Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a
 candidate and the usage so far; further limits (a namespace's, a node's, a window) are further checks, of a
 queue or of one candidate.
+
+A creation that the API server does not answer holds its slot while that is so: its Job may exist. A webhook
+that hangs in one namespace must not take everybody's slots thereby. So a namespace has a few unanswered
+creations in a queue at most, and after a failure just one, tried when the namespace's own backoff is over.
+That is the one that was tried least, so a ModelSync with a fault of its own stops none of its namespace.
 """
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from modelsync.api.modelsync import QueueStatus
 from modelsync.api.reasons import QueueReason
-from modelsync.core.snapshot import QueueRecord, SyncRecord
+from modelsync.core.snapshot import Problem, QueueRecord, SyncRecord
+
+UNANSWERED = 16
+"""Creations of one namespace in one queue that may be under way at once; each takes some 10 ms."""
+_LASTING = 3
+"""Failures in a row after which those that wait for their namespace say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +35,10 @@ class Candidate:
     sync: SyncRecord
     attempt: int
     """The attempt that would start."""
-    refused: bool
-    """The API server refused its Job before: it goes behind those that have no such trouble."""
     queue: str
-    order: tuple[bool, int, datetime, str]
+    tries: int
+    """How often in a row its creation failed."""
+    order: tuple[int, datetime, str, str]
     """What it is sorted by; see `candidate`."""
 
 
@@ -36,6 +47,11 @@ class Usage:
     """Slots and targets in use; grows as candidates are admitted."""
 
     queues: Mapping[str, QueueRecord]
+    now: datetime
+    troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    """By namespace and queue: what creations there got instead of an answer."""
+    unanswered: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Creations under way, by namespace and queue."""
     disabled: bool = False
     """Nothing may start."""
     active: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -59,19 +75,24 @@ class Decision:
     """By uid."""
 
 
-def candidate(sync: SyncRecord, attempt: int, *, refused: bool) -> Candidate:
-    """A candidate with its place in the total order: priority, age, uid."""
-    order = (refused, -sync.spec.priority, sync.created, sync.uid)
-    return Candidate(sync=sync, attempt=attempt, queue=sync.spec.queue, refused=refused, order=order)
+def group(sync: SyncRecord) -> tuple[str, str]:
+    """What shares the fate of its creations: namespace and queue."""
+    return sync.namespace, sync.spec.queue
 
 
-def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: int, now: datetime) -> Decision:
+def candidate(sync: SyncRecord, attempt: int, tries: int = 0) -> Candidate:
+    """A candidate with its place in the total order: priority, age, namespace and name."""
+    order = (-sync.spec.priority, sync.created, sync.namespace, sync.name)
+    return Candidate(sync=sync, attempt=attempt, queue=sync.spec.queue, tries=tries, order=order)
+
+
+def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: int) -> Decision:
     """Admit in order while the checks allow; `usage` is used up."""
     admitted: list[Candidate] = []
     waiting: dict[str, QueueStatus] = {}
     positions: dict[str, int] = defaultdict(int)
     closed: dict[str, QueueReason] = {}
-    for one in sorted(candidates, key=operator.attrgetter("order")):
+    for one in _in_order(candidates, usage.troubles):
         queue = one.queue
         # Usage only grows, so a queue that held back one holds back all that follow, unasked.
         reason = closed.get(queue) or _first(_QUEUE_CHECKS, one, usage)
@@ -81,12 +102,24 @@ def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: in
             reason = _first(_OWN_CHECKS, one, usage)
         if reason is None:
             usage.take(one.sync)
+            usage.unanswered[group(one.sync)] += 1
             admitted.append(one)
             continue
         positions[queue] += 1
         position = positions[queue] if positions[queue] <= exact_positions else None
-        waiting[one.sync.uid] = place(one.sync, reason, position, now)
+        waiting[one.sync.uid] = place(one.sync, reason, position, usage.now)
     return Decision(admitted=tuple(admitted), waiting=waiting)
+
+
+def _in_order(candidates: Iterable[Candidate], troubles: Collection[tuple[str, str]]) -> list[Candidate]:
+    """The total order; in a group in trouble those tried least take the places of those that are ahead."""
+    ordered = sorted(candidates, key=operator.attrgetter("order"))
+    for troubled in troubles:
+        places = [index for index, one in enumerate(ordered) if group(one.sync) == troubled]
+        turns = sorted((ordered[index] for index in places), key=lambda one: (one.tries, one.order))
+        for index, one in zip(places, turns, strict=True):
+            ordered[index] = one
+    return ordered
 
 
 def place(sync: SyncRecord, reason: QueueReason, position: int | None, now: datetime) -> QueueStatus:
@@ -140,6 +173,17 @@ def _target_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
     return QueueReason.DUPLICATE if any(overlap(path, other) for other in paths) else None
 
 
+def _answered(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    mine = group(candidate.sync)
+    trouble, pending = usage.troubles.get(mine), usage.unanswered.get(mine, 0)
+    if trouble is None:
+        return QueueReason.CONCURRENCY_LIMIT if pending >= UNANSWERED else None
+    if not pending and (trouble.due is None or trouble.due <= usage.now):
+        return None
+    # A hiccup is not worth a write for each ModelSync of the namespace.
+    return QueueReason.BACK_OFF if trouble.tries >= _LASTING else QueueReason.CONCURRENCY_LIMIT
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether two directories of a volume are the same or one lies in the other."""
     first, second = (tuple(part for part in path.split("/") if part) for path in (one, other))
@@ -149,5 +193,5 @@ def overlap(one: str, other: str) -> bool:
 
 _QUEUE_CHECKS: tuple[Check, ...] = (_enabled, _queue_exists, _queue_runs, _slot_free)
 """What holds back a whole queue: whoever comes later waits for the same."""
-_OWN_CHECKS: tuple[Check, ...] = (_target_free,)
+_OWN_CHECKS: tuple[Check, ...] = (_target_free, _answered)
 """What holds back one candidate, without blocking those behind it."""

@@ -57,7 +57,10 @@ class JobRecord:
     """Reason of the Failed condition, such as DeadlineExceeded or BackoffLimitExceeded."""
     failure_message: str = ""
     deleting: bool = False
+    """Being deleted, or its deletion is under way."""
     suspended: bool = False
+    assumed: bool = False
+    """Its creation is under way or got no answer: it may exist, but nobody has seen it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +125,17 @@ class Sample:
 class Problem:
     """What the API server said about a Job or Pod that could not be made (quota, admission, FailedMount).
 
-    Taken from refused creations and from Warning Events on our own Jobs and Pods.
+    Taken from failed creations and from Warning Events on our own Jobs and Pods.
     """
 
     message: str
     since: datetime
     reason: str = ""
-    """Reason of the Event (FailedCreate, FailedMount, …), empty for a refused creation."""
+    """Reason of the Event (FailedCreate, FailedMount, …), empty for a failed creation."""
+    due: datetime | None = None
+    """When a failed creation may be tried again; None for an Event."""
+    tries: int = 1
+    """How many creations failed in a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +167,14 @@ class Snapshot:
     syncs: Mapping[str, SyncRecord]
     """By uid."""
     jobs: tuple[JobRecord, ...] = ()
-    """All our Jobs, with those that were created but not yet seen (assumptions)."""
+    """All our Jobs, with those that may exist but were not seen yet (assumptions)."""
     pods: tuple[PodRecord, ...] = ()
     queues: Mapping[str, QueueRecord] = field(default_factory=dict)
     """By name; only those of the operator's namespace."""
     samples: Mapping[str, Sample] = field(default_factory=dict)
     """The last sample by Pod uid."""
     problems: Mapping[str, Problem] = field(default_factory=dict)
-    """By Job uid or Pod uid, or by ModelSync uid for a refused creation."""
+    """By Job uid or Pod uid, or by ModelSync uid for a failed creation."""
+    troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    """By namespace and queue: creations there got no answer or a server's error (see `queueing`)."""
     settings: Settings = field(default_factory=Settings)

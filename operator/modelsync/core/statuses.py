@@ -24,6 +24,7 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
         queue=queue,
         conditions=_conditions(view, base, verdict),
         worker=_worker(view, verdict),
+        next_retry_time=verdict.retry_at or base.next_retry_time,
     )
     if verdict.phase is Phase.COMPLETE:
         return status if verdict.completed is None else _complete(view, status, verdict)

@@ -29,12 +29,14 @@ class View:
 
     sync: SyncRecord
     jobs: tuple[JobRecord, ...]
-    """In the order of their attempts."""
+    """Those that were seen, in the order of their attempts."""
     pods: tuple[PodRecord, ...]
     samples: Mapping[str, Sample]
     problems: Mapping[str, Problem]
     now: datetime
     settings: Settings
+    creating: bool = False
+    """The next attempt's Job may exist: nothing is derived from it but that its slot is taken."""
 
     @property
     def attempts(self) -> int:
@@ -71,6 +73,12 @@ class View:
     def counted(self) -> bool:
         """Whether the stored status holds the result of the last attempt."""
         return self.sync.status.has_result_of(self.attempts)
+
+    @property
+    def rejection(self) -> Problem | None:
+        """Why the next attempt's Job could not be created, while one is wanted."""
+        wanted = not (self.sync.spec.suspend or self.sync.spec.cancel)
+        return self.problems.get(self.sync.uid) if wanted else None
 
     @property
     def changed(self) -> bool:
@@ -113,11 +121,13 @@ class Gatherer:
         self._snapshot = snapshot
         self._jobs: dict[str, list[JobRecord]] = defaultdict(list)
         self._pods: dict[str, list[PodRecord]] = defaultdict(list)
+        self._creating = {job.sync_uid for job in snapshot.jobs if job.assumed}
         for job in snapshot.jobs:
-            self._jobs[job.sync_uid].append(job)
+            if not job.assumed:
+                self._jobs[job.sync_uid].append(job)
         for pod in snapshot.pods:
             self._pods[pod.sync_uid].append(pod)
-        self._busy = self._jobs.keys() | self._pods.keys() | snapshot.problems.keys()
+        self._busy = self._jobs.keys() | self._pods.keys() | self._creating | snapshot.problems.keys()
 
     def is_idle(self, uid: str) -> bool:
         """Whether there is nothing to know about a ModelSync but itself."""
@@ -134,6 +144,7 @@ class Gatherer:
             problems=_NOTHING if idle else self._snapshot.problems,
             now=self._snapshot.now,
             settings=self._snapshot.settings,
+            creating=sync.uid in self._creating,
         )
 
 

@@ -3,7 +3,8 @@
 Whatever happens in the cluster only wakes it; after a moment (to take what else happens at once) it makes one
 snapshot, asks the pure planner, and hands the parts of the plan to those who carry them out. It acts only
 while this process leads and the store is complete. A plan that fails is logged and made again: the loop never
-ends by itself.
+ends by itself. It never waits for the API server, so that no object that is slow to create makes all others
+wait; how long changes wait for their plan is measured.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from modelsync.runtime import accounting, events, executor, metrics, poller, sto
 
 _log = logging.getLogger(__name__)
 _DEBOUNCE = 0.1
+_PATIENCE = 0.75
+"""Seconds at most to gather what happens at once."""
 _BEAT = 5.0
 """Seconds between two heartbeats at most."""
 _LONGEST = 60.0
@@ -42,6 +45,8 @@ class Engine:
         counting: accounting.Accounting,
         measuring: metrics.Metrics,
         may_act: Callable[[], bool],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = known
         self._plan = plan
@@ -53,27 +58,42 @@ class Engine:
         self._counting = counting
         self._measuring = measuring
         self._may_act = may_act
+        self._clock = clock
+        self._monotonic = monotonic
         self._wake = asyncio.Event()
+        self._woken = 0.0
         self._took = 0.0
-        self.heartbeat = time.monotonic()
+        self.heartbeat = self._monotonic()
         """When the loop last came round, on the monotonic clock."""
 
     def wake(self) -> None:
         """Something changed."""
-        self._wake.set()
+        if not self._wake.is_set():
+            self._woken = self._monotonic()
+            self._wake.set()
 
     async def run(self) -> None:
         """Plan for ever: when something changed, and when time alone changes the plan."""
+        try:
+            await self._loop()
+        finally:
+            await self._acting.close()
+
+    async def _loop(self) -> None:
         due = 0.0
         while True:
             woken = await self._until(due)
-            self.heartbeat = time.monotonic()
+            self.heartbeat = self._monotonic()
             if self._may_act() and (woken or self.heartbeat >= due):
-                due = time.monotonic() + await self._safely()
+                if woken or due:
+                    self._measuring.plan_wait.observe(self.heartbeat - (self._woken if woken else due))
+                due = self._monotonic() + self._safely()
+            elif woken:
+                due = 0.0  # what changed is planned as soon as this process may act
 
     async def _until(self, due: float) -> bool:
         """Wait for a change, the due time or the next heartbeat; tells whether something changed."""
-        wait = min(_BEAT, max(0.0, due - time.monotonic())) if self._may_act() else _BEAT
+        wait = min(_BEAT, max(0.0, due - self._monotonic())) if self._may_act() else _BEAT
         # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
@@ -85,33 +105,32 @@ class Engine:
 
     def _pause(self) -> float:
         """How long to gather what happens at once: the longer a plan takes, the rarer it is made."""
-        return min(1.0, max(_DEBOUNCE, 4 * self._took))
+        return min(_PATIENCE, max(_DEBOUNCE, 4 * self._took))
 
-    async def _safely(self) -> float:
-        began = time.perf_counter()
+    def _safely(self) -> float:
+        began = self._monotonic()
         try:
-            wait = await self.once(datetime.now(UTC))
+            wait = self.once(self._clock())
         except Exception:
             _log.exception("a plan failed; it is made again")
             self._measuring.reconcile_total.labels("plan", "error").inc()
             return 1.0
-        self._took = time.perf_counter() - began
+        self._took = self._monotonic() - began
         self._measuring.reconcile_total.labels("plan", "success").inc()
         self._measuring.reconcile_seconds.labels("plan").observe(self._took)
         return wait
 
-    async def once(self, now: datetime) -> float:
-        """One plan, carried out; returns the seconds after which time alone asks for another one."""
-        await self._acting.settle()
+    def once(self, now: datetime) -> float:
+        """One plan, handed over; returns the seconds after which time alone asks for another one."""
         picture = self._store.snapshot(now, self._settings)
         plan = self._plan(picture)
         self._tell(picture, plan)
-        again = await self._acting.carry_out(plan.creations, plan.deletions)
+        again = self._acting.start(plan.creations, plan.deletions)
         for keeper in (self._acting, self._writing, self._counting):
             keeper.forget_missing()
         waits = [_LONGEST] if again is None else [again]
         if plan.wake_at is not None:
-            waits.append(max(0.05, (plan.wake_at - datetime.now(UTC)).total_seconds()))
+            waits.append(max(0.05, (plan.wake_at - self._clock()).total_seconds()))
         return min(waits)
 
     def _tell(self, picture: snapshot.Snapshot, plan: actions.Plan) -> None:

@@ -1,29 +1,37 @@
 """Carries out what a plan wants of Jobs, such that doing it twice is harmless and not knowing is safe.
 
-A creation that got no answer leaves an assumption behind: the Job counts as running until it is seen or known
-not to be, so an unlucky timeout can cost a moment and never a second worker. One object's trouble is that
-object's alone: it is told as a Problem, tried again later, and never stops the others.
+Everything runs beside the planner's loop, as an assumption in the store: a creation under way counts as a Job
+that runs, so that no plan makes it twice, a deletion under way as one that was accepted. A creation that got
+no answer stays assumed until its Job is seen or known not to exist, so an unlucky timeout can cost a moment
+and never a second worker. One object's trouble is that object's alone: it is reported as a Problem with the
+time of the next try, until which the planner asks for nothing, so it takes no place from what can be created.
 """
 
 import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from modelsync.api import naming
 from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
-from modelsync.core import actions, snapshot
+from modelsync.core import actions, queueing, snapshot
 from modelsync.runtime import kube, store
 from modelsync.runtime.resources import JOBS
 
 _log = logging.getLogger(__name__)
-_IN_FLIGHT = 16
-_PASSING = Backoff(first=0.5, cap=60.0, jitter=0.1)
-_REFUSED = Backoff(first=5.0, cap=60.0, jitter=0.1)
+_IN_FLIGHT = 64
+"""Requests at once; of the client's 100 connections some are left for the lease and the statuses."""
+_PASSING = Backoff(first=0.5, cap=300.0, jitter=0.1)
+_REFUSED = Backoff(first=5.0, cap=300.0, jitter=0.1)
+"""Who has fixed the cause ends the wait by any change of the ModelSync."""
+_ASKING = Backoff(first=0.5, cap=30.0, jitter=0.1)
+_UNKNOWN = 60.0
+"""Seconds after which a Job that cannot be asked for counts as not made; its name tells later if it is."""
 
 Render = Callable[[snapshot.SyncRecord, int, str], kube.Object]
 """Makes a Job's manifest for a ModelSync, an attempt and the attempt's key."""
@@ -31,7 +39,7 @@ Render = Callable[[snapshot.SyncRecord, int, str], kube.Object]
 
 @dataclass(slots=True)
 class Wait:
-    """When a failed action may be tried again."""
+    """When a failed deletion may be tried again."""
 
     due: float
     failures: int
@@ -48,91 +56,99 @@ class Executor:
         *,
         may_act: Callable[[], bool],
         on_created: Callable[[snapshot.SyncRecord, datetime], None] = lambda sync, now: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
         self._store = known
         self._render = render
         self._may_act = may_act
         self._on_created = on_created
+        self._clock = clock
         self._waits: dict[str, Wait] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
 
-    async def carry_out(
+    def start(
         self, creations: Iterable[actions.CreateJob], deletions: Iterable[actions.DeleteJob]
     ) -> float | None:
-        """Do it all; returns the seconds after which a failed action may be tried again, if there is one."""
+        """Begin all of it; returns the seconds until a failed deletion is due again, if there is one."""
         now = asyncio.get_running_loop().time()
-        work = [
-            self._guarded(wish.job.uid, self._delete(wish))
-            for wish in deletions
-            if self._is_due(wish.job.uid)
-        ]
-        work += [
-            self._guarded(wish.sync.uid, self._create(wish))
-            for wish in creations
-            if self._is_due(wish.sync.uid)
-        ]
-        await asyncio.gather(*work)
+        for gone in deletions:
+            wait = self._waits.get(gone.job.uid)
+            if gone.job.uid not in self._tasks and (wait is None or wait.due <= now):
+                self._store.expect_deletion(gone.job.uid)
+                self._begin(gone.job.uid, self._delete(gone))
+        for new in creations:
+            if new.sync.uid not in self._tasks:
+                name = naming.job_name(new.sync.name, new.sync.uid, new.attempt)
+                self._store.assume(new.sync, name, new.attempt)
+                self._begin(new.sync.uid, self._create(new, name))
         later = [wait.due for wait in self._waits.values() if wait.due > now]
-        return max(0.05, min(later) - asyncio.get_running_loop().time()) if later else None
+        return max(0.05, min(later) - now) if later else None
 
-    async def settle(self) -> None:
-        """Find out about assumed Jobs: each is seen now, or known not to exist, or stays assumed."""
-        for job in self._store.assumed:
-            try:
-                self._store.observe(JOBS, "ADDED", await self._api.get(JOBS, job.namespace, job.name))
-            except kube.NotFound:
-                self._store.refute(job.namespace, job.name)
-            except kube.ApiError as error:
-                _log.warning("it is not known whether Job %s/%s exists: %s", job.namespace, job.name, error)
+    async def finish(self) -> None:
+        """Wait for all that is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    async def close(self) -> None:
+        """Give up what is under way: whoever leads next finds what came of it by the Jobs' names."""
+        for task in self._tasks.values():
+            task.cancel()
+        await self.finish()
 
     def forget_missing(self) -> None:
-        """Drop the waits of objects that are gone."""
-        for uid in self._waits.keys() - self._store.syncs.keys() - self._store.jobs.keys():
+        """Drop what is remembered of objects that are gone."""
+        for uid in self._waits.keys() - self._store.jobs.keys():
             del self._waits[uid]
+        if self._store.troubles:
+            groups = {queueing.group(sync) for sync in self._store.syncs.values()}
+            for group in self._store.troubles.keys() - groups:
+                self._store.absolve_group(group)
 
-    def _is_due(self, uid: str) -> bool:
-        wait = self._waits.get(uid)
-        return wait is None or wait.due <= asyncio.get_running_loop().time()
+    def _begin(self, uid: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks[uid] = task
+        task.add_done_callback(lambda done: self._ended(uid, done))
 
-    async def _guarded(self, uid: str, action: Awaitable[None]) -> None:
+    def _ended(self, uid: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[uid]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error("an action for %s failed", uid, exc_info=error)
+
+    async def _create(self, wish: actions.CreateJob, name: str) -> None:
+        sync, loop = wish.sync, asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with self._slots:
-                await action
+                if self._may_act():
+                    began = loop.time()
+                    await self._make(wish, name)
         except kube.ApiError as error:
-            self._again(uid, error)
-        except Exception:
+            _log.warning("cannot create Job %s/%s: %s", sync.namespace, name, error)
+            self._blame(sync, error, loop.time() - began)
+            if error.is_uncertain:
+                await self._find_out(sync, name)
+        except Exception as error:
             # A manifest that cannot be made must not stop the other ModelSyncs.
-            _log.exception("an action for %s failed", uid)
-            self._again(uid, None)
-        else:
-            self._waits.pop(uid, None)
+            _log.exception("cannot make Job %s/%s", sync.namespace, name)
+            self._blame(sync, kube.ApiError(400, "", f"{type(error).__name__}: {error}"), 0.0)
+        finally:
+            self._store.refute(sync.namespace, name)
 
-    def _again(self, uid: str, error: kube.ApiError | None) -> None:
-        known = self._waits.get(uid)
-        failures = known.failures + 1 if known else 1
-        backoff = _PASSING if error is not None and error.is_passing else _REFUSED
-        asked = error.retry_after if error is not None else None
-        wait = backoff.wait(failures, random=random.random(), asked=asked)
-        self._waits[uid] = Wait(asyncio.get_running_loop().time() + wait, failures)
-
-    async def _create(self, wish: actions.CreateJob) -> None:
-        if not self._may_act():
-            return
+    async def _make(self, wish: actions.CreateJob, name: str) -> None:
         sync = wish.sync
-        name = naming.job_name(sync.name, sync.uid, wish.attempt)
         manifest = self._render(sync, wish.attempt, secrets.token_urlsafe(24))
         try:
             made = await self._api.create(JOBS, sync.namespace, manifest)
         except kube.Conflict:
             made = await self._existing(sync, name)
-        except kube.ApiError as error:
-            self._not_made(wish, name, error)
-            raise
         self._store.observe(JOBS, "ADDED", made)
         self._store.absolve(sync.uid)
+        self._store.absolve_group(queueing.group(sync))
         _log.info("started Job %s/%s", sync.namespace, name)
-        self._on_created(sync, datetime.now(UTC))
+        self._on_created(sync, self._clock())
 
     async def _existing(self, sync: snapshot.SyncRecord, name: str) -> kube.Object:
         """The Job that has our name already: ours from an earlier try, or a stranger's."""
@@ -141,30 +157,78 @@ class Executor:
         if any(owner.get("uid") == sync.uid for owner in owners):
             return found
         message = f"a Job named {name} exists and does not belong to this ModelSync; delete or rename it"
-        self._blame(sync, message, Reason.NAME_CONFLICT)
         raise kube.ApiError(403, Reason.NAME_CONFLICT, message)
 
-    def _not_made(self, wish: actions.CreateJob, name: str, error: kube.ApiError) -> None:
-        if error.is_uncertain:
-            self._store.assume(wish.sync, name, wish.attempt)
-        if not error.is_passing:
-            self._blame(wish.sync, error.message, "")
-        _log.warning("cannot create Job %s/%s: %s", wish.sync.namespace, name, error)
+    async def _find_out(self, sync: snapshot.SyncRecord, name: str) -> None:
+        """Whether a Job exists that was asked for without an answer: until this is known, or too long."""
+        loop = asyncio.get_running_loop()
+        end, failures = loop.time() + _UNKNOWN, 0
+        while self._store.is_assumed(sync.namespace, name) and loop.time() < end:
+            try:
+                async with self._slots:
+                    found = await self._api.get(JOBS, sync.namespace, name)
+            except kube.NotFound:
+                return
+            except kube.ApiError as error:
+                _log.warning("it is not known whether Job %s/%s exists: %s", sync.namespace, name, error)
+                failures += 1
+                await asyncio.sleep(_ASKING.wait(failures, random=random.random()))
+            else:
+                self._store.observe(JOBS, "ADDED", found)
+                return
 
-    def _blame(self, sync: snapshot.SyncRecord, message: str, reason: str) -> None:
-        self._store.blame(
-            sync.uid, snapshot.Problem(message=message[:1024], reason=reason, since=datetime.now(UTC))
+    def _blame(self, sync: snapshot.SyncRecord, error: kube.ApiError, took: float) -> None:
+        """Remember what was said of a creation, and when it is tried again."""
+        now, group = self._clock(), queueing.group(sync)
+        reason = Reason.NAME_CONFLICT if error.reason == Reason.NAME_CONFLICT else ""
+        known = self._store.problems.get(sync.uid)
+        tries = known.tries + 1 if known is not None and known.due is not None else 1
+        problem = snapshot.Problem(
+            message=error.message[:1024],
+            reason=reason,
+            since=now,
+            due=now + timedelta(seconds=wait_after(error, tries, took)),
+            tries=tries,
         )
+        self._store.blame(sync.uid, problem)
+        if not error.is_uncertain:
+            self._store.absolve_group(group)
+            return
+        trouble = self._store.troubles.get(group)
+        if trouble is None or trouble.due is None or trouble.due <= now:  # else one more of the same round
+            tries = trouble.tries + 1 if trouble is not None else 1
+            due = now + timedelta(seconds=wait_after(error, tries, took))
+            self._store.blame_group(
+                group, snapshot.Problem(message=problem.message, since=now, due=due, tries=tries)
+            )
 
     async def _delete(self, wish: actions.DeleteJob) -> None:
         job = wish.job
-        if not self._may_act() or job.deleting:
-            return
         try:
-            await self._api.delete(JOBS, job.namespace, job.name, uid=job.uid)
+            async with self._slots:
+                if not self._may_act():
+                    return self._store.deletion_failed(job.uid)
+                await self._api.delete(JOBS, job.namespace, job.name, uid=job.uid)
         except (kube.NotFound, kube.Conflict):
             # Gone, or another Job by now: either way this one is no more.
             self._store.forget_job(job.uid)
-            return
-        self._store.mark_deleting(job)
-        _log.info("deleted Job %s/%s: %s", job.namespace, job.name, wish.why)
+        except kube.ApiError as error:
+            _log.warning("cannot delete Job %s/%s: %s", job.namespace, job.name, error)
+            known = self._waits.get(job.uid)
+            failures = known.failures + 1 if known else 1
+            due = asyncio.get_running_loop().time() + wait_after(error, failures, 0.0)
+            self._waits[job.uid] = Wait(due, failures)
+            self._store.deletion_failed(job.uid)
+        else:
+            _log.info("deleted Job %s/%s: %s", job.namespace, job.name, wish.why)
+
+
+def wait_after(error: kube.ApiError, tries: int, took: float) -> float:
+    """Seconds until a failed action is tried again, after so many failures, the last of which took so long.
+
+    Doubled with each, as much as the server asks for, and such that what hangs comes to hold a slot for a
+    twentieth of the time: a dead webhook takes 10 s of each try.
+    """
+    backoff = _PASSING if error.is_passing else _REFUSED
+    doubled = backoff.wait(tries, random=random.random(), asked=error.retry_after)
+    return max(doubled, min(took * 2.0 ** (tries - 1), 19 * took))

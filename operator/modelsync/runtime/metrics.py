@@ -18,6 +18,7 @@ _WAITS = (1, 5, 15, 60, 300, 900, 3600, 14400)
 _DURATIONS = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 _VERIFICATIONS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
 _PLANS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60)
+_PLAN_WAITS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2.5, 5, 10)
 _REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RESULTS = ("succeeded", "failed", "cancelled")
 
@@ -44,6 +45,11 @@ class Metrics:
         self.reconcile_total = self._counter("reconcile", "Plans made and resyncs done.", "handler", "result")
         self.reconcile_seconds = self._histogram(
             "reconcile_duration_seconds", "How long they took.", _PLANS, "handler"
+        )
+        self.plan_wait = self._histogram(
+            "plan_wait_seconds",
+            "How long a change, or a time that was due, waited for its plan.",
+            _PLAN_WAITS,
         )
         self.watch_restarts = self._counter("watch_restarts", "Watches begun again.", "resource")
         self.status_patches = self._counter("status_patches", "Status writes by result.", "result")

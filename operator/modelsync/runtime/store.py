@@ -4,8 +4,8 @@ Three sources feed it (watches, lists, answers to our own writes) in any order, 
 the higher resourceVersion wins, and a uid that was deleted never comes back. Versions are compared as
 integers, which Kubernetes promises since 1.35 (KEP-5504) and etcd always kept.
 
-What was asked of the API server without an answer is kept as an *assumption*: a Job that may exist counts as
-existing until it is seen or known not to be.
+What was asked of the API server without an answer so far is kept as an *assumption*: a Job that may exist
+counts as existing until it is seen or known not to be, one that is being deleted as deleted.
 """
 
 from collections.abc import Callable, Mapping
@@ -67,6 +67,9 @@ class Store:
         self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
         self._samples: dict[str, snapshot.Sample] = {}
         self._problems: dict[str, snapshot.Problem] = {}
+        self._troubles: dict[tuple[str, str], snapshot.Problem] = {}
+        self._deleting: set[str] = set()
+        """Uids of Jobs whose deletion was asked for."""
 
     @property
     def syncs(self) -> Mapping[str, snapshot.SyncRecord]:
@@ -99,6 +102,11 @@ class Store:
         return self._problems
 
     @property
+    def troubles(self) -> Mapping[tuple[str, str], snapshot.Problem]:
+        """What creations got instead of an answer, by namespace and queue."""
+        return self._troubles
+
+    @property
     def assumed(self) -> tuple[snapshot.JobRecord, ...]:
         """Jobs that may exist but were not seen."""
         return tuple(self._assumed.values())
@@ -117,7 +125,10 @@ class Store:
         except records.NotOurs:
             return False
         table = self._tables[resource]
+        before = table.records.get(record.uid)
         changed = table.put(record, getattr(record, "namespace", ""))
+        if changed and isinstance(record, snapshot.SyncRecord) and _asks_anew(before, record):
+            self._problems.pop(record.uid, None)
         if isinstance(record, snapshot.PodRecord) and (changed or event == "DELETED"):
             for listener in self._listeners:
                 listener(record)
@@ -148,11 +159,14 @@ class Store:
             self._wake()
         return len(lost)
 
-    def mark_deleting(self, job: snapshot.JobRecord) -> None:
-        """Remember that a Job's deletion was accepted, until the watch says that it is gone."""
-        known = self.jobs.get(job.uid)
-        if known is not None:
-            self._tables[JOBS].records[job.uid] = replace(known, deleting=True)
+    def expect_deletion(self, uid: str) -> None:
+        """A Job's deletion is under way, until it is gone or `deletion_failed`."""
+        self._deleting.add(uid)
+
+    def deletion_failed(self, uid: str) -> None:
+        """A Job was not deleted after all."""
+        self._deleting.discard(uid)
+        self._wake()
 
     def forget_job(self, uid: str) -> None:
         """A Job is known to be gone."""
@@ -160,7 +174,7 @@ class Store:
             self._wake()
 
     def assume(self, sync: snapshot.SyncRecord, name: str, attempt: int) -> None:
-        """A Job was asked for and no answer came: it may exist."""
+        """A Job is asked for: from now on it may exist."""
         self._assumed[sync.namespace, name] = snapshot.JobRecord(
             namespace=sync.namespace,
             name=name,
@@ -170,7 +184,12 @@ class Store:
             attempt=attempt,
             state=snapshot.JobState.ACTIVE,
             created=datetime.now(UTC),
+            assumed=True,
         )
+
+    def is_assumed(self, namespace: str, name: str) -> bool:
+        """Whether a Job may exist and was not seen."""
+        return (namespace, name) in self._assumed
 
     def refute(self, namespace: str, name: str) -> None:
         """An assumed Job is known not to exist."""
@@ -186,7 +205,9 @@ class Store:
     def blame(self, uid: str, problem: snapshot.Problem) -> None:
         """Something went wrong with an object; the same problem keeps its first time."""
         known = self._problems.get(uid)
-        if known is None or (known.message, known.reason) != (problem.message, problem.reason):
+        if known is not None and (known.message, known.reason) == (problem.message, problem.reason):
+            problem = replace(problem, since=known.since)
+        if known != problem:
             self._problems[uid] = problem
             self._wake()
 
@@ -195,26 +216,49 @@ class Store:
         if self._problems.pop(uid, None) is not None:
             self._wake()
 
+    def blame_group(self, group: tuple[str, str], problem: snapshot.Problem) -> None:
+        """A creation in a namespace and queue got no answer or a server's error."""
+        self._troubles[group] = problem
+        self._wake()
+
+    def absolve_group(self, group: tuple[str, str]) -> None:
+        """A creation in a namespace and queue was answered."""
+        if self._troubles.pop(group, None) is not None:
+            self._wake()
+
     def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
         """The planner's picture of this instant."""
         return snapshot.Snapshot(
             now=now,
             syncs=dict(self.syncs),
-            jobs=(*self.jobs.values(), *self._assumed.values()),
+            jobs=(*(_as_asked(job, self._deleting) for job in self.jobs.values()), *self._assumed.values()),
             pods=tuple(self.pods.values()),
             queues={queue.name: queue for queue in self.queues.values()},
             samples=dict(self._samples),
             problems=dict(self._problems),
+            troubles=dict(self._troubles),
             settings=settings,
         )
 
     def _forget(self, resource: Resource, uid: str) -> bool:
         self._problems.pop(uid, None)
         self._samples.pop(uid, None)
+        self._deleting.discard(uid)
         if resource is SYNCS:
             for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
                 del self._assumed[key]
         return self._tables[resource].drop(uid)
+
+
+def _as_asked(job: snapshot.JobRecord, deleting: set[str]) -> snapshot.JobRecord:
+    return replace(job, deleting=True) if job.uid in deleting and not job.deleting else job
+
+
+def _asks_anew(before: snapshot.SyncRecord | None, after: snapshot.SyncRecord) -> bool:
+    """Whether a user did something that makes it worth while to try at once what was refused."""
+    if before is None:
+        return False
+    return (before.generation, before.retry_requested) != (after.generation, after.retry_requested)
 
 
 def version(record: Any) -> int:
