@@ -154,8 +154,10 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
         f"{_ITSELF} What was fetched is kept. Raise the limit if it is too low.",
     ),
     Reason.PROGRESS_DEADLINE_EXCEEDED: (
-        "No byte came for `spec.progressDeadlineSeconds`.",
-        f"{_ITSELF} Look at the origin and the network.",
+        "The attempt made no progress for `spec.progressDeadlineSeconds`: no entry of the listing, no byte"
+        " that came or was read on the volume, no published file; or its worker, once heard of, reported"
+        " nothing new for a minute longer than that. `status.lastFailure.message` tells which.",
+        f"{_ITSELF} Look at the origin and the network, or at the volume and the node.",
     ),
     Reason.INTERRUPTED: ("The worker was asked to stop by somebody else than the operator.", _ITSELF),
     Reason.INTERNAL_ERROR: (

@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from modelsync.api import wire
 from modelsync.worker.attempt import Attempt, Place
@@ -34,7 +36,23 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     place = Place(volume=Path(volume), termination_log=Path(termination), port=int(port), key=key)
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
-    os._exit(Attempt(request, place, stop).run(ListSource(listing["url"], files), network))
+    attempt = Attempt(request, place, stop)
+    if "HANGS" in os.environ:
+        hang(attempt, *os.environ["HANGS"].split(":"))
+    os._exit(attempt.run(ListSource(listing["url"], files), network))
+
+
+def hang(attempt: Attempt, call: str, stage: str) -> None:
+    """Let a call of the operating system never return in a stage, as on a dead file server."""
+    real: Callable[..., Any] = getattr(os, call)
+    read_end, _ = os.pipe()
+
+    def held(*args: Any, **named: Any) -> Any:
+        if attempt.state.stage == stage:
+            os.read(read_end, 1)
+        return real(*args, **named)
+
+    setattr(os, call, held)
 
 
 if __name__ == "__main__":

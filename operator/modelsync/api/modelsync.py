@@ -147,7 +147,9 @@ class ModelSyncSpec(Value):
     active_deadline_seconds: Annotated[int | None, Field(ge=1, le=31_536_000)] = None
     """Longest time in seconds that one attempt may run; unlimited when absent."""
     progress_deadline_seconds: Annotated[int, Field(ge=10, le=86_400)] = 600
-    """An attempt that receives no byte for so many seconds is ended and counts as failed."""
+    """An attempt that makes no progress for so many seconds is ended and counts as failed. Progress is what
+    the stage at hand is for: entries of the listing, bytes read while it checks or verifies, bytes received,
+    files published. A listing as a whole may take an hour, or ten times this if that is longer."""
     verification: Verification = Verification.CHECKSUM
     """Checksum: every file whose source tells a checksum is compared with it, and its SHA-256 is recorded.
     Size: only the sizes are compared."""

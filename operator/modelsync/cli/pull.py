@@ -8,6 +8,7 @@ disk.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -252,6 +253,12 @@ class Pull:
         self._ended = threading.Event()
         self._reason, self._message = Reason.INTERRUPTED, _STOPPED
 
+    def _give_up(self, failure: Failure) -> None:
+        """The engine hangs; the process ends without it."""
+        if not self._ended.is_set():
+            self._reason, self._message = failure.reason, wording.for_terminal(failure.message)
+            self._ended.set()
+
     def follow(self, screen: screens.Screen) -> Outcome:
         """Run to the end, showing progress; after a stop, not longer than the patience lasts."""
         started = time.monotonic()
@@ -277,7 +284,7 @@ class Pull:
     def _work(self) -> None:
         try:
             self._tools.volume.mkdir(parents=True, exist_ok=True)
-            run(self._request, self._tools)
+            run(self._request, dataclasses.replace(self._tools, give_up=self._give_up))
             self._reason, self._message = Reason.SYNCED, ""
         except Interrupted:
             pass

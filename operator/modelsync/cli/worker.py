@@ -128,8 +128,9 @@ def _stop_on_signals(attempt: Attempt) -> None:
     """End in order when asked to, and in any case before the kubelet loses patience."""
 
     def give_up() -> None:
-        attempt.leave(Reason.INTERRUPTED, "The worker was asked to stop; the next attempt goes on from here.")
-        os._exit(exitcodes.INTERRUPTED)
+        attempt.end_now(
+            Reason.INTERRUPTED, "The worker was asked to stop; the next attempt goes on from here."
+        )
 
     def handle(_number: int, _frame: object) -> None:
         if not attempt.stop.is_set():

@@ -9,7 +9,7 @@ from datetime import timedelta
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, changes, retries
+from modelsync.core import blocked, changes, retries, silence
 from modelsync.core.snapshot import JobState
 from modelsync.core.views import View
 
@@ -134,7 +134,7 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
         return retries.lost(view.now) if somebody else None
     if job.state is JobState.FAILED:
         return retries.classify(job, view.pod_of(job), view.now)
-    return None if is_stale(view) else _never_started(view)
+    return None if is_stale(view) else _never_started(view) or silence.failure(view)
 
 
 def _never_started(view: View) -> retries.Failure | None:

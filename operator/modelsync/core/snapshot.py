@@ -122,6 +122,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """For how long a worker was seen without progress."""
+
+    seconds: float
+    """Observed by this operator, while it looked."""
+    answers: bool
+    """Whether it still reports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What the API server said about a Job or Pod that could not be made (quota, admission, FailedMount).
 
@@ -173,6 +183,8 @@ class Snapshot:
     """By name; only those of the operator's namespace."""
     samples: Mapping[str, Sample] = field(default_factory=dict)
     """The last sample by Pod uid."""
+    silences: Mapping[str, Silence] = field(default_factory=dict)
+    """By Pod uid; only those of workers that reported once and get on no more."""
     problems: Mapping[str, Problem] = field(default_factory=dict)
     """By Job uid or Pod uid, or by ModelSync uid for a failed creation."""
     troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)

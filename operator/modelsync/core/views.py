@@ -14,6 +14,7 @@ from modelsync.core.snapshot import (
     Problem,
     Sample,
     Settings,
+    Silence,
     Snapshot,
     SyncRecord,
 )
@@ -32,6 +33,7 @@ class View:
     """Those that were seen, in the order of their attempts."""
     pods: tuple[PodRecord, ...]
     samples: Mapping[str, Sample]
+    silences: Mapping[str, Silence]
     problems: Mapping[str, Problem]
     now: datetime
     settings: Settings
@@ -141,6 +143,7 @@ class Gatherer:
             jobs=() if idle else tuple(sorted(self._jobs[sync.uid], key=lambda job: job.attempt)),
             pods=() if idle else tuple(self._pods[sync.uid]),
             samples=_NOTHING if idle else self._snapshot.samples,
+            silences=_NOTHING if idle else self._snapshot.silences,
             problems=_NOTHING if idle else self._snapshot.problems,
             now=self._snapshot.now,
             settings=self._snapshot.settings,

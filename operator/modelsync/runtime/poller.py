@@ -17,7 +17,7 @@ from typing import Any
 from modelsync.api import wire
 from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
-from modelsync.runtime import channels, reports, store
+from modelsync.runtime import channels, reports, silences, store
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 32
@@ -57,6 +57,7 @@ class Poller:
         self._count = count
         self._interval = interval
         self._contacts: dict[str, Contact] = {}
+        self._silences = silences.Silences(known.silence)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -78,6 +79,7 @@ class Poller:
         pods = self.targets() if self._may_act() else []
         for uid in self._contacts.keys() - {pod.uid for pod in pods}:
             del self._contacts[uid]
+        self._silences.keep(set(self._contacts))
         every = self._interval if len(pods) <= _FEW else 2 * self._interval
         now = asyncio.get_running_loop().time()
         for pod in pods:
@@ -113,16 +115,19 @@ class Poller:
 
     async def _poll(self, pod: snapshot.PodRecord, contact: Contact) -> None:
         contact.busy = True
+        clock = asyncio.get_running_loop().time
         try:
             raw = await self._channel.progress(pod)
             before = self._store.samples.get(pod.uid)
             report = reports.parse(raw, pod, before.report if before else None)
         except (channels.Unanswered, reports.BadReport) as error:
             contact.failures += 1
+            self._silences.missed(pod.uid, clock())
             self._count("invalid" if isinstance(error, reports.BadReport) else "unreachable")
             _log.debug("no progress from Pod %s/%s: %s", pod.namespace, pod.name, error)
         else:
             contact.failures = 0
+            self._silences.heard(pod.uid, report, clock())
             self._count("ok")
             self._store.sample(pod.uid, snapshot.Sample(report=report, received=datetime.now(UTC)))
             self._on_sample(pod, report)

@@ -66,6 +66,7 @@ class Store:
         self._listeners: list[PodListener] = []
         self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
         self._samples: dict[str, snapshot.Sample] = {}
+        self._silences: dict[str, snapshot.Silence] = {}
         self._problems: dict[str, snapshot.Problem] = {}
         self._troubles: dict[tuple[str, str], snapshot.Problem] = {}
         self._deleting: set[str] = set()
@@ -95,6 +96,11 @@ class Store:
     def samples(self) -> Mapping[str, snapshot.Sample]:
         """Last sample by Pod uid."""
         return self._samples
+
+    @property
+    def silences(self) -> Mapping[str, snapshot.Silence]:
+        """Silence by Pod uid, of workers without progress."""
+        return self._silences
 
     @property
     def problems(self) -> Mapping[str, snapshot.Problem]:
@@ -202,6 +208,14 @@ class Store:
             self._samples[pod_uid] = sample
             self._wake()
 
+    def silence(self, pod_uid: str, silence: snapshot.Silence | None) -> None:
+        """A worker was seen without progress, or with it."""
+        if silence is not None and pod_uid in self.pods:
+            self._silences[pod_uid] = silence
+            self._wake()
+        else:
+            self._silences.pop(pod_uid, None)
+
     def blame(self, uid: str, problem: snapshot.Problem) -> None:
         """Something went wrong with an object; the same problem keeps its first time."""
         known = self._problems.get(uid)
@@ -235,6 +249,7 @@ class Store:
             pods=tuple(self.pods.values()),
             queues={queue.name: queue for queue in self.queues.values()},
             samples=dict(self._samples),
+            silences=dict(self._silences),
             problems=dict(self._problems),
             troubles=dict(self._troubles),
             settings=settings,
@@ -244,6 +259,7 @@ class Store:
         self._problems.pop(uid, None)
         self._samples.pop(uid, None)
         self._deleting.discard(uid)
+        self._silences.pop(uid, None)
         if resource is SYNCS:
             for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
                 del self._assumed[key]

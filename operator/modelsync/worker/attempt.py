@@ -4,9 +4,11 @@ Signals, the key, the progress server and the termination message belong to the 
 """
 
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from modelsync.api import exitcodes, wire
 from modelsync.api.reasons import Reason
@@ -20,6 +22,7 @@ from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
 
 _log = logging.getLogger(__name__)
+_WORDS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Attempt:
         self.request, self.place, self.stop = request, place, stop
         self.state = State(Meter())
         self.limiter = Limiter(request.bandwidth_limit)
+        self.space = counters.SpaceProbe(place.volume)
 
     def run(self, source: Source, network: Network) -> int:
         """Do the work and give the exit code; never raises."""
@@ -50,6 +54,7 @@ class Attempt:
             limiter=self.limiter,
             stop=self.stop,
             volume=self.place.volume,
+            give_up=lambda failure: self.end_now(failure.reason, failure.message),
         )
         reason, message = self._outcome(tools)
         self.leave(reason, message)
@@ -88,12 +93,31 @@ class Attempt:
             resolved=state.resolved,
             files=tuple(state.active()[: wire.MAX_FILES_REPORTED]),
             devices=counters.network_devices()[:16],
-            volume=counters.volume_space(self.place.volume),
+            volume=self.space.latest(),
             retries=state.retries,
             rate_limit_wait_seconds=state.rate_limit_wait_seconds,
             idle_seconds=state.idle_seconds(),
             bandwidth_limit=self.limiter.rate,
         )
+
+    def end_now(self, reason: Reason, message: str) -> NoReturn:
+        """End the process with its last words, whatever its threads wait for; call it from any of them.
+
+        The figures may wait for the very thread that hangs: then the words go without them.
+        """
+        writing = threading.Thread(target=self.leave, args=(reason, message), daemon=True)
+        writing.start()
+        writing.join(_WORDS_SECONDS)
+        if writing.is_alive():
+            bare = wire.TerminationReport(
+                uid=self.request.uid,
+                attempt=self.request.attempt,
+                reason=reason,
+                message=termination.shortened(message),
+                resolved=self.state.resolved,
+            )
+            termination.write(self.place.termination_log, bare)
+        os._exit(exitcodes.BY_REASON[reason])
 
     def leave(self, reason: Reason, message: str) -> None:
         """Write the last words."""

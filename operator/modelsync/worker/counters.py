@@ -6,6 +6,8 @@ In a Pod, /proc/net/dev shows the Pod's own devices and starts at zero with it.
 
 import os
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from modelsync.api.wire import DeviceCounters, VolumeSpace
@@ -40,6 +42,31 @@ def network_devices(path: Path = PROC_NET_DEV) -> tuple[DeviceCounters, ...]:
         return parse_devices(path.read_text(encoding="ascii", errors="replace"))
     except OSError:
         return ()
+
+
+class SpaceProbe:
+    """Space of a volume, asked for in a thread of its own: a dead file server holds whoever asks it."""
+
+    def __init__(
+        self, path: Path, ask: Callable[[Path], VolumeSpace | None] = lambda path: volume_space(path)
+    ) -> None:
+        self._path, self._ask = path, ask
+        self._lock = threading.Lock()
+        self._asking: threading.Thread | None = None
+        self._known: VolumeSpace | None = None
+
+    def latest(self, wait_seconds: float = 0.2) -> VolumeSpace | None:
+        """The space now; as it was last known where no answer comes in time."""
+        with self._lock:
+            if self._asking is None or not self._asking.is_alive():
+                self._asking = threading.Thread(target=self._look, name="space", daemon=True)
+                self._asking.start()
+            asking = self._asking
+        asking.join(wait_seconds)
+        return self._known
+
+    def _look(self) -> None:
+        self._known = self._ask(self._path)
 
 
 def volume_space(path: str | int | os.PathLike[str]) -> VolumeSpace | None:

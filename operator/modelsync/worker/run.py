@@ -24,6 +24,7 @@ from modelsync.worker.staging import Staging, key_of
 from modelsync.worker.tools import Tools
 from modelsync.worker.transferring import transfer
 from modelsync.worker.tree import Tree
+from modelsync.worker.watchdog import Watchdog, watching
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,16 @@ __all__ = ["Tools", "run"]
 
 
 def run(request: WorkRequest, tools: Tools) -> Manifest:
-    """Bring the source's files to the target; raises Failure or Interrupted."""
+    """Bring the source's files to the target; raises Failure or Interrupted.
+
+    Without progress for the request's deadline, it ends: by a Failure if it can, else by `tools.give_up`.
+    """
+    watchdog = Watchdog(tools.state, request.progress_deadline_seconds)
+    with watching(watchdog, tools.overdue, tools.stop, tools.give_up):
+        return _run(request, tools)
+
+
+def _run(request: WorkRequest, tools: Tools) -> Manifest:
     state = tools.state
     state.stages.enter(Stage.RESOLVING)
     listing = tools.source.resolve(request.resolved)
@@ -40,8 +50,10 @@ def run(request: WorkRequest, tools: Tools) -> Manifest:
     _log.info("Resolved %s to %s: %d files", request.source.summary, plan.resolved.revision, len(plan.files))
     tools.check_stop()
     layout = layout_of(request, plan.resolved)
+    state.stages.enter(Stage.CHECKING, files=len(plan.files), size=plan.resolved.bytes)
+    lock_wait = min(tools.lock_wait_seconds, request.progress_deadline_seconds / 2)
     with Tree.open(tools.volume, layout.directory) as target:
-        staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=tools.lock_wait_seconds)
+        staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=lock_wait)
         try:
             return _sync(request, tools, plan, Place(layout=layout, target=target, staging=staging))
         finally:
@@ -60,7 +72,6 @@ class Place:
 def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
     state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
-    state.stages.enter(Stage.CHECKING, files=len(plan.files), size=plan.resolved.bytes)
     published = planning.read_manifest(target)
     published |= publish.left_behind(target, staging, plan.files, published, layout, state.stages)
     layout.prepare(target, plan.files, published, state.stages.advance)

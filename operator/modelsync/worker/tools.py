@@ -1,16 +1,18 @@
 """What an attempt works with, made by whoever starts it: a Pod's worker, a command line, a test."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelsync.worker import counters
 from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Interrupted
+from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.layers import Devices
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import Source
 from modelsync.worker.progress import State
+from modelsync.worker.watchdog import Overdue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,12 @@ class Tools:
     devices: Devices = counters.network_devices
     """The counters of what came over the network, for engines that tell nothing themselves."""
 
+    overdue: Overdue = field(default_factory=Overdue)
+    give_up: Callable[[Failure], None] = lambda failure: None
+    """Told of an attempt without progress that could not be ended in order; called from another thread."""
+
     def check_stop(self) -> None:
-        """Raise Interrupted when the attempt is to end."""
+        """Raise Interrupted when the attempt is to end, or Failure when it makes no progress."""
         if self.stop.is_set():
             raise Interrupted
+        self.overdue.check()

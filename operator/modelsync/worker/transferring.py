@@ -3,12 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from modelsync.api.reasons import Reason, Stage
+from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Resolved, Verification
 from modelsync.api.wire import WorkRequest
 from modelsync.worker.engines.base import Engine
 from modelsync.worker.engines.factory import Means, engine_of
-from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.progress import LogLines
@@ -45,7 +44,7 @@ def transfer(
         tools.state.stages.enter(Stage.DOWNLOADING)
     engine.start()
     try:
-        _watch(request, tools, staging, engine, lines)
+        _watch(tools, staging, engine, lines)
     finally:
         engine.end()
         transport.close()
@@ -56,27 +55,17 @@ def transfer(
     return engine.results
 
 
-def _watch(request: WorkRequest, tools: Tools, staging: Staging, engine: Engine, lines: LogLines) -> None:
-    """Until the engine is done: log, and look for a stop, a lost directory and a stall without end."""
-    owner_checked = started = time.monotonic()
+def _watch(tools: Tools, staging: Staging, engine: Engine, lines: LogLines) -> None:
+    """Until the engine is done: log, and look for an end that was asked for and a lost directory."""
+    owner_checked = time.monotonic()
     while not engine.done.wait(_TICK_SECONDS):
         tools.check_stop()
         now = time.monotonic()
         lines.tick()
         if engine.fetching():
             tools.state.stages.enter(Stage.DOWNLOADING)
-            idle = min(tools.state.meter.idle_seconds(), now - started)
-            if idle >= request.progress_deadline_seconds:
-                raise Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, _deadline_text(request))
         else:
             tools.state.stages.enter(Stage.VERIFYING)
         if now - owner_checked >= _OWNER_SECONDS:
             owner_checked = now
             staging.check_owned()
-
-
-def _deadline_text(request: WorkRequest) -> str:
-    return (
-        f"No byte came for {request.progress_deadline_seconds} seconds (spec.progressDeadlineSeconds)."
-        " Check the origin and the network between it and the worker."
-    )

@@ -12,7 +12,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
@@ -60,6 +60,7 @@ class LibraryEngine:
         self._checksum = checksum
         self._waiting = collections.deque(files)
         self._count = len(files)
+        self._judging = 0
         sizes = [file.size for file in files]
         self._lock = threading.Lock()
         self._halt = threading.Event()
@@ -112,7 +113,7 @@ class LibraryEngine:
     def fetching(self) -> bool:
         """Whether the library has still files to bring."""
         with self._lock:
-            return bool(self._waiting) or self._figures.flying
+            return self._figures.flying or (bool(self._waiting) and not self._judging)
 
     def _run(self, number: int) -> None:
         child = self._children[number % len(self._children)]
@@ -266,7 +267,7 @@ class LibraryEngine:
         sha256, verified_by = None, "size"
         if self._checksum:
             started = time.thread_time()
-            with volume.guarded("reading a staging file"):
+            with volume.guarded("reading a staging file"), self._busy_judging():
                 digests = self._digests(file, key, size)
             self._state.add_verification(time.thread_time() - started)
             wrong = digests.wrong() if digests.offset == size else "size"
@@ -277,6 +278,17 @@ class LibraryEngine:
         return Fetched(
             file=file, staged=key + WHOLE, size=size, sha256=sha256, verified_by=verified_by, etag=etag
         )
+
+    @contextlib.contextmanager
+    def _busy_judging(self) -> Iterator[None]:
+        """While all who could fetch are hashing, no byte is due."""
+        with self._lock:
+            self._judging += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._judging -= 1
 
     def _digests(self, file: RemoteFile, key: str, size: int) -> hashing.Digests:
         descriptor = self._staging.directory.open_file(key + WHOLE)

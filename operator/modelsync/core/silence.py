@@ -1,0 +1,38 @@
+"""A worker that says nothing new: the operator's backstop behind the worker's own watchdog.
+
+The worker ends itself without progress (`worker.watchdog`), unless it cannot: a process that is stopped, or
+whose threads wait in the kernel for a dead file server. So an attempt whose figures stay the same for the
+deadline and a margin is ended from here. What the operator did not see does not count: time in which it was
+away, was not leading or was itself frozen says nothing of a worker (`runtime.silences` counts what it saw).
+
+A worker that was never heard of is left alone. It may be well behind a NetworkPolicy that keeps the operator
+from asking, and its own watchdog works without us.
+"""
+
+from datetime import timedelta
+
+from modelsync.api.reasons import Reason
+from modelsync.core import retries
+from modelsync.core.views import View
+
+MARGIN = timedelta(seconds=60)
+"""The worker's own end comes first: its grace, its last words, the kubelet's report of them."""
+
+
+def failure(view: View) -> retries.Failure | None:
+    """The failure of a running attempt that showed no progress for too long."""
+    job = view.active_job
+    pod = view.pod_of(job) if job is not None else None
+    if pod is None or pod.phase != "Running" or pod.deleting or pod.exit_code is not None:
+        return None
+    silence = view.silences.get(pod.uid)
+    deadline = timedelta(seconds=view.sync.spec.progress_deadline_seconds)
+    if silence is None or timedelta(seconds=silence.seconds) < deadline + MARGIN:
+        return None
+    what = "shows no progress" if silence.answers else "does not answer the operator any more"
+    message = (
+        f"the worker (Pod {pod.name} on node {pod.node}) {what} since more than"
+        f" {deadline.total_seconds():g} seconds (spec.progressDeadlineSeconds) and did not end by itself;"
+        " look at the volume and the node"
+    )
+    return retries.failure(Reason.PROGRESS_DEADLINE_EXCEEDED, message, view.now)

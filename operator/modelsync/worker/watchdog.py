@@ -1,0 +1,110 @@
+"""The one place that says that an attempt makes no progress, over all of its stages.
+
+`progressDeadlineSeconds` bounds the silence of a stage, and each stage gets on by its own figures (`stages`):
+a listing by its entries, a check by the bytes that it reads, a download by the bytes that come, publishing by
+its files. An origin that lets an entry drip now and then would hold a listing for ever, so a listing is
+bounded as a whole, too.
+
+Ending has two steps, because not every wait can be left: a thread in the middle of a listing's body, or in a
+system call on a dead file server, hears nothing. First the attempt is asked to end in order (`Overdue`, which
+all loops look at); then, after a while, whoever started it is told to give up, which ends the process.
+"""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from modelsync.api.reasons import Reason, Stage
+from modelsync.worker.failures import Failure
+from modelsync.worker.progress import State
+
+_log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+GRACE_SECONDS = 3.0
+"""For an end in order: a journal to write, children to end."""
+LISTING_SECONDS = 3600.0
+"""A whole listing, or ten deadlines, if that is longer. A million objects are listed in a third of it."""
+LISTING_DEADLINES = 10
+_MISSED_SECONDS = 5.0
+"""A look that comes so late could not be taken: the process was frozen, with all that it waits for."""
+_WORDS = {
+    Stage.RESOLVING: ("The source listed no further file", "Check the origin and the network to it."),
+    Stage.CHECKING: ("No byte of the files on the volume could be read", "Check the volume."),
+    Stage.DOWNLOADING: ("No byte came", "Check the origin and the network between it and the worker."),
+    Stage.VERIFYING: ("No byte of the fetched files could be read", "Check the volume."),
+    Stage.PUBLISHING: ("No file could be published", "Check the volume."),
+    Stage.DONE: ("The published files could not be closed", "Check the volume."),
+}
+
+
+class Overdue:
+    """Why the attempt has to end, once it has; shared by the watchdog and all that it watches."""
+
+    def __init__(self) -> None:
+        self.failure: Failure | None = None
+
+    def check(self) -> None:
+        """Raise the failure when there is one."""
+        if self.failure is not None:
+            raise self.failure
+
+
+class Watchdog:
+    """Judges by one clock whether the present stage still gets on; see the module."""
+
+    def __init__(self, state: State, deadline_seconds: float) -> None:
+        self._state, self._deadline = state, deadline_seconds
+        self._clock = state.meter.clock
+        self._since = self._looked = self._clock()
+        """No silence before this counts."""
+
+    def look(self) -> Failure | None:
+        """The failure of an attempt that makes no progress; call it more often than every 5 seconds."""
+        now = self._clock()
+        if now - self._looked > _MISSED_SECONDS:
+            self._since = now
+        self._looked = now
+        stage = self._state.stage
+        if min(self._state.idle_seconds(), now - self._since) >= self._deadline:
+            what, mend = _WORDS[stage]
+            waited = f"for {self._deadline:g} seconds (spec.progressDeadlineSeconds)"
+            return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{what} {waited}. {mend}")
+        longest = max(LISTING_SECONDS, LISTING_DEADLINES * self._deadline)
+        if stage is Stage.RESOLVING and self._state.stages.lasted_seconds() >= longest:
+            text = f"The source was not listed to its end in {longest:g} seconds. Check the origin."
+            return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, text)
+        return None
+
+
+@contextlib.contextmanager
+def watching(
+    watchdog: Watchdog,
+    overdue: Overdue,
+    stop: threading.Event,
+    give_up: Callable[[Failure], None],
+    *,
+    grace_seconds: float = GRACE_SECONDS,
+) -> Iterator[None]:
+    """Look in a thread of its own until the block ends or is to be stopped anyway.
+
+    `give_up` is called from that thread when the block has not ended although it was asked to.
+    """
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(TICK_SECONDS) and not stop.is_set():
+            overdue.failure = watchdog.look()
+            if overdue.failure is not None:
+                if not ended.wait(grace_seconds):
+                    _log.error("%s", overdue.failure.message)
+                    give_up(overdue.failure)
+                return
+
+    thread = threading.Thread(target=look, name="watchdog", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
