@@ -64,6 +64,8 @@ def test_nothing_but_affinity_is_opaque() -> None:
 def test_a_pod_template_can_run_nothing_of_a_users_own() -> None:
     (template,) = (node for path, node in SPEC.items() if path == "ModelSync.spec.podTemplate")
     assert set(template["properties"]) == {
+        "labels",
+        "annotations",
         "resources",
         "nodeSelector",
         "tolerations",

@@ -63,6 +63,18 @@ ROWS = (
         queue=QueueReason.BACK_OFF,
     ),
     Row(
+        name="an added init container never ends",
+        parts=(
+            a_sync(),
+            a_job().with_record(created=ago(601)),
+            a_pod().waiting("PodInitializing").with_record(init_container="vault-agent-init"),
+        ),
+        phase=Phase.QUEUED,
+        reason=Reason.BACKING_OFF,
+        says="'vault-agent-init'",
+        queue=QueueReason.BACK_OFF,
+    ),
+    Row(
         name="failed for now",
         parts=(a_sync(), a_job().failed(), a_pod().ended(50)),
         phase=Phase.QUEUED,

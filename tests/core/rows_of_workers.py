@@ -110,6 +110,17 @@ ROWS = (
         reason=Reason.STARTING,
     ),
     Row(
+        name="an init container that was added runs first",
+        parts=(
+            a_sync(),
+            a_job(),
+            a_pod().waiting("PodInitializing").with_record(init_container="istio-init"),
+        ),
+        phase=Phase.QUEUED,
+        reason=Reason.STARTING,
+        says="init container 'istio-init', which was added to its Pod",
+    ),
+    Row(
         name="running without a report yet",
         parts=RUNNING,
         phase=Phase.DOWNLOADING,

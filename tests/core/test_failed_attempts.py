@@ -183,6 +183,14 @@ def test_a_limit_or_a_refusal_counts_and_names_the_limit_and_the_field(
     assert field in failure.message
 
 
+def test_an_added_init_container_that_fails_is_named() -> None:
+    pod = a_pod().with_record(phase="Failed", init_container="istio-validation", init_exit_code=126)
+    failure = retries.classify(FAILED.build(), pod.build(), NOW)
+    assert (failure.reason, failure.retryable) == (Reason.WORKER_LOST, True)
+    for part in ("'istio-validation'", "code 126", "spec.podTemplate.labels or .annotations"):
+        assert part in failure.message
+
+
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_only_the_condition_disruption_target_makes_an_attempt_free(why: str, message: str) -> None:
     pod = a_pod().with_record(phase="Failed", status_reason=why, status_message=message)

@@ -50,6 +50,21 @@ def test_a_job_belongs_to_its_sync_and_names_it() -> None:
     assert labels[naming.ATTEMPT_LABEL] == "3"
 
 
+def test_a_pod_has_its_users_labels_and_annotations_and_ours_win() -> None:
+    # The CRD refuses such keys; an object that is older than its rule must not get round it.
+    forged = {naming.UID_LABEL: "x", naming.ATTEMPT_LABEL: "9", naming.MANAGED_BY_LABEL: "x"}
+    documents = {naming.REQUEST_ANNOTATION: "{}", naming.KEY_ANNOTATION: "known"}
+    template = podtemplate.PodTemplate(
+        labels={"sidecar.istio.io/inject": "false", **forged},
+        annotations={"linkerd.io/inject": "disabled", **documents},
+    )
+    plain, made = render(a_sync()), render(a_sync().with_spec(pod_template=template))
+    ours, theirs = (found["spec"]["template"]["metadata"] for found in (plain, made))
+    assert theirs["labels"] == {"sidecar.istio.io/inject": "false", **ours["labels"]}
+    assert theirs["annotations"] == {"linkerd.io/inject": "disabled", **ours["annotations"]}
+    assert made["metadata"]["labels"] == plain["metadata"]["labels"], "injectors read the Pod, not the Job"
+
+
 def test_a_job_is_one_try_that_disruptions_do_not_count_against() -> None:
     spec = render(a_sync())["spec"]
     assert (spec["backoffLimit"], spec["completions"], spec["parallelism"]) == (0, 1, 1)

@@ -118,6 +118,50 @@ def test_what_a_node_said_of_a_pod_that_it_evicted_is_read() -> None:
     assert found.disruption == ""
 
 
+RUNS = {"running": {"startedAt": "2026-01-01T00:00:03Z"}}
+
+
+def ended(code: int) -> dict[str, Any]:
+    """The state of a container that ended."""
+    return {"terminated": {"exitCode": code, "finishedAt": "2026-01-01T00:00:09Z"}}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["injected first", "injected last"])
+def test_the_worker_is_found_by_its_name_among_injected_containers(first: bool) -> None:
+    worker = {"name": "worker", "state": ended(13)}
+    mesh = [{"name": "istio-proxy", "state": RUNS}, {"name": "agent", "state": ended(0)}, "odd", {}]
+    found = records.pod_record(
+        given_version(harness.pod(containerStatuses=[*mesh, worker] if first else [worker, *mesh]))
+    )
+    assert (found.exit_code, found.phase) == (13, "Running")
+    alone = records.pod_record(given_version(harness.pod(containerStatuses=mesh)))
+    assert (alone.exit_code, alone.running_since) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "name", "code"),
+    [
+        pytest.param([], "", None, id="none"),
+        pytest.param([{"name": "a", "state": ended(0)}], "", None, id="all ended well"),
+        pytest.param(
+            [{"name": "a", "state": ended(0)}, {"name": "b", "state": RUNS}], "b", None, id="one runs"
+        ),
+        pytest.param([{"name": "a", "state": ended(2)}, {"name": "b"}], "a", 2, id="one failed"),
+        pytest.param([{"name": "a", "state": {"waiting": {}}}], "a", None, id="one waits"),
+        pytest.param(
+            [{"name": "a", "state": RUNS, "started": True}, {"name": "b", "state": RUNS}],
+            "b",
+            None,
+            id="a native sidecar has started, which is all that is waited for",
+        ),
+        pytest.param("odd", "", None, id="nonsense"),
+    ],
+)
+def test_the_init_container_that_a_pod_waits_for_is_read(statuses: Any, name: str, code: int | None) -> None:
+    found = records.pod_record(given_version(harness.pod(initContainerStatuses=statuses)))
+    assert (found.init_container, found.init_exit_code) == (name, code)
+
+
 def test_what_keeps_a_pod_from_running_is_read() -> None:
     raw = harness.pod(
         phase="Pending",

@@ -1,7 +1,10 @@
 """`spec.podTemplate`: the safe subset of a Pod's specification that a user may set.
 
 Nothing here can name an image, a command, an environment variable, a volume or a service account: those
-would turn a ModelSync into a way to run code with rights that its author may not have.
+would turn a ModelSync into a way to run code with rights that its author may not have. Labels and annotations
+are there to keep injectors (service meshes, secret agents) out of the Pod, and could do just that through
+them: hence their values are single words, which can hold no volume, command or registry, and their keys have
+a domain, since Services and NetworkPolicies mostly select by keys without one or by `app.kubernetes.io`.
 """
 
 from typing import Annotated, Any
@@ -29,6 +32,28 @@ _QUANTITY_MAP = {
             "must hold quantities such as cpu: 500m and memory: 512Mi",
         ),
     ],
+}
+_WORDS = {
+    "maxProperties": 16,
+    "additionalProperties": {"type": "string", "maxLength": 63},
+    **rules(
+        cel(
+            "self.all(k, !format.qualifiedName().validate(k).hasValue()"
+            " && !format.labelValue().validate(self[k]).hasValue())",
+            "must hold single words of at most 63 letters, digits, '-', '_' and '.',"
+            ' such as sidecar.istio.io/inject: "false"',
+        ),
+        cel(
+            "self.all(k, k.contains('/')"
+            " && !k.matches('(^|[.])(modelsync[.]dev|kubernetes[.]io|k8s[.]io)/'))",
+            "must have keys with a domain, such as sidecar.istio.io/inject; modelsync.dev, kubernetes.io and"
+            " k8s.io are reserved",
+        ),
+        cel(
+            "self.all(k, !k.matches('(?i)image'))",
+            "must not choose an image: leave the key out; only the operator does that",
+        ),
+    ),
 }
 _OPAQUE = {"x-kubernetes-preserve-unknown-fields": True}
 Quantities = dict[str, int | str]
@@ -96,6 +121,12 @@ class LocalObjectReference(Value):
 class PodTemplate(Value):
     """Where the worker runs and with what resources; a safe subset of a Pod's specification."""
 
+    labels: Annotated[dict[str, str] | None, Field(json_schema_extra=_WORDS)] = None
+    """Further labels of the worker's Pod, to switch off what a service mesh or another injector would put
+    into it: `sidecar.istio.io/inject: "false"`."""
+    annotations: Annotated[dict[str, str] | None, Field(json_schema_extra=_WORDS)] = None
+    """Further annotations of the worker's Pod, for injectors that read those:
+    `linkerd.io/inject: disabled`."""
     resources: Resources = Resources()
     """Requests and limits of the worker's container."""
     node_selector: Annotated[

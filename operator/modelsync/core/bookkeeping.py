@@ -9,8 +9,8 @@ from datetime import timedelta
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, changes, retries, silence
-from modelsync.core.snapshot import JobState
+from modelsync.core import blocked, changes, evictions, retries, silence
+from modelsync.core.snapshot import JobState, PodRecord
 from modelsync.core.views import View
 
 _WITH_WORKER = frozenset(
@@ -147,8 +147,17 @@ def _never_started(view: View) -> retries.Failure | None:
         return retries.failure(*why, job.created + limit)
     if not blocked.is_starting(view) or view.now - job.created < limit * SILENT_STARTS:
         return None
-    message = "the worker's Pod does not start and nothing tells why; its node may be lost"
+    message = _why_silent(view.pod_of(job))
     return retries.failure(Reason.WORKER_LOST, message, job.created + limit * SILENT_STARTS)
+
+
+def _why_silent(pod: PodRecord | None) -> str:
+    if pod is None or not pod.init_container:
+        return "the worker's Pod does not start and nothing tells why; its node may be lost"
+    return (
+        f"the init container {pod.init_container!r}, which was added to the worker's Pod, does not end; see"
+        f" its log, or {evictions.SWITCH_OFF}"
+    )
 
 
 def is_stale(view: View) -> bool:

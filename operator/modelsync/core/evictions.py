@@ -1,4 +1,4 @@
-"""Why a Pod was ended or refused by its node without a disruption, and which field to change.
+"""Why a Pod ended without its worker and without a disruption, and which field to change.
 
 Only the condition DisruptionTarget says that the platform ended a Pod that did nothing wrong (a drain,
 preemption, a node under pressure). A Pod that exceeded its own limit, or that its node refused, has a bare
@@ -12,6 +12,7 @@ from modelsync.api import naming
 from modelsync.core.snapshot import PodRecord
 
 EVICTED = "Evicted"
+SWITCH_OFF = "switch it off with spec.podTemplate.labels or .annotations"
 _CONTAINER = re.compile(r"^Container (\S+) exceeded its local ephemeral storage limit")
 _POD = re.compile(r"^Pod ephemeral local storage usage exceeds the total limit of containers")
 _VOLUME = re.compile(r'^Usage of EmptyDir volume "([^"]*)" exceeds the limit')
@@ -21,6 +22,11 @@ _SCRATCH = "no field changes the worker's scratch space: set spec.engine to Nati
 
 def explain(pod: PodRecord) -> str:
     """What the node said about a Pod with a `status.reason`, and how to fix it; '' when it said nothing."""
+    if pod.init_exit_code is not None:
+        return (
+            f"the init container {pod.init_container!r}, which was added to the worker's Pod, ended with code"
+            f" {pod.init_exit_code} before the worker started; see its log, or {SWITCH_OFF}"
+        )
     said = pod.status_message.strip().rstrip(".")
     if pod.status_reason != EVICTED:
         return f"the worker's node refused or ended it: {pod.status_reason}: {said}" if said else ""

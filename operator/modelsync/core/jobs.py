@@ -2,7 +2,7 @@
 
 All that a user wrote reaches the worker as one JSON document in an annotation, read through the downward API:
 no shell, no argument, no environment variable is made of it. What differs between two Jobs besides that
-document is names, labels and the safe subset in `spec.podTemplate`.
+document is names, labels, annotations and the safe subset in `spec.podTemplate`.
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
             "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]
         },
         "template": {
-            "metadata": {"labels": labels, "annotations": annotations},
+            "metadata": _pod_metadata(sync, labels, annotations),
             "spec": _pod(sync, settings),
         },
     }
@@ -81,6 +81,15 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
             "ownerReferences": [_owner(sync)],
         },
         "spec": spec,
+    }
+
+
+def _pod_metadata(sync: SyncRecord, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Manifest:
+    """A user's labels and annotations, and ours, which win."""
+    template = sync.spec.pod_template
+    return {
+        "labels": {**(template.labels or {}), **labels},
+        "annotations": {**(template.annotations or {}), **annotations},
     }
 
 

@@ -127,7 +127,7 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
         ended = pod.finished if pod.exit_code is not None else None
         return replace(_working(view, job, pod), wake_at=ended and ended + settling.LINGER)
-    reason, message = blocked.why_blocked(view) or (Reason.STARTING, _STARTING)
+    reason, message = blocked.why_blocked(view) or (Reason.STARTING, _starting(pod))
     return Verdict(
         phase=Phase.QUEUED,
         reason=reason,
@@ -144,6 +144,12 @@ def _creating(view: View, status: ModelSyncStatus) -> Verdict | None:
         return None
     waiting = _rejected(view, status) or _waiting(view, status)
     return replace(waiting, eligible=False, backs_off=False, creating=True)
+
+
+def _starting(pod: PodRecord | None) -> str:
+    if pod is None or not pod.init_container:
+        return _STARTING
+    return f"the worker waits for the init container {pod.init_container!r}, which was added to its Pod"
 
 
 def steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:

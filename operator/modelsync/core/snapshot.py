@@ -85,6 +85,10 @@ class PodRecord:
     waiting_reason: str = ""
     """Reason of the container's waiting state, such as ImagePullBackOff."""
     waiting_message: str = ""
+    init_container: str = ""
+    """The first init container that has not ended well; something in the cluster added it."""
+    init_exit_code: int | None = None
+    """Its exit code, when it failed."""
     running_since: datetime | None = None
     exit_code: int | None = None
     terminated_reason: str = ""

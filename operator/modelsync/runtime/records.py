@@ -103,6 +103,7 @@ def pod_record(raw: Object) -> snapshot.PodRecord:
         raise NotOurs("no label with a ModelSync's uid")
     state = _container_state(status)
     waiting, ended = _mapping(state.get("waiting")), _mapping(state.get("terminated"))
+    init, init_exit_code = _init_container(status)
     conditions = {_text(c.get("type")): c for c in _mappings(status.get("conditions"))}
     return snapshot.PodRecord(
         namespace=meta["namespace"],
@@ -120,6 +121,8 @@ def pod_record(raw: Object) -> snapshot.PodRecord:
         unschedulable=_unschedulable(conditions.get("PodScheduled", {})),
         waiting_reason=_text(waiting.get("reason")),
         waiting_message=_text(waiting.get("message")),
+        init_container=init,
+        init_exit_code=init_exit_code,
         running_since=timestamp(_mapping(state.get("running")).get("startedAt"))
         or timestamp(ended.get("startedAt")),
         exit_code=_int(ended.get("exitCode")) if ended else None,
@@ -196,6 +199,19 @@ def _container_state(status: Object) -> Object:
         if container.get("name") == naming.WORKER_CONTAINER:
             return _mapping(container.get("state"))
     return {}
+
+
+def _init_container(status: Object) -> tuple[str, int | None]:
+    """The first init container that has not ended well, with its exit code if it failed.
+
+    A native sidecar is one that only has to start.
+    """
+    for container in _mappings(status.get("initContainerStatuses")):
+        ended = _mapping(_mapping(container.get("state")).get("terminated"))
+        code = _int(ended.get("exitCode")) if ended else None
+        if code != 0 and container.get("started") is not True:
+            return _text(container.get("name")), code
+    return "", None
 
 
 def _unschedulable(condition: Object) -> str:
