@@ -140,6 +140,11 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
         f"{_ITSELF} A drain uses up no attempt; a limit does: the message names it and the field to change.",
     ),
     Reason.WORKER_LOST: ("The worker was killed, or its node was lost.", f"{_ITSELF} What it had is kept."),
+    Reason.NODE_LOST: (
+        "The worker's node does not report, or does not confirm that the worker ended.",
+        "It goes on by itself when the node is back or its Node object is deleted;"
+        " see [a lost node](../howto/lost-nodes.md).",
+    ),
     Reason.JOB_REJECTED: (
         "The cluster refuses the worker's Job or Pod: a quota, a policy, a webhook that is down.",
         "Read the message; raise the quota, correct the policy or the webhook. It holds no slot until it is"

@@ -26,7 +26,9 @@ def a_world(max_active: int) -> World:
 
 def disturb(world: World, data: st.DataObject) -> None:
     """One step of a bad day."""
-    act = data.draw(st.sampled_from([*["none"] * 3, "suspend", "cancel", "ask", "delete job", "sidecar"]))
+    act = data.draw(
+        st.sampled_from([*["none"] * 3, "suspend", "cancel", "ask", "delete job", "sidecar", "lose", "find"])
+    )
     uid = f"uid-{data.draw(st.sampled_from(NAMES))}"
     if act in ("suspend", "cancel"):
         world.act(uid, **{act: data.draw(st.booleans())})
@@ -36,12 +38,17 @@ def disturb(world: World, data: st.DataObject) -> None:
         world.delete(data.draw(st.sampled_from(sorted(world.jobs))))
     elif act == "sidecar":
         world.sidecars ^= {uid}
-    world.tick(data.draw(st.sampled_from([0.0, 0.1, 11.0, 40.0])), lambda: data.draw(CODES))
+    elif act == "lose":
+        world.dark |= set(world.pods)
+    elif act == "find":
+        world.dark = set()
+    world.tick(data.draw(st.sampled_from([0.0, 0.1, 11.0, 40.0, 301.0])), lambda: data.draw(CODES))
     world.plan(lambda what: data.draw(st.booleans(), label=what))
 
 
 def calm(world: World) -> None:
     """Faults end, users want their models: it must come to rest, and soon."""
+    world.dark = set()
     for uid in world.syncs:
         world.act(uid, suspend=False, cancel=False)
     for _ in range(40):

@@ -84,6 +84,12 @@ RUNNING = (a_job(), a_pod().running(ago(9000)))
         pytest.param(a_sync().suspended(), RUNNING, LONG, id="paused: its Job goes anyway"),
         pytest.param(a_sync().cancelled(), RUNNING, LONG, id="cancelled"),
         pytest.param(a_sync(), (a_job(), a_pod()), LONG, id="its Pod waits"),
+        pytest.param(
+            a_sync(),
+            (a_job(), a_pod().running(ago(9000)).with_record(unreachable_since=ago(400))),
+            snapshot.Silence(seconds=9000, answers=False),
+            id="its node is the silent one, and Kubernetes has not given it up",
+        ),
         pytest.param(a_sync(), (a_job(), a_pod().running().with_record(deleting=True)), LONG, id="it goes"),
         pytest.param(
             a_sync(), (a_job().complete(), a_pod().ended(0, last_words())), LONG, id="it has ended well"

@@ -34,6 +34,8 @@ class World:
         """Uids of syncs whose Pods get a container that runs on when the worker has ended."""
         self.began: dict[tuple[str, int | None], datetime] = {}
         """When an attempt's Job was made."""
+        self.dark: set[str] = set()
+        """Uids of Pods on nodes that report nothing: what was last known of them stays."""
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
 
@@ -116,21 +118,34 @@ class World:
                 j for j in self.jobs.values() if j.sync_uid == uid and j.state is snapshot.JobState.ACTIVE
             ]
             assert len(active) <= 1, "never two unfinished Jobs of one sync"
-        for index, one in enumerate(holders):
-            for other in holders[index + 1 :]:
+            alive = [p for p in self.pods.values() if p.sync_uid == uid and p.phase in ("Pending", "Running")]
+            assert self.by_hand or len(alive) <= 1, "never two workers of one sync"
+        writers = [self.syncs[uid] for uid in self._holders(lost=True) if uid in self.syncs]
+        for index, one in enumerate(writers):
+            for other in writers[index + 1 :]:
                 (claim, path), (other_claim, other_path) = one.spec.target_dir, other.spec.target_dir
                 assert claim != other_claim or not queueing.overlap(path, other_path), "one writer a target"
 
-    def _holders(self) -> set[str]:
+    def _holders(self, *, lost: bool = False) -> set[str]:
+        """Uids of syncs with a slot; with `lost` also of those whose worker may run on a lost node."""
         jobs = {j.sync_uid for j in self.jobs.values() if j.state is snapshot.JobState.ACTIVE}
-        return jobs | {p.sync_uid for p in self.pods.values() if p.phase in ("Pending", "Running")}
+        alive = (p for p in self.pods.values() if p.phase in ("Pending", "Running"))
+        return jobs | {p.sync_uid for p in alive if lost or not self._is_given_up(p)}
+
+    def _is_given_up(self, pod: snapshot.PodRecord) -> bool:
+        """A Pod on a lost node, which nobody can stop: its slot is another's."""
+        return pod.deletion_due is not None and self.now >= pod.deletion_due + timedelta(seconds=30)
 
     def delete(self, job_uid: str) -> None:
         """Delete a Job; its Pod goes on for a while."""
         self.jobs.pop(job_uid, None)
-        for uid, pod in self.pods.items():
+        for pod in list(self.pods.values()):
             if pod.job_uid == job_uid:
-                self.pods[uid] = replace(pod, deleting=True)
+                self._terminate(pod)
+
+    def _terminate(self, pod: snapshot.PodRecord) -> None:
+        due = pod.deletion_due or self.now + timedelta(seconds=30)
+        self.pods[pod.uid] = replace(self.pods[pod.uid], deleting=True, deletion_due=due)
 
     def act(self, uid: str, **fields: bool) -> None:
         """A user changes a spec."""
@@ -152,14 +167,24 @@ class World:
                 self.pods[f"pod-{job.uid}"] = self._pod(job, self.now)
 
     def _advance(self, pod: snapshot.PodRecord, ends: Callable[[], int | None]) -> None:
-        if pod.deleting or (pod.phase in ("Succeeded", "Failed") and pod.job_uid not in self.jobs):
+        if pod.uid in self.dark:
+            self._darken(pod)
+        elif pod.deleting or (pod.phase in ("Succeeded", "Failed") and pod.job_uid not in self.jobs):
             del self.pods[pod.uid]
         elif pod.phase == "Pending":
-            self.pods[pod.uid] = replace(pod, phase="Running", running_since=self.now)
+            self.pods[pod.uid] = replace(pod, phase="Running", running_since=self.now, node="n")
         elif pod.phase == "Running":
+            self.pods[pod.uid] = pod = replace(pod, unreachable_since=None)
             code = ends() if pod.exit_code is None else None
             if code is not None:
                 self._end(pod, code)
+
+    def _darken(self, pod: snapshot.PodRecord) -> None:
+        """What the node's controllers do: Ready turns false, and after five minutes the Pod is to go."""
+        since = pod.unreachable_since or self.now
+        self.pods[pod.uid] = replace(pod, unreachable_since=since if pod.phase == "Running" else None)
+        if self.now - since >= timedelta(minutes=5):
+            self._terminate(pod)
 
     def _end(self, pod: snapshot.PodRecord, code: int) -> None:
         words = last_words(Reason.SYNCED if code == 0 else Reason.NETWORK_ERROR, progress=a_progress(10, 10))

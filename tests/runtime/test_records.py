@@ -162,6 +162,39 @@ def test_the_init_container_that_a_pod_waits_for_is_read(statuses: Any, name: st
     assert (found.init_container, found.init_exit_code) == (name, code)
 
 
+NOTICED = "2026-01-01T00:01:00Z"
+
+
+@pytest.mark.parametrize(
+    ("ready", "containers", "dark"),
+    [
+        pytest.param({"status": "False"}, {"status": "True"}, True, id="marked by the node controller"),
+        pytest.param({"status": "True"}, {"status": "True"}, False, id="all is well"),
+        pytest.param({"status": "False"}, {"status": "False"}, False, id="a container is not ready"),
+        pytest.param({"status": "False"}, {}, False, id="nothing known of its containers"),
+        pytest.param({"status": "Unknown"}, {"status": "True"}, False, id="in a word of tomorrow"),
+        pytest.param(
+            {"status": "False", "reason": "ReadinessGatesNotReady"},
+            {"status": "True"},
+            False,
+            id="a readiness gate that something added",
+        ),
+    ],
+)
+def test_a_node_that_does_not_report_is_read_from_the_pods_conditions(
+    ready: dict[str, Any], containers: dict[str, Any], dark: bool
+) -> None:
+    conditions = [
+        {"type": "Ready", "lastTransitionTime": NOTICED, **ready},
+        {"type": "ContainersReady", **containers},
+    ]
+    raw = given_version(harness.pod(conditions=conditions))
+    raw["metadata"]["deletionTimestamp"] = "2026-01-01T00:06:30Z"
+    found = records.pod_record(raw)
+    assert found.unreachable_since == (datetime(2026, 1, 1, 0, 1, tzinfo=UTC) if dark else None)
+    assert found.deleting and found.deletion_due == datetime(2026, 1, 1, 0, 6, 30, tzinfo=UTC)
+
+
 def test_what_keeps_a_pod_from_running_is_read() -> None:
     raw = harness.pod(
         phase="Pending",

@@ -69,6 +69,7 @@ class Reason(StrEnum):
     WORKER_OOM_KILLED = "WorkerOOMKilled"
     WORKER_EVICTED = "WorkerEvicted"
     WORKER_LOST = "WorkerLost"
+    NODE_LOST = "NodeLost"
     JOB_REJECTED = "JobRejected"
     NAME_CONFLICT = "NameConflict"
     # Time limits.

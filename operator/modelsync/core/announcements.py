@@ -20,6 +20,7 @@ _BLOCKS = frozenset(
         Reason.SECRET_NOT_FOUND,
         Reason.IMAGE_PULL_FAILED,
         Reason.WORKER_UNSCHEDULABLE,
+        Reason.NODE_LOST,
         Reason.JOB_REJECTED,
         Reason.NAME_CONFLICT,
         Reason.INVALID_SPEC,

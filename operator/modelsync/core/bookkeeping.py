@@ -9,7 +9,7 @@ from datetime import timedelta
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, changes, evictions, retries, silence
+from modelsync.core import blocked, changes, evictions, nodes, retries, silence
 from modelsync.core.snapshot import JobState, PodRecord
 from modelsync.core.views import View
 
@@ -21,6 +21,7 @@ _WITH_WORKER = frozenset(
         Reason.DOWNLOADING,
         Reason.VERIFYING,
         Reason.DOWNLOAD_STALLED,
+        Reason.NODE_LOST,
         Reason.VOLUME_NOT_FOUND,
         Reason.SECRET_NOT_FOUND,
         Reason.IMAGE_PULL_FAILED,
@@ -134,7 +135,19 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
         return retries.lost(view.now) if somebody else None
     if job.state is JobState.FAILED:
         return retries.classify(job, view.pod_of(job), view.now)
-    return None if is_stale(view) else _never_started(view) or silence.failure(view)
+    if is_stale(view):
+        return None
+    return _node_lost(view) or _never_started(view) or silence.failure(view)
+
+
+def _node_lost(view: View) -> retries.Failure | None:
+    """An attempt whose node does not confirm its end: no fault of its own, so it is free."""
+    job = view.active_job
+    pod = view.pod_of(job) if job is not None else None
+    lost = nodes.lost_at(pod, view.sample_of(pod), view.settings) if pod is not None else None
+    if pod is None or lost is None or lost > view.now:
+        return None
+    return retries.failure(Reason.NODE_LOST, nodes.lost(pod), lost, disruption=True)
 
 
 def _never_started(view: View) -> retries.Failure | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, bookkeeping, retries, settling, views, working
+from modelsync.core import blocked, bookkeeping, nodes, retries, settling, views, working
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -123,10 +123,11 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     if job is None or recorded == job.attempt:
         return None
     pod = view.pod_of(job)
+    if pod is not None and _is_unheard(view, pod):
+        return _unreachable(view, job, pod)
     if pod is not None and not pod.deleting and not blocked.is_starting(view):
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
-        ended = pod.finished if pod.exit_code is not None else None
-        return replace(_working(view, job, pod), wake_at=ended and ended + settling.LINGER)
+        return replace(_working(view, job, pod), wake_at=_next_look(view, pod))
     reason, message = blocked.why_blocked(view) or (Reason.STARTING, _starting(pod))
     return Verdict(
         phase=Phase.QUEUED,
@@ -134,7 +135,38 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
         message=steady(status, reason, message[:1024]),
         job=job,
         pod=pod,
-        wake_at=job.created + bookkeeping.start_deadline(view),
+        wake_at=_next_look(view, pod) or job.created + bookkeeping.start_deadline(view),
+    )
+
+
+def _next_look(view: View, pod: PodRecord | None) -> datetime | None:
+    """When time alone changes what is said of a worker that runs or ends."""
+    if pod is None:
+        return None
+    if pod.exit_code is not None and pod.finished is not None and not pod.deleting:
+        return pod.finished + settling.LINGER
+    sample = view.sample_of(pod)
+    silent = nodes.unheard_since(sample, view.settings) if nodes.is_unreachable(pod) else None
+    times = (silent, nodes.lost_at(pod, sample, view.settings))
+    return min((time for time in times if time is not None and time > view.now), default=None)
+
+
+def _is_unheard(view: View, pod: PodRecord) -> bool:
+    """Whether neither a Pod's node nor its worker reports."""
+    silent = nodes.unheard_since(view.sample_of(pod), view.settings)
+    return nodes.is_unreachable(pod) and (silent is None or silent <= view.now)
+
+
+def _unreachable(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
+    return Verdict(
+        phase=Phase.DOWNLOADING,
+        reason=Reason.NODE_LOST,
+        message=nodes.unreachable(pod),
+        silent=True,
+        job=job,
+        pod=pod,
+        sample=view.sample_of(pod),
+        wake_at=_next_look(view, pod),
     )
 
 
@@ -147,6 +179,8 @@ def _creating(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 
 def _starting(pod: PodRecord | None) -> str:
+    if pod is not None and pod.deleting:
+        return "the worker's Pod is being stopped; another one follows"
     if pod is None or not pod.init_container:
         return _STARTING
     return f"the worker waits for the init container {pod.init_container!r}, which was added to its Pod"
@@ -191,6 +225,13 @@ def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     asks = f"; then ask for another attempt by annotating the ModelSync with {_RETRY}"
     told = last.message.replace(blocked.HEALS, "").rstrip(". ")
     return _final(Phase.FAILED, last.reason, told[: 1023 - len(asks)] + asks)
+
+
+def _node_lost(view: View, status: ModelSyncStatus) -> Verdict | None:
+    pod = view.lost_pod
+    if pod is None:
+        return None
+    return Verdict(phase=Phase.QUEUED, reason=Reason.NODE_LOST, message=nodes.lost(pod)[:1024])
 
 
 def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -273,6 +314,7 @@ _CHECKS: tuple[Check, ...] = (
     _creating,
     _no_such_preset,
     _failed,
+    _node_lost,  # before the backoff, which it outlasts
     _backing_off,
     _stopping,  # never two workers of one sync
     _rejected,

@@ -47,6 +47,8 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
             usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
+    for uid in views.on_lost_nodes(snapshot) - holders:
+        usage.hold_target(snapshot.syncs[uid])
     decision = queueing.decide(
         (item.candidate for item in judged if item.candidate is not None),
         usage,

@@ -61,8 +61,12 @@ class Usage:
 
     def take(self, sync: SyncRecord) -> None:
         """Count a sync as running."""
-        claim, path = sync.spec.target_dir
         self.active[sync.spec.queue] += 1
+        self.hold_target(sync)
+
+    def hold_target(self, sync: SyncRecord) -> None:
+        """Count a sync as writing, with or without a slot."""
+        claim, path = sync.spec.target_dir
         self.targets[sync.namespace, claim].append(path)
 
 

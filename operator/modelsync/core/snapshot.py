@@ -103,6 +103,10 @@ class PodRecord:
     disruption: str = ""
     """Message of the DisruptionTarget condition, when the platform ended the Pod."""
     deleting: bool = False
+    deletion_due: datetime | None = None
+    """When its grace period ends, if it is being deleted."""
+    unreachable_since: datetime | None = None
+    """Since when its node has not reported: Ready is false although ContainersReady is true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

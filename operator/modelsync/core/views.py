@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modelsync.core import settling
+from modelsync.core import nodes, settling
 from modelsync.core.snapshot import (
     JobRecord,
     JobState,
@@ -21,7 +21,6 @@ from modelsync.core.snapshot import (
 
 UNHEARD = timedelta(seconds=5)
 """How long a Job that has ended waits for its Pod's last words."""
-_LIVE = frozenset({"Pending", "Running", "Unknown"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +67,7 @@ class View:
         if job is None or job.finished is None or job.failure_reason == "DeadlineExceeded":
             return False
         pod = self.pod_of(job)
-        unheard = pod is None or (pod.phase in _LIVE and pod.exit_code is None)
+        unheard = pod is None or (pod.phase in nodes.LIVE and pod.exit_code is None)
         return unheard and abs(self.now - job.finished) < UNHEARD
 
     @property
@@ -92,13 +91,27 @@ class View:
     def occupied(self) -> bool:
         """Whether a worker of this sync runs or may still run: a new attempt has to wait for it."""
         return any(job.state is JobState.ACTIVE for job in self.jobs) or any(
-            pod.phase in _LIVE for pod in self.pods
+            pod.phase in nodes.LIVE for pod in self.pods
+        )
+
+    @property
+    def lost_pod(self) -> PodRecord | None:
+        """A Pod on a node that does not confirm its end."""
+        return next(
+            (
+                pod
+                for pod in self.pods
+                if nodes.is_lost(pod, self.samples.get(pod.uid), self.settings, self.now)
+            ),
+            None,
         )
 
     def pod_of(self, job: JobRecord) -> PodRecord | None:
         """The newest Pod of a Job, a live one before an ended one."""
         own = [pod for pod in self.pods if pod.job_uid == job.uid]
-        return max(own, key=lambda pod: (pod.phase in _LIVE and not pod.deleting, pod.created), default=None)
+        return max(
+            own, key=lambda pod: (pod.phase in nodes.LIVE and not pod.deleting, pod.created), default=None
+        )
 
     def sample_of(self, pod: PodRecord | None) -> Sample | None:
         """The last report of a Pod."""
@@ -111,9 +124,20 @@ class View:
 
 def occupied(snapshot: Snapshot) -> frozenset[str]:
     """Uids of the ModelSyncs that hold a slot, by the Jobs and Pods that are there and nothing else."""
+    lost = {pod.uid for pod in snapshot.pods if _is_lost(snapshot, pod)}
     jobs = {job.sync_uid for job in snapshot.jobs if job.state is JobState.ACTIVE}
-    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in _LIVE}
+    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in nodes.LIVE and pod.uid not in lost}
     return frozenset((jobs | pods) & snapshot.syncs.keys())
+
+
+def on_lost_nodes(snapshot: Snapshot) -> frozenset[str]:
+    """Uids of the ModelSyncs whose worker may write without a slot: their target is taken."""
+    lost = {pod.sync_uid for pod in snapshot.pods if _is_lost(snapshot, pod)}
+    return frozenset(lost & snapshot.syncs.keys())
+
+
+def _is_lost(snapshot: Snapshot, pod: PodRecord) -> bool:
+    return nodes.is_lost(pod, snapshot.samples.get(pod.uid), snapshot.settings, snapshot.now)
 
 
 class Gatherer:

@@ -133,6 +133,9 @@ def pod_record(raw: Object) -> snapshot.PodRecord:
         status_message=_text(status.get("message")),
         disruption=_disruption(conditions.get("DisruptionTarget", {})),
         deleting=bool(meta.get("deletionTimestamp")),
+        # Unlike that of other objects, a Pod's deletionTimestamp includes its grace period.
+        deletion_due=timestamp(meta.get("deletionTimestamp")),
+        unreachable_since=_unreachable_since(conditions),
     )
 
 
@@ -218,6 +221,14 @@ def _unschedulable(condition: Object) -> str:
     if condition.get("status") == "False" and condition.get("reason") == "Unschedulable":
         return _text(condition.get("message")) or "Unschedulable"
     return ""
+
+
+def _unreachable_since(conditions: dict[str, Object]) -> datetime | None:
+    """When the node's controller, and not its kubelet, made a Pod unready; None for an odd readiness gate."""
+    ready, containers = conditions.get("Ready", {}), conditions.get("ContainersReady", {})
+    stale = ready.get("status") == "False" and containers.get("status") == "True"
+    by_gate = ready.get("reason") == "ReadinessGatesNotReady"
+    return timestamp(ready.get("lastTransitionTime")) if stale and not by_gate else None
 
 
 def _disruption(condition: Object) -> str:
