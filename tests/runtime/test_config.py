@@ -138,12 +138,12 @@ def test_a_proxys_password_is_refused_and_not_shown() -> None:
 
 def test_workers_are_told_which_addresses_they_may_reach() -> None:
     flags = {"worker_allowed_addresses": "10.1.0.0/16, fd00::1", "worker_denied_addresses": "10.0.0.0/8"}
-    found = app._job_settings(config.operator_config({**IMAGE, **flags}, {}))
+    found = app.job_settings(config.operator_config({**IMAGE, **flags}, {}))
     assert found.addresses.dump() == {"allowed": ["10.1.0.0/16", "fd00::1/128"], "denied": ["10.0.0.0/8"]}
 
 
 def test_workers_are_told_proxies_retries_and_timeouts() -> None:
-    found = app._job_settings(
+    found = app.job_settings(
         config.operator_config(
             {**IMAGE, "worker_max_retries": "0", "worker_timeout_seconds": "2.5"},
             {"HTTPS_PROXY": "proxy:3128", "no_proxy": "hub"},

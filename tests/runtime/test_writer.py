@@ -1,6 +1,5 @@
 """The StatusWriter: what is written, when, and what becomes of it when the server says no."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -43,13 +42,11 @@ class Bench:
         """Send whatever may go now; tells how many that were."""
         before = self.server.count("PATCH")
         while True:
-            slot, _ = self.writer.next(self.now)
-            if slot is not None:
-                self.writer._start(slot)
-            elif self.writer._tasks:
-                await asyncio.wait(self.writer._tasks)
-            else:
-                return self.server.count("PATCH") - before
+            sent = self.server.count("PATCH")
+            self.writer.send_due()
+            await self.writer.settle()
+            if self.server.count("PATCH") == sent:
+                return sent - before
 
 
 @asynccontextmanager
@@ -104,12 +101,12 @@ async def test_a_transition_goes_at_once_and_only_what_changed() -> None:
 
 
 @harness.in_loop
-async def test_progress_carries_no_version_and_keeps_its_distance() -> None:
+async def test_progress_carries_the_version_it_was_decided_on_and_keeps_its_distance() -> None:
     async with bench() as b:
-        b.add("llama", phase="Downloading")
+        version = b.add("llama", phase="Downloading").resource_version
         b.offer(progress=moved(1))
         assert await b.write() == 1
-        assert "metadata" not in b.server.bodies[-1][2]
+        assert b.server.bodies[-1][2]["metadata"] == {"resourceVersion": version}
         b.offer(progress=moved(2))
         assert await b.write() == 0
         b.now += 0.99
@@ -171,6 +168,53 @@ async def test_a_conflict_drops_the_wish_and_reads_the_object_again() -> None:
         assert b.results["conflict"] == 1
         assert b.record().status.phase == "Paused"
         assert await b.write() == 0
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param({"phase": Phase.FAILED}, id="a transition"),
+        pytest.param({"progress": moved(1)}, id="progress"),
+    ],
+)
+@harness.in_loop
+async def test_what_was_decided_on_an_older_record_is_not_sent(wish: dict[str, Any]) -> None:
+    async with bench() as b:
+        b.add("llama", phase="Downloading", completionTime=None)
+        b.offer(**wish)
+        newer = {"phase": "Complete", "completionTime": "2026-01-01T00:00:00Z"}
+        b.known.observe(SYNCS, "MODIFIED", b.server.put(SYNCS, harness.sync(**newer)))
+        assert await b.write() == 0
+        assert b.server.get(SYNCS, "models", "llama")["status"] == newer
+        assert b.results == {"outdated": 1}
+
+
+@harness.in_loop
+async def test_a_wish_that_was_withdrawn_while_its_write_failed_stays_withdrawn() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.faults.append(fake_api.fails("PATCH", "llama", fake_api.status(503, "Unavailable")))
+        b.offer(phase=Phase.DOWNLOADING)
+        b.writer.send_due()
+        b.offer()
+        await b.writer.settle()
+        b.now += 60
+        assert await b.write() == 0
+        assert b.record().status.phase == "Queued"
+
+
+@harness.in_loop
+async def test_a_conflict_that_cannot_be_read_up_is_tried_again() -> None:
+    async with bench() as b:
+        b.add("llama", phase="Queued")
+        b.server.put(SYNCS, harness.sync(phase="Paused"))
+        b.server.faults.append(fake_api.fails("GET", "llama", fake_api.status(503, "Unavailable")))
+        b.offer(phase=Phase.DOWNLOADING)
+        assert await b.write() == 1
+        assert b.record().status.phase == "Queued", "nothing was learned"
+        b.now += 1
+        assert await b.write() == 1
+        assert b.record().status.phase == "Paused" and b.results["conflict"] == 2
 
 
 @harness.in_loop

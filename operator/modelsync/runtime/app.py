@@ -206,7 +206,7 @@ class Operator:
         acting = executor.Executor(
             self._api,
             self.store,
-            functools.partial(jobs.render_job, settings=_job_settings(self._config)),
+            functools.partial(jobs.render_job, settings=job_settings(self._config)),
             may_act=self._may_act,
             on_created=self._accounting.on_admitted,
         )
@@ -233,7 +233,8 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
     )
 
 
-def _job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
+def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
+    """What of the settings goes into every worker's Job."""
     return jobs.JobSettings(
         image=settings.worker_image,
         image_pull_policy=settings.worker_image_pull_policy,

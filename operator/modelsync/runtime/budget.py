@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True, kw_only=True)
 class Bucket:
-    """A token bucket of `rate` a second with room for `burst`; half of it is kept for transitions."""
+    """A token bucket of `rate` a second with room for `burst`; half of it is kept for transitions.
+
+    A class needs one token above what is kept from it, so `burst` has to be 2 at least: see `burst`.
+    """
 
     rate: float
     burst: float
@@ -34,6 +37,11 @@ class Bucket:
             self._tokens, self._at = self.burst, now
         self._tokens = min(self.burst, self._tokens + max(0.0, now - self._at) * self.rate)
         self._at = max(self._at, now)
+
+
+def burst(rate: float) -> float:
+    """Room for a rate: what comes in two seconds, and always a token for each class of writes."""
+    return max(2.0, 2 * rate)
 
 
 def spacing(active: int, rate: float) -> float:
