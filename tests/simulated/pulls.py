@@ -28,6 +28,8 @@ from tests.simulated.world import Stuck, World, inside
 
 UNLIMITED = 4e9
 """Bytes per second of a line without a limit."""
+TICK_SECONDS = 0.1
+"""Between two looks at the engine, as in `transferring`."""
 PATIENCE_SECONDS = 70.0
 """A pull in which nothing moved for so long is stuck: longer than any wait between two tries."""
 _QUANTA = 20
@@ -244,7 +246,10 @@ def _ended(
     """Let the engine run to its end, changing the limit meanwhile; says what is wrong with that end."""
     changes, moved, seen = list(pull.changes), world.now, (-1, -1)
     engine.start()
-    while not engine.done.wait(0.5):
+    while not engine.done.wait(TICK_SECONDS):
+        if (blocked := engine.stuck()) is not None:
+            engine.end()
+            return f"stuck: {blocked}"
         if changes and world.now >= changes[0][0]:
             limiter.set_rate(changes.pop(0)[1])
         now = state.network_bytes, disk.hashed

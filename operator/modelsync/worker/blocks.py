@@ -24,6 +24,7 @@ waiting; that it did once stopped the engine for ever. `blocked` finds a wait th
 import collections
 import mmap
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,10 @@ class Pool:
         self._hashing = 0
         """Blocks in the hands of these threads."""
         self._lead = spare * BLOCK
+        self.moves = 0
+        """Grows with each block that comes back."""
+        self.waiting = 0
+        """Connections that wait for a block."""
         self._lock = threading.Lock()
         self._waiters: list[_Waiter] = []
 
@@ -115,12 +120,15 @@ class Pool:
 
     def _wait(self, waiter: "_Waiter") -> None:
         self._waiters.append(waiter)
+        self.waiting += 1
         waiter.changed.wait(_RECHECK_SECONDS)
+        self.waiting -= 1
         if waiter in self._waiters:
             self._waiters.remove(waiter)
 
     def _wake(self) -> None:
         """Let the waiter whose bytes the hasher needs first look again: what it cannot take, nobody can."""
+        self.moves += 1
         if self._waiters:
             nearest = min(self._waiters, key=lambda each: each.position - each.copy.hashed)
             self._waiters.remove(nearest)
@@ -176,3 +184,22 @@ class Pool:
                 if before is None or offset < before:
                     self._free.append(self._removed(copy, offset)[0])
                     self._wake()
+
+    def described(self, names: Mapping["Copy", str]) -> str:
+        """Where all blocks are and who waits for one, for the log; `names` are those of the files."""
+        with self._lock:
+            kept = {copy: sorted(found) for copy, found in self._kept.items()}
+            count = sum(map(len, kept.values()))
+            hands = self._made - len(self._free) - count
+            lines = [
+                f"blocks: {self._most} at most, {self._made} made, {len(self._free)} free, {count} kept,"
+                f" {hands} in hands, {self._hashing} of them in hashers'"
+            ]
+            for copy, offsets in kept.items():
+                followed = ", followed" if copy in self._followed else ""
+                where = f"{offsets[0]} to {offsets[-1]}, hashed to {copy.hashed} of {copy.size}{followed}"
+                lines.append(f"{len(offsets)} kept of {names.get(copy, 'an outdated copy')} from {where}")
+            for each in self._waiters:
+                name = names.get(each.copy, "an outdated copy")
+                lines.append(f"waiting for {name} at {each.position}, hashed to {each.copy.hashed}")
+        return "; ".join(lines)

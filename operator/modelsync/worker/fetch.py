@@ -26,6 +26,7 @@ from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.parts import WHOLE_BYTES, Chunk, Copy, Part
 from modelsync.worker.progress import State
 from modelsync.worker.staging import Staging
+from modelsync.worker.standstill import SelfBlocked, Standstill
 from modelsync.worker.syncing import Syncer
 from modelsync.worker.verifying import Verifier
 
@@ -78,8 +79,9 @@ class Engine:
         """How many of the waiting ones are not small."""
         self._small_underway = 0
         """Small files that are on their way."""
-        self._opening = 0
-        """Files that a thread opens at this moment: neither waiting nor open."""
+        self._opening = self._fetching = 0
+        """Files that a thread opens at this moment, neither waiting nor open; ranges that one fetches."""
+        self._standstill = Standstill()
         self._finished_bytes = 0
         self._open: dict[str, Part] = {}
         self._handing: list[Part] = []
@@ -169,6 +171,20 @@ class Engine:
         with self._change:
             return bool(self._waiting or self._opening) or any(part.copy.busy for part in self._open.values())
 
+    def stuck(self) -> SelfBlocked | None:
+        """The error, when it waits for itself; ask often, and not from its own threads."""
+        at_work = self._verifier.at_work() if self._checksum else 0
+        with self._change:
+            idle = not (self._fetching or self._opening or at_work or self.done.is_set())
+            moved = self._pool.moves, len(self.results), idle
+            if not self._standstill.look(moved, waits=idle or self._pool.waiting > 0):
+                return None
+            names = {part.copy: part.file.path for part in self._open.values()}
+            text = (
+                f"{self._fetching} connections fetch, {at_work} files are hashed, {len(self._waiting)} wait"
+            )
+        return SelfBlocked(f"{text}; {self._pool.described(names)}")
+
     def _copies(self) -> list[tuple[Part, Copy]]:
         with self._change:
             return [(part, part.copy) for part in self._open.values()]
@@ -186,6 +202,8 @@ class Engine:
         try:
             while (work := self._take(number)) is not None:
                 connection.fetch(*work)
+                with self._change:
+                    self._fetching -= 1
         except Interrupted:
             pass
         except BaseException as error:
@@ -204,6 +222,7 @@ class Engine:
                 if found is not None:
                     if self._waiting and not _small(found[0].file):
                         self._change.notify()  # whoever slept while this one fetched small files
+                    self._fetching += 1
                     return found
                 file = self._next() if len(self._open) + self._opening < MOST_OPEN else None
                 if file is None:

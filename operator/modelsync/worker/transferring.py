@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Resolved, Verification
 from modelsync.api.wire import WorkRequest
+from modelsync.worker import unexpected
 from modelsync.worker.engines.base import Engine
 from modelsync.worker.engines.factory import Means, engine_of
 from modelsync.worker.fetch import Fetched
@@ -66,6 +67,8 @@ def _watch(tools: Tools, staging: Staging, engine: Engine, lines: LogLines) -> N
             tools.state.stages.enter(Stage.DOWNLOADING)
         else:
             tools.state.stages.enter(Stage.VERIFYING)
+        if (blocked := engine.stuck()) is not None:
+            raise unexpected.internal(blocked)
         if now - owner_checked >= _OWNER_SECONDS:
             owner_checked = now
             staging.check_owned()

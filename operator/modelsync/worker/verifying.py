@@ -31,6 +31,7 @@ class Verifier:
         self._queue: collections.deque[tuple[Part, Copy]] = collections.deque()
         self._change = threading.Condition()
         self._ended = False
+        self._at_work = 0
         self._threads = [
             threading.Thread(target=self._run, name=f"hash-{number}", daemon=True)
             for number in range(HASHERS)
@@ -49,6 +50,11 @@ class Verifier:
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def at_work(self) -> int:
+        """How many copies the threads hash or will."""
+        with self._change:
+            return self._at_work + len(self._queue)
 
     def advance(self, part: Part, copy: Copy) -> None:
         """More of a copy may be ready to be hashed, or to be judged."""
@@ -77,6 +83,8 @@ class Verifier:
         try:
             while (work := self._take()) is not None:
                 self._hash(*work)
+                with self._change:
+                    self._at_work -= 1
         except Interrupted:
             pass
         except BaseException as error:
@@ -86,7 +94,10 @@ class Verifier:
         with self._change:
             while not self._queue and not self._ended:
                 self._change.wait()
-            return None if self._ended else self._queue.popleft()
+            if self._ended:
+                return None
+            self._at_work += 1
+            return self._queue.popleft()
 
     def _follow(self, part: Part, copy: Copy) -> None:
         """Hash up to the end of what is ready in order; judge the copy when that is all of it."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from modelsync.api.wire import FileProgress
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
+from modelsync.worker.standstill import SelfBlocked
 
 
 class Engine(Protocol):
@@ -35,3 +36,6 @@ class Engine(Protocol):
 
     def fetching(self) -> bool:
         """Whether bytes are still to come from the origin, rather than only to be hashed."""
+
+    def stuck(self) -> SelfBlocked | None:
+        """The error, when it waits for itself rather than for the origin; asked ten times a second."""

@@ -115,6 +115,9 @@ class LibraryEngine:
         with self._lock:
             return self._figures.flying or (bool(self._waiting) and not self._judging)
 
+    def stuck(self) -> None:
+        """Unknown: the libraries tell nothing of what they wait for."""
+
     def _run(self, number: int) -> None:
         child = self._children[number % len(self._children)]
         try:

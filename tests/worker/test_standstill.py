@@ -1,0 +1,53 @@
+"""An engine that waits for itself says so, and does not blame the origin."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import standstill
+from modelsync.worker.blocks import Pool
+from modelsync.worker.failures import Failure
+from modelsync.worker.standstill import Standstill
+from modelsync.worker.verifying import Verifier
+from tests.worker.faulty import Origin, noise
+from tests.worker.syncs import CHUNK, Sync
+
+BROKEN = {
+    "no connection gets a block": (Pool, "_found", lambda *_: None, "waiting for model.bin at"),
+    "nobody hashes a file that is there": (Verifier, "advance", lambda *_: None, "0 files are hashed"),
+}
+
+
+@pytest.mark.parametrize(("owner", "name", "broken", "said"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_wait_for_itself_ends_as_an_internal_error_with_the_pool_in_the_log(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    owner: type,
+    name: str,
+    broken: Callable[..., None],
+    said: str,
+) -> None:
+    monkeypatch.setattr(owner, name, broken)
+    monkeypatch.setattr(standstill, "LOOKS", 10)
+    with (
+        Origin({"model.bin": noise(20 * CHUNK)}).serving() as origin,
+        caplog.at_level(logging.ERROR),
+        pytest.raises(Failure) as caught,
+    ):
+        Sync(origin, tmp_path, deadline=60).run()
+    assert caught.value.reason is Reason.INTERNAL_ERROR and caught.value.retryable
+    assert caught.value.message == "The worker failed: SelfBlocked. See its log."
+    assert said in caplog.text and "blocks: " in caplog.text
+
+
+def test_only_looks_in_a_row_count_at_which_nothing_has_moved() -> None:
+    still = Standstill()
+    for _ in range(3):
+        assert not any(still.look("moved", waits=True) for _ in range(standstill.LOOKS - 1))
+        assert not still.look("moved", waits=False)
+    assert not any(still.look(number, waits=True) for number in range(2 * standstill.LOOKS))
+    assert [still.look("moved", waits=True) for _ in range(standstill.LOOKS + 1)][-2:] == [False, True]
