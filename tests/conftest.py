@@ -1,11 +1,17 @@
-"""The fixture of tests that install the chart: they never begin where somebody else has installed it."""
+"""What all tests share: those that install the chart never begin where somebody else has installed it, and a
+property is no measurement of a machine's speed.
+"""
 
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from dev import occupied, target
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

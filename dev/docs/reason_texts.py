@@ -97,7 +97,7 @@ INTEGRITY: dict[Reason, tuple[str, str]] = {
     ),
     Reason.SOURCE_CHANGED: (
         "A file was replaced at the source while it was fetched.",
-        f"{_ITSELF} The next attempt takes the new state as a whole.",
+        f"{_ITSELF} The next attempt takes the new state as a whole; a check of what was published fails.",
     ),
 }
 VOLUME: dict[Reason, tuple[str, str]] = {
@@ -120,6 +120,10 @@ VOLUME: dict[Reason, tuple[str, str]] = {
     Reason.TARGET_BUSY: (
         "Another worker writes to the same directory.",
         f"{_ITSELF} Give each ModelSync a `subPath` of its own.",
+    ),
+    Reason.UNFINISHED_FILES_LEFT: (
+        "An Event only: a ModelSync was deleted before its end, and its unfinished files stay on the volume.",
+        "A ModelSync into the same directory uses and then removes them; else run `modelsync clean`.",
     ),
 }
 PLATFORM: dict[Reason, tuple[str, str]] = {

@@ -104,12 +104,15 @@ def test_wide_tells_the_rest(syncs: None) -> None:
 
 def test_a_queue_fits_a_terminal_too(api: proof.Proof) -> None:
     api.create("SyncQueue", {"maxActive": 3}, name="nightly", dry_run=False)
-    status = {"active": 3, "waiting": 1234, "complete": 99999, "failed": 17, "running": ["demo/minilm"]}
+    status: kube.Object = {"active": 3, "waiting": 1234, "complete": 99999, "failed": 17}
+    status |= {"running": ["a/a", "a/b", "a/c"], "display": {"running": "a/a, a/b, a/c +1 more"}}
     api.patch("SyncQueue", "nightly", {"status": status}, sub="/status", dry_run=False)
     lines = kube.kubectl("get", f"syncqueues.{proof.GROUP}", "-n", proof.NAMESPACE).splitlines()
     assert lines[0].split() == ["NAME", "MAX", "ACTIVE", "WAITING", "COMPLETE", "FAILED", "SUSPENDED", "AGE"]
     assert lines[1].split()[:-1] == ["nightly", "3", "3", "1234", "99999", "17", "false"]
     assert max(map(len, lines)) <= 80
+    wide = kube.kubectl("get", f"syncqueues.{proof.GROUP}", "-n", proof.NAMESPACE, "-o", "wide").splitlines()
+    assert (wide[0].split()[-1], wide[1].rstrip()[-21:]) == ("RUNNING", "a/a, a/b, a/c +1 more")
 
 
 def test_syncs_are_found_by_phase_and_by_queue(syncs: None) -> None:

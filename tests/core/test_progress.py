@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
 from modelsync.api import selection, wire
-from modelsync.api.reasons import Stage
+from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import planner, progress
 from tests.builders import MB, NOW, a_job, a_pod, a_progress, a_sample, a_snapshot, a_spec, a_sync, last_words
 
@@ -239,6 +239,35 @@ def test_an_estimate_stands_in_until_the_source_tells(
     texts = progress.for_people(a_spec(estimate=ESTIMATE), numbers, downloading=True)
     assert (texts.amount, texts.progress, texts.size, numbers.files_total) == (amount, per_cent, size, files)
     assert progress.running(numbers, a_sample(report), 0, ESTIMATE) == numbers, "told again, it stays"
+
+
+@pytest.mark.parametrize(
+    ("done", "downloading", "text"),
+    [
+        pytest.param(0, True, "Downloaded 0B...", id="at first"),
+        pytest.param(350 * MB, True, "Downloaded 350MB...", id="under way"),
+        pytest.param(350 * MB, False, "Downloaded 350MB", id="at rest"),
+        pytest.param(0, False, None, id="at rest without a byte"),
+    ],
+)
+def test_amount_of_an_unknown_whole_goes_on_only_while_it_does(
+    done: int, downloading: bool, text: str | None
+) -> None:
+    numbers = api.ProgressStatus(bytes_done=done)
+    assert progress.for_people(a_spec(), numbers, downloading=downloading).amount == text
+
+
+@pytest.mark.parametrize("done", [0, 350 * MB])
+def test_failed_sync_of_an_unknown_size_does_not_look_as_if_it_went_on(done: int) -> None:
+    sample = a_sample(a_progress(done, None))
+    parts = (a_sync(), a_job(), a_pod().running())
+    running = planner.plan(a_snapshot(*parts, samples={"pod-llama-1": sample})).statuses["uid-llama"]
+    assert running.display is not None and running.display.amount is not None
+    words = last_words(Reason.ACCESS_DENIED, progress=a_progress(done, None))
+    ended = (a_sync().with_status(running), a_job().failed(), a_pod().ended(12, words))
+    failed = planner.plan(a_snapshot(*ended)).statuses["uid-llama"]
+    assert failed.phase is Phase.FAILED
+    assert failed.display is not None and "..." not in (failed.display.amount or "")
 
 
 def test_what_was_estimated_is_forgotten_when_the_source_tells() -> None:

@@ -303,6 +303,39 @@ def test_a_queue_that_admits_nothing_says_why(queue: snapshot.QueueRecord, reaso
     assert (ready.status, ready.reason) == ("False", reason)
 
 
+@pytest.mark.parametrize("disabled", [False, True], ids=["enabled", "disabled"])
+@pytest.mark.parametrize("suspend", [False, True], ids=["runs", "suspended"])
+@pytest.mark.parametrize("slots", [0, 1])
+def test_queue_says_that_it_admits_if_and_only_if_a_new_sync_would_start(
+    slots: int, suspend: bool, disabled: bool
+) -> None:
+    queue = a_queue(max_active=slots, suspend=suspend)
+    settings = snapshot.Settings(downloads_disabled=disabled)
+    plan = planner.plan(a_snapshot(a_sync("new"), queue, settings=settings))
+    (ready,) = plan.queue_statuses["default"].conditions
+    assert (ready.status == "True") == bool(plan.creations)
+    if disabled:
+        assert (ready.reason, "DISABLE_MODEL_DOWNLOADS" in ready.message) == ("DownloadsDisabled", True)
+
+
+@pytest.mark.parametrize(
+    ("running", "text"),
+    [
+        (0, None),
+        (1, "team/s0"),
+        (3, "team/s0, team/s1, team/s2"),
+        (4, "team/s0, team/s1, team/s2 +1 more"),
+        (5, "team/s0, team/s1, team/s2 +2 more"),
+    ],
+)
+def test_queue_says_in_words_who_runs(running: int, text: str | None) -> None:
+    names = [f"s{number}" for number in range(running)]
+    parts = [part for name in names for part in (a_sync(name), a_job(name), a_pod(name).running())]
+    status = planner.plan(a_snapshot(*parts)).queue_statuses["default"]
+    assert status.display.running == text
+    assert status.running == tuple(f"team/{name}" for name in names[:3])
+
+
 def test_a_queues_status_that_was_written_is_wanted_again() -> None:
     picture = a_snapshot(a_sync("runs"), a_job("runs"), a_sync("waits"))
     wanted = planner.plan(picture).queue_statuses["default"]

@@ -9,7 +9,7 @@ from typing import Any
 from modelsync import config
 from modelsync.api import naming
 from modelsync.runtime import app, metrics
-from modelsync.runtime.resources import JOBS, LEASES, PODS, QUEUES, SYNCS
+from modelsync.runtime.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS
 from tests.runtime import fake_api, harness, worker_double
 
 WORKER_IP = "127.77.0.1"
@@ -212,3 +212,33 @@ async def test_a_standby_observes_and_does_nothing() -> None:
             await harness.eventually(lambda: api.count("GET", "leases") > 3)
             assert not [verb for verb, _ in api.asked if verb != "GET"]
             assert await run.end() == 0
+
+
+def told(api: fake_api.FakeApi) -> list[str]:
+    return [raw["reason"] for (plural, *_), raw in api.objects.items() if plural == EVENTS.plural]
+
+
+@harness.in_loop
+async def test_deletion_before_the_end_is_told_by_the_one_that_leads() -> None:
+    under_way: dict[str, Any] = {
+        "phase": "Paused",
+        "attempts": 1,
+        "progress": {"bytesDone": 6, "bytesTotal": 100},
+    }
+    async with fake_api.FakeApi().serving() as api:
+        for name in ("half", "done"):
+            api.put(SYNCS, harness.sync(name, **under_way))
+        done = api.get(SYNCS, "models", "done")
+        api.put(SYNCS, {**done, "status": {**under_way, "phase": "Complete"}})
+        # A deletion between the first list and the watch is found by the next list.
+        async with running(api, resync_seconds="5") as run, running(api, resync_seconds="5") as standby:
+            await harness.eventually(lambda: len(run.operator.store.syncs) == 2)
+            await harness.eventually(lambda: len(standby.operator.store.syncs) == 2)
+            await harness.eventually(lambda: run.operator._may_act() or standby.operator._may_act())
+            for name in ("done", "half"):
+                api.remove(SYNCS, "models", name)
+            await harness.eventually(
+                lambda: not run.operator.store.syncs and not standby.operator.store.syncs
+            )
+            await harness.eventually(lambda: "UnfinishedFilesLeft" in told(api))
+    assert told(api).count("UnfinishedFilesLeft") == 1

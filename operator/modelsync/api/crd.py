@@ -39,7 +39,7 @@ _QUEUE_COLUMNS = (
     ("Failed", "integer", ".status.failed", 0),
     ("Suspended", "boolean", ".spec.suspend", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
-    ("Running", "string", ".status.running", 1),
+    ("Running", "string", ".status.display.running", 1),
 )
 
 

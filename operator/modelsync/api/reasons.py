@@ -63,6 +63,7 @@ class Reason(StrEnum):
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     SECRET_NOT_FOUND = "SecretNotFound"
     TARGET_BUSY = "TargetBusy"
+    UNFINISHED_FILES_LEFT = "UnfinishedFilesLeft"
     # The worker's Pod and Job.
     WORKER_UNSCHEDULABLE = "WorkerUnschedulable"
     IMAGE_PULL_FAILED = "ImagePullFailed"

@@ -17,6 +17,13 @@ class SyncQueueSpec(Value):
     """Admits nothing new while true; what runs goes on."""
 
 
+class QueueDisplay(Value):
+    """What a queue does as text for people and for `kubectl get`; not for parsing."""
+
+    running: str | None = None
+    """Those that run, such as `team/a, team/b, team/c +2 more`; absent when none runs."""
+
+
 class SyncQueueStatus(Value):
     """What a queue is doing now."""
 
@@ -37,6 +44,8 @@ class SyncQueueStatus(Value):
         Field(max_length=3, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
     """Up to three names (namespace/name) of those that run."""
+    display: QueueDisplay = QueueDisplay()
+    """The same as text."""
     oldest_wait_since: AwareDatetime | None = None
     """Since when the longest waiting one waits; absent when none waits."""
     conditions: Annotated[
@@ -49,7 +58,8 @@ class SyncQueueStatus(Value):
             },
         ),
     ] = ()
-    """Ready tells whether the queue admits."""
+    """Ready says whether the queue admits: not while it is suspended, without slots, or while downloads are
+    disabled in the operator."""
 
 
 class SyncQueue(Value):

@@ -14,6 +14,7 @@ from modelsync import errors
 from modelsync.loading import loading
 
 _COMMANDS = {
+    "clean": "modelsync.cli.clean",
     "crds": "modelsync.cli.crds",
     "operator": "modelsync.cli.operator",
     "pull": "modelsync.cli.pull",

@@ -7,7 +7,7 @@ Event and the status write announces the same thing again under the same name, w
 from collections.abc import Iterator
 from typing import Literal
 
-from modelsync.api import display
+from modelsync.api import display, naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core.actions import Announce
@@ -53,6 +53,30 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
         yield _event(sync, new, "Normal", Reason.SYNCED, _complete_text(new))
     elif new.phase in (Phase.PAUSED, Phase.CANCELLED):
         yield _event(sync, new, "Normal", Reason(after), _message(new))
+
+
+def deleted(sync: SyncRecord) -> Announce | None:
+    """What the deletion of a ModelSync leaves on the volume; None if nothing, as far as its status says.
+
+    Nobody removes it: the worker cannot tell a deletion from a pause, and the operator sees no volume.
+    """
+    status, done = sync.status, sync.status.progress
+    if status.phase is Phase.COMPLETE or done is None:
+        return None
+    total = None if done.estimated else done.bytes_total
+    left = (done.bytes_done if total is None else total) or 0
+    left -= done.bytes_reused or 0
+    if left <= 0:
+        return None
+    amount = f"up to {display.size(left)}" if total is not None else f"{display.size(left)} or more"
+    claim, path = sync.spec.target_dir
+    place = "/".join(filter(None, (path, naming.STATE_DIR, sync.uid)))
+    text = (
+        f"deleted before it was complete: {amount} of unfinished files stay in {place!r} of"
+        f" PersistentVolumeClaim {claim!r}. A ModelSync into the same directory uses and then removes them;"
+        " else remove them with `modelsync clean`"
+    )
+    return _event(sync, status, "Warning", Reason.UNFINISHED_FILES_LEFT, text)
 
 
 def _event(

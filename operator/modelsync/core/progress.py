@@ -164,6 +164,13 @@ def _stage_text(progress: ProgressStatus) -> str | None:
     return f"{progress.stage} {told}" if told else str(progress.stage)
 
 
+def _amount(done: int, total: int | None, about: str, *, downloading: bool) -> str | None:
+    """Bytes done; the dots that say that it goes on only while it does, and then no word of nothing."""
+    if downloading or total is not None:
+        return display.amount(done, total, about=about)
+    return f"Downloaded {display.size(done)}" if done else None
+
+
 def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, downloading: bool) -> Display:
     """The same as text; speed and time left only while bytes flow."""
     claim, path = spec.target_dir
@@ -180,7 +187,7 @@ def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, download
     speed = progress.bytes_per_second if downloading else None
     left = display.seconds_left(done, total, speed)
     return shown.but(
-        amount=display.amount(done, total, about=about),
+        amount=_amount(done, total, about, downloading=downloading),
         progress=None if total is None else about + display.percent(done, total),
         speed=None if speed is None else display.speed(speed),
         eta=None if left is None else about + display.duration(left),

@@ -8,7 +8,7 @@ from datetime import datetime
 from modelsync.api import conditions, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import ModelSyncStatus
-from modelsync.api.reasons import ConditionType, Phase
+from modelsync.api.reasons import ConditionType, Phase, QueueReason
 from modelsync.core.snapshot import QueueRecord, Snapshot
 
 _LISTED = 3
@@ -45,10 +45,11 @@ def render(
         since = place.since
         if since is not None and (tally.oldest is None or since < tally.oldest):
             tally.oldest = since
-    return {name: _status(snapshot.now, queue, tallies[name]) for name, queue in snapshot.queues.items()}
+    return {name: _status(snapshot, queue, tallies[name]) for name, queue in snapshot.queues.items()}
 
 
-def _status(now: datetime, queue: QueueRecord, tally: Tally) -> syncqueue.SyncQueueStatus:
+def _status(snapshot: Snapshot, queue: QueueRecord, tally: Tally) -> syncqueue.SyncQueueStatus:
+    running = sorted(tally.running)
     made = syncqueue.SyncQueueStatus(
         observed_generation=queue.generation,
         active=len(tally.running),
@@ -56,25 +57,39 @@ def _status(now: datetime, queue: QueueRecord, tally: Tally) -> syncqueue.SyncQu
         complete=tally.phases[Phase.COMPLETE],
         failed=tally.phases[Phase.FAILED],
         cancelled=tally.phases[Phase.CANCELLED],
-        running=tuple(sorted(tally.running)[:_LISTED]),
+        running=tuple(running[:_LISTED]),
+        display=syncqueue.QueueDisplay(running=_listed(running)),
         oldest_wait_since=tally.oldest,
-        conditions=conditions.keep_times([_ready(now, queue)], queue.status.conditions),
+        conditions=conditions.keep_times([_ready(snapshot, queue)], queue.status.conditions),
     )
     return queue.status if made == queue.status else made
 
 
-def _ready(now: datetime, queue: QueueRecord) -> Condition:
-    admits = not queue.spec.suspend and queue.spec.max_active > 0
-    reason, message = "Admitting", "the queue admits ModelSyncs"
-    if queue.spec.suspend:
-        reason, message = "Suspended", "spec.suspend is true: nothing new is admitted"
-    elif not admits:
-        reason, message = "NoSlots", "spec.maxActive is 0: nothing is admitted"
+def _listed(running: list[str]) -> str | None:
+    more = len(running) - _LISTED
+    return (", ".join(running[:_LISTED]) + (f" +{more} more" if more > 0 else "")) or None
+
+
+def _ready(snapshot: Snapshot, queue: QueueRecord) -> Condition:
+    closed = _why_closed(snapshot, queue)
+    reason, message = closed or ("Admitting", "the queue admits ModelSyncs")
     return Condition(
         type=ConditionType.READY,
-        status="True" if admits else "False",
+        status="True" if closed is None else "False",
         reason=reason,
         message=message,
         observed_generation=queue.generation,
-        last_transition_time=now.replace(microsecond=0),
+        last_transition_time=snapshot.now.replace(microsecond=0),
     )
+
+
+def _why_closed(snapshot: Snapshot, queue: QueueRecord) -> tuple[str, str] | None:
+    """Reason and message of a queue that admits nothing, however few of its slots are in use."""
+    if snapshot.settings.downloads_disabled:
+        message = "downloads are disabled in the operator (DISABLE_MODEL_DOWNLOADS): nothing is admitted"
+        return QueueReason.DOWNLOADS_DISABLED, message
+    if queue.spec.suspend:
+        return QueueReason.SUSPENDED, "spec.suspend is true: nothing new is admitted"
+    if not queue.spec.max_active:
+        return "NoSlots", "spec.maxActive is 0: nothing is admitted"
+    return None

@@ -148,7 +148,7 @@ def _resolved(status: ModelSyncStatus, told: Resolved | None) -> Resolved | None
 def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSyncStatus:
     before = view.sync.status
     shown = status.display
-    still = status.progress is before.progress and not downloading
+    still = status.progress is before.progress and status.phase is before.phase and not downloading
     if still and shown is not None and shown.speed is shown.eta is None:
         # Texts follow from numbers, and building them again for all who wait would be the planner's cost.
         return status

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from modelsync import config, errors
 from modelsync.api import wire
-from modelsync.core import jobs, planner, snapshot
+from modelsync.core import announcements, jobs, planner, snapshot
 from modelsync.runtime import (
     accounting,
     channels,
@@ -88,6 +88,7 @@ class Operator:
             count=lambda result: measuring.status_patches.labels(result).inc(),
         )
         self._recorder = events.Recorder(api, instance=settings.identity)
+        self.store.on_sync_gone(self._say_what_is_left)
         self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act)
         self.engine = self._make_engine()
         measuring.registry.register(collector.StateCollector(self.store))
@@ -160,6 +161,11 @@ class Operator:
         await self._writer.drain(_DRAIN)
         await self.elector.release()
         raise _Stopped
+
+    def _say_what_is_left(self, sync: snapshot.SyncRecord) -> None:
+        left = announcements.deleted(sync) if self._may_act() else None
+        if left is not None:
+            self._recorder.announce(left)
 
     def _may_act(self) -> bool:
         return self._filled and self.elector.is_leading

@@ -19,6 +19,7 @@ from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS, Resource
 
 Record = snapshot.SyncRecord | snapshot.JobRecord | snapshot.PodRecord | snapshot.QueueRecord
 PodListener = Callable[[snapshot.PodRecord], None]
+SyncListener = Callable[[snapshot.SyncRecord], None]
 _PARSERS: Mapping[Resource, Callable[[records.Object], Record]] = {
     SYNCS: records.sync_record,
     QUEUES: records.queue_record,
@@ -64,6 +65,7 @@ class Store:
         self._tables = {resource: Table() for resource in _PARSERS}
         self._wake = wake
         self._listeners: list[PodListener] = []
+        self._on_gone: list[SyncListener] = []
         self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
         self._samples: dict[str, snapshot.Sample] = {}
         self._silences: dict[str, snapshot.Silence] = {}
@@ -120,6 +122,10 @@ class Store:
     def on_pod(self, listener: PodListener) -> None:
         """Call the listener with every new version of a Pod, the last one before it goes included."""
         self._listeners.append(listener)
+
+    def on_sync_gone(self, listener: SyncListener) -> None:
+        """Call the listener with the last known state of every ModelSync that is gone."""
+        self._on_gone.append(listener)
 
     def observe(self, resource: Resource, event: str | None, raw: records.Object) -> bool:
         """Take an object from a watch, a list or an answer; tells whether it was news.
@@ -261,6 +267,10 @@ class Store:
         self._deleting.discard(uid)
         self._silences.pop(uid, None)
         if resource is SYNCS:
+            gone = self.syncs.get(uid)
+            if gone is not None:
+                for listener in self._on_gone:
+                    listener(gone)
             for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
                 del self._assumed[key]
         return self._tables[resource].drop(uid)

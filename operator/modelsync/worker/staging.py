@@ -27,9 +27,9 @@ from modelsync.worker.journal import Journal
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.tree import Tree
 
-_STAGING = "staging"
+STAGING = "staging"
 _LOCK = "lock"
-_STALE_SECONDS = 3600.0
+STALE_SECONDS = 3600.0
 """Without working locks, a staging directory counts as dead when it has not changed for so long."""
 
 
@@ -49,11 +49,11 @@ class Staging:
         self._uid = _component(uid)
         with volume.guarded(f"writing {naming.STATE_DIR}"):
             self.state = target.below(naming.STATE_DIR)
-            self._lock = _open_lock(self.state)
+            self._lock = open_lock(self.state)
         _acquire(self._lock, stop, wait_seconds)
         with volume.guarded(f"writing {naming.STATE_DIR}"):
             mount = mounts.mount(self.state.descriptor)
-            self._exclusive = mounts.locks_reach_all_nodes(mount) and _locks_work(self.state)
+            self._exclusive = mounts.locks_reach_all_nodes(mount) and locks_work(self.state)
             self.directory = self._take_over()
             self.journal = Journal(self.directory.descriptor)
         self.reserves = mounts.reserves(mount)
@@ -71,7 +71,7 @@ class Staging:
         for uid in sorted({self._uid, *self._uids()}):
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._staging(uid) as staging:
                 found += [(_used(staging, name), uid, name) for name in staging.names()]
-        own = self.state.below(f"{self._uid}/{_STAGING}")
+        own = self.state.below(f"{self._uid}/{STAGING}")
         with own:
             if self._exclusive and found:
                 *others, (_, uid, name) = sorted(found)
@@ -90,13 +90,13 @@ class Staging:
         return [name for name in self.state.names() if name not in kept and not name.startswith(".")]
 
     def _staging(self, uid: str) -> Tree:
-        with self.state.parent(f"{uid}/{_STAGING}/x") as (directory, _):
+        with self.state.parent(f"{uid}/{STAGING}/x") as (directory, _):
             return Tree(os.dup(directory))
 
     def check_owned(self) -> None:
         """Raise Failure with TargetBusy when another process took this directory over."""
         here = os.fstat(self.directory.descriptor)
-        found = self.state.stat(f"{self._uid}/{_STAGING}/{self.name}")
+        found = self.state.stat(f"{self._uid}/{STAGING}/{self.name}")
         if found is None or (found.st_ino, found.st_dev) != (here.st_ino, here.st_dev):
             raise Failure(Reason.TARGET_BUSY, "Another worker took over this target directory.")
 
@@ -135,7 +135,7 @@ class Staging:
             staging.remove(self.name)
             for name in staging.names():
                 found = staging.stat(name)
-                if found is not None and time.time() - found.st_mtime > _STALE_SECONDS:
+                if found is not None and time.time() - found.st_mtime > STALE_SECONDS:
                     staging.remove(name)
 
     def close(self) -> None:
@@ -157,7 +157,8 @@ def _used(staging: Tree, name: str) -> int:
         return sum(found.st_blocks for each in inner.names() if (found := inner.stat(each)))
 
 
-def _open_lock(state: Tree) -> int:
+def open_lock(state: Tree) -> int:
+    """A descriptor of the target's lock file, made when missing; raises OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(_LOCK, flags, 0o644, dir_fd=state.descriptor)
 
@@ -174,14 +175,14 @@ def _acquire(lock: int, stop: threading.Event, wait_seconds: float) -> None:
                 text = "Another worker is writing this target directory. It is tried again when that ends."
                 raise Failure(Reason.TARGET_BUSY, text) from None
         except OSError:
-            return  # the file system has no locks: `_locks_work` finds the same
+            return  # the file system has no locks: `locks_work` finds the same
         if stop.wait(0.2):
             raise Interrupted
 
 
-def _locks_work(state: Tree) -> bool:
+def locks_work(state: Tree) -> bool:
     """Whether a second descriptor is kept from the lock that this process holds."""
-    second = _open_lock(state)
+    second = open_lock(state)
     try:
         fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,0 +1,62 @@
+"""`modelsync clean`: lists unfinished files that deleted ModelSyncs left on a volume, and removes them."""
+
+from pathlib import Path
+
+import click
+
+from modelsync import errors
+from modelsync.api import display
+from modelsync.worker import leftovers
+
+_HEAD = ("DIRECTORY", "UID", "SIZE", "CHANGED")
+
+
+@click.command("clean")
+@click.argument("directory", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option(
+    "--uid",
+    "uids",
+    multiple=True,
+    help="Remove the unfinished files of the ModelSync with this metadata.uid. May be given several times.",
+)
+def command(directory: Path, uids: tuple[str, ...]) -> None:
+    """List the unfinished files of ModelSyncs below DIRECTORY, a volume or a part of one.
+
+    With --uid those of a ModelSync are removed, unless a worker writes there. Published files are not
+    touched. A paused ModelSync has unfinished files too: without them it begins anew.
+    """
+    try:
+        found = list(leftovers.find(directory))
+        if not uids:
+            _list(found)
+            return
+        unknown = sorted(set(uids) - {one.uid for one in found})
+        kept = [one for one in found if one.uid in uids and not _remove(directory, one)]
+    except OSError as error:
+        raise errors.UsageError(f"{directory}: {error.strerror}") from error
+    if unknown:
+        click.echo(f"no unfinished files of {', '.join(map(repr, unknown))} below {directory}", err=True)
+    if unknown or kept:
+        raise SystemExit(1)
+
+
+def _list(found: list[leftovers.Leftover]) -> None:
+    rows = [_HEAD] + [
+        (one.directory or "/", one.uid, display.size(one.size), f"{one.changed:%Y-%m-%dT%H:%M:%SZ}")
+        for one in found
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _remove(directory: Path, one: leftovers.Leftover) -> bool:
+    """Whether it was removed."""
+    where = one.directory or "/"
+    try:
+        leftovers.remove(directory, one)
+    except leftovers.InUse:
+        click.echo(f"{where} is in use by a worker; the files of {one.uid} stay", err=True)
+        return False
+    click.echo(f"removed {display.size(one.size)} of {one.uid} in {where}")
+    return True
