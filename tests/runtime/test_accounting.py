@@ -1,5 +1,7 @@
 """Counters: every byte of every Pod once, however short it lived and whoever led meanwhile."""
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +28,9 @@ class Bench:
     def __init__(self, began: datetime | None = BEFORE, **status: Any) -> None:
         self.metrics = metrics.Metrics()
         self.known = store.Store()
-        self.accounting = accounting.Accounting(self.metrics, self.known)
+        self.now = 0.0
+        self.uid = "uid-llama"
+        self.accounting = accounting.Accounting(self.metrics, self.known, monotonic=lambda: self.now)
         self.known.on_pod(self.accounting.on_pod)
         self.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**status), 1))
         self.version = 1
@@ -230,3 +234,99 @@ def test_the_wait_for_the_next_attempt_is_not_a_wait_for_a_slot() -> None:
     b = Bench(queue={"name": "default", "reason": "BackOff", "since": "2026-01-01T00:00:00Z"})
     b.accounting.on_admitted(b.sync, b.sync.created + timedelta(seconds=42))
     assert b.value("queue_wait_seconds_count", namespace="models") == 0
+
+
+def series(measured: metrics.Metrics, label: str, value: str) -> set[str]:
+    """Names of the series that have this value of a label."""
+    return {
+        sample.name
+        for family in measured.registry.collect()
+        for sample in family.samples
+        if sample.labels.get(label) == value
+    }
+
+
+def test_series_go_an_hour_after_their_last_object_and_no_sooner() -> None:
+    b = Bench()
+    pod = b.pod()
+    b.sample(
+        pod, **fetched(10), devices=[{"device": "eth0", "receiveBytes": 1, "transmitBytes": 1}], retries=1
+    )
+    b.accounting.on_admitted(b.sync, b.sync.created)
+    failed = b.sync.status.but(phase=Phase.FAILED, last_failure=FAILED)
+    b.accounting.on_plan(b.sync, failed)
+    assert series(b.metrics, "namespace", "models") and series(b.metrics, "node", "node-1")
+    b.pod("DELETED", words=harness.words())
+    b.known.observe(SYNCS, "DELETED", harness.versioned(harness.sync(), 99))
+    for hour in (0.0, 0.9):
+        b.now = hour * 3600
+        b.accounting.forget_missing()
+        assert series(b.metrics, "namespace", "models") and series(b.metrics, "node", "node-1")
+    b.now = 3601
+    b.accounting.forget_missing()
+    assert not series(b.metrics, "namespace", "models") and not series(b.metrics, "node", "node-1")
+
+
+def test_a_namespace_that_comes_back_in_time_keeps_its_counters_and_a_later_one_begins_at_zero() -> None:
+    b = Bench()
+    b.sample(b.pod(), **fetched(10))
+    for hour, version, want in ((0.5, 200, 10.0), (2.5, 300, 0.0)):
+        b.pod("DELETED", words=harness.words())
+        b.known.observe(SYNCS, "DELETED", harness.versioned(harness.sync(uid=b.uid), version))
+        b.accounting.forget_missing()
+        b.now += hour * 3600
+        b.uid = f"uid-{version}"
+        if hour < 1:
+            b.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(uid=b.uid), version))
+            b.accounting.forget_missing()
+            b.accounting.on_plan(b.known.syncs[b.uid], b.known.syncs[b.uid].status)
+        else:
+            b.accounting.forget_missing()
+            b.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(uid=b.uid), version))
+            b.accounting.on_plan(b.known.syncs[b.uid], b.known.syncs[b.uid].status)
+        assert b.metrics.registry.get_sample_value("modelsync_downloaded_bytes_total", WHERE) == want
+
+
+def test_a_thousand_namespaces_of_a_day_leave_nothing() -> None:
+    b = Bench()
+    for number in range(1000):
+        raw = harness.sync(uid=f"uid-{number}")
+        raw["metadata"]["namespace"] = f"ci-{number}"
+        b.known.observe(SYNCS, "ADDED", harness.versioned(raw, 10))
+        sync = b.known.syncs[f"uid-{number}"]
+        b.accounting.on_plan(sync, sync.status)
+        b.accounting.on_admitted(sync, sync.created)
+        b.known.observe(SYNCS, "DELETED", harness.versioned(raw, 11))
+        b.accounting.forget_missing()
+        b.now += 86.4
+    lines = [s for family in b.metrics.registry.collect() for s in family.samples if "ci-" in str(s.labels)]
+    assert len({sample.labels["namespace"] for sample in lines}) <= 3600 / 86.4 + 1
+
+
+def test_every_metric_by_namespace_or_node_can_be_forgotten() -> None:
+    measured = metrics.Metrics()
+    labelled = [m for m in vars(measured).values() if getattr(m, "_labelnames", None)]
+    for label in ("namespace", "node"):
+        for metric in labelled:
+            if label in metric._labelnames:
+                metric.labels(**dict.fromkeys(metric._labelnames, "x"))
+        assert series(measured, label, "x")
+        measured.forget(label, "x")
+        assert not series(measured, label, "x")
+
+
+def test_an_idle_modelsync_costs_less_than_one_look_up_of_a_counter() -> None:
+    b = Bench()
+    sync, counter = b.sync, b.metrics.downloaded_bytes
+
+    def seconds(act: Callable[[], object]) -> float:
+        best = float("inf")
+        for _ in range(5):
+            began = time.process_time()
+            for _ in range(5000):
+                act()
+            best = min(best, time.process_time() - began)
+        return best
+
+    look_up = seconds(lambda: counter.labels("models", "huggingFace"))
+    assert seconds(lambda: b.accounting.on_plan(sync, sync.status)) < look_up

@@ -27,16 +27,24 @@ class Bench:
 
     async def poll(self) -> wire.ProgressReport | None:
         """One poll of every Pod, to its end."""
-        for contact in self.poller._contacts.values():
-            contact.due = 0.0
-        self.poller.start_due()
-        await asyncio.gather(*self.poller._tasks)
+        for pod in self.poller.targets():
+            await self.poller.ask(pod)
         sample = self.known.samples.get("pod-1")
         return sample.report if sample else None
 
+    @asynccontextmanager
+    async def runs(self) -> AsyncIterator[None]:
+        """Poll by itself meanwhile."""
+        task = asyncio.create_task(self.poller.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
 
 @asynccontextmanager
-async def bench(**pod: Any) -> AsyncIterator[Bench]:
+async def bench(*, may_act: bool = True, **pod: Any) -> AsyncIterator[Bench]:
     known, results = store.Store(), Counter[str]()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
@@ -44,7 +52,11 @@ async def bench(**pod: Any) -> AsyncIterator[Bench]:
     async with worker_double.WorkerDouble().serving() as worker:
         channel = channels.Direct(port=worker.port, timeout=10)
         made = poller.Poller(
-            known, channel, may_act=lambda: True, count=lambda result: results.update([result])
+            known,
+            channel,
+            may_act=lambda: may_act,
+            count=lambda result: results.update([result]),
+            interval=0.05,
         )
         yield Bench(worker, known, made, results)
         await channel.close()
@@ -199,22 +211,25 @@ async def test_only_running_pods_of_our_jobs_are_asked(pod: dict[str, Any]) -> N
         assert b.worker.asked == 0
 
 
+@pytest.mark.parametrize("may_act", [True, False])
 @harness.in_loop
-async def test_a_standby_asks_nobody() -> None:
-    async with bench() as b:
-        b.poller._may_act = lambda: False
-        await b.poll()
-        assert b.worker.asked == 0
+async def test_a_standby_asks_nobody(may_act: bool) -> None:
+    async with bench(may_act=may_act) as b, b.runs():
+        if may_act:
+            await harness.eventually(lambda: b.worker.asked >= 2)
+        else:
+            await asyncio.sleep(0.2)
+            assert b.worker.asked == 0
 
 
 @harness.in_loop
-async def test_a_limit_is_told_to_the_worker_once_in_a_while() -> None:
-    async with bench() as b:
-        await b.poll()
+async def test_a_worker_gets_its_limit_once_in_an_interval() -> None:
+    async with bench() as b, b.runs():
+        await harness.eventually(lambda: b.worker.asked)
         wish = actions.SetLimit(pod=b.known.pods["pod-1"], bytes_per_second=5_000_000)
-        b.poller.set_limit(wish)
-        b.poller.set_limit(wish)
-        await asyncio.gather(*b.poller._tasks)
+        for _ in range(3):
+            b.poller.set_limit(wish)
+        await harness.eventually(lambda: b.worker.limits)
         assert b.worker.limits == [{"bytesPerSecond": 5_000_000}]
 
 

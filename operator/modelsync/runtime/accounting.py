@@ -3,11 +3,16 @@
 Each Pod's own counters (in its progress reports and its last words) are turned into deltas by Pod uid, so
 that a Pod that lives for a second is counted in full, and no byte twice. What happened before this process
 began to lead was counted by another one: a Pod from before starts from what the stored status tells. Results
-are counted when a plan makes the transition, once for each attempt.
+are counted when a plan makes the transition, once for each attempt. What is gone for an hour is forgotten,
+and its series with it.
 """
 
+import time
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from prometheus_client import Counter
 
 from modelsync.api import conditions, wire
 from modelsync.api import modelsync as api
@@ -16,6 +21,8 @@ from modelsync.core import snapshot
 from modelsync.runtime import metrics, store
 
 _DEVICES = 32
+_GRACE = 3600.0
+"""Seconds for which the series of a namespace or node stay after its last object is gone."""
 
 
 @dataclass(slots=True)
@@ -24,6 +31,7 @@ class PodAccount:
 
     namespace: str
     source: str
+    place: metrics.Place
     bytes_network: int = 0
     retries: int = 0
     rate_limit_wait: float = 0.0
@@ -36,14 +44,26 @@ class PodAccount:
 class Accounting:
     """Adds up what workers report."""
 
-    def __init__(self, into: metrics.Metrics, known: store.Store) -> None:
+    def __init__(
+        self,
+        into: metrics.Metrics,
+        known: store.Store,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._metrics = into
         self._store = known
+        self._monotonic = monotonic
         self._began: datetime | None = None
         self._pods: dict[str, PodAccount] = {}
         self._outcomes: dict[str, tuple[object, ...]] = {}
         self._stalled: set[str] = set()
-        self._devices: dict[str, set[str]] = {}
+        self._devices: dict[str, dict[str, tuple[Counter, Counter]]] = {}
+        """By node and device: what was received and sent."""
+        self._places: dict[tuple[str, str], metrics.Place] = {}
+        self._met: dict[str, snapshot.SyncRecord] = {}
+        """Records whose counters exist, by uid: ten thousand idle ones are looked up once."""
+        self._namespaces, self._nodes = Departures(), Departures()
 
     def begin(self, now: datetime | None = None) -> None:
         """This process leads from now on: what others counted before is not counted again."""
@@ -92,10 +112,12 @@ class Accounting:
 
     def on_plan(self, sync: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
         """A plan moves a ModelSync's status from what is stored to what is wanted."""
-        source = str(sync.spec.source.kind)
-        self._metrics.know(sync.namespace, source)
+        if self._met.get(sync.uid) is not sync:
+            self._met[sync.uid] = sync
+            self._place(sync)
         if wanted is sync.status:
             return
+        source = str(sync.spec.source.kind)
         outcome = _outcome(sync.status, wanted)
         if outcome is not None and self._outcomes.get(sync.uid) != outcome:
             self._outcomes[sync.uid] = outcome
@@ -108,12 +130,36 @@ class Accounting:
             del self._pods[uid]
         for uid in self._outcomes.keys() - self._store.syncs.keys():
             del self._outcomes[uid]
+        for uid in self._met.keys() - self._store.syncs.keys():
+            del self._met[uid]
         self._stalled &= self._store.syncs.keys()
+        self._forget_departed()
+
+    def _forget_departed(self) -> None:
+        now = self._monotonic()
+        present = {sync.namespace for sync in self._store.syncs.values()}
+        present |= {account.namespace for account in self._pods.values()}
+        for namespace in self._namespaces.over({known for known, _ in self._places}, present, now):
+            for key in [key for key in self._places if key[0] == namespace]:
+                del self._places[key]
+            self._metrics.forget("namespace", namespace)
+        nodes = {pod.node for pod in self._store.pods.values()}
+        for node in self._nodes.over(self._devices, nodes, now):
+            del self._devices[node]
+            self._metrics.forget("node", node)
+
+    def _place(self, sync: snapshot.SyncRecord) -> metrics.Place:
+        """The counters of a ModelSync's namespace and source."""
+        key = (sync.namespace, str(sync.spec.source.kind))
+        found = self._places.get(key)
+        if found is None:
+            found = self._places[key] = self._metrics.at(*key)
+        return found
 
     def _count_outcome(
         self, sync: snapshot.SyncRecord, source: str, wanted: api.ModelSyncStatus, result: str
     ) -> None:
-        self._metrics.downloads.labels(sync.namespace, source, result).inc()
+        self._place(sync).downloads[result].inc()
         if result == "failed" and wanted.last_failure is not None:
             self._metrics.failures.labels(sync.namespace, source, wanted.last_failure.reason).inc()
         for pod in self._store.pods.values():
@@ -127,7 +173,7 @@ class Accounting:
         elif sync.uid not in self._stalled:
             self._stalled.add(sync.uid)
             if not _is_stalled(sync.status):
-                self._metrics.stalls.labels(sync.namespace, source).inc()
+                self._place(sync).stalls.inc()
 
     def _account(self, pod: snapshot.PodRecord) -> PodAccount | None:
         """The Pod's account, opened at first sight; None while we do not lead or know its ModelSync."""
@@ -135,13 +181,13 @@ class Accounting:
         sync = self._store.syncs.get(pod.sync_uid)
         if known is not None or sync is None or self._began is None:
             return known
-        account = PodAccount(namespace=sync.namespace, source=str(sync.spec.source.kind))
+        source = str(sync.spec.source.kind)
+        account = PodAccount(namespace=sync.namespace, source=source, place=self._place(sync))
         if pod.created < self._began:
             account.from_before = True
             account.bytes_network = _told(sync.status, pod)
             account.closed = pod.termination is not None and _is_settled(sync.status, pod.attempt)
         self._pods[pod.uid] = account
-        self._metrics.know(account.namespace, account.source)
         return account
 
     def _add(
@@ -153,9 +199,8 @@ class Accounting:
         rate_limit_wait: float,
         devices: tuple[wire.DeviceCounters, ...],
     ) -> None:
-        where = (account.namespace, account.source)
-        self._metrics.downloaded_bytes.labels(*where).inc(max(0, bytes_network - account.bytes_network))
-        self._metrics.retries.labels(*where).inc(max(0, retries - account.retries))
+        account.place.downloaded_bytes.inc(max(0, bytes_network - account.bytes_network))
+        account.place.retries.inc(max(0, retries - account.retries))
         waited = max(0.0, rate_limit_wait - account.rate_limit_wait)
         self._metrics.rate_limit_wait.labels(account.source).inc(waited)
         account.bytes_network = max(account.bytes_network, bytes_network)
@@ -168,12 +213,33 @@ class Accounting:
         now = (device.receive_bytes, device.transmit_bytes)
         base = account.devices.get(device.device, now if account.from_before else (0, 0))
         account.devices[device.device] = (max(base[0], now[0]), max(base[1], now[1]))
-        names = self._devices.setdefault(node, set())
-        # A Pod chooses its devices' names: their number is bounded, lest it choose the number of series.
+        names = self._devices.setdefault(node, {})
+        # A Pod chooses its devices' names: their number is bounded, or it would choose the number of series.
         name = device.device if device.device in names or len(names) < _DEVICES else "other"
-        names.add(name)
-        self._metrics.network_receive.labels(node, name).inc(max(0, now[0] - base[0]))
-        self._metrics.network_transmit.labels(node, name).inc(max(0, now[1] - base[1]))
+        if name not in names:
+            received, sent = self._metrics.network_receive, self._metrics.network_transmit
+            names[name] = (received.labels(node, name), sent.labels(node, name))
+        for counter, value, before in zip(names[name], now, base, strict=True):
+            counter.inc(max(0, value - before))
+
+
+class Departures:
+    """Which names are gone for long."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def over(self, known: Iterable[str], present: Set[str], now: float) -> list[str]:
+        """Of the known names, those that were absent for the whole grace."""
+        absent = set(known) - present
+        for name in self._since.keys() - absent:
+            del self._since[name]
+        for name in absent:
+            self._since.setdefault(name, now)
+        over = [name for name, since in self._since.items() if now - since >= _GRACE]
+        for name in over:
+            del self._since[name]
+        return over
 
 
 def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object, ...] | None:

@@ -2,18 +2,25 @@
 
 Counters are aggregates that the operator keeps for its workers (see `accounting`): a worker may live for less
 than a scrape interval. Labels are bounded: namespaces, sources, reasons, nodes and devices; never a
-repository, a revision or a URL. What describes present state is collected from the store at scrape time (see
+repository, a revision or a URL. A namespace's series go an hour after its last ModelSync, a node's an hour
+after its last worker: late enough for every scrape, and for Prometheus one that comes back is a counter that
+began anew. What describes present state is collected from the store at scrape time (see
 `collector`), so that no series outlives its object.
 """
 
 import platform
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
+from typing import TypeVar
 
 import prometheus_client as prometheus
 from prometheus_client import Counter, Gauge, Histogram
 
 import modelsync
 
+M = TypeVar("M", Counter, Histogram)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 14400)
 _DURATIONS = (10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800)
 _VERIFICATIONS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600)
@@ -23,6 +30,17 @@ _REQUESTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RESULTS = ("succeeded", "failed", "cancelled")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The counters of one namespace and source: looking them up by their labels costs more than counting."""
+
+    downloaded_bytes: Counter
+    retries: Counter
+    stalls: Counter
+    downloads: Mapping[str, Counter]
+    """By result."""
+
+
 class Metrics:
     """Every metric that is counted as things happen."""
 
@@ -30,6 +48,7 @@ class Metrics:
         # They would double the series, and no query of ours uses them.
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = prometheus.CollectorRegistry()
+        self._by_label: dict[str, list[Counter | Histogram]] = defaultdict(list)
         prometheus.ProcessCollector(registry=self.registry)
         prometheus.GCCollector(registry=self.registry)
         self._operator()
@@ -103,19 +122,31 @@ class Metrics:
         self.requests.labels(verb, resource, code).inc()
         self.request_seconds.labels(verb, resource).observe(seconds)
 
-    def know(self, namespace: str, source: str) -> None:
-        """Let the counters of a namespace and source begin at 0, so that `increase` sees the first event."""
-        self.downloaded_bytes.labels(namespace, source)
-        self.retries.labels(namespace, source)
-        self.stalls.labels(namespace, source)
-        for result in RESULTS:
-            self.downloads.labels(namespace, source, result)
+    def at(self, namespace: str, source: str) -> Place:
+        """The counters of a namespace and source, from 0 on, so that `increase` sees the first event."""
+        return Place(
+            downloaded_bytes=self.downloaded_bytes.labels(namespace, source),
+            retries=self.retries.labels(namespace, source),
+            stalls=self.stalls.labels(namespace, source),
+            downloads={result: self.downloads.labels(namespace, source, result) for result in RESULTS},
+        )
+
+    def forget(self, label: str, value: str) -> None:
+        """Remove every series with this value of a label."""
+        for metric in self._by_label[label]:
+            metric.remove_by_labels({label: value})
+
+    def _labelled(self, metric: M, labels: tuple[str, ...]) -> M:
+        for label in labels:
+            self._by_label[label].append(metric)
+        return metric
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"modelsync_{name}", text, labels, registry=self.registry)
+        return self._labelled(Counter(f"modelsync_{name}", text, labels, registry=self.registry), labels)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"modelsync_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"modelsync_{name}", text, labels, registry=self.registry, buckets=buckets)
+        made = Histogram(f"modelsync_{name}", text, labels, registry=self.registry, buckets=buckets)
+        return self._labelled(made, labels)

@@ -1,12 +1,19 @@
-"""Asks running workers for their progress, and tells them their share of the bandwidth.
+"""Asks running workers for their progress, and sets their share of the bandwidth.
 
 Pull, not push: a worker parses untrusted data and talks to the internet, so it gets no credentials for the
 cluster; the operator asks it by its Pod's IP. A worker that does not answer costs a poll and nothing else:
 the last figures stay, and its Job goes on.
+
+Who has waited longest is asked first, and so many at once that each one is asked within twice its interval:
+up to a thousand workers every two seconds, also while a fifth of them hang until their time-out. If all of a
+thousand hang, each is asked within ten seconds. Limits have a capacity of their own, so they wait for no
+poll; workers that do not answer come last there.
 """
 
 import asyncio
 import contextlib
+import heapq
+import itertools
 import logging
 import random
 from collections.abc import Callable, Coroutine
@@ -17,24 +24,27 @@ from typing import Any
 from modelsync.api import wire
 from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
-from modelsync.runtime import channels, reports, silences, store
+from modelsync.runtime import channels, reports, store
 
 _log = logging.getLogger(__name__)
-_IN_FLIGHT = 32
+_IN_FLIGHT = 128
+_LIMITS_IN_FLIGHT = 32
 _FEW = 20
+_MANY = 1000
 _FREE_TRIES = 3
 _LONGEST = 30.0
 OnSample = Callable[[snapshot.PodRecord, wire.ProgressReport], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Contact:
     """How it goes with one Pod."""
 
-    due: float = 0.0
+    uid: str
     failures: int = 0
-    busy: bool = False
     limit_asked: float = field(default=float("-inf"))
+    wish: actions.SetLimit | None = None
+    """A limit that waits for its turn."""
 
 
 class Poller:
@@ -56,46 +66,66 @@ class Poller:
         self._on_sample = on_sample
         self._count = count
         self._interval = interval
+        self._every = interval
         self._contacts: dict[str, Contact] = {}
-        self._silences = silences.Silences(known.silence)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._due: list[tuple[float, int, Contact]] = []
+        """A heap: when to ask whom; the number keeps those of one time in their order."""
+        self._limits_due: list[tuple[int, int, Contact]] = []
+        """A heap: failures, and whom to set a limit."""
+        self._numbers = itertools.count()
+        self._polls: set[asyncio.Task[None]] = set()
+        self._limits: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
 
     async def run(self) -> None:
         """Poll for ever."""
+        loop = asyncio.get_running_loop()
         try:
             while True:
-                self.start_due()
-                await asyncio.sleep(self._interval / 5)
+                self._meet()
+                end = loop.time() + self._interval / 5
+                while loop.time() < end:
+                    self._freed.clear()
+                    self._start_due()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout_at(end):
+                            await self._freed.wait()
         finally:
-            for task in self._tasks:
+            for task in self._polls | self._limits:
                 task.cancel()
 
     def targets(self) -> list[snapshot.PodRecord]:
         """The Pods to ask: running ones of unfinished Jobs that we know."""
         return [pod for pod in self._store.pods.values() if self._is_target(pod)]
 
-    def start_due(self) -> None:
-        """Begin the polls whose time has come."""
-        pods = self.targets() if self._may_act() else []
-        for uid in self._contacts.keys() - {pod.uid for pod in pods}:
-            del self._contacts[uid]
-        self._silences.keep(set(self._contacts))
-        every = self._interval if len(pods) <= _FEW else 2 * self._interval
-        now = asyncio.get_running_loop().time()
-        for pod in pods:
-            contact = self._contacts.setdefault(pod.uid, Contact())
-            if contact.due <= now and not contact.busy and len(self._tasks) < _IN_FLIGHT:
-                contact.due = now + wait_after(contact.failures, every)
-                self._begin(self._poll(pod, contact))
+    async def ask(self, pod: snapshot.PodRecord) -> bool:
+        """Ask one Pod now; tells whether its report was taken."""
+        try:
+            raw = await self._channel.progress(pod)
+            before = self._store.samples.get(pod.uid)
+            report = reports.parse(raw, pod, before.report if before else None)
+        except (channels.Unanswered, reports.BadReport) as error:
+            self._count("invalid" if isinstance(error, reports.BadReport) else "unreachable")
+            _log.debug("no progress from Pod %s/%s: %s", pod.namespace, pod.name, error)
+            return False
+        except Exception:
+            self._count("invalid")
+            _log.exception("the report of Pod %s/%s cannot be used", pod.namespace, pod.name)
+            return False
+        self._count("ok")
+        self._store.sample(pod.uid, snapshot.Sample(report=report, received=datetime.now(UTC)))
+        self._on_sample(pod, report)
+        return True
 
     def set_limit(self, wish: actions.SetLimit) -> None:
-        """Tell a worker its limit; the plan repeats the wish until a sample shows that it was heard."""
-        now = asyncio.get_running_loop().time()
+        """Set a worker's limit; the plan repeats the wish until a sample shows that it was taken."""
         contact = self._contacts.get(wish.pod.uid)
-        if contact is None or now - contact.limit_asked < self._interval or len(self._tasks) >= _IN_FLIGHT:
+        if contact is None or asyncio.get_running_loop().time() - contact.limit_asked < self._interval:
             return
-        contact.limit_asked = now
-        self._begin(self._limit(wish))
+        if contact.wish is None:
+            heapq.heappush(self._limits_due, (contact.failures, next(self._numbers), contact))
+            self._freed.set()
+        contact.wish = wish
 
     def _is_target(self, pod: snapshot.PodRecord) -> bool:
         job = self._store.jobs.get(pod.job_uid)
@@ -108,31 +138,46 @@ class Poller:
             and (job.sync_uid, job.attempt) == (pod.sync_uid, pod.attempt)
         )
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _meet(self) -> None:
+        """Take note of the Pods that came and went."""
+        uids = {pod.uid for pod in self.targets()} if self._may_act() else set()
+        self._every = interval_of(len(uids), self._interval)
+        for uid in self._contacts.keys() - uids:
+            del self._contacts[uid]
+        for uid in uids - self._contacts.keys():
+            contact = self._contacts[uid] = Contact(uid)
+            self._ask_at(contact, asyncio.get_running_loop().time())
 
-    async def _poll(self, pod: snapshot.PodRecord, contact: Contact) -> None:
-        contact.busy = True
-        clock = asyncio.get_running_loop().time
+    def _ask_at(self, contact: Contact, due: float) -> None:
+        heapq.heappush(self._due, (due, next(self._numbers), contact))
+
+    def _start_due(self) -> None:
+        """Begin what is due, as far as there is room."""
+        now = asyncio.get_running_loop().time()
+        while self._limits_due and len(self._limits) < _LIMITS_IN_FLIGHT:
+            contact = heapq.heappop(self._limits_due)[2]
+            wish, contact.wish = contact.wish, None
+            if wish is not None and self._contacts.get(contact.uid) is contact:
+                contact.limit_asked = now
+                self._begin(self._limits, self._limit(wish))
+        while self._due and self._due[0][0] <= now and len(self._polls) < _IN_FLIGHT:
+            contact = heapq.heappop(self._due)[2]
+            pod = self._store.pods.get(contact.uid)
+            if pod is not None and self._contacts.get(contact.uid) is contact:
+                self._begin(self._polls, self._poll(pod, contact, now))
+
+    def _begin(self, tasks: "set[asyncio.Task[None]]", work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda task: self._freed.set())
+
+    async def _poll(self, pod: snapshot.PodRecord, contact: Contact, began: float) -> None:
         try:
-            raw = await self._channel.progress(pod)
-            before = self._store.samples.get(pod.uid)
-            report = reports.parse(raw, pod, before.report if before else None)
-        except (channels.Unanswered, reports.BadReport) as error:
-            contact.failures += 1
-            self._silences.missed(pod.uid, clock())
-            self._count("invalid" if isinstance(error, reports.BadReport) else "unreachable")
-            _log.debug("no progress from Pod %s/%s: %s", pod.namespace, pod.name, error)
-        else:
-            contact.failures = 0
-            self._silences.heard(pod.uid, report, clock())
-            self._count("ok")
-            self._store.sample(pod.uid, snapshot.Sample(report=report, received=datetime.now(UTC)))
-            self._on_sample(pod, report)
+            heard = await self.ask(pod)
+            contact.failures = 0 if heard else contact.failures + 1
         finally:
-            contact.busy = False
+            self._ask_at(contact, began + wait_after(contact.failures, self._every))
 
     async def _limit(self, wish: actions.SetLimit) -> None:
         request = wire.LimitRequest(bytes_per_second=wish.bytes_per_second)
@@ -140,7 +185,14 @@ class Poller:
             await self._channel.limit(wish.pod, request)
 
 
+def interval_of(workers: int, interval: float) -> float:
+    """Seconds between two polls of one worker: the more there are, the longer; 500 polls a second at most."""
+    if workers <= _FEW:
+        return interval
+    return 2 * interval * max(1.0, workers / _MANY)
+
+
 def wait_after(failures: int, every: float) -> float:
     """Seconds to the next poll: the interval with jitter; longer and longer for a Pod that stays silent."""
-    backoff = Backoff(first=every, cap=_LONGEST, jitter=0.05)
+    backoff = Backoff(first=every, cap=max(_LONGEST, every), jitter=0.05)
     return backoff.wait(failures - _FREE_TRIES + 1, random=random.random())
