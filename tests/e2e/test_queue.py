@@ -1,0 +1,71 @@
+"""One namespace's trouble stays its own: what cannot start there takes no slot from the others."""
+
+import contextlib
+from collections.abc import Iterator
+
+from dev.hub import HubServer
+from tests.e2e import kube, release
+from tests.e2e.sources import hub_source
+
+QUEUE = "narrow"
+
+
+@contextlib.contextmanager
+def one_slot() -> Iterator[None]:
+    """A queue of the test's own with one slot."""
+    meta = {"name": QUEUE, "namespace": release.SYSTEM, "labels": kube.OWN}
+    kube.apply(
+        {
+            "apiVersion": "modelsync.dev/v1alpha1",
+            "kind": "SyncQueue",
+            "metadata": meta,
+            "spec": {"maxActive": 1},
+        }
+    )
+    try:
+        yield
+    finally:
+        kube.kubectl("delete", "syncqueue", QUEUE, "-n", release.SYSTEM, "--ignore-not-found")
+
+
+@contextlib.contextmanager
+def dead_webhook(namespace: str) -> Iterator[str]:
+    """An admission webhook for Jobs of a namespace whose service is not there; its name."""
+    name = f"dead.{namespace}.modelsync.test"
+    client = {"service": {"name": "nobody", "namespace": namespace, "path": "/"}}
+    hook = {
+        "name": name,
+        "clientConfig": client,
+        "rules": [
+            {"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}
+        ],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+        "timeoutSeconds": 5,
+    }
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    kube.apply({**kind, "metadata": {"name": name, "labels": kube.OWN}, "webhooks": [hook]})
+    try:
+        yield name
+    finally:
+        kube.kubectl("delete", "validatingwebhookconfiguration", name, "--ignore-not-found")
+
+
+def test_a_dead_webhook_of_one_namespace_stops_nobody_elses_download(space: str, hub: HubServer) -> None:
+    source = hub_source(hub, "org/open", size=100_000)
+    with one_slot(), kube.namespace(f"{space}-b"[-50:]) as other:
+        kube.apply(kube.claim("models", other))
+        with dead_webhook(space) as webhook:
+            kube.apply(kube.sync("first", space, source, queue=QUEUE, priority=9))
+            told = kube.wait_for(
+                "first", space, lambda sync: kube.ready_reason(sync) == "JobRejected", 20, "JobRejected"
+            )
+            message = next(c["message"] for c in told["status"]["conditions"] if c["type"] == "Ready")
+            assert webhook in message and told["status"]["nextRetryTime"]
+            kube.apply(kube.sync("second", other, source, queue=QUEUE))
+            kube.wait_complete("second", other, 60)
+            assert kube.get("modelsync", "first", space)["status"]["phase"] == "Queued"
+        kube.kubectl("annotate", "modelsync", "first", "-n", space, "modelsync.dev/retry-requested-at=now")
+        kube.wait_complete("first", space, 60)
