@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from modelsync.api import naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import actions, planner, queueing, snapshot
+from modelsync.core import actions, parking, planner, queueing, snapshot
 from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, last_words
+from tests.core import faults
 
 Chooser = Callable[[str], bool]
 """Whether what is named happens."""
@@ -36,6 +37,9 @@ class World:
         """When an attempt's Job was made."""
         self.dark: set[str] = set()
         """Uids of Pods on nodes that report nothing: what was last known of them stays."""
+        self.broken: dict[str, str] = {}
+        """What keeps the worker of a ModelSync (by uid) from its end; see `faults`."""
+        self.problems: dict[str, snapshot.Problem] = {}
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
 
@@ -48,6 +52,7 @@ class World:
             jobs=tuple(self.jobs.values()),
             pods=tuple(self.pods.values()),
             queues={"default": self.queue},
+            problems=self.problems,
             settings=self.settings,
         )
 
@@ -112,7 +117,9 @@ class World:
     def check(self) -> None:
         """What must hold at every instant."""
         holders = [self.syncs[uid] for uid in self._holders() if uid in self.syncs]
-        assert len(holders) <= self.max_active, "limits hold"
+        parked = parking.parked(self.picture)
+        assert len(parked) <= 1
+        assert sum(1 for sync in holders if sync.uid not in parked) <= self.max_active, "limits hold"
         for uid in self.syncs:
             active = [
                 j for j in self.jobs.values() if j.sync_uid == uid and j.state is snapshot.JobState.ACTIVE
@@ -164,13 +171,30 @@ class World:
         owned = {pod.job_uid for pod in self.pods.values()}
         for job in self.jobs.values():
             if job.state is snapshot.JobState.ACTIVE and job.uid not in owned:
-                self.pods[f"pod-{job.uid}"] = self._pod(job, self.now)
+                if self.broken.get(job.sync_uid) == "quota":
+                    self.problems[job.uid] = faults.refused(self.now)
+                else:
+                    self.pods[f"pod-{job.uid}"] = self._pod(job, self.now)
+        self.problems = {uid: p for uid, p in self.problems.items() if uid in self.jobs or uid in self.pods}
 
     def _advance(self, pod: snapshot.PodRecord, ends: Callable[[], int | None]) -> None:
+        fault = self.broken.get(pod.sync_uid, "")
         if pod.uid in self.dark:
             self._darken(pod)
         elif pod.deleting or (pod.phase in ("Succeeded", "Failed") and pod.job_uid not in self.jobs):
             del self.pods[pod.uid]
+        elif pod.phase == "Pending" and fault in faults.CANNOT_START:
+            self.pods[pod.uid] = replace(pod, **faults.CANNOT_START[fault])
+            if fault == "secret":
+                self.problems[pod.uid] = faults.not_mounted(self.now)
+        elif pod.phase == "Pending" and (pod.unschedulable or pod.waiting_reason):
+            self.pods[pod.uid] = replace(pod, unschedulable="", waiting_reason="")
+            self.problems.pop(pod.uid, None)
+        elif pod.phase == "Running" and fault in faults.ENDS_BADLY:
+            self.pods[pod.uid] = replace(pod, **faults.ENDS_BADLY[fault](pod, self.now))
+            if fault == "evicted":
+                job = self.jobs[pod.job_uid]
+                self.jobs[job.uid] = replace(job, state=snapshot.JobState.FAILED, finished=self.now)
         elif pod.phase == "Pending":
             self.pods[pod.uid] = replace(pod, phase="Running", running_since=self.now, node="n")
         elif pod.phase == "Running":

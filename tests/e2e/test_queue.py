@@ -53,6 +53,22 @@ def dead_webhook(namespace: str) -> Iterator[str]:
         kube.kubectl("delete", "validatingwebhookconfiguration", name, "--ignore-not-found")
 
 
+def test_a_missing_claim_of_one_namespace_takes_the_only_slot_from_nobody(space: str, hub: HubServer) -> None:
+    source = hub_source(hub, "org/open", size=100_000)
+    with one_slot(), kube.namespace(f"{space}-b"[-50:]) as other:
+        kube.apply(kube.claim("models", other))
+        kube.apply(kube.sync("first", space, source, claim_name="absent", queue=QUEUE, priority=9))
+        kube.wait_for(
+            "first", space, lambda sync: "nextRetryTime" in sync.get("status", {}), 20, "its slot back"
+        )
+        kube.apply(kube.sync("second", other, source, queue=QUEUE))
+        kube.wait_complete("second", other, 60)
+        waits = kube.get("modelsync", "first", space)
+        assert kube.ready_reason(waits) in ("VolumeNotFound", "Starting"), waits["status"]
+        kube.apply(kube.claim("absent", space))
+        kube.wait_complete("first", space, 120)
+
+
 def test_a_dead_webhook_of_one_namespace_stops_nobody_elses_download(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/open", size=100_000)
     with one_slot(), kube.namespace(f"{space}-b"[-50:]) as other:

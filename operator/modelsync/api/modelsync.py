@@ -143,7 +143,7 @@ class ModelSyncSpec(Value):
     changed while the sync runs."""
     backoff_limit: Annotated[int, Field(ge=0, le=100, json_schema_extra={"format": "int32"})] = 5
     """How many attempts in a row may fail without progress before the sync is Failed. Errors that only a
-    user can mend fail at once."""
+    user can fix fail at once. An attempt whose worker could not start does not count."""
     active_deadline_seconds: Annotated[int | None, Field(ge=1, le=31_536_000)] = None
     """Longest time in seconds that one attempt may run; unlimited when absent."""
     progress_deadline_seconds: Annotated[int, Field(ge=10, le=86_400)] = 600

@@ -4,13 +4,13 @@ Everything is derived from the stored status and the Jobs that are there, and an
 number stands in `lastFailure.attempt`), so an operator may die after any step and its successor goes on.
 """
 
-from datetime import timedelta
+from datetime import datetime
 
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.core import blocked, changes, evictions, nodes, retries, silence
-from modelsync.core.snapshot import JobState, PodRecord
+from modelsync.core.snapshot import JobRecord, JobState, PodRecord
 from modelsync.core.views import View
 
 _WITH_WORKER = frozenset(
@@ -90,7 +90,9 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     if failure is None:
         return status
     done = _bytes_done(view, status)
-    failures = retries.count(status.last_failure, status.failures, done, disruption=failure.disruption)
+    failures = retries.count(
+        status.last_failure, status.failures, done, disruption=failure.disruption or failure.blocked
+    )
     record = LastFailure(
         reason=failure.reason,
         message=failure.message[:1024],
@@ -99,7 +101,12 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         bytes_done=done,
     )
     again = failures <= view.sync.spec.backoff_limit and failure.retryable
-    pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
+    if failure.blocked:
+        pause = retries.wait_to_start(
+            status.last_failure, failure, view.sync.uid, view.attempts, view.settings
+        )
+    else:
+        pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
     due = (failure.time + pause).replace(microsecond=0) if again else None
     # A source that changed has to be resolved anew; staying on what is gone would fail for ever. But what was
     # published is checked against itself, and not replaced by another model under its readers.
@@ -153,11 +160,11 @@ def _node_lost(view: View) -> retries.Failure | None:
 def _never_started(view: View) -> retries.Failure | None:
     """An attempt that was kept from starting for too long gives its slot back."""
     job, limit = view.active_job, view.settings.start_deadline
-    if job is None or view.now - job.created < limit:
+    if job is None:
         return None
-    why = blocked.why_blocked(view)
-    if why is not None:
-        return retries.failure(*why, job.created + limit)
+    why, end = blocked.why_blocked(view), blocked.gives_up_at(view)
+    if why is not None and end is not None:
+        return retries.blocked(why.reason, why.message, view.now) if end <= view.now else None
     if not blocked.is_starting(view) or view.now - job.created < limit * SILENT_STARTS:
         return None
     message = _why_silent(view.pod_of(job))
@@ -184,7 +191,7 @@ def is_stale(view: View) -> bool:
     return view.changed and waits and job is not None and job.state is JobState.ACTIVE
 
 
-def start_deadline(view: View) -> timedelta:
-    """How long after its creation the attempt's Job is given up if nothing changes."""
-    limit = view.settings.start_deadline
-    return limit if blocked.why_blocked(view) is not None else limit * SILENT_STARTS
+def gives_up_at(view: View, job: JobRecord) -> datetime:
+    """When the attempt's Job, which starts, is given up if nothing changes."""
+    silent = job.created + view.settings.start_deadline * SILENT_STARTS
+    return blocked.gives_up_at(view) or silent

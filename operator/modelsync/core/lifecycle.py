@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modelsync.api import conditions, presets, wire
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.core import blocked, bookkeeping, nodes, retries, settling, views, working
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
@@ -128,14 +128,14 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     if pod is not None and not pod.deleting and not blocked.is_starting(view):
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
         return replace(_working(view, job, pod), wake_at=_next_look(view, pod))
-    reason, message = blocked.why_blocked(view) or (Reason.STARTING, _starting(pod))
+    why = blocked.why_blocked(view) or blocked.Block(Reason.STARTING, _starting(pod))
     return Verdict(
         phase=Phase.QUEUED,
-        reason=reason,
-        message=steady(status, reason, message[:1024]),
+        reason=why.reason,
+        message=steady(status, why.reason, why.message[:1024]),
         job=job,
         pod=pod,
-        wake_at=_next_look(view, pod) or job.created + bookkeeping.start_deadline(view),
+        wake_at=_next_look(view, pod) or bookkeeping.gives_up_at(view, job),
     )
 
 
@@ -239,8 +239,11 @@ def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
     if last is None or due is None or due <= view.now or _was_rejected(view, last.reason):
         return None
     reason = last.reason if last.reason in _SELF_HEALING else Reason.BACKING_OFF
-    message = f"attempt {last.attempt} failed ({last.reason}): {last.message}; another attempt follows"
-    return Verdict(phase=Phase.QUEUED, reason=reason, message=message[:1024], backs_off=True, wake_at=due)
+    return Verdict(phase=Phase.QUEUED, reason=reason, message=_again(last), backs_off=True, wake_at=due)
+
+
+def _again(last: LastFailure) -> str:
+    return f"attempt {last.attempt} failed ({last.reason}): {last.message[:900]}; another attempt follows"
 
 
 def _was_rejected(view: View, failed: Reason) -> bool:
@@ -257,6 +260,15 @@ def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 
 def _waiting(view: View, status: ModelSyncStatus) -> Verdict:
+    last, due = status.last_failure, status.next_retry_time
+    if (
+        last is not None
+        and due is not None
+        and last.reason in _SELF_HEALING
+        and last.attempt == view.attempts
+    ):
+        # What a person has to fix does not become less so by waiting for a slot.
+        return Verdict(phase=Phase.QUEUED, reason=last.reason, message=_again(last), eligible=True)
     message = f"waiting in queue {view.sync.spec.queue!r}"
     return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message, eligible=True)
 

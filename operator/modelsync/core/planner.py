@@ -33,7 +33,8 @@ _RECALL = recall.Recall()
 
 def plan(snapshot: Snapshot) -> actions.Plan:
     """Everything that should be done about this snapshot."""
-    busy, idle = _all_judged(snapshot)
+    gatherer = views.Gatherer(snapshot)
+    busy, idle = _all_judged(gatherer, snapshot)
     judged = [*busy, *idle.values()]
     usage = queueing.Usage(
         queues=snapshot.queues,
@@ -43,7 +44,8 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     )
     holders = views.occupied(snapshot)
     for uid in holders:
-        usage.take(snapshot.syncs[uid])
+        hold = usage.hold_target if uid in gatherer.parked else usage.take
+        hold(snapshot.syncs[uid])
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
             usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
@@ -67,9 +69,9 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     )
 
 
-def _all_judged(snapshot: Snapshot) -> tuple[list[Judged], dict[str, Judged]]:
+def _all_judged(gatherer: views.Gatherer, snapshot: Snapshot) -> tuple[list[Judged], dict[str, Judged]]:
     """The verdicts on those with Jobs, Pods or problems, and on all others by uid."""
-    gatherer, busy, idle = views.Gatherer(snapshot), [], {}
+    busy, idle = [], {}
     for uid, sync in snapshot.syncs.items():
         if not gatherer.is_idle(uid):
             item = _judged(gatherer.view(sync))

@@ -40,6 +40,8 @@ class Failure:
     """Whether another attempt can help without a user's act."""
     disruption: bool = False
     """The platform ended a worker that was well: this uses up no attempt of spec.backoffLimit."""
+    blocked: bool = False
+    """The worker never ran: it waits for a cause to go, and this uses up no attempt either."""
 
 
 def is_retryable(reason: Reason) -> bool:
@@ -65,6 +67,11 @@ def failure(reason: Reason, message: str, when: datetime, *, disruption: bool = 
     return Failure(
         reason=reason, message=message, time=when, retryable=is_retryable(reason), disruption=disruption
     )
+
+
+def blocked(reason: Reason, message: str, when: datetime) -> Failure:
+    """The failure of an attempt whose worker was kept from starting."""
+    return Failure(reason=reason, message=message, time=when, retryable=True, blocked=True)
 
 
 def lost(when: datetime) -> Failure:
@@ -113,8 +120,23 @@ def wait(failures: int, uid: str, attempt: int, settings: Settings) -> timedelta
 
     The jitter is a function of the attempt and not of chance, so that every planning finds the same time.
     """
-    backoff = Backoff(
-        first=settings.retry_base.total_seconds(), cap=settings.retry_cap.total_seconds(), jitter=0.1
-    )
+    return _wait(settings.retry_base, failures, uid, attempt, settings)
+
+
+def wait_to_start(
+    previous: LastFailure | None, found: Failure, uid: str, attempt: int, settings: Settings
+) -> timedelta:
+    """Time until a blocked start is tried again: twice what passed since it was blocked alike before.
+
+    So a cause that went is noticed after as long again as it lasted, and one that stays costs ever less.
+    """
+    first = settings.retry_base
+    if previous is not None and previous.time is not None and previous.reason is found.reason:
+        first = max(first, 2 * (found.time - previous.time))
+    return _wait(first, 1, uid, attempt, settings)
+
+
+def _wait(first: timedelta, failures: int, uid: str, attempt: int, settings: Settings) -> timedelta:
+    backoff = Backoff(first=first.total_seconds(), cap=settings.retry_cap.total_seconds(), jitter=0.1)
     digest = hashlib.sha256(f"{uid}/{attempt}".encode()).digest()
     return timedelta(seconds=backoff.wait(failures, random=int.from_bytes(digest[:8]) / 2**64))

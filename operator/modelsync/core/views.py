@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modelsync.core import nodes, settling
+from modelsync.core import nodes, parking, settling
 from modelsync.core.snapshot import (
     JobRecord,
     JobState,
@@ -38,6 +38,8 @@ class View:
     settings: Settings
     creating: bool = False
     """The next attempt's Job may exist: nothing is derived from it but that its slot is taken."""
+    gives_way: bool = False
+    """Somebody waits for its slot, and it is not the one that may wait for room on a node without."""
 
     @property
     def attempts(self) -> int:
@@ -147,6 +149,7 @@ class Gatherer:
         self._snapshot = snapshot
         self._jobs: dict[str, list[JobRecord]] = defaultdict(list)
         self._pods: dict[str, list[PodRecord]] = defaultdict(list)
+        self.parked, self._contended = parking.parked(snapshot), parking.contended(snapshot)
         self._creating = {job.sync_uid for job in snapshot.jobs if job.assumed}
         for job in snapshot.jobs:
             if not job.assumed:
@@ -172,6 +175,7 @@ class Gatherer:
             now=self._snapshot.now,
             settings=self._snapshot.settings,
             creating=sync.uid in self._creating,
+            gives_way=sync.spec.queue in self._contended and sync.uid not in self.parked,
         )
 
 

@@ -18,6 +18,9 @@ from modelsync.runtime.resources import EVENTS
 
 _log = logging.getLogger(__name__)
 _PATIENCE = timedelta(seconds=2)
+_SHORT = timedelta(seconds=1)
+"""Where Events alone tell of what a person must fix: a Job without a Pod, a Pod that mounts a Secret."""
+_IN_FLIGHT = 8
 TELLING = frozenset(
     {"FailedCreate", "FailedMount", "FailedAttachVolume", "FailedBinding", "FailedCreatePodSandBox"}
 )
@@ -27,13 +30,14 @@ class Diagnosis:
     """Looks for the Warning Events of blocked Jobs and Pods."""
 
     def __init__(
-        self, api: kube.Kube, known: store.Store, *, may_act: Callable[[], bool], interval: float = 2.0
+        self, api: kube.Kube, known: store.Store, *, may_act: Callable[[], bool], interval: float = 0.5
     ) -> None:
         self._api = api
         self._store = known
         self._may_act = may_act
         self._interval = interval
-        self._backoff = Backoff(first=1.5 * interval, factor=1.5, cap=30.0, jitter=0.1)
+        self._backoff = Backoff(first=2 * interval, cap=30.0, jitter=0.1)
+        self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._due: dict[str, float] = {}
         self._asked: dict[str, int] = {}
 
@@ -51,32 +55,40 @@ class Diagnosis:
             self._due.pop(uid, None)
             self._asked.pop(uid)
             self._store.absolve(uid)
+        asked = []
         clock = asyncio.get_running_loop().time()
         for uid, namespace in blocked.items():
             if clock < self._due.get(uid, 0.0):
                 continue
             self._asked[uid] = self._asked.get(uid, 0) + 1
             self._due[uid] = clock + self._backoff.wait(self._asked[uid], random=random.random())
-            await self._ask(uid, namespace)
+            asked.append(self._ask(uid, namespace))
+        await asyncio.gather(*asked)  # one that does not answer keeps no other one waiting
 
     def blocked(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Uid and namespace of each Job without a Pod and each Pod that does not start, after a while."""
         with_pod = {pod.job_uid for pod in self._store.pods.values()}
         for job in self._store.jobs.values():
             active = job.state is snapshot.JobState.ACTIVE and not job.deleting and not job.suspended
-            if active and job.uid not in with_pod and now - job.created >= _PATIENCE:
+            if active and job.uid not in with_pod and now - job.created >= _SHORT:
                 yield job.uid, job.namespace
         for pod in self._store.pods.values():
             waits = pod.phase == "Pending" and pod.running_since is None and not pod.unschedulable
-            if waits and not pod.deleting and now - pod.created >= _PATIENCE:
+            patience = _SHORT if self._needs_secret(pod) else _PATIENCE
+            if waits and not pod.deleting and now - pod.created >= patience:
                 yield pod.uid, pod.namespace
+
+    def _needs_secret(self, pod: snapshot.PodRecord) -> bool:
+        sync = self._store.syncs.get(pod.sync_uid)
+        return bool(pod.node) and sync is not None and sync.spec.source.secret_name is not None
 
     async def _ask(self, uid: str, namespace: str) -> None:
         found: list[kube.Object] = []
         try:
             selector = f"involvedObject.uid={uid},type=Warning"
-            async for page in self._api.pages(EVENTS, namespace, field_selector=selector, limit=50):
-                found.extend(page.items)
+            async with self._slots:
+                async for page in self._api.pages(EVENTS, namespace, field_selector=selector, limit=50):
+                    found.extend(page.items)
         except kube.ApiError as error:
             _log.warning("cannot list the Events of a blocked object: %s", error)
             return
