@@ -168,6 +168,10 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
         " nothing new for a minute longer than that. `status.lastFailure.message` tells which.",
         f"{_ITSELF} Look at the origin and the network, or at the volume and the node.",
     ),
+    Reason.REPORT_MISSING: (
+        "The worker ended well and its termination report is lost, so nobody knows what it published.",
+        f"{_ITSELF} Another attempt checks what is on the volume and fetches nothing twice.",
+    ),
     Reason.INTERRUPTED: ("The worker was asked to stop by somebody else than the operator.", _ITSELF),
     Reason.INTERNAL_ERROR: (
         "A defect of modelsync, or an exit code that it does not know.",

@@ -189,10 +189,11 @@ ROWS = (
         creates=0,
     ),
     Row(
-        name="complete without a readable report",
-        parts=(a_sync(), a_job().complete(when=ago(9))),
-        phase=Phase.COMPLETE,
-        reason=Reason.SYNCED,
+        name="an exit code of 0 without a report is no result",
+        parts=(a_sync(), a_job().complete(when=ago(6))),
+        phase=Phase.QUEUED,
+        reason=Reason.BACKING_OFF,
+        says="termination report is lost",
     ),
     Row(
         name="never two workers: the last one has not ended",

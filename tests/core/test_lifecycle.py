@@ -126,12 +126,6 @@ def test_completing_records_what_was_published_and_clears_what_failed() -> None:
     assert status.worker is None
 
 
-def test_completing_without_any_report_is_a_hundred_per_cent() -> None:
-    status = planner.plan(a_snapshot(a_sync(), a_job().complete(when=ago(9)))).statuses["uid-llama"]
-    assert status.progress is not None
-    assert status.progress.percent == 100
-
-
 def test_a_message_that_differs_in_numbers_alone_is_no_news() -> None:
     pod = a_pod().waiting("ErrImagePull", "dial 10.0.0.1:5000: read 10.0.0.2:41234: refused")
     first = planner.plan(a_snapshot(a_sync(), a_job(), pod)).statuses["uid-llama"]

@@ -356,9 +356,11 @@ def test_an_event_tells_what_happened_in_words() -> None:
     assert planner.plan(picture).events[0].message == "3 files, 100MB, published and verified"
 
 
-def test_completing_without_a_report_tells_no_made_up_figures() -> None:
-    picture = a_snapshot(a_sync(), a_job().complete(when=ago(9)))
-    assert planner.plan(picture).events[0].message == "all files are published and verified"
+def test_completing_with_files_that_only_their_size_speaks_for_says_so() -> None:
+    words = last_words(progress=a_progress(100 * MB, files_total=3), verified_by={"sha256": 2, "size": 1})
+    picture = a_snapshot(a_sync(), a_job().complete(), a_pod().ended(0, words))
+    text = planner.plan(picture).events[0].message
+    assert text.startswith("3 files, 100MB, all files are published; 1 of 3 files are verified by size alone")
 
 
 def test_remembering_changes_no_plan() -> None:

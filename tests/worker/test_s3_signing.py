@@ -1,7 +1,9 @@
 """The short way to S3's answers tells what boto3 tells."""
 
+import base64
 import contextlib
 import urllib.parse
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -9,6 +11,7 @@ import pytest
 from botocore.config import Config
 
 from modelsync.api.sources import S3Source
+from modelsync.api.wire import StageProgress
 from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Hidden, Keys
 from modelsync.worker.sources import s3_objects
@@ -98,3 +101,32 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                     member: long[member] for member in s3_objects._HEADERS.values() if member in long
                 }
                 assert any(member.startswith("Checksum") for member in short)
+
+
+class Told(s3_objects.Asking):
+    """Answers for the bucket, so that an object costs nothing."""
+
+    def _told(self, key: str) -> Mapping[str, Any]:
+        return {"ETag": '"e"', "ChecksumSHA256": base64.b64encode(b"x" * 32).decode()}
+
+
+@pytest.mark.parametrize("count", [1, 1000, 10_000, 10_001, 50_000])
+def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int) -> None:
+    client: Any = None
+    signer: Any = None
+    with contextlib.closing(Transport(Network())) as transport:
+        asking = Told(
+            client=client,
+            signer=signer,
+            spec=S3Source(bucket="bucket"),
+            transport=transport,
+            connections=8,
+            stages=Stages(),
+        )
+        objects = [
+            s3_objects.Listed(key=f"{number:06}", size=1, etag="e", storage_class="STANDARD")
+            for number in range(count)
+        ]
+        files = asking.described(objects, 0)
+    assert sum(bool(file.digests) for file in files) == count
+    assert asking.stages.figures() == StageProgress(files_done=count, files_total=count)

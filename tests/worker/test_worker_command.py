@@ -64,6 +64,7 @@ def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
     report = words(tmp_path)
     assert (report.reason, report.uid, report.attempt) == (Reason.SYNCED, "u-1", 3)
     assert report.resolved is not None and report.resolved.bytes == len(DATA)
+    assert report.verified_by == {"size": 1}, "this source tells no checksum, and the report says so"
     assert "Published 1 files" in output
     assert "canary" not in output + (tmp_path / "termination").read_text()
     assert "canary" not in (tmp_path / "volume/llama/.modelsync/manifest.json").read_text()

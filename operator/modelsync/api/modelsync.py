@@ -15,7 +15,7 @@ from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
-from modelsync.api.transfer import Engine, Layout, Resolved, Verification
+from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 
@@ -290,6 +290,8 @@ class Artifact(Value):
     that found or made them whole."""
     attempt: int | None = None
     """The attempt that verified them."""
+    verified_by: Annotated[VerifiedBy, Field(json_schema_extra={"maxProperties": 24})] | None = None
+    """How many of its files were compared with what: the names of checksums as in the manifest, or `size`."""
     current: bool = True
     """Whether this is the set to use."""
 

@@ -77,6 +77,7 @@ class Reason(StrEnum):
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     INTERRUPTED = "Interrupted"
+    REPORT_MISSING = "ReportMissing"
     INTERNAL_ERROR = "InternalError"
 
 

@@ -6,6 +6,9 @@ They are apart from the resource itself, so that a worker and `modelsync pull` s
 """
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from modelsync.api.base import Value
 
@@ -30,6 +33,13 @@ class Verification(StrEnum):
 
     CHECKSUM = "Checksum"
     SIZE = "Size"
+
+
+VerifiedBy = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")], Annotated[int, Field(ge=0)]],
+    Field(max_length=24),
+]
+"""How many files were compared with what: a checksum's name as in the manifest, or `size`."""
 
 
 class Resolved(Value):

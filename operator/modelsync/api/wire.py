@@ -19,7 +19,7 @@ from pydantic import AwareDatetime, Field
 from modelsync.api.base import Value
 from modelsync.api.reasons import Layer, Reason, Stage
 from modelsync.api.sources import Source
-from modelsync.api.transfer import Engine, Layout, Resolved, Verification
+from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
 
 WIRE_VERSION = 1
 MAX_PROGRESS_BYTES = 64 * 1024
@@ -189,6 +189,8 @@ class TerminationReport(Value):
     retries: Count = 0
     rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     verification_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
+    verified_by: VerifiedBy = Field(default_factory=dict)
+    """Of the published files, how many were compared with what."""
 
 
 class ManifestFile(Value):

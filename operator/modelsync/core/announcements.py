@@ -105,5 +105,6 @@ def _failure_text(status: ModelSyncStatus) -> str:
 def _complete_text(status: ModelSyncStatus) -> str:
     done = status.progress
     if done is None or done.bytes_total is None:
-        return "all files are published and verified"
-    return f"{done.files_total} files, {display.size(done.bytes_total)}, published and verified"
+        return _message(status)
+    what = _message(status).replace("all files are published and verified", "published and verified")
+    return f"{done.files_total} files, {display.size(done.bytes_total)}, {what}"

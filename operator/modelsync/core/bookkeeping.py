@@ -9,7 +9,7 @@ from datetime import datetime
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, changes, evictions, nodes, retries, silence
+from modelsync.core import blocked, changes, evictions, nodes, published, retries, silence
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord
 from modelsync.core.views import View
 
@@ -144,7 +144,7 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
         return retries.classify(job, view.pod_of(job), view.now)
     if is_stale(view):
         return None
-    return _node_lost(view) or _never_started(view) or silence.failure(view)
+    return _node_lost(view) or _never_started(view) or silence.failure(view) or published.missing(view)
 
 
 def _node_lost(view: View) -> retries.Failure | None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, bookkeeping, nodes, retries, settling, views, working
+from modelsync.core import blocked, bookkeeping, nodes, published, retries, settling, views, working
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -72,7 +72,8 @@ def _invalid(view: View, status: ModelSyncStatus) -> Verdict | None:
 def _already_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     if status.phase is not Phase.COMPLETE:
         return None
-    return Verdict(phase=Phase.COMPLETE, reason=Reason.SYNCED, message=_SYNCED, reconciling=False)
+    message = published.message(view.sync.spec.verification, published.stored(status))
+    return Verdict(phase=Phase.COMPLETE, reason=Reason.SYNCED, message=message, reconciling=False)
 
 
 def _ended_unheard(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -92,15 +93,18 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     if job is None or job.state is not JobState.COMPLETE or status.was_verified_by(job.attempt):
         return None
     pod = view.pod_of(job)
+    report = published.report(pod)
+    if pod is None or report is None:
+        return None  # see published.missing
     return Verdict(
         phase=Phase.COMPLETE,
         reason=Reason.SYNCED,
-        message=_SYNCED,
+        message=published.message(view.sync.spec.verification, report.verified_by),
         reconciling=False,
         sample=view.sample_of(pod),
-        report=pod.termination if pod is not None else None,
+        report=report,
         ended=pod,
-        completed=job.finished or (pod.finished if pod is not None else None) or job.created,
+        completed=job.finished or pod.finished or job.created,
     )
 
 
@@ -299,7 +303,6 @@ def _final(phase: Phase, reason: Reason, message: str) -> Verdict:
 
 
 _REJECTED = frozenset({Reason.JOB_REJECTED, Reason.NAME_CONFLICT})
-_SYNCED = "all files are published and verified"
 _STARTING = "the worker is starting"
 CREATING = "the worker's Job is being created"
 _DIGITS = re.compile(r"\d+")

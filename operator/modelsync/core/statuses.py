@@ -159,8 +159,6 @@ def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSy
 def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
     report = verdict.report
     told = report.progress if report is not None else None
-    if told is None and verdict.sample is not None:
-        told = verdict.sample.report.progress
     done = progress.completed(status.progress, told, _network_before(view, verdict.ended))
     when = (verdict.ended.finished if verdict.ended is not None else None) or verdict.completed
     if when is not None:
@@ -173,6 +171,7 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         bytes=done.bytes_total or 0,
         verified_at=verdict.completed,
         attempt=view.attempts,
+        verified_by=report.verified_by or None if report is not None else None,
         current=True,
     )
     status = changes.apply(

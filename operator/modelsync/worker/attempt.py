@@ -3,6 +3,7 @@
 Signals, the key, the progress server and the termination message belong to the Pod; `run` knows none of them.
 """
 
+import collections
 import logging
 import os
 import threading
@@ -43,6 +44,7 @@ class Attempt:
         self.request, self.place, self.stop = request, place, stop
         self.state = State(Meter())
         self.limiter = Limiter(request.bandwidth_limit)
+        self.verified_by: dict[str, int] = {}
         self.space = counters.SpaceProbe(place.volume)
 
     def run(self, source: Source, network: Network) -> int:
@@ -79,6 +81,7 @@ class Attempt:
             unknown = unexpected.internal(error)
             return unknown.reason, unknown.message
         _log.info("Published %d files", len(manifest.files))
+        self.verified_by = dict(collections.Counter(file.verified_by for file in manifest.files))
         return Reason.SYNCED, ""
 
     def report(self) -> wire.ProgressReport:
@@ -133,5 +136,6 @@ class Attempt:
             retries=state.retries,
             rate_limit_wait_seconds=state.rate_limit_wait_seconds,
             verification_seconds=state.verification_seconds,
+            verified_by=self.verified_by,
         )
         termination.write(self.place.termination_log, report)

@@ -2,8 +2,8 @@
 
 A listing has sizes and ETags. An ETag is the MD5 of the bytes only for an object that was uploaded in one
 part and is not encrypted with a key of its owner, and only the object's own headers tell that; they also
-hold better checksums. So every object is asked for once, several at a time; a very long listing is not, and
-its files then count as verified by size.
+hold better checksums. So every object is asked for once, several at a time, however many they are: what was
+listed is counted while Resolving, which may take its time (10,000 objects about a minute at 8 connections).
 """
 
 import base64
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MOST_ASKED = 10_000
-"""Objects beyond which their headers are not asked for; about a minute at 8 connections."""
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
 _CHECKSUMS = {
@@ -95,15 +93,9 @@ class Asking:
 
         Raises Failure, and what botocore raises.
         """
-        if len(objects) > MOST_ASKED:
-            _log.warning(
-                "%d objects are too many to ask for their checksums: sizes are compared", len(objects)
-            )
-            files = [_file(each, cut, {}) for each in objects]
-        else:
-            self.stages.anew(files=len(objects))
-            with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
-                files = list(pool.map(lambda each: self._asked(each, cut), objects))
+        self.stages.anew(files=len(objects))
+        with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
+            files = list(pool.map(lambda each: self._asked(each, cut), objects))
         return tuple(sorted(files, key=lambda file: file.path))
 
     def _asked(self, each: Listed, cut: int) -> RemoteFile:
