@@ -31,6 +31,11 @@ STATES: dict[Reason, tuple[str, str]] = {
     Reason.CANCELLED: ("`spec.cancel` is true.", "Set `spec.cancel` to false to start again."),
 }
 ORIGIN: dict[Reason, tuple[str, str]] = {
+    Reason.RETRYING: (
+        "An Event's reason: requests fail and are tried again inside the attempt, and nothing came meanwhile."
+        " `status.progress.retrying` tells what, which try of how many, and when the next one is.",
+        f"{_ITSELF} Look at the origin that the message names.",
+    ),
     Reason.DOWNLOAD_STALLED: (
         "While Downloading, no byte has come for 30 seconds; the worker keeps trying.",
         "Look at the origin and the network. `spec.progressDeadlineSeconds` ends the attempt.",

@@ -1,5 +1,6 @@
 """The Hub's metadata routes: information, tree with pages, paths, references."""
 
+import asyncio
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
@@ -29,7 +30,7 @@ async def information(request: web.Request) -> web.Response:
     return web.json_response(describe.information(repository, commit, blobs=_flag(request, "blobs")))
 
 
-async def tree(request: web.Request) -> web.Response:
+async def tree(request: web.Request) -> web.StreamResponse:
     """Answer one page of a tree; the `Link` header leads to the next one."""
     repository = access.repository_of(request)
     commit = access.commit_of(request, repository)
@@ -43,7 +44,20 @@ async def tree(request: web.Request) -> web.Response:
     headers = {}
     if start + size < len(entries):
         headers["Link"] = f'<{_with_cursor(request, start + size)}>; rel="next"'
-    return web.json_response(entries[start : start + size], headers=headers)
+    await asyncio.sleep(request.app[STATE].page_seconds)
+    page = web.json_response(entries[start : start + size], headers=headers)
+    return await _dripping(request, page) if request.app[STATE].drip == repository.id else page
+
+
+async def _dripping(request: web.Request, page: web.Response) -> web.StreamResponse:
+    """The page, a byte a half second."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    assert isinstance(page.body, bytes)
+    for byte in page.body:
+        await response.write(bytes([byte]))
+        await asyncio.sleep(0.5)
+    return response
 
 
 def _with_cursor(request: web.Request, cursor: int) -> str:

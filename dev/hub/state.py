@@ -51,6 +51,10 @@ class State:
     """By token: the gated and private repositories that it opens; None for all of them."""
     page_size: int = 50
     """Entries of a tree in one page."""
+    page_seconds: float = 0.0
+    """How long a page of a tree takes."""
+    drip: str = ""
+    """Repository whose pages of a tree come a byte a half second."""
     pacer: Pacer = field(default_factory=Pacer)
     log: RequestLog = field(default_factory=RequestLog)
     faults: Faults = field(default_factory=Faults)

@@ -189,6 +189,19 @@ class StageStatus(Value):
     """Of so many."""
 
 
+class RetryStatus(Value):
+    """A request that is tried again inside the running attempt."""
+
+    message: Annotated[str, Field(max_length=300)]
+    """What failed."""
+    tries: int
+    """How many of its tries have failed in a row."""
+    most_tries: int
+    """Of so many, the last of which ends the attempt."""
+    next_time: AwareDatetime | None = None
+    """When the next one is."""
+
+
 class ProgressStatus(Value):
     """Machine-readable progress; an absent field is unknown."""
 
@@ -197,6 +210,8 @@ class ProgressStatus(Value):
     Downloading, Verifying, Publishing or Done; absent when none runs. More may follow."""
     stage_progress: StageStatus | None = None
     """How far that stage is, where it is not the download."""
+    retrying: RetryStatus | None = None
+    """What is being tried again; absent as soon as something comes."""
 
     bytes_total: int | None = None
     """Size of all files in bytes."""

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     PAUSED = "Paused"
     CANCELLED = "Cancelled"
     # The network and the origin, worth another attempt.
+    RETRYING = "Retrying"
     DOWNLOAD_STALLED = "DownloadStalled"
     NETWORK_ERROR = "NetworkError"
     RATE_LIMITED = "RateLimited"

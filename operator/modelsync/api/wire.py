@@ -141,6 +141,19 @@ class StageProgress(Value):
     bytes_total: Count | None = None
 
 
+class Retrying(Value):
+    """What is being tried again, while nothing comes."""
+
+    cause: Annotated[str, Field(max_length=300)]
+    """What failed; never a URL's query, never a token."""
+    tries: Count
+    """How many tries of this request have failed in a row."""
+    most: Count
+    """Of so many, the last of which ends the attempt."""
+    next_seconds: Annotated[float, Field(ge=0, le=1e9)]
+    """Time to the next try."""
+
+
 class ProgressReport(Value):
     """The answer to `GET /progress`; at most MAX_PROGRESS_BYTES of JSON."""
 
@@ -157,6 +170,8 @@ class ProgressReport(Value):
     volume: VolumeSpace | None = None
     retries: Count = 0
     """Requests that were tried again."""
+    retrying: Retrying | None = None
+    """The newest retry, while nothing came since."""
     rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Time spent waiting because the origin answered 429 or 503 with Retry-After."""
     idle_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0

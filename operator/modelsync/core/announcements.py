@@ -10,6 +10,7 @@ from typing import Literal
 from modelsync.api import display, naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
+from modelsync.core import retries
 from modelsync.core.actions import Announce
 from modelsync.core.bookkeeping import ready_reason
 from modelsync.core.snapshot import SyncRecord
@@ -32,12 +33,15 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
     """The Events of the step from the stored status to the new one."""
     old = sync.status
     if new.last_failure is not None and new.last_failure != old.last_failure:
-        yield _event(sync, new, "Warning", new.last_failure.reason, _failure_text(new))
+        yield _event(sync, new, "Warning", new.last_failure.reason, _failure_text(sync, new))
     if old.phase is Phase.FAILED and new.phase is Phase.QUEUED:
         yield _event(sync, new, "Normal", Reason.QUEUED, "another attempt was asked for")
     if old.phase is Phase.COMPLETE and new.phase is not Phase.COMPLETE:
         text = "a check of the published files was asked for; what is missing or wrong is fetched"
         yield _event(sync, new, "Normal", Reason.QUEUED, text)
+    cause = _retrying(new)
+    if cause is not None and _retrying(old) is None:
+        yield _event(sync, new, "Warning", Reason.RETRYING, f"requests fail and are tried again: {cause}")
     before, after = ready_reason(old), ready_reason(new)
     if before == after:
         return
@@ -90,16 +94,23 @@ def _message(status: ModelSyncStatus) -> str:
     return next((c.message for c in status.conditions if c.type == "Ready"), "")
 
 
+def _retrying(status: ModelSyncStatus) -> str | None:
+    """What is being tried again. Not its numbers: one text is one Event, however often it begins."""
+    told = status.progress.retrying if status.progress is not None else None
+    return None if told is None else told.message
+
+
 def _node(status: ModelSyncStatus) -> str:
     worker = status.worker
     return f" on node {worker.node_name}" if worker is not None and worker.node_name else ""
 
 
-def _failure_text(status: ModelSyncStatus) -> str:
-    last = status.last_failure
+def _failure_text(sync: SyncRecord, new: ModelSyncStatus) -> str:
+    last = new.last_failure
     assert last is not None
-    then = "another attempt follows" if status.next_retry_time is not None else "no further attempt"
-    return f"attempt {last.attempt} failed: {last.message[:900]}; {then}"
+    then = "another attempt follows" if new.next_retry_time is not None else "no further attempt"
+    which = retries.of_most(sync.spec.backoff_limit, new.failures)
+    return f"attempt {last.attempt} failed{which}: {last.message[:900]}; {then}"
 
 
 def _complete_text(status: ModelSyncStatus) -> str:

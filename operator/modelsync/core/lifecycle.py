@@ -243,11 +243,14 @@ def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
     if last is None or due is None or due <= view.now or _was_rejected(view, last.reason):
         return None
     reason = last.reason if last.reason in _SELF_HEALING else Reason.BACKING_OFF
-    return Verdict(phase=Phase.QUEUED, reason=reason, message=_again(last), backs_off=True, wake_at=due)
+    message = _again(view, status, last)
+    return Verdict(phase=Phase.QUEUED, reason=reason, message=message, backs_off=True, wake_at=due)
 
 
-def _again(last: LastFailure) -> str:
-    return f"attempt {last.attempt} failed ({last.reason}): {last.message[:900]}; another attempt follows"
+def _again(view: View, status: ModelSyncStatus, last: LastFailure) -> str:
+    which = retries.of_most(view.sync.spec.backoff_limit, status.failures)
+    told = f"attempt {last.attempt} failed{which} ({last.reason}): {last.message[:900]}"
+    return f"{told}; another attempt follows"
 
 
 def _was_rejected(view: View, failed: Reason) -> bool:
@@ -272,7 +275,9 @@ def _waiting(view: View, status: ModelSyncStatus) -> Verdict:
         and last.attempt == view.attempts
     ):
         # What a person has to fix does not become less so by waiting for a slot.
-        return Verdict(phase=Phase.QUEUED, reason=last.reason, message=_again(last), eligible=True)
+        return Verdict(
+            phase=Phase.QUEUED, reason=last.reason, message=_again(view, status, last), eligible=True
+        )
     message = f"waiting in queue {view.sync.spec.queue!r}"
     return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message, eligible=True)
 

@@ -10,12 +10,13 @@ is forgotten: it would show all as done that is not.
 from datetime import datetime, timedelta
 
 from modelsync.api import display, wire
-from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, StageStatus
+from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.selection import Estimate
 from modelsync.core.snapshot import Sample
 
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
+_RETRY_SECONDS = 2.0
 
 
 def running(
@@ -34,6 +35,22 @@ def running(
         layer=report.layer,
         stage=sample.report.stage,
         stage_progress=_of_stage(sample.report.stage_progress),
+        retrying=retrying(before, sample),
+    )
+
+
+def retrying(before: ProgressStatus | None, sample: Sample) -> RetryStatus | None:
+    """What is tried again, once nothing has come for a while: a single refusal is no news."""
+    told = sample.report.retrying
+    if told is None or sample.report.idle_seconds < _RETRY_SECONDS:
+        return None
+    due = sample.received + timedelta(seconds=min(told.next_seconds, 1e6))
+    old = before.retrying if before is not None else None
+    if old is not None and old.next_time is not None and old.tries == told.tries:
+        # The same wait, told again: the time to its end is not told to the second.
+        due = old.next_time if abs((old.next_time - due).total_seconds()) < _STEADY_SECONDS else due
+    return RetryStatus(
+        message=told.cause, tries=told.tries, most_tries=told.most, next_time=due.replace(microsecond=0)
     )
 
 
@@ -60,9 +77,9 @@ def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime)
 def at_rest(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while a worker runs; the same object when it has none of it."""
     still = without_speed(reached)
-    if (still.stage, still.stage_progress) == (None, None):
+    if (still.stage, still.stage_progress, still.retrying) == (None, None, None):
         return still
-    return still.but(stage=None, stage_progress=None)
+    return still.but(stage=None, stage_progress=None, retrying=None)
 
 
 def without_speed(reached: ProgressStatus) -> ProgressStatus:
@@ -161,7 +178,9 @@ def _stage_text(progress: ProgressStatus) -> str | None:
         return None
     far = progress.stage_progress or StageStatus()
     told = display.counted(far.files_done, far.files_total, far.bytes_done, far.bytes_total)
-    return f"{progress.stage} {told}" if told else str(progress.stage)
+    again = progress.retrying
+    failed = f", {again.tries} of {again.most_tries} tries failed" if again is not None else ""
+    return (f"{progress.stage} {told}" if told else str(progress.stage)) + failed
 
 
 def _amount(done: int, total: int | None, about: str, *, downloading: bool) -> str | None:

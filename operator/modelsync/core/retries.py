@@ -115,6 +115,11 @@ def count(
     return (failures or 0) + 1
 
 
+def of_most(backoff_limit: int, failures: int | None) -> str:
+    """Which failure in a row it was, of how many that end the sync: ` (2 of 6 in a row)`."""
+    return f" ({failures} of {backoff_limit + 1} in a row)" if failures else ""
+
+
 def wait(failures: int, uid: str, attempt: int, settings: Settings) -> timedelta:
     """Time between a failure and the next attempt: doubled with each, capped, ±10 % by uid and attempt.
 

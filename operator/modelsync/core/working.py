@@ -10,6 +10,7 @@ from datetime import timedelta
 from modelsync.api import conditions
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
+from modelsync.core import progress
 from modelsync.core.snapshot import Sample
 
 State = tuple[Phase, Reason, str]
@@ -30,13 +31,21 @@ _STAGES: dict[Stage, State] = {
 _OF_WORKERS = {reason: phase for phase, reason, _ in (*_STAGES.values(), _STALLED)}
 
 
+def retried(sample: Sample, message: str) -> str:
+    """The message, with what is being tried again; without its numbers, which change with every try."""
+    again = progress.retrying(None, sample)
+    return message if again is None else f"{message}; trying again: {again.message}"
+
+
 def state(sample: Sample, stall_after: timedelta) -> State:
     """Phase, reason and message of a worker that has reported."""
     report = sample.report
     silent = timedelta(seconds=min(report.idle_seconds, 1e9)) >= stall_after
     if report.stage is Stage.DOWNLOADING and silent:
-        return _STALLED
-    return _STAGES[report.stage]
+        phase, reason, message = _STALLED
+    else:
+        phase, reason, message = _STAGES[report.stage]
+    return phase, reason, retried(sample, message)
 
 
 def before(stored: ModelSyncStatus, pod_name: str) -> State:

@@ -38,6 +38,7 @@ def _clamped(report: wire.ProgressReport, before: wire.ProgressReport | None) ->
     old = before or report
     return report.but(
         stage_progress=_of_stage(report.stage_progress),
+        retrying=_retrying(report.retrying),
         progress=_progress(report.progress, old.progress),
         resolved=_resolved(report.resolved),
         files=tuple(file.but(path=clean(file.path)) for file in report.files),
@@ -56,6 +57,10 @@ def _progress(new: wire.Progress, old: wire.Progress) -> wire.Progress:
         files_done=_bounded(max(new.files_done, old.files_done if same_whole else 0), new.files_total),
         current_file=clean(new.current_file) if new.current_file else None,
     )
+
+
+def _retrying(told: wire.Retrying | None) -> wire.Retrying | None:
+    return None if told is None else told.but(cause=clean(told.cause))
 
 
 def _of_stage(told: wire.StageProgress) -> wire.StageProgress:

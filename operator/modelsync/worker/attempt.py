@@ -98,6 +98,7 @@ class Attempt:
             devices=counters.network_devices()[:16],
             volume=self.space.latest(),
             retries=state.retries,
+            retrying=state.stages.retrying(state.idle_seconds()),
             rate_limit_wait_seconds=state.rate_limit_wait_seconds,
             idle_seconds=state.idle_seconds(),
             bandwidth_limit=self.limiter.rate,

@@ -114,7 +114,9 @@ class Connection:
                 budget.used = used
             elif trouble.refused and self._others_get_on():
                 budget.used = 0
-            self._wait(budget.spend(trouble), trouble)
+            seconds = budget.spend(trouble)
+            self._shared.state.stages.retry(trouble, budget, seconds)
+            self._wait(seconds, trouble)
 
     def _others_get_on(self) -> bool:
         """Whether bytes came since the last refusal: then the origin just wants fewer connections."""

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from modelsync.api.reasons import Stage
-from modelsync.api.wire import StageProgress
+from modelsync.api.wire import Retrying, StageProgress
+from modelsync.worker.retry import Budget, Transient
 
 
 class Stages:
@@ -26,6 +27,8 @@ class Stages:
         self._bytes: int | None = None
         self._files_total: int | None = None
         self._bytes_total: int | None = None
+        self._retry: tuple[float, float, Retrying] | None = None
+        """When it was noted, when the next try is due, and the note."""
 
     @property
     def stage(self) -> Stage:
@@ -63,6 +66,21 @@ class Stages:
                 self._files = (self._files or 0) + files
             if size:
                 self._bytes = (self._bytes or 0) + size
+
+    def retry(self, trouble: Transient, budget: Budget, seconds: float) -> None:
+        """A request has failed and is tried again after some seconds."""
+        now = self._clock()
+        note = Retrying(
+            cause=str(trouble)[:300], tries=budget.used, most=budget.most + 1, next_seconds=seconds
+        )
+        self._retry = (now, now + seconds, note)
+
+    def retrying(self, idle_seconds: float) -> Retrying | None:
+        """The newest retry, if nothing came since; `idle_seconds` ago something came."""
+        noted, now = self._retry, self._clock()
+        if noted is None or idle_seconds < now - noted[0]:
+            return None
+        return noted[2].but(next_seconds=max(0.0, noted[1] - now))
 
     def lasted_seconds(self) -> float:
         """Seconds since the stage began."""

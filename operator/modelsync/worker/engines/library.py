@@ -196,6 +196,7 @@ class LibraryEngine:
                 raise renew.failure from renew
             except Transient as trouble:
                 seconds = budget.spend(trouble)
+                self._state.stages.retry(trouble, budget, seconds)
                 _log.info("%s Trying again in %.1f s.", trouble, seconds)
                 self._state.add_retry(seconds if trouble.wait_seconds is not None else 0.0)
                 self._figures.again(key, file)

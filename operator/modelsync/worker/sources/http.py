@@ -97,7 +97,9 @@ class WebSource:
             try:
                 return self._head(network, file.url)
             except retry.Transient as trouble:
-                if self._stop.wait(budget.spend(trouble)):
+                seconds = budget.spend(trouble)
+                self._stages.retry(trouble, budget, seconds)
+                if self._stop.wait(seconds):
                     raise Interrupted from trouble
 
     def _head(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:

@@ -78,6 +78,7 @@ class HubSource:
             page=self.page,
             credentials=self._credentials,
             stop=self._stop,
+            stages=self._stages,
         )
         commit, gated = asked(lambda: self._information(api, wanted))
         self._commit = commit

@@ -17,6 +17,7 @@ from modelsync.api.reasons import Reason
 from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.retry import Budget, Transient, retry_after
+from modelsync.worker.stages import Stages
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -39,6 +40,8 @@ class Asking:
     credentials: Credentials
     stop: threading.Event
     """Ends waits between tries."""
+    stages: Stages
+    """Hears of what is tried again."""
 
     def __call__(self, ask: Callable[[], _Answer]) -> _Answer:
         """The answer, tried again while the trouble may pass; raises Failure or Interrupted."""
@@ -47,7 +50,9 @@ class Asking:
             try:
                 return self._once(ask)
             except Transient as trouble:
-                if self.stop.wait(budget.spend(trouble)):
+                seconds = budget.spend(trouble)
+                self.stages.retry(trouble, budget, seconds)
+                if self.stop.wait(seconds):
                     raise Interrupted from None
 
     def _once(self, ask: Callable[[], _Answer]) -> _Answer:
