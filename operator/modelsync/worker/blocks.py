@@ -101,7 +101,9 @@ class Pool:
 
     def _hashed_soon(self) -> bool:
         """Whether a thread that hashes hands a block back, and needs nobody for that."""
-        return self._hashing > 0 or any(copy.hashed in self._kept.get(copy, ()) for copy in self._followed)
+        return self._hashing > 0 or any(
+            copy.hashed in self._kept.get(copy, ()) and not copy.gone for copy in self._followed
+        )
 
     def _given_up(self) -> Block:
         """The block that the hasher needs last."""

@@ -79,8 +79,8 @@ class Engine:
         """How many of the waiting ones are not small."""
         self._small_underway = 0
         """Small files that are on their way."""
-        self._opening = self._fetching = 0
-        """Files that a thread opens at this moment, neither waiting nor open; ranges that one fetches."""
+        self._opening = self._resting = 0
+        """Files that a thread opens at this moment, neither waiting nor open; threads with nothing to do."""
         self._standstill = Standstill()
         self._finished_bytes = 0
         self._open: dict[str, Part] = {}
@@ -175,14 +175,13 @@ class Engine:
         """The error, when it waits for itself; ask often, and not from its own threads."""
         at_work = self._verifier.at_work() if self._checksum else 0
         with self._change:
-            idle = not (self._fetching or self._opening or at_work or self.done.is_set())
+            busy = len(self._threads) - self._resting
+            idle = not (busy or at_work or self.done.is_set())
             moved = self._pool.moves, len(self.results), idle
             if not self._standstill.look(moved, waits=idle or self._pool.waiting > 0):
                 return None
             names = {part.copy: part.file.path for part in self._open.values()}
-            text = (
-                f"{self._fetching} connections fetch, {at_work} files are hashed, {len(self._waiting)} wait"
-            )
+            text = f"{busy} connections fetch, {at_work} files are hashed, {len(self._waiting)} wait"
         return SelfBlocked(f"{text}; {self._pool.described(names)}")
 
     def _copies(self) -> list[tuple[Part, Copy]]:
@@ -202,8 +201,6 @@ class Engine:
         try:
             while (work := self._take(number)) is not None:
                 connection.fetch(*work)
-                with self._change:
-                    self._fetching -= 1
         except Interrupted:
             pass
         except BaseException as error:
@@ -216,22 +213,27 @@ class Engine:
                 if self._halt.is_set() or self.done.is_set():
                     return None
                 if not self._shared.gate.admits(number):
-                    self._change.wait(1.0)
+                    self._rest()
                     continue
                 found = self._handed()
                 if found is not None:
                     if self._waiting and not _small(found[0].file):
                         self._change.notify()  # whoever slept while this one fetched small files
-                    self._fetching += 1
                     return found
                 file = self._next() if len(self._open) + self._opening < MOST_OPEN else None
                 if file is None:
-                    self._change.wait(1.0)
+                    self._rest()
                     continue
                 self._opening += 1
             part = Part(file, self._staging, self._tuning.chunk_bytes, checksum=self._checksum)
             self._register(part)
             self._advance(part, part.copy)
+
+    def _rest(self) -> None:
+        """Wait for work, or for a second."""
+        self._resting += 1
+        self._change.wait(1.0)
+        self._resting -= 1
 
     def _next(self) -> RemoteFile | None:
         """The next file to be opened; a small one only while another connection for these is of use."""
