@@ -14,7 +14,7 @@ from typing import Any
 import pydantic
 
 from modelsync import errors, readers
-from modelsync.api import naming, podtemplate, presets, wire
+from modelsync.api import naming, podtemplate, presets, requestsize, wire
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -75,9 +75,12 @@ def _known_presets(text: str) -> Mapping[str, presets.Preset]:
         found = {name: _preset(fields) for name, fields in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
-    for name in found:
+    for name, preset in found.items():
         if not readers.NAME.match(name):
             raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
+        if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
+            most = requestsize.MOST_PRESET
+            raise ValueError(f"gives the preset {name} more than {most} bytes: use fewer or shorter patterns")
     return {**presets.BUILT_IN, **found}
 
 

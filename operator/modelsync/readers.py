@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from modelsync.api import quantity
+from modelsync.api import quantity, requestsize
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
@@ -98,6 +98,11 @@ def namespaces(text: str) -> tuple[str, ...]:
 
 def blocks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """CIDR blocks, with commas between."""
+    if len(text) > requestsize.MOST_BLOCKS_TEXT:
+        raise ValueError(
+            f"must have at most {requestsize.MOST_BLOCKS_TEXT} characters, since it travels with every work"
+            " request: name larger blocks"
+        )
     try:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:

@@ -59,11 +59,29 @@ class Proof:
         """A JSON merge patch; returns the object as stored, or raises Refused."""
         return self.call("PATCH", kind, f"/{name}{sub}", change, dry_run=dry_run)
 
+    def create_job(self, manifest: Object) -> None:
+        """Create a Job and a Pod of its template, without storing them; raises Refused."""
+        template = manifest["spec"]["template"]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            **template,
+            "metadata": {**template["metadata"], "name": "p"},
+        }
+        job = {**manifest, "metadata": {**manifest["metadata"], "namespace": NAMESPACE}}
+        for path, body in (("batch/v1", job), ("v1", pod)):
+            root = "apis" if "/" in path else "api"
+            url = f"/{root}/{path}/namespaces/{NAMESPACE}/{body['kind'].lower()}s?dryRun=All"
+            self._ask("POST", url, body, "application/json")
+
     def call(self, method: str, kind: str, path: str, body: Object, *, dry_run: bool) -> Object:
         """One request with strict field validation, as kubectl makes it."""
         query = "?fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
         url = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/{_PLURALS[kind]}{path}{query}"
         media = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        return self._ask(method, url, body, media)
+
+    def _ask(self, method: str, url: str, body: Object, media: str) -> Object:
         self._connection.request(method, url, json.dumps(body), {"Content-Type": media})
         answer = json.loads(self._connection.getresponse().read())
         if answer["kind"] == "Status":

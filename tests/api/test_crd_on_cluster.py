@@ -1,9 +1,11 @@
 """The CRDs proven on a real API server: what it refuses and in which words, what it accepts and stores."""
 
+from typing import Any
+
 import pytest
 
 from tests.api import proof
-from tests.api.specs import bases
+from tests.api.specs import bases, extremes
 from tests.e2e import kube
 
 pytestmark = proof.NEEDS_CLUSTER
@@ -51,6 +53,27 @@ def test_a_change_is_accepted_or_told_to_be_another_sync(
     except proof.Refused as refused:
         said = refused.lines
     assert said == case.lines
+
+
+@pytest.mark.parametrize("spec", extremes.LARGEST.values(), ids=extremes.LARGEST)
+def test_the_largest_spec_is_accepted_and_its_job_can_be_created(
+    api: proof.Proof, spec: dict[str, Any]
+) -> None:
+    api.create("ModelSync", spec)
+    api.create_job(extremes.rendered(spec))
+
+
+@pytest.mark.parametrize("source", extremes.TOO_LONG.values(), ids=extremes.TOO_LONG)
+def test_a_list_of_files_that_fits_into_no_request_is_refused(
+    api: proof.Proof, source: dict[str, Any]
+) -> None:
+    with pytest.raises(proof.Refused) as refused:
+        api.create("ModelSync", {**bases.BASES["http"], "source": source})
+    assert refused.value.lines == [
+        "spec.source.http.files: Invalid value: must have at most 131072 bytes in all urls and paths"
+        " together: give the files to several ModelSyncs, or name the bucket in source.s3 with a secretRef"
+        " instead of presigned URLs"
+    ]
 
 
 def test_kubectl_shows_the_same_words(api: proof.Proof) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from modelsync.api import requestsize
 from modelsync.api.base import Value, cel, rules
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import DNS_LABEL
@@ -18,14 +19,17 @@ Pattern = Annotated[
         max_length=256,
         json_schema_extra=rules(
             cel(
-                "self != '' && !self.matches('^[.]{0,2}/|/$')",
-                "must be a shell pattern of relative paths such as onnx/*, without '/' or './' before"
-                " or '/' after",
+                r"self != '' && !self.matches('^[.]{0,2}/|/$|[\\x00-\\x1f\\x7f]')",
+                "must be a shell pattern of relative paths such as onnx/*, without '/' or './' before,"
+                " '/' after, and control characters",
             )
         ),
     ),
 ]
-Patterns = Annotated[tuple[Pattern, ...], Field(max_length=64, json_schema_extra=_ATOMIC)]
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    Field(max_length=64, json_schema_extra={**_ATOMIC, **rules(requestsize.patterns_rule())}),
+]
 PresetName = Annotated[
     str,
     Field(

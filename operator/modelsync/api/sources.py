@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from modelsync.api import requestsize
 from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
 from modelsync.api.reasons import SourceKind
 
@@ -246,7 +247,8 @@ class HttpSource(Value):
             cel(
                 "!has(self.secretRef) || self.files.exists(f, f.url.matches('^(?i)https://'))",
                 "must have an https:// URL when secretRef is set, since credentials are sent to no other",
-            )
+            ),
+            requestsize.files_rule(),
         )
     }
 
@@ -262,7 +264,8 @@ class HttpSource(Value):
             },
         ),
     ]
-    """The files, at most 500; no two may have one path. Cannot be changed."""
+    """The files, at most 500, with at most 131072 bytes in all urls and paths together; no two may have one
+    path. Cannot be changed."""
     secret_ref: SecretRef | None = None
     """Secret with a key `token` (sent as `Authorization: Bearer`), or `username` and `password` (sent as
     Basic). Sent to https origins of the listed URLs only, never along a redirect."""
