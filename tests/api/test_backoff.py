@@ -1,7 +1,7 @@
 """How long to wait: the bounds of every backoff, and what of a Retry-After header is believed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api.backoff import Backoff, retry_after
@@ -19,6 +19,7 @@ failures = st.integers(-3, 10**9)
 chances = st.floats(0, 1)
 
 
+@settings(deadline=None)
 @given(backoffs, failures, chances)
 def test_a_wait_stays_within_its_jitter_and_its_cap(backoff: Backoff, count: int, chance: float) -> None:
     middle = backoff.wait(count, random=0.5)
@@ -28,11 +29,13 @@ def test_a_wait_stays_within_its_jitter_and_its_cap(backoff: Backoff, count: int
     assert (1 - backoff.jitter) * middle - 1e-6 <= wait <= (1 + backoff.jitter) * middle + 1e-6
 
 
+@settings(deadline=None)
 @given(backoffs, failures, chances)
 def test_a_wait_never_shrinks_with_another_failure(backoff: Backoff, count: int, chance: float) -> None:
     assert backoff.wait(count, random=chance) <= backoff.wait(count + 1, random=chance)
 
 
+@settings(deadline=None)
 @given(backoffs, failures, chances, st.floats(0, 3600))
 def test_a_figure_of_the_other_side_is_never_undercut_and_nor_is_our_own(
     backoff: Backoff, count: int, chance: float, asked: float
@@ -88,6 +91,7 @@ def test_what_of_a_header_is_believed(text: str | None, expected: float | None) 
     assert retry_after(text, now=NOW, longest=60) == expected
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet="0123456789.,:-+ eWedOctGMT", max_size=40))
 def test_no_header_fails_or_asks_for_more_than_the_longest_wait(text: str) -> None:
     found = retry_after(text, now=NOW, longest=60)

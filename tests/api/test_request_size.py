@@ -6,7 +6,7 @@ That the API server accepts those and their Jobs, and nothing larger, is proven 
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync import config, readers
@@ -34,6 +34,7 @@ def test_the_largest_lists_of_files_are_as_large_as_the_rule_allows() -> None:
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(names, names), min_size=1, max_size=30))
 def test_the_rule_counts_what_a_request_takes(pairs: list[tuple[str, str]]) -> None:
     files = tuple(sources.HttpFile(url=url, path=path) for url, path in pairs)

@@ -11,7 +11,7 @@ from modelsync.api.transfer import Resolved, Verification
 from modelsync.worker.connecting import Network
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.meter import Meter
-from modelsync.worker.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.model import Digest, Listing, RemoteFile, Request, Source
 from modelsync.worker.progress import State
 from modelsync.worker.run import Tools, run
 from tests.worker.faulty import Origin
@@ -65,7 +65,7 @@ class Sync:
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
     limiter: Limiter = field(default_factory=Limiter)
-    source: ListSource | None = None
+    source: Source | None = None
     lock_wait: float = 0.0
 
     def list_source(self) -> ListSource:

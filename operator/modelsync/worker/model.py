@@ -41,6 +41,17 @@ class RemoteFile:
     version: str | None = None
     """Version of the object, where the source has versions."""
 
+    @property
+    def named(self) -> bool:
+        """Whether a SHA-256 says which bytes these are, so that no ETag, date or version need tell it."""
+        return any(digest.algorithm == "sha256" for digest in self.digests)
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """ETag and version as far as they tell this file from another; empty where its SHA-256 does, since
+        two mirrors may tag the same bytes differently (docs/decisions/0009)."""
+        return ("", "") if self.named else (self.etag or "", self.version or "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:

@@ -144,9 +144,9 @@ class Part:
         self.target: Request | None = None
         """Where the last answer came from, behind redirects; None asks the source anew."""
         self.lock = threading.Lock()
-        self.digested = checksum and any(each.algorithm == "sha256" for each in file.digests)
+        self.digested = checksum and file.named
         """Whether a SHA-256 will judge the bytes."""
-        self.strict = not self.digested or file.etag is not None
+        self.strict = not self.digested
         """Whether every answer must carry the same ETag or date. A known SHA-256 judges better, and nodes of
         a CDN may tag the same bytes differently; but once it was wrong, no two tags are mixed any more."""
         self.checksum = checksum

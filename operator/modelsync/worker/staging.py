@@ -35,7 +35,7 @@ STALE_SECONDS = 3600.0
 
 def key_of(file: RemoteFile) -> str:
     """Name of a file's content in a staging directory: other bytes never share it."""
-    told = [file.path, str(file.size), file.etag or "", file.version or ""]
+    told = [file.path, str(file.size), *file.marks]
     told += sorted(f"{digest.algorithm}={digest.value}" for digest in file.digests)
     return hashlib.sha256("\0".join(told).encode()).hexdigest()[:40]
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import uuid
 from typing import Any
 
 from modelsync.api import requestsize, wire
@@ -133,4 +134,9 @@ def rendered(spec: dict[str, Any]) -> Manifest:
     """The Job of a spec as the operator makes it, with names as long as Kubernetes has them."""
     made = ModelSyncSpec.model_validate(spec)
     sync = a_sync("n" * 200).with_spec(**{name: getattr(made, name) for name in ModelSyncSpec.model_fields})
-    return render_job(sync.in_namespace("n" * 63).build(), 1_000_000, "k" * 32, settings())
+    return render_job(
+        sync.in_namespace("n" * 63).with_record(uid=str(uuid.UUID(int=0))).build(),
+        1_000_000,
+        "k" * 32,
+        settings(),
+    )

@@ -117,7 +117,7 @@ class HFTransfer:
 
 
 def _validator(file: RemoteFile) -> str | None:
-    return f"etag:{file.etag}" if file.etag is not None else None
+    return f"etag:{file.etag}" if file.etag is not None and not file.named else None
 
 
 def _unfit(file: RemoteFile, why: str) -> Failure:

@@ -29,16 +29,12 @@ def gathered(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
 
 
 def revision_of(files: Iterable[RemoteFile]) -> str:
-    """A short name for exactly these objects: 16 hexadecimal digits of SHA-256."""
+    """A short name for these contents: 16 hexadecimal digits of SHA-256."""
     summary = hashlib.sha256()
     for file in files:
         known = ",".join(f"{digest.algorithm}={digest.value}" for digest in file.digests)
-        parts = (
-            file.locator,
-            file.etag or "",
-            "" if file.size is None else str(file.size),
-            file.version or "",
-        )
+        etag, version = file.marks
+        parts = (file.locator, etag, "" if file.size is None else str(file.size), version)
         summary.update("\0".join((*parts, known, "")).encode("utf-8", "surrogatepass"))
     return summary.hexdigest()[:16]
 
