@@ -24,7 +24,7 @@ from typing import Any
 from modelsync.api import wire
 from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
-from modelsync.runtime import channels, reports, store
+from modelsync.runtime import channels, reports, silences, store
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 128
@@ -68,6 +68,7 @@ class Poller:
         self._interval = interval
         self._every = interval
         self._contacts: dict[str, Contact] = {}
+        self._silences = silences.Silences(known.silence)
         self._due: list[tuple[float, int, Contact]] = []
         """A heap: when to ask whom; the number keeps those of one time in their order."""
         self._limits_due: list[tuple[int, int, Contact]] = []
@@ -100,6 +101,7 @@ class Poller:
 
     async def ask(self, pod: snapshot.PodRecord) -> bool:
         """Ask one Pod now; tells whether its report was taken."""
+        clock = asyncio.get_running_loop().time
         try:
             raw = await self._channel.progress(pod)
             before = self._store.samples.get(pod.uid)
@@ -107,12 +109,14 @@ class Poller:
         except (channels.Unanswered, reports.BadReport) as error:
             self._count("invalid" if isinstance(error, reports.BadReport) else "unreachable")
             _log.debug("no progress from Pod %s/%s: %s", pod.namespace, pod.name, error)
+            self._silences.missed(pod.uid, clock())
             return False
         except Exception:
             self._count("invalid")
             _log.exception("the report of Pod %s/%s cannot be used", pod.namespace, pod.name)
             return False
         self._count("ok")
+        self._silences.heard(pod.uid, report, clock())
         self._store.sample(pod.uid, snapshot.Sample(report=report, received=datetime.now(UTC)))
         self._on_sample(pod, report)
         return True
@@ -144,6 +148,7 @@ class Poller:
         self._every = interval_of(len(uids), self._interval)
         for uid in self._contacts.keys() - uids:
             del self._contacts[uid]
+        self._silences.keep(uids)
         for uid in uids - self._contacts.keys():
             contact = self._contacts[uid] = Contact(uid)
             self._ask_at(contact, asyncio.get_running_loop().time())
