@@ -34,6 +34,18 @@ def template(*settings: str) -> list[dict[str, Any]]:
     return [found for found in yaml.safe_load_all(done.stdout) if found]
 
 
+def notes(chart: Path, *settings: str) -> str:
+    """What Helm would print after an installation with some `--set` values; `chart` is a copy to change."""
+    text = (chart / "templates/NOTES.txt").read_text()
+    body = '{{- define "notes" }}' + text + '{{ end }}\nnotes: {{ include "notes" . | toJson }}\n'
+    (chart / "templates/printed.yaml").write_text(body)
+    words = [word for setting in settings for word in ("--set", setting)]
+    where = ("-n", "modelsync-system", "--show-only", "templates/printed.yaml")
+    done = run("template", "modelsync", str(chart), *where, *words)
+    assert done.returncode == 0, done.stderr
+    return str(yaml.safe_load(done.stdout)["notes"])
+
+
 def of_kind(objects: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     """The objects of one kind."""
     return [found for found in objects if found["kind"] == kind]

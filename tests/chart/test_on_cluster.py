@@ -45,6 +45,18 @@ def hub() -> Iterator[HubServer]:
         yield server
 
 
+MINE = f"app.kubernetes.io/name={helm.CHART.rpartition('/')[2]}"
+
+
+def left() -> list[str]:
+    """All of the chart's objects that are there, as kind and name."""
+    kinds = (
+        "deployments,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,configmaps"
+    )
+    policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
+    return kube.kubectl("get", f"{kinds},{policies},crds", "-A", "-l", MINE, "-o", "name").split()
+
+
 def paused(name: str, namespace: str = SPACE, **spec: Any) -> kube.Object:
     """A ModelSync that starts no worker."""
     source = {"huggingFace": {"repository": "org/name"}}
@@ -61,6 +73,35 @@ def test_first_installation_brings_the_default_queue_along(wait: bool) -> None:
         {**one, "metadata": one["metadata"] | {"namespace": SPACE}} for one in yaml.safe_load_all(manifest)
     ]
     kube.apply(*pasted, dry_run=True)
+
+
+@pytest.mark.parametrize("others", [(), (SPACE,)], ids=["it alone", "beside one that is there"])
+def test_missing_watched_namespace_is_named_before_anything_is_made(others: tuple[str, ...]) -> None:
+    release.purge()
+    watched = ",".join((*others, "nowhere", "never"))
+    with pytest.raises(AssertionError, match=r"watch\.namespaces: there is no namespace nowhere, never"):
+        release.upgrade(f"watch.namespaces={{{watched}}}")
+    assert release.NAME not in helm.run("list", "-n", release.SYSTEM, "-a", "-q").stdout.split()
+    assert left() == []
+    for space in (release.SYSTEM, *others):
+        assert not kube.kubectl("get", "roles,rolebindings", "-n", space, "-l", MINE, "-o", "name")
+
+
+def test_definitions_left_to_others_who_did_not_bring_them_are_missed_at_once() -> None:
+    release.purge()
+    with pytest.raises(AssertionError, match=r"crds\.enabled is false, and this cluster does not have"):
+        release.upgrade("crds.enabled=false")
+    assert left() == []
+
+
+def test_notes_name_all_that_stays_and_how_to_remove_it() -> None:
+    release.purge()
+    printed = release.upgrade()
+    release.uninstall()
+    assert "SyncQueues (default" in printed
+    for line in (line for line in printed.splitlines() if line.startswith("kubectl delete ")):
+        kube.kubectl(*line.split()[1:], "--timeout=60s", timeout=70)
+    assert left() == []
 
 
 def test_queue_that_a_user_edited_survives_upgrade_and_reinstallation() -> None:
@@ -121,13 +162,7 @@ def test_removal_leaves_crds_modelsyncs_and_queues_and_nothing_else() -> None:
     release.uninstall()
     assert kube.exists("modelsync", "kept", SPACE)
     assert release.queue()["spec"]["maxActive"]
-    kinds = (
-        "deployments,services,serviceaccounts,roles,rolebindings,clusterroles,clusterrolebindings,configmaps"
-    )
-    policies = "validatingadmissionpolicies,validatingadmissionpolicybindings"
-    mine = f"app.kubernetes.io/name={helm.CHART.rpartition('/')[2]}"
-    left = kube.kubectl("get", f"{kinds},{policies},crds", "-A", "-l", mine, "-o", "name").split()
-    assert left == [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
+    assert left() == [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
 
 
 def test_leaving_the_crds_to_others_deletes_no_modelsync() -> None:

@@ -1,5 +1,6 @@
 """The chart as rendered by real Helm: what it contains, what it refuses, what it says."""
 
+import shutil
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,56 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     assert found.worker_denied_addresses == (ip_network("10.0.0.0/8"),)
     assert found.presets["mine"].allow_patterns == ("*.bin",)
     assert container["env"] == [{"name": "HF_ENDPOINT", "value": "https://hub.example.org"}]
+
+
+DELETES_CRDS = "kubectl delete crd modelsyncs.modelsync.dev syncqueues.modelsync.dev"
+STAYS, GOES = "Uninstalling keeps every ModelSync", "UNINSTALLING DELETES"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says", "not_a_word_of"),
+    [
+        pytest.param(
+            (), ("in all namespaces", "runs in", "(default, ", STAYS, DELETES_CRDS), (GOES,), id="defaults"
+        ),
+        pytest.param(
+            ("replicaCount=0",), ("does not run: replicaCount is 0",), ("runs in",), id="no replica"
+        ),
+        pytest.param(
+            ("watch.namespaces={team-a,team-b}",),
+            ("in: team-a, team-b", "apply --namespace team-a", "modelsyncs --namespace team-a -w"),
+            ("all namespaces",),
+            id="some namespaces",
+        ),
+        pytest.param(
+            ("config.disableModelDownloads=true",), ("Downloads are disabled",), (), id="downloads disabled"
+        ),
+        pytest.param(("queues=null",), ("No SyncQueue was made",), ("(default",), id="no queue"),
+        pytest.param(
+            ("queues.default=null", "queues.big.maxActive=2"),
+            ('No SyncQueue "default"', "(big, "),
+            (),
+            id="another queue",
+        ),
+        pytest.param(("queues.default.maxActive=0",), ("admits nothing",), (), id="a queue without slots"),
+        pytest.param(("queues.default.suspend=true",), ("admits nothing",), (), id="a suspended queue"),
+        pytest.param(("crds.keep=false",), (GOES,), (STAYS, DELETES_CRDS), id="definitions go"),
+        pytest.param(
+            ("crds.enabled=false",),
+            (
+                STAYS,
+                "are not this release's",
+                "kubectl delete syncqueue default --namespace modelsync-system",
+            ),
+            (DELETES_CRDS, GOES),
+            id="definitions of others",
+        ),
+        pytest.param(("rbac.create=false",), ("ServiceAccount modelsync",), (), id="rights of others"),
+    ],
+)
+def test_notes_promise_what_the_values_bring(
+    tmp_path: Path, settings: tuple[str, ...], says: tuple[str, ...], not_a_word_of: tuple[str, ...]
+) -> None:
+    printed = helm.notes(Path(shutil.copytree(helm.CHART, tmp_path / "modelsync")), *settings)
+    assert [words for words in says if words not in printed] == []
+    assert [words for words in not_a_word_of if words in printed] == []
