@@ -65,7 +65,12 @@ _OTHERS = (
     ),
     ("`AWS_ENDPOINT_URL_S3` `AWS_ENDPOINT_URL`", "Another S3 server; the first one set counts.", "pull"),
     ("`AWS_REGION` `AWS_DEFAULT_REGION`", "Region of the bucket; us-east-1.", "pull"),
-    ("`MODELSYNC_LOG_LEVEL`", "`debug`, `info`, `warning` or `error`.", "operator, worker"),
+    (
+        "`MODELSYNC_LOG_LEVEL`",
+        "`debug`, `info`, `warning` or `error`. Workers get it from the operator's `--worker-log-level`, the"
+        " chart's `worker.logLevel`.",
+        "operator, worker",
+    ),
     ("`KUBECONFIG`", "Where the cluster is, outside of it.", "operator"),
     ("`NO_COLOR`", "Bars without colours.", "pull"),
 )

@@ -184,6 +184,12 @@ OPTIONS: tuple[Option, ...] = (
         common=("NO_PROXY", "no_proxy"),
     ),
     Option(
+        name="worker_log_level",
+        read=readers.one_of("debug", "info", "warning", "error"),
+        default="info",
+        help="Least level of the workers' log lines.",
+    ),
+    Option(
         name="worker_allowed_addresses",
         read=readers.blocks,
         default="",
@@ -302,6 +308,7 @@ class OperatorConfig:
     worker_http_proxy: str | None
     worker_https_proxy: str | None
     worker_no_proxy: str | None
+    worker_log_level: str
     worker_allowed_addresses: tuple[wire.Block, ...]
     worker_denied_addresses: tuple[wire.Block, ...]
     presets: Mapping[str, presets.Preset]

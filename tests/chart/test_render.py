@@ -216,6 +216,7 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     objects = helm.template(
         "worker.maxRetries=0", "worker.timeoutSeconds=3", "worker.proxy.https=http://proxy:3128",
         "worker.proxy.noProxy=hub", "config.disableModelDownloads=true", "env[0].name=HF_ENDPOINT",
+        "worker.logLevel=debug",
         "worker.addresses.allowed={10.1.0.0/16,fd01::/64}", "worker.addresses.denied={10.0.0.0/8}",
         "env[0].value=https://hub.example.org", "presets.mine.allowPatterns={*.bin}",
     )  # fmt: skip
@@ -225,6 +226,7 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     given = {name.replace("-", "_"): value for name, value in flags.items()}
     found = config.operator_config(given, {})
     assert (found.worker_max_retries, found.worker_timeout_seconds) == (0, 3)
+    assert found.worker_log_level == "debug"
     assert (found.worker_https_proxy, found.worker_no_proxy) == ("http://proxy:3128", "hub")
     assert found.disable_model_downloads
     assert found.worker_allowed_addresses == (ip_network("10.1.0.0/16"), ip_network("fd01::/64"))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelsync import config, errors
+from modelsync import config, environment, errors
 from modelsync.api import presets
 from modelsync.runtime import app
 
@@ -145,9 +145,16 @@ def test_workers_are_told_which_addresses_they_may_reach() -> None:
 def test_workers_are_told_proxies_retries_and_timeouts() -> None:
     found = app.job_settings(
         config.operator_config(
-            {**IMAGE, "worker_max_retries": "0", "worker_timeout_seconds": "2.5"},
+            {
+                **IMAGE,
+                "worker_max_retries": "0",
+                "worker_timeout_seconds": "2.5",
+                "worker_log_level": "debug",
+            },
             {"HTTPS_PROXY": "proxy:3128", "no_proxy": "hub"},
         )
     )
     assert (found.tuning.max_retries, found.tuning.timeout_seconds) == (0, 2.5)
-    assert found.environment == {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "hub"}
+    proxies = {"HTTPS_PROXY": "proxy:3128", "NO_PROXY": "hub"}
+    assert found.environment == {**proxies, "MODELSYNC_LOG_LEVEL": "debug"}
+    assert environment.worker_environment(found.environment).log_level == "debug"

@@ -55,7 +55,6 @@ class JobRecord:
     finished: datetime | None = None
     failure_reason: str = ""
     """Reason of the Failed condition, such as DeadlineExceeded or BackoffLimitExceeded."""
-    failure_message: str = ""
     deleting: bool = False
     """Being deleted, or its deletion is under way."""
     suspended: bool = False

@@ -248,7 +248,7 @@ def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         hub_endpoint=settings.hub_endpoint,
         ca_config_map=settings.worker_ca_config_map,
         presets=settings.presets,
-        environment=_proxies(settings),
+        environment=_variables(settings),
         tuning=wire.Tuning(
             connections=settings.worker_connections,
             chunk_bytes=settings.worker_chunk,
@@ -261,11 +261,12 @@ def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
     )
 
 
-def _proxies(settings: config.OperatorConfig) -> dict[str, str]:
+def _variables(settings: config.OperatorConfig) -> dict[str, str]:
     """The workers' variables; a program that knows one of them knows it in capitals."""
     known = {
         "HTTP_PROXY": settings.worker_http_proxy,
         "HTTPS_PROXY": settings.worker_https_proxy,
         "NO_PROXY": settings.worker_no_proxy,
+        "MODELSYNC_LOG_LEVEL": settings.worker_log_level if settings.worker_log_level != "info" else None,
     }
     return {name: value for name, value in known.items() if value}

@@ -61,9 +61,9 @@ class Metrics:
         )
         info.labels(modelsync.__version__, platform.python_version(), metadata.version("kopf")).set(1)
         self.leader = self._gauge("leader", "1 while this replica acts.")
-        self.reconcile_total = self._counter("reconcile", "Plans made and resyncs done.", "handler", "result")
+        self.reconcile_total = self._counter("reconcile", "Plans made, by result.", "handler", "result")
         self.reconcile_seconds = self._histogram(
-            "reconcile_duration_seconds", "How long they took.", _PLANS, "handler"
+            "reconcile_duration_seconds", "How long a plan and its carrying out took.", _PLANS, "handler"
         )
         self.plan_wait = self._histogram(
             "plan_wait_seconds",

@@ -87,7 +87,6 @@ def job_record(raw: Object) -> snapshot.JobRecord:
         created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
         finished=timestamp(ended.get("lastTransitionTime")) if ended else None,
         failure_reason=_text(ended.get("reason")) if failed else "",
-        failure_message=_text(ended.get("message")) if failed else "",
         deleting=bool(meta.get("deletionTimestamp")),
         suspended=bool(_mapping(raw.get("spec")).get("suspend")),
     )

@@ -6,7 +6,6 @@ Hub, S3 or lists of URLs. This file is all that the two sides share.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from modelsync.api.transfer import Resolved
@@ -69,8 +68,6 @@ class Request:
     """May carry a signature in its query, hence not in repr."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """May hold Authorization; sent to the URL's exact origin only."""
-    expires: datetime | None = None
-    """When a signed URL stops working."""
 
 
 class Source(Protocol):

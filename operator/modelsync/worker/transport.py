@@ -50,7 +50,7 @@ def following(request: Request, location: str) -> Request:
         text = f"redirects from https to http ({urls.shown(url)}), which is not followed"
         raise _refused(request.url, text)
     headers = request.headers if before == after else {}
-    return Request(url=url, headers=headers, expires=request.expires)
+    return Request(url=url, headers=headers)
 
 
 def _refused(url: str, what: str) -> Failure:

@@ -9,7 +9,6 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 """
 
 import contextlib
-import datetime
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile, Request
 from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
-from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
+from modelsync.worker.sources.s3_signing import Signer
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 
@@ -85,9 +84,7 @@ class BucketSource:
     def request(self, file: RemoteFile) -> Request:
         """A URL that may be fetched for an hour without further credentials."""
         with s3_errors.explained(self._spec, self._credentials):
-            url = self._connect().signer.url("GET", file.locator, file.version)
-        expires = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=VALID_SECONDS)
-        return Request(url=url, expires=expires if self._credentials.given else None)
+            return Request(url=self._connect().signer.url("GET", file.locator, file.version))
 
     @property
     def _name(self) -> str:

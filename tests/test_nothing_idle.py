@@ -1,0 +1,140 @@
+"""Nothing stands in the code that no one reads: no field, no setting, no metric.
+
+A field that is only written is a promise that nobody keeps, and a metric that nothing counts says that all
+is well. What the code reads, the syntax tree shows: an attribute by this name, unless it is only handed on to
+the same name of a value of ours (`Request(expires=request.expires)`).
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import prometheus_client as prometheus
+import pytest
+
+from modelsync import config, environment
+from modelsync.runtime import metrics
+
+PACKAGE = Path(__file__).resolve().parent.parent / "operator" / "modelsync"
+FOR_OTHERS = {
+    "ModelSync": "the resource, for its schema",
+    "SyncQueue": "the resource, for its schema",
+    "ModelSyncStatus": "read by people, programs and printer columns",
+    "ProgressStatus": "as above",
+    "Display": "as above",
+    "QueueStatus": "as above",
+    "LastFailure": "as above",
+    "Artifact": "as above",
+    "WorkerStatus": "as above",
+    "SyncQueueStatus": "as above",
+    "QueueDisplay": "as above",
+    "Condition": "as above",
+    "Resolved": "as above",
+    "Manifest": "a file for whoever reads the model",
+    "ManifestFile": "as above",
+    "PodTemplate": "goes into the Pod as a whole",
+    "Toleration": "as above",
+    "Permission": "compared with the chart's roles by a test",
+}
+"""Classes whose fields are read outside of this code, and by whom."""
+
+
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def _read() -> set[str]:
+    """Every name that is read as an attribute or matched by a pattern."""
+    ours = {owner for owner, _ in _fields()} | {"but", "replace"}
+    names: set[str] = set()
+    for tree in _trees().values():
+        handed_on = {
+            id(word.value)
+            for call in _calls(tree)
+            if ast.unparse(call.func).rpartition(".")[2] in ours
+            for word in call.keywords
+            if isinstance(word.value, ast.Attribute) and word.value.attr == word.arg
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.MatchClass):
+                names.update(node.kwd_attrs)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                names.update(() if id(node) in handed_on else (node.attr,))
+    return names
+
+
+def _calls(tree: ast.Module) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def _fields() -> Iterator[tuple[str, str]]:
+    """Class and field of all dataclasses and pydantic models."""
+    for tree in _trees().values():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.ClassDef) or not _is_value(node):
+                continue
+            for line in node.body:
+                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
+                    yield node.name, line.target.id
+
+
+def _is_value(node: ast.ClassDef) -> bool:
+    marks = [ast.unparse(each) for each in (*node.decorator_list, *node.bases)]
+    return any(re.match(r"(dataclasses\.)?dataclass|(base\.)?Value$", mark) for mark in marks)
+
+
+def test_every_field_of_a_value_is_read() -> None:
+    idle = [f"{owner}.{name}" for owner, name in _fields() if owner not in FOR_OTHERS and name not in _read()]
+    assert idle == []
+
+
+def test_exceptions_are_classes_that_exist() -> None:
+    assert {owner for owner, _ in _fields()} >= FOR_OTHERS.keys()
+
+
+@pytest.mark.parametrize("name", [option.name for option in config.OPTIONS])
+def test_every_setting_reaches_something(name: str) -> None:
+    others = [tree for path, tree in _trees().items() if path.name != "config.py"]
+    assert any(
+        isinstance(node, ast.Attribute) and node.attr == name for tree in others for node in ast.walk(tree)
+    )
+
+
+def _metric_attributes() -> dict[str, prometheus.Counter | prometheus.Gauge | prometheus.Histogram]:
+    kinds = (prometheus.Counter, prometheus.Gauge, prometheus.Histogram)
+    return {name: found for name, found in vars(metrics.Metrics()).items() if isinstance(found, kinds)}
+
+
+@pytest.mark.parametrize("name", _metric_attributes())
+def test_every_metric_is_counted_by_somebody(name: str) -> None:
+    inside = {"metrics.py": {"observe_request"}}
+    readers = [
+        node.attr
+        for path, tree in _trees().items()
+        for part in ast.walk(tree)
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+        if part.name in inside.get(path.name, {part.name})
+        for node in ast.walk(part)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    ]
+    assert name in readers
+
+
+NOT_GIVEN = {"DISABLE_MODEL_DOWNLOADS": "the operator starts no worker at all"}
+
+
+def test_every_variable_of_a_worker_can_be_set_in_a_cluster() -> None:
+    read = set(re.findall(r'variables\.get\("(\w+)"', inspect.getsource(environment.worker_environment)))
+    given = {
+        node.value
+        for path, tree in _trees().items()
+        if path.parent.name in ("core", "runtime")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+    }
+    assert sorted(read - given - NOT_GIVEN.keys()) == []
