@@ -76,5 +76,7 @@ def test_a_pod_template_can_run_nothing_of_a_users_own() -> None:
 
 
 def test_no_word_of_json_schema_that_kubernetes_refuses_is_left() -> None:
-    refused = {"$ref", "$defs", "title", "const", "oneOf", "definitions", "examples"}
+    refused = {"$ref", "$defs", "title", "const", "oneOf", "definitions", "examples", "propertyNames"}
+    refused |= {"patternProperties", "prefixItems", "contains", "dependencies", "if", "then", "else", "$id"}
+    refused |= {"dependentRequired", "dependentSchemas", "unevaluatedProperties", "additionalItems"}
     assert [path for path, node in NODES.items() if refused & set(node)] == []

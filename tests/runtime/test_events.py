@@ -1,7 +1,8 @@
 """Events: told once, named by what happened."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from modelsync.api.reasons import Reason
@@ -20,10 +21,22 @@ def stored(api: fake_api.FakeApi) -> list[harness.Object]:
     return [raw for (plural, *_), raw in api.objects.items() if plural == "events"]
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @asynccontextmanager
-async def recorder(api: fake_api.FakeApi) -> AsyncIterator[events.Recorder]:
+async def recorder(
+    api: fake_api.FakeApi, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[events.Recorder]:
     client = harness.connect(api.url)
-    made = events.Recorder(client, instance="test")
+    made = events.Recorder(client, instance="test", clock=clock)
     task = asyncio.create_task(made.run())
     try:
         yield made
@@ -67,6 +80,21 @@ async def test_what_another_operator_told_before_is_counted_up() -> None:
                 await harness.eventually(lambda: stored(api) and not made._queue.qsize())
                 await harness.eventually(lambda: made._told[events.event_name(announce())][1])
         assert [told["count"] for told in stored(api)] == [2]
+
+
+@harness.in_loop
+async def test_an_event_that_expired_is_made_anew() -> None:
+    # The API server forgets Events after an hour; a second stall must be seen all the same.
+    clock = Clock()
+    async with fake_api.FakeApi().serving() as api, recorder(api, clock) as made:
+        for _ in range(2):
+            made.announce(announce())
+            await harness.eventually(lambda: len(stored(api)) == 1)
+            api.remove(EVENTS, "models", events.event_name(announce()))
+            clock.now += 3600
+        made.announce(announce())
+        await harness.eventually(lambda: len(stored(api)) == 1)
+        assert stored(api)[0]["count"] == 1
 
 
 @harness.in_loop

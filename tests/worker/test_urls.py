@@ -1,9 +1,23 @@
 """URLs are taken apart as urllib3 does it, also where the quick way is taken."""
 
+import contextlib
+import re
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from urllib3.util import parse_url
 
+from modelsync.api import sources as api
+from modelsync.api.reasons import Reason
 from modelsync.worker import urls
+from modelsync.worker.connecting import Network
+from modelsync.worker.credentials import Given
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Request
+from modelsync.worker.reach import Trail
+from modelsync.worker.sources import factory
+from modelsync.worker.transport import Transport, trouble
 from modelsync.worker.urls import Place, Url
 
 HTTP, HTTPS = 80, 443
@@ -44,6 +58,80 @@ def test_the_quick_way_gives_what_the_library_gives(text: str) -> None:
     found = parse_url(text)
     target = urls.parsed(text).target
     assert target.lower() == found.request_uri.lower()
+
+
+# The CRD's rules take these or took them once: Go's parser is content with any digits, brackets and dots.
+MALFORMED = {
+    "a port of six digits": "http://hub.example:999999/a",
+    "a port of five digits": "http://hub.example:99999/a",
+    "the first port too high": "https://hub.example:65536/a",
+    "port 0": "http://hub.example:0/a",
+    "a port of twenty digits": "http://hub.example:" + "9" * 20 + "/",
+    "a port of other digits": "http://hub.example:6553\uff16/",
+    "a port behind IPv6": "http://[::1]:999999/a",
+    "brackets around a name": "http://[hub]/a",
+    "a future version of IP": "http://[v1.a]/a",
+    "something behind brackets": "http://[::1]x/a",
+    "an open bracket": "http://[::1/a",
+    "two dots": "http://hub..example/a",
+    "dots alone": "http://.../a",
+    "a label that is too long": "http://" + "a" * 64 + ".example/a",
+    "a broken escape in the host": "http://h%zz/a",
+    "letters that no name may have": "http://\uff41.example/a",
+    "a signature in its query": "http://hub.example:999999/a?X-Amz-Signature=secret",
+    "a password": "http://me:secret@hub.example:999999/a",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_url_of_a_spec_is_the_specs_and_names_the_field(text: str) -> None:
+    file = api.HttpFile(url=text, path="a")
+    fields = {
+        "spec.source.http.files[1].url": api.Source(
+            http=api.HttpSource(files=(api.HttpFile(url="http://hub.example/a", path="b"), file))
+        ),
+        "spec.source.s3.endpoint": api.Source(s3=api.S3Source(bucket="models", endpoint=text)),
+        "spec.source.huggingFace.endpoint": api.Source(
+            hugging_face=api.HuggingFaceSource(repository="org/model", endpoint=text)
+        ),
+    }
+    for field, source in fields.items():
+        with pytest.raises(Failure) as refused:
+            factory.open_source(source, Given(where="x"), Network())
+        assert refused.value.reason is Reason.INVALID_SPEC
+        assert field in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
+def test_nothing_else_leaves_the_transport(text: str) -> None:
+    with contextlib.closing(Transport(Network())) as transport, pytest.raises(Failure) as refused:
+        transport.once(Request(url=text), {}, "GET", Trail())
+    assert refused.value.reason is Reason.INVALID_SPEC
+    assert "secret" not in str(refused.value)
+    assert "secret" not in str(trouble(OSError(), text))
+
+
+HOSTS = st.text("ab.-:[]%0\uff19ä<_~", min_size=1, max_size=12) | st.text("a.", min_size=60, max_size=70)
+PORTS = st.just("") | st.text("0123456789", max_size=7).map(":{}".format)
+BEHIND = st.sampled_from(["", "/", "/a/../b", "?secret", "#secret", "/a?x=secret#secret", "//x", "/a:99999"])
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from(["http", "https", "HTTP"]), st.sampled_from(["", "me:secret@"]), HOSTS, PORTS, BEHIND)
+@example("http", "", "h", ":999999", "/a")
+def test_a_url_is_refused_or_can_be_asked_and_shown(
+    scheme: str, user: str, host: str, port: str, behind: str
+) -> None:
+    text = f"{scheme}://{user}{host}{port}{behind}"
+    assert "secret" not in urls.shown(text)
+    try:
+        place, target = urls.parsed(text)
+    except ValueError:
+        return
+    assert 1 <= place.port <= 65535
+    place.host.encode("idna")  # as getaddrinfo does
+    assert re.fullmatch(r"[!-~]+", target), "one line of ASCII, as a request has it"
 
 
 @pytest.mark.parametrize("text", ["ftp://hub.example/a", "hub.example/a", "https:///a", "http://[::1/a", ""])

@@ -141,6 +141,8 @@ def structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
             result[key] = {name: structural(sub, definitions) for name, sub in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             result[key] = structural(value, definitions)
+        elif key == "patternProperties":  # keys with a pattern; Kubernetes knows no such rule
+            (result["additionalProperties"],) = (structural(sub, definitions) for sub in value.values())
         else:
             result[key] = value
     return _tidied(result)

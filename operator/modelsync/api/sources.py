@@ -29,13 +29,21 @@ def _url_rule(more: str, mend: str) -> dict[str, str]:
     )
 
 
+_NO_PORT = "(0[0-9]*|[0-9]{6,}|6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4})"
+_PORT = cel(
+    f"!self.matches('^[^/]*//[^/?#]*:{_NO_PORT}([/?#]|$)')",
+    "must have a port between 1 and 65535, or none",
+)
+"""Go's parser, which isURL asks, is content with any digits."""
 _URL_RULES = (
     _url_rule("", "must be an absolute http:// or https:// URL, such as https://example.org/model.bin"),
     _NO_USER,
+    _PORT,
 )
 _ENDPOINT_RULES = (
     _url_rule("?#", "must be a base URL such as https://hub.example.org, without '?', '#' and blanks"),
     _NO_USER,
+    _PORT,
 )
 DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
 """CEL: a name that a label's value can be."""

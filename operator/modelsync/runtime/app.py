@@ -11,7 +11,7 @@ import functools
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from modelsync import config, errors
@@ -28,6 +28,7 @@ from modelsync.runtime import (
     kube,
     lease,
     metrics,
+    parts,
     poller,
     resync,
     store,
@@ -43,10 +44,6 @@ _BLIND = 30.0
 """Seconds without a watch after which this replica does not count as ready."""
 _LIVE = 60.0
 """Seconds without a heartbeat after which the process counts as stuck."""
-
-
-class _Stopped(Exception):
-    """The ordered end is done; the rest is to be cancelled."""
 
 
 class Operator:
@@ -102,15 +99,17 @@ class Operator:
         try:
             on_ready(await self._web.start())
             async with asyncio.TaskGroup() as group:
+                start = functools.partial(_start, group)
                 for watch in self._watches:
-                    group.create_task(watch.run())
-                group.create_task(self._observe())
-                acting = [group.create_task(part) for part in (self.engine.run(), self._writer.run())]
-                for part in (self._poller.run(), self._recorder.run(), self._diagnosis.run()):
-                    group.create_task(part)
+                    start("a watch", watch.run)
+                start("the resync", self._observe)
+                acting = [start("the engine", self.engine.run), start("the writer", self._writer.run)]
+                start("the poller", self._poller.run)
+                start("the recorder of Events", self._recorder.run)
+                start("the diagnosis", self._diagnosis.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
-        except* _Stopped:
+        except* parts.Stopped:
             _log.info("stopped")
         except* errors.LeaseLost as lost:
             _log.error("%s; stopping at once", lost.exceptions[0])
@@ -127,7 +126,7 @@ class Operator:
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         await self.elector.acquire()
         self._metrics.leader.set(1)
-        filling = group.create_task(self._fill())
+        filling = _start(group, "the first list", self._fill)
         try:
             await self.elector.hold()
         except errors.LeaseLost:
@@ -160,7 +159,7 @@ class Operator:
         await asyncio.wait(acting)
         await self._writer.drain(_DRAIN)
         await self.elector.release()
-        raise _Stopped
+        raise parts.Stopped
 
     def _say_what_is_left(self, sync: snapshot.SyncRecord) -> None:
         left = announcements.deleted(sync) if self._may_act() else None
@@ -228,6 +227,10 @@ class Operator:
             measuring=self._metrics,
             may_act=self._may_act,
         )
+
+
+def _start(group: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+    return group.create_task(parts.steadily(name, run))
 
 
 def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:

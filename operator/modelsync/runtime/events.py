@@ -7,7 +7,9 @@ operator that dies after telling and before storing does not tell twice: the sec
 import asyncio
 import hashlib
 import logging
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from modelsync.api import naming
@@ -26,16 +28,17 @@ COMPONENT = "modelsync"
 class Recorder:
     """Posts announcements in the order they come, at a bounded rate; a lost one is only logged."""
 
-    def __init__(self, api: kube.Kube, *, instance: str) -> None:
+    def __init__(self, api: kube.Kube, *, instance: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._instance = instance
+        self._clock = clock
         self._queue: asyncio.Queue[actions.Announce] = asyncio.Queue(_QUEUE)
         self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def announce(self, what: actions.Announce) -> None:
         """Take an announcement, unless it was just made: the plan repeats it until the status is stored."""
         name = event_name(what)
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         told, count = self._told.get(name, (float("-inf"), 0))
         if now - told < _AGAIN_AFTER or self._queue.full():
             return
@@ -58,17 +61,25 @@ class Recorder:
     async def _post(self, what: actions.Announce) -> None:
         name = event_name(what)
         told, count = self._told.get(name, (0.0, 0))
-        now = datetime.now(UTC)
+        if count and not await self._repeated(what, count + 1):
+            count = 0  # it has expired
         if count == 0:
             try:
+                now = datetime.now(UTC)
                 await self._api.create(EVENTS, what.sync.namespace, event(what, self._instance, now))
-                self._told[name] = (told, 1)
-                return
             except kube.Conflict:
                 count = 1
-        body = {"count": count + 1, "lastTimestamp": _stamp(now), "message": what.message[:1024]}
-        await self._api.patch(EVENTS, what.sync.namespace, name, body)
+                await self._repeated(what, 2)
         self._told[name] = (told, count + 1)
+
+    async def _repeated(self, what: actions.Announce, count: int) -> bool:
+        """Count an Event up; tells whether it is still there (the API server forgets them after an hour)."""
+        body = {"count": count, "lastTimestamp": _stamp(datetime.now(UTC)), "message": what.message[:1024]}
+        try:
+            await self._api.patch(EVENTS, what.sync.namespace, event_name(what), body)
+        except kube.NotFound:
+            return False
+        return True
 
 
 def event_name(what: actions.Announce) -> str:

@@ -5,9 +5,11 @@ Pods cost it 9 s and 600 MiB as models, 1 s as dicts. Each call has one timeout,
 entry in the metrics, and nothing is retried here: whoever calls knows what a repetition means.
 """
 
+import asyncio
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +156,8 @@ class Kube:
 
     async def access(self) -> Access:
         """The present credentials, read anew (tokens are rotated)."""
-        found = await self._settings.auth_settings()
+        with _logging_in():
+            found = await self._settings.auth_settings()
         header = str(found.get("BearerToken", {}).get("value") or "")
         return Access(
             server=self._settings.host,
@@ -269,9 +272,7 @@ class Kube:
         code = "error"
         try:
             status, answer, retry_after = await self._exchange(method, path, query, body, headers, timeout)
-            if status == 401 and self._reload is not None:
-                # A kubeconfig's login program or a rotated file may have something newer.
-                self._settings.api_key = (await self._reload()).api_key
+            if status == 401 and await self._has_newer_credentials():
                 status, answer, retry_after = await self._exchange(
                     method, path, query, body, headers, timeout
                 )
@@ -285,6 +286,15 @@ class Kube:
             return answer
         raise _error(status, answer, retry_after)
 
+    async def _has_newer_credentials(self) -> bool:
+        """Whether a kubeconfig's login program or a rotated file had something to try again with."""
+        if self._reload is None:
+            return False
+        with _logging_in():
+            async with asyncio.timeout(self._timeout):
+                self._settings.api_key = (await self._reload()).api_key
+        return True
+
     async def _exchange(
         self,
         method: str,
@@ -294,18 +304,19 @@ class Kube:
         headers: dict[str, str],
         timeout: float | None,
     ) -> tuple[int, bytes, str | None]:
-        prepared = await self._client.param_serialize(
-            method,
-            path,
-            query_params=[(key, value) for key, value in (query or {}).items() if value],
-            header_params={
-                "Accept": _JSON,
-                "Content-Type": _MERGE_PATCH if method == "PATCH" else _JSON,
-                **headers,
-            },
-            body=body,
-            auth_settings=["BearerToken"],
-        )
+        with _logging_in():  # a token that is about to expire is renewed here
+            prepared = await self._client.param_serialize(
+                method,
+                path,
+                query_params=[(key, value) for key, value in (query or {}).items() if value],
+                header_params={
+                    "Accept": _JSON,
+                    "Content-Type": _MERGE_PATCH if method == "PATCH" else _JSON,
+                    **headers,
+                },
+                body=body,
+                auth_settings=["BearerToken"],
+            )
         answer = await self._client.call_api(
             *prepared, _request_timeout=aiohttp.ClientTimeout(total=timeout or self._timeout)
         )
@@ -321,6 +332,16 @@ _METHODS = {
     "patch": "PATCH",
     "delete": "DELETE",
 }
+
+
+@contextlib.contextmanager
+def _logging_in() -> Iterator[None]:
+    """Whatever a login program or a kubeconfig that is being written raises: a 401 with its words."""
+    try:
+        yield
+    except Exception as error:
+        said = str(error) or type(error).__name__
+        raise ApiError(401, "LoginFailed", f"cannot log in to the API server: {said}") from error
 
 
 def _error(status: int, answer: bytes, retry_after: str | None) -> ApiError:

@@ -24,7 +24,7 @@ from typing import Any
 from modelsync.api import wire
 from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
-from modelsync.runtime import channels, reports, silences, store
+from modelsync.runtime import channels, parts, reports, silences, store
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 128
@@ -175,6 +175,7 @@ class Poller:
         task = asyncio.ensure_future(work)
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        task.add_done_callback(parts.report)
         task.add_done_callback(lambda task: self._freed.set())
 
     async def _poll(self, pod: snapshot.PodRecord, contact: Contact, began: float) -> None:

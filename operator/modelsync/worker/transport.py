@@ -7,7 +7,6 @@ nothing else leaves this module.
 
 import contextlib
 import ssl
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -82,7 +81,8 @@ class Transport:
         try:
             place, target = urls.parsed(request.url)
         except ValueError as error:
-            raise _refused(request.url, "is not a URL that can be asked") from error
+            text = f"{urls.shown(request.url)} cannot be asked: {error}. Correct it in spec.source."
+            raise Failure(Reason.INVALID_SPEC, text) from error
         headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         headers |= {**request.headers, **extra}
         try:
@@ -125,7 +125,7 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
     """What an exception about a URL means."""
     if isinstance(error, Broken) and error.__cause__ is not None:
         error = error.__cause__
-    host = urllib.parse.urlsplit(url).hostname or "the origin"
+    host = urls.host_of(url)
     if isinstance(error, ssl.SSLError):
         return _tls_trouble(error, host)
     if isinstance(error, Forbidden):

@@ -9,12 +9,14 @@ import re
 import urllib.parse
 from typing import NamedTuple
 
+from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 _PLAIN = re.compile(
     r"(https?)://([a-z0-9.-]+)(?::([1-9][0-9]{0,4}))?(/(?:[!$&-;=?-Z_a-z~]|%[0-9A-Fa-f]{2})*)"
 )
 """Lower-case scheme and host, and a path and query of what RFC 3986 allows there; no dot segment."""
+_BEHIND, _USER = re.compile(r"[?#]"), re.compile(r"^([^/]*//)[^/]*@")
 PORTS = {"http": 80, "https": 443}
 """Of the schemes that can be asked, where a URL names none."""
 
@@ -43,16 +45,38 @@ class Url(NamedTuple):
 
 
 def parsed(text: str) -> Url:
-    """A URL taken apart; raises ValueError for what is none of http and https."""
+    """A URL taken apart; raises ValueError for one that cannot be asked, with the reason in words."""
     plain = _PLAIN.fullmatch(text)
     if plain is not None and "/." not in text:
         scheme, host, port, target = plain.groups()
-        return Url(Place(scheme, host, int(port) if port else PORTS[scheme]), target)
-    found = parse_url(text)
+        return Url(_checked(Place(scheme, host, int(port) if port else PORTS[scheme])), target)
+    try:
+        found = parse_url(text)
+    except LocationParseError:
+        raise ValueError("its host or port is malformed") from None
     if found.scheme not in PORTS or not found.host:
-        raise ValueError("neither http nor https")
-    place = Place(found.scheme, found.host.strip("[]").lower(), found.port or PORTS[found.scheme])
-    return Url(place, found.request_uri)
+        raise ValueError("it is neither http nor https")
+    port_number = PORTS[found.scheme] if found.port is None else found.port
+    return Url(_checked(Place(found.scheme, found.host.strip("[]").lower(), port_number)), found.request_uri)
+
+
+def _checked(place: Place) -> Place:
+    """The place, if a socket can be asked for it; what the parsers let pass would raise only there."""
+    if not 1 <= place.port <= 65535:
+        raise ValueError("its port is not between 1 and 65535")
+    try:
+        place.host.encode("idna")
+    except UnicodeError:
+        raise ValueError("its host is no name: a part is empty or longer than 63 characters") from None
+    return place
+
+
+def host_of(text: str) -> str:
+    """The host of a URL for messages, or 'the origin'."""
+    try:
+        return parsed(text).place.host
+    except ValueError:
+        return "the origin"
 
 
 def joined(base: str, location: str) -> str:
@@ -61,8 +85,5 @@ def joined(base: str, location: str) -> str:
 
 
 def shown(text: str) -> str:
-    """A URL for messages: without query, fragment and user information."""
-    parts = urllib.parse.urlsplit(text)
-    host = parts.hostname or ""
-    where = f"{host}:{parts.port}" if parts.port else host
-    return urllib.parse.urlunsplit((parts.scheme, where, parts.path, "", ""))
+    """A URL for messages, malformed or not: without query, fragment and user information."""
+    return _USER.sub(r"\1", _BEHIND.split(text, maxsplit=1)[0])

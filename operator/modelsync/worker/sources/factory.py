@@ -1,10 +1,12 @@
 """From `spec.source` to the source that reads it; each kind's library is imported only when it is needed."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
+from modelsync.worker import urls
 from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Credentials, Given, SecretDirectory
 from modelsync.worker.failures import Failure
@@ -33,6 +35,7 @@ def open_source(
 
     `stop` ends waits between tries, `stages` hears how far a listing is.
     """
+    _check_urls(source)
     stages = stages or Stages()
     if source.hugging_face is not None:
         from modelsync.worker.sources import hub
@@ -47,3 +50,23 @@ def open_source(
 
         return http.WebSource(source.http, credentials, network, stop or threading.Event(), stages)
     raise Failure(Reason.INVALID_SPEC, "spec.source names none of huggingFace, s3, http. Name one.")
+
+
+def _check_urls(source: api.Source) -> None:
+    """Each library would refuse a malformed URL in its own way, or only when it connects."""
+    for field, text in _urls(source):
+        try:
+            urls.parsed(text)
+        except ValueError as error:
+            message = f"{field}: {urls.shown(text)} cannot be asked: {error}. Correct it."
+            raise Failure(Reason.INVALID_SPEC, message) from error
+
+
+def _urls(source: api.Source) -> Iterator[tuple[str, str]]:
+    """The URLs that a source names, and their fields."""
+    if source.hugging_face is not None and source.hugging_face.endpoint is not None:
+        yield "spec.source.huggingFace.endpoint", source.hugging_face.endpoint
+    if source.s3 is not None and source.s3.endpoint is not None:
+        yield "spec.source.s3.endpoint", source.s3.endpoint
+    for index, file in enumerate(source.http.files if source.http is not None else ()):
+        yield f"spec.source.http.files[{index}].url", file.url
