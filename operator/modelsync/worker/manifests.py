@@ -1,19 +1,25 @@
 """The manifest's entries and its text, made so that a hundred thousand files stay within a worker's memory.
 
 Measured with that many: entries that pydantic validates take a KiB each, and a text made as a whole lies in
-memory three times. The entries here are bare values, the text is made line by line, and what is read becomes
-bare values entry by entry.
+memory three times. The entries here are bare values, and the text is written and read line by line: how long
+it is matters to neither side, so what one attempt wrote the next one can always read.
 """
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from modelsync.api.wire import Manifest, ManifestFile
 
 _FIELDS = set(ManifestFile.model_fields)
 """One set for all entries; each of them would have its own."""
 _EMPTY = '"files": []'
+_BEGIN = b'"files": ['
+_MOST_HEAD_LINES = 64
+_MOST_LINE = 64 * 1024
+"""Bytes; a path has 1,024 at most, an ETag what a header may have."""
+_MOST_WHOLE = 64 << 20
+"""Bytes of a manifest in another form than ours, which is read as a whole."""
 
 
 def entry(*, path: str, size: int, sha256: str | None, verified_by: str, etag: str | None) -> ManifestFile:
@@ -21,6 +27,29 @@ def entry(*, path: str, size: int, sha256: str | None, verified_by: str, etag: s
     return ManifestFile.model_construct(
         _FIELDS, path=path, size=size, sha256=sha256, verified_by=verified_by, etag=etag
     )
+
+
+def load(file: BinaryIO, most: int) -> dict[str, ManifestFile]:
+    """The entries of a manifest's file by path, at most `most`; raises ValueError for what is none."""
+    for _ in range(_MOST_HEAD_LINES):
+        line = file.readline(_MOST_LINE)
+        if line.strip() == _BEGIN:
+            return _listed(file, most)
+        if not line:
+            break
+    file.seek(0)
+    return read(file.read(_MOST_WHOLE))
+
+
+def _listed(file: BinaryIO, most: int) -> dict[str, ManifestFile]:
+    """The entries that follow in the file, a line each."""
+    found: dict[str, ManifestFile] = {}
+    while not (line := file.readline(_MOST_LINE).strip()).startswith(b"]"):
+        each = json.loads(line.removesuffix(b","), object_hook=_bare)
+        if not isinstance(each, ManifestFile) or len(found) >= most:
+            raise ValueError("not a manifest")
+        found[each.path] = each
+    return found
 
 
 def read(content: bytes) -> dict[str, ManifestFile]:
