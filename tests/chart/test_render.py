@@ -10,7 +10,10 @@ import yaml
 
 from dev.docs import chart_values
 from modelsync import config
+from modelsync.api import naming
+from modelsync.core import jobs
 from modelsync.runtime import permissions
+from tests import builders
 from tests.chart import helm
 
 GOLDEN = Path("tests/chart/golden/rbac.yaml")
@@ -106,6 +109,34 @@ def test_namespaced_mode_has_no_cluster_role_of_the_operator() -> None:
     assert not helm.of_kind(objects, "ClusterRoleBinding")
     (deployment,) = helm.of_kind(objects, "Deployment")
     assert "--namespace=a" in deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_in_each_watched_namespace_only_the_operator_reaches_a_worker() -> None:
+    objects = helm.template("watch.namespaces={a,b}")
+    policies = helm.of_kind(objects, "NetworkPolicy")
+    assert [policy["metadata"]["namespace"] for policy in policies] == ["a", "b"]
+    (deployment,) = helm.of_kind(objects, "Deployment")
+    operator = deployment["spec"]["template"]["metadata"]["labels"]
+    labels = jobs.render_job(builders.a_sync().build(), 1, "key", jobs.JobSettings(image="i"))["spec"][
+        "template"
+    ]["metadata"]["labels"]
+    for policy in policies:
+        spec = policy["spec"]
+        assert spec["podSelector"]["matchLabels"].items() <= labels.items()
+        assert {each["key"] for each in spec["podSelector"]["matchExpressions"]} <= labels.keys()
+        (rule,) = spec["ingress"]
+        (caller,) = rule["from"]
+        assert caller["podSelector"]["matchLabels"].items() <= operator.items()
+        assert list(caller["namespaceSelector"]["matchLabels"]) == ["kubernetes.io/metadata.name"]
+        assert rule["ports"] == [{"protocol": "TCP", "port": naming.WORKER_PORT}]
+        assert spec["policyTypes"] == ["Ingress"], "what a worker asks for is bounded elsewhere"
+
+
+@pytest.mark.parametrize(
+    "settings", [(), ("watch.namespaces={a}", "worker.networkPolicy.enabled=false")], ids=["all", "off"]
+)
+def test_no_policy_is_placed_where_none_is_wanted_or_can_be(settings: tuple[str, ...]) -> None:
+    assert not helm.of_kind(helm.template(*settings), "NetworkPolicy")
 
 
 def test_operators_pod_passes_the_restricted_standard() -> None:
