@@ -55,7 +55,12 @@ def _patterns(filler: str) -> list[str]:
     return [filler * each] * 64
 
 
+_WORDS: Object = {
+    f"{'d' * 60}.{'e' * 60}.{'f' * 60}.{'g' * 57}.example.org/{'k' * 61}{n:02}": "v" * 63 for n in range(16)
+}
 _PODS: Object = {
+    "labels": _WORDS,
+    "annotations": _WORDS,
     "nodeSelector": {f"example.org/{'k' * 60}{n:02}": "v" * 63 for n in range(32)},
     "tolerations": [{"key": f"example.org/{'k' * 60}{n:02}", "value": "v" * 63} for n in range(32)],
     "imagePullSecrets": [{"name": f"{'s' * 250}{n}"} for n in range(8)],
