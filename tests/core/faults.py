@@ -33,14 +33,14 @@ ENDS_BADLY: Mapping[str, Callable[[snapshot.PodRecord, datetime], Mapping[str, A
 """What becomes of a Pod that runs."""
 
 
-def refused(now: datetime) -> snapshot.Problem:
+def refused() -> snapshot.Problem:
     """A Job whose Pods the namespace's quota refuses."""
     said = (
         'Error creating: pods "x-1-abcde" is forbidden: exceeded quota: q, requested: cpu=1, limited: cpu=0'
     )
-    return snapshot.Problem(message=said, reason="FailedCreate", since=now)
+    return snapshot.Problem(message=said, reason="FailedCreate")
 
 
-def not_mounted(now: datetime) -> snapshot.Problem:
+def not_mounted() -> snapshot.Problem:
     """A Pod whose Secret is not there."""
-    return snapshot.Problem(message='secret "t" not found', reason="FailedMount", since=now)
+    return snapshot.Problem(message='secret "t" not found', reason="FailedMount")

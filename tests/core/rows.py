@@ -29,7 +29,7 @@ class Row:
 
 
 def problem(message: str, reason: str = "") -> snapshot.Problem:
-    return snapshot.Problem(message=message, reason=reason, since=ago(3))
+    return snapshot.Problem(message=message, reason=reason)
 
 
 RUNNING = (a_sync(), a_job(), a_pod().running())

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, QueueReason
 from modelsync.core import planner, queueing, snapshot
-from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync, ago
+from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync
 from tests.core.test_queueing import place, started
 
 
 def refused(*, due: float, tries: int = 1, message: str = "quota") -> snapshot.Problem:
     """A creation that failed three days ago for the first time and is due so many seconds from now."""
     later = NOW + timedelta(seconds=due)
-    return snapshot.Problem(message=message, since=ago(3 * 86_400), due=later, tries=tries)
+    return snapshot.Problem(message=message, due=later, tries=tries)
 
 
 @settings(max_examples=60, deadline=None)

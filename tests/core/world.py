@@ -172,7 +172,7 @@ class World:
         for job in self.jobs.values():
             if job.state is snapshot.JobState.ACTIVE and job.uid not in owned:
                 if self.broken.get(job.sync_uid) == "quota":
-                    self.problems[job.uid] = faults.refused(self.now)
+                    self.problems[job.uid] = faults.refused()
                 else:
                     self.pods[f"pod-{job.uid}"] = self._pod(job, self.now)
         self.problems = {uid: p for uid, p in self.problems.items() if uid in self.jobs or uid in self.pods}
@@ -186,7 +186,7 @@ class World:
         elif pod.phase == "Pending" and fault in faults.CANNOT_START:
             self.pods[pod.uid] = replace(pod, **faults.CANNOT_START[fault])
             if fault == "secret":
-                self.problems[pod.uid] = faults.not_mounted(self.now)
+                self.problems[pod.uid] = faults.not_mounted()
         elif pod.phase == "Pending" and (pod.unschedulable or pod.waiting_reason):
             self.pods[pod.uid] = replace(pod, unschedulable="", waiting_reason="")
             self.problems.pop(pod.uid, None)

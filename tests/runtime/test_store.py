@@ -77,14 +77,12 @@ def test_an_assumed_job_goes_with_its_sync_or_when_it_is_refuted() -> None:
     assert not picture(known).jobs
 
 
-def test_a_problem_keeps_the_time_it_was_first_seen() -> None:
-    known = store.Store()
-    later = datetime(2026, 1, 2, tzinfo=UTC)
-    known.blame("u", snapshot.Problem(message="no quota", since=NOW))
-    known.blame("u", snapshot.Problem(message="no quota", since=later))
-    assert known.problems["u"].since == NOW
-    known.blame("u", snapshot.Problem(message="other", since=later))
-    assert known.problems["u"].since == later
+def test_same_problem_again_is_no_news() -> None:
+    woken: list[int] = []
+    known = store.Store(wake=lambda: woken.append(1))
+    for message in ("no quota", "no quota", "other"):
+        known.blame("u", snapshot.Problem(message=message))
+    assert (len(woken), known.problems["u"].message) == (2, "other")
 
 
 def test_only_news_wakes() -> None:
@@ -110,7 +108,7 @@ def test_samples_and_problems_go_with_their_pod() -> None:
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
     report = wire.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
-    known.blame("pod-1", snapshot.Problem(message="m", since=NOW))
+    known.blame("pod-1", snapshot.Problem(message="m"))
     known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 2))
     assert not known.samples and not known.problems
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))

@@ -146,7 +146,6 @@ class Problem:
     """
 
     message: str
-    since: datetime
     reason: str = ""
     """Reason of the Event (FailedCreate, FailedMount, …), empty for a failed creation."""
     due: datetime | None = None

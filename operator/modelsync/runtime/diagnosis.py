@@ -105,7 +105,7 @@ def newest(events: list[kube.Object]) -> snapshot.Problem | None:
     if not told:
         return None
     last = max(told, key=_at)
-    return snapshot.Problem(message=str(last["message"])[:1024], reason=str(last["reason"]), since=_at(last))
+    return snapshot.Problem(message=str(last["message"])[:1024], reason=str(last["reason"]))
 
 
 def _at(event: kube.Object) -> datetime:

@@ -186,7 +186,6 @@ class Executor:
         problem = snapshot.Problem(
             message=error.message[:1024],
             reason=reason,
-            since=now,
             due=now + timedelta(seconds=wait_after(error, tries, took)),
             tries=tries,
         )
@@ -198,9 +197,7 @@ class Executor:
         if trouble is None or trouble.due is None or trouble.due <= now:  # else one more of the same round
             tries = trouble.tries + 1 if trouble is not None else 1
             due = now + timedelta(seconds=wait_after(error, tries, took))
-            self._store.blame_group(
-                group, snapshot.Problem(message=problem.message, since=now, due=due, tries=tries)
-            )
+            self._store.blame_group(group, snapshot.Problem(message=problem.message, due=due, tries=tries))
 
     async def _delete(self, wish: actions.DeleteJob) -> None:
         job = wish.job

@@ -223,11 +223,8 @@ class Store:
             self._silences.pop(pod_uid, None)
 
     def blame(self, uid: str, problem: snapshot.Problem) -> None:
-        """Something went wrong with an object; the same problem keeps its first time."""
-        known = self._problems.get(uid)
-        if known is not None and (known.message, known.reason) == (problem.message, problem.reason):
-            problem = replace(problem, since=known.since)
-        if known != problem:
+        """Something went wrong with an object."""
+        if self._problems.get(uid) != problem:
             self._problems[uid] = problem
             self._wake()
 
