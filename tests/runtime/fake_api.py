@@ -5,6 +5,7 @@ It knows no schema and no controllers; what it answers, and when it breaks, is t
 
 import asyncio
 import copy
+import email.utils
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -79,7 +80,7 @@ class FakeApi:
         self.served: set[str] = {resource.plural for resource in _KNOWN}
         self.quiet = False
         """While true, watches are told nothing: what happens is missed."""
-        self._watchers: list[tuple[str, str, asyncio.Queue[Object | None]]] = []
+        self._watchers: list[tuple[str, str, int, asyncio.Queue[Object | None]]] = []
         self._told: list[tuple[int, str, str, Object]] = []
         """What happened, as (version, plural, namespace, event): a watch begins after its list."""
         self.url = ""
@@ -89,6 +90,7 @@ class FakeApi:
         """Serve on loopback."""
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", self.handle)
+        app.on_response_prepare.append(self._date)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -100,6 +102,13 @@ class FakeApi:
         finally:
             self.break_watches()
             await runner.cleanup()
+
+    def now(self) -> datetime:
+        """The time by its clock."""
+        return self._clock()
+
+    async def _date(self, request: web.Request, answer: web.StreamResponse) -> None:
+        answer.headers["Date"] = email.utils.format_datetime(self.now(), usegmt=True)
 
     def put(self, resource: Resource, raw: Object) -> Object:
         """Add or replace an object, as somebody else would."""
@@ -134,10 +143,20 @@ class FakeApi:
     def break_watches(self, expired: bool = False) -> None:
         """End all watches; expired tells them 410, so that they list again."""
         gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
-        for _, _, queue in self._watchers:
+        for *_, queue in self._watchers:
             if expired:
                 queue.put_nowait(gone)
             queue.put_nowait(None)
+
+    def backup(self) -> tuple[dict[tuple[str, str, str], Object], int]:
+        """What etcd holds now."""
+        return copy.deepcopy(self.objects), self.version
+
+    def restore(self, backup: tuple[dict[tuple[str, str, str], Object], int]) -> None:
+        """Go back to a backup as an etcd does: nobody is told, and the API server starts anew."""
+        self.objects, self.version = copy.deepcopy(backup[0]), backup[1]
+        self._told.clear()
+        self.break_watches()
 
     def _tell(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
         if self.quiet:
@@ -146,8 +165,8 @@ class FakeApi:
             listener(kind, key[0], copy.deepcopy(raw))
         event = {"type": kind, "object": copy.deepcopy(raw)}
         self._told.append((self.version, key[0], key[1], event))
-        for plural, namespace, queue in self._watchers:
-            if plural == key[0] and namespace in ("", key[1]):
+        for plural, namespace, since, queue in self._watchers:
+            if plural == key[0] and namespace in ("", key[1]) and self.version > since:
                 queue.put_nowait(event)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -251,8 +270,8 @@ class FakeApi:
 
     async def _watch(self, request: web.Request, plural: str, namespace: str) -> web.StreamResponse:
         queue: asyncio.Queue[Object | None] = asyncio.Queue()
-        watcher = (plural, namespace, queue)
         since = int(request.query.get("resourceVersion") or self.version)
+        watcher = (plural, namespace, since, queue)
         for version, kind, where, event in self._told:
             if version > since and kind == plural and namespace in ("", where):
                 queue.put_nowait(event)

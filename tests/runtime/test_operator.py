@@ -96,16 +96,17 @@ def status(api: fake_api.FakeApi, name: str = "llama") -> Any:
     return api.get(SYNCS, "models", name).get("status") or {}
 
 
-def start_pod(api: fake_api.FakeApi, words: harness.Object | None = None) -> None:
+def start_pod(api: fake_api.FakeApi, words: harness.Object | None = None, uid: str = "pod-1") -> None:
     """What the Job controller and the kubelet do."""
     made = jobs(api)[0]
     raw = harness.pod(job_uid=made["metadata"]["uid"], words=words, podIP=WORKER_IP)
+    raw["metadata"]["uid"] = uid
     raw["metadata"]["annotations"] = made["spec"]["template"]["metadata"]["annotations"]
     api.put(PODS, raw)
 
 
-def finish(api: fake_api.FakeApi, words: harness.Object) -> None:
-    start_pod(api, words)
+def finish(api: fake_api.FakeApi, words: harness.Object, uid: str = "pod-1") -> None:
+    start_pod(api, words, uid)
     done = {"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:00:14Z"}
     api.put(JOBS, {**jobs(api)[0], "status": {"conditions": [done]}})
 
@@ -242,3 +243,34 @@ async def test_deletion_before_the_end_is_told_by_the_one_that_leads() -> None:
             )
             await harness.eventually(lambda: "UnfinishedFilesLeft" in told(api))
     assert told(api).count("UnfinishedFilesLeft") == 1
+
+
+@harness.in_loop
+async def test_an_operator_goes_on_after_its_etcd_was_restored() -> None:
+    """Versions go back, the deleted returns, what was made since is gone: all without a restart."""
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        api.put(SYNCS, harness.sync())
+        api.put(SYNCS, harness.sync("waits"))
+        async with running(api, resync_seconds="5") as run:
+            await harness.eventually(lambda: status(api).get("attempts") == 1)
+            await settled(run, api)
+            backup = api.backup()
+            finish(api, synced())
+            await harness.eventually(lambda: status(api).get("phase") == "Complete")
+            api.remove(SYNCS, "models", "waits")
+            api.put(SYNCS, harness.sync("since"))
+            await harness.eventually(lambda: status(api, "since").get("phase") == "Queued")
+            for _ in range(200):
+                api.put(SYNCS, api.get(SYNCS, "models", "since"))  # old history is long
+            api.restore(backup)
+            names = {"llama", "waits"}
+            await harness.eventually(
+                lambda: {sync.name for sync in run.operator.store.syncs.values()} == names, 60
+            )
+            api.put(SYNCS, harness.sync("later"))
+            await harness.eventually(lambda: status(api, "later").get("phase") == "Queued", 60)
+            finish(api, synced(), uid="pod-2")
+            await harness.eventually(lambda: status(api).get("phase") == "Complete", 60)
+            await harness.eventually(lambda: status(api, "later").get("attempts") == 1, 60)
+            assert not run.task.done()

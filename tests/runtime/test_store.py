@@ -1,6 +1,6 @@
 """The store's one rule: the newest version of each object, whatever the order in which it hears of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -46,15 +46,64 @@ def test_a_sweep_forgets_what_a_list_does_not_hold_and_keeps_what_is_newer() -> 
     known = store.Store()
     for name, version in (("listed", 1), ("lost", 2), ("made after the list", 12)):
         known.observe(SYNCS, "ADDED", at(version, name=name))
-    assert known.sweep(SYNCS, None, {"uid-listed"}, 10) == 1
+    assert known.sweep(SYNCS, None, {"uid-listed"}, 10, mark=2) == 1
     assert sorted(record.name for record in known.syncs.values()) == ["listed", "made after the list"]
+
+
+@pytest.mark.parametrize(
+    ("before", "read", "after", "want"),
+    [
+        pytest.param([("ADDED", 9, "Failed")], (5, "Queued"), [], "Queued", id="versions went back"),
+        pytest.param([("ADDED", 9, "Failed")], (9, "Queued"), [], "Queued", id="another with its version"),
+        pytest.param(
+            [("ADDED", 5, "Queued")], (5, "Queued"), [("MODIFIED", 7, "Failed")], "Failed", id="news since"
+        ),
+        pytest.param(
+            [("ADDED", 5, "Queued"), ("DELETED", 6, "Queued")], (5, "Queued"), [], "Queued", id="came back"
+        ),
+        pytest.param(
+            [("ADDED", 5, "Queued")], (5, "Queued"), [("DELETED", 6, "Queued")], None, id="gone since"
+        ),
+        pytest.param([("ADDED", 9, "Failed")], None, [], None, id="not there any more"),
+        pytest.param([], None, [("ADDED", 12, "Queued")], "Queued", id="made since"),
+    ],
+)
+def test_a_reading_is_true_of_all_that_was_known_when_it_began(
+    before: list[tuple[str, int, str]],
+    read: tuple[int, str] | None,
+    after: list[tuple[str, int, str]],
+    want: str | None,
+) -> None:
+    rewinds: list[int] = []
+    known = store.Store(on_rewind=lambda: rewinds.append(1))
+    for event, version, phase in before:
+        known.observe(SYNCS, event, at(version, phase))
+    mark = known.mark()
+    for event, version, phase in after:  # heard while the list was read
+        known.observe(SYNCS, event, at(version, phase))
+    if read is not None:
+        known.observe(SYNCS, None, at(*read), mark=mark)
+    known.sweep(SYNCS, None, {"uid-llama"} if read else set(), 6, mark=mark)
+    found = known.syncs.get("uid-llama")
+    assert (found.status.phase if found else None) == want
+    assert bool(rewinds) == (
+        read is not None and not after and before != [] and want == "Queued" and read[0] < 9
+    )
+
+
+def test_a_list_that_finds_all_as_it_was_changes_no_record() -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(5))
+    before = known.syncs["uid-llama"]
+    assert not known.observe(SYNCS, None, at(5), mark=known.mark())
+    assert known.syncs["uid-llama"] is before
 
 
 def test_a_sweep_of_one_namespace_leaves_the_others() -> None:
     known = store.Store()
     known.observe(SYNCS, "ADDED", at(1))
-    assert known.sweep(SYNCS, "elsewhere", set(), 10) == 0
-    assert known.sweep(SYNCS, "models", set(), 10) == 1
+    assert known.sweep(SYNCS, "elsewhere", set(), 10, mark=9) == 0
+    assert known.sweep(SYNCS, "models", set(), 10, mark=9) == 1
 
 
 def test_an_assumed_job_counts_until_it_is_seen() -> None:
@@ -125,36 +174,3 @@ def test_a_snapshot_does_not_change_with_the_store() -> None:
 
 def picture(known: store.Store) -> snapshot.Snapshot:
     return known.snapshot(NOW, snapshot.Settings())
-
-
-def farewells(known: store.Store) -> dict[str, wire.TerminationReport | None]:
-    picture = known.snapshot(NOW, snapshot.Settings())
-    return {uid: pod.termination for uid, pod in picture.farewells.items()}
-
-
-@pytest.mark.parametrize("swept", [False, True], ids=["deleted", "found gone by a list"])
-def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
-    swept: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = store.Store()
-    known.observe(SYNCS, "ADDED", at(1))
-    ended = harness.pod(words=harness.words(reason="Interrupted"))
-    known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
-    assert farewells(known) == {}
-    if swept:
-        known.sweep(PODS, None, set(), 9)
-    else:
-        known.observe(PODS, "DELETED", harness.versioned(ended, 6))
-    assert [words and words.reason for words in farewells(known).values()] == ["Interrupted"]
-    monkeypatch.setattr(store, "_FAREWELL", timedelta(0))
-    assert farewells(known) == {}
-
-
-def test_a_pod_that_is_gone_without_words_or_without_its_sync_leaves_nothing() -> None:
-    known = store.Store()
-    known.observe(SYNCS, "ADDED", at(1))
-    known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 5))
-    stranger = harness.pod("uid-other", words=harness.words("uid-other"))
-    stranger["metadata"]["uid"] = "pod-2"
-    known.observe(PODS, "DELETED", harness.versioned(stranger, 6))
-    assert farewells(known) == {}

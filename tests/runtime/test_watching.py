@@ -85,7 +85,7 @@ async def test_the_end_of_kopf_is_the_beginning_of_another() -> None:
     async with fake_api.FakeApi().serving() as api, watched(api, known, restarts):
         # An ERROR in the stream that is not 410 ends kopf's operator at once.
         await harness.eventually(lambda: len(api._watchers) == 3)
-        api._watchers[0][2].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
+        api._watchers[0][3].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
         await harness.eventually(lambda: restarts)
         api.put(SYNCS, harness.sync("after"))
         await harness.eventually(lambda: known.syncs)
@@ -121,7 +121,7 @@ async def test_other_tasks_and_signals_outlive_the_end_of_kopf() -> None:
     async with fake_api.FakeApi().serving() as api, watched(api, known, restarts):
         await harness.eventually(lambda: len(api._watchers) == 3)
         younger = asyncio.create_task(asyncio.Event().wait())
-        api._watchers[0][2].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
+        api._watchers[0][3].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 500}})
         await harness.eventually(lambda: restarts)
         assert not younger.done()
         assert signal.getsignal(signal.SIGTERM) is before

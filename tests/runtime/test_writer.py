@@ -218,13 +218,19 @@ async def test_a_conflict_that_cannot_be_read_up_is_tried_again() -> None:
 
 
 @harness.in_loop
-async def test_an_object_that_is_gone_drops_the_wish() -> None:
+async def test_an_object_that_is_gone_is_not_written_in_a_hot_loop_until_the_store_knows() -> None:
     async with bench() as b:
         b.add("llama", phase="Queued")
         b.server.remove(SYNCS, "models", "llama")
-        b.offer(phase=Phase.DOWNLOADING)
-        assert await b.write() == 1
-        assert b.results == {"gone": 1} and await b.write() == 0
+        for attempts in range(50):
+            b.offer(phase=Phase.DOWNLOADING, attempts=attempts)
+            await b.write()
+            b.now += 0.1
+        assert 1 <= b.results["gone"] <= 4
+        b.known.observe(SYNCS, "DELETED", harness.versioned(harness.sync(), 10_000))
+        b.writer.forget_missing()
+        b.now += 60
+        assert await b.write() == 0 and not b.writer.waiting()
 
 
 def _patience(header: str) -> web.Response:

@@ -1,11 +1,10 @@
 """Byte and result counters, kept by the operator for its short-lived workers.
 
 Each Pod's own counters (in its progress reports and its last words) are turned into deltas by Pod uid, so
-that a Pod that lives for a second is counted in full, and no byte twice. Received bytes are added up by
-ModelSync, as in its status: what a killed worker received is reported by the next one. What happened before
-this process began to lead was counted by another one: a Pod from before starts from what the stored status
-tells. Results are counted when a plan makes the transition, once for each attempt. What is gone for an hour
-is forgotten, and its series with it.
+that a Pod that lives for a second is counted in full, and no byte twice. What happened before this process
+began to lead was counted by another one: a Pod from before starts from what the stored status tells. Results
+are counted when a plan makes the transition, once for each attempt. What is gone for an hour is forgotten,
+and its series with it.
 """
 
 import time
@@ -18,7 +17,6 @@ from prometheus_client import Counter
 from modelsync.api import conditions, wire
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
-from modelsync.core import progress as totals
 from modelsync.core import snapshot
 from modelsync.runtime import metrics, store
 
@@ -34,9 +32,7 @@ class PodAccount:
     namespace: str
     source: str
     place: metrics.Place
-    sync_uid: str
-    before: int = 0
-    """Bytes that the sync had received before this Pod."""
+    bytes_network: int = 0
     retries: int = 0
     rate_limit_wait: float = 0.0
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -54,14 +50,14 @@ class Accounting:
         known: store.Store,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._metrics = into
         self._store = known
         self._monotonic = monotonic
+        self._clock = clock
         self._began: datetime | None = None
         self._pods: dict[str, PodAccount] = {}
-        self._received: dict[str, int] = {}
-        """Bytes that were received and are counted, here or by another process, by ModelSync uid."""
         self._outcomes: dict[str, tuple[object, ...]] = {}
         self._stalled: set[str] = set()
         self._devices: dict[str, dict[str, tuple[Counter, Counter]]] = {}
@@ -73,7 +69,7 @@ class Accounting:
 
     def begin(self, now: datetime | None = None) -> None:
         """This process leads from now on: what others counted before is not counted again."""
-        self._began = now or datetime.now(UTC)
+        self._began = now or self._clock()
         for pod in self._store.pods.values():
             self.on_pod(pod)
 
@@ -84,7 +80,7 @@ class Accounting:
             self._add(
                 account,
                 pod.node,
-                report.progress,
+                report.progress.bytes_network,
                 report.retries,
                 report.rate_limit_wait_seconds,
                 report.devices,
@@ -99,7 +95,7 @@ class Accounting:
         self._add(
             account,
             pod.node,
-            words.progress,
+            words.progress.bytes_network,
             words.retries,
             words.rate_limit_wait_seconds,
             words.devices,
@@ -138,8 +134,6 @@ class Accounting:
             del self._outcomes[uid]
         for uid in self._met.keys() - self._store.syncs.keys():
             del self._met[uid]
-        for uid in self._received.keys() - self._store.syncs.keys():
-            del self._received[uid]
         self._stalled &= self._store.syncs.keys()
         self._forget_departed()
 
@@ -172,7 +166,7 @@ class Accounting:
             self._metrics.failures.labels(sync.namespace, source, wanted.last_failure.reason).inc()
         for pod in self._store.pods.values():
             if (pod.sync_uid, pod.attempt) == (sync.uid, wanted.attempts) and pod.running_since:
-                seconds = ((pod.finished or datetime.now(UTC)) - pod.running_since).total_seconds()
+                seconds = ((pod.finished or self._clock()) - pod.running_since).total_seconds()
                 self._metrics.duration.labels(source, result).observe(max(0.0, seconds))
 
     def _count_stall(self, sync: snapshot.SyncRecord, source: str, wanted: api.ModelSyncStatus) -> None:
@@ -189,17 +183,11 @@ class Accounting:
         sync = self._store.syncs.get(pod.sync_uid)
         if known is not None or sync is None or self._began is None:
             return known
-        stored = sync.status.progress.bytes_network if sync.status.progress is not None else None
-        account = PodAccount(
-            namespace=sync.namespace,
-            source=str(sync.spec.source.kind),
-            place=self._place(sync),
-            sync_uid=sync.uid,
-            before=self._received.setdefault(sync.uid, stored or 0),
-        )
+        source = str(sync.spec.source.kind)
+        account = PodAccount(namespace=sync.namespace, source=source, place=self._place(sync))
         if pod.created < self._began:
             account.from_before = True
-            account.before -= min(account.before, _told(sync.status, pod))
+            account.bytes_network = _told(sync.status, pod)
             account.closed = pod.termination is not None and _is_settled(sync.status, pod.attempt)
         self._pods[pod.uid] = account
         return account
@@ -208,18 +196,16 @@ class Accounting:
         self,
         account: PodAccount,
         node: str,
-        progress: wire.Progress,
+        bytes_network: int,
         retries: int,
         rate_limit_wait: float,
         devices: tuple[wire.DeviceCounters, ...],
     ) -> None:
-        received = totals.network_of(progress, account.before)
-        counted = self._received.setdefault(account.sync_uid, account.before)
-        account.place.downloaded_bytes.inc(max(0, received - counted))
-        self._received[account.sync_uid] = max(counted, received)
+        account.place.downloaded_bytes.inc(max(0, bytes_network - account.bytes_network))
         account.place.retries.inc(max(0, retries - account.retries))
         waited = max(0.0, rate_limit_wait - account.rate_limit_wait)
         self._metrics.rate_limit_wait.labels(account.source).inc(waited)
+        account.bytes_network = max(account.bytes_network, bytes_network)
         account.retries = max(account.retries, retries)
         account.rate_limit_wait = max(account.rate_limit_wait, rate_limit_wait)
         for device in devices:

@@ -42,6 +42,8 @@ _log = logging.getLogger(__name__)
 _DRAIN = 3.0
 _BLIND = 30.0
 """Seconds without a watch after which this replica does not count as ready."""
+_REWIND = 30.0
+"""Seconds for which what shows that an etcd was restored is taken for the same restore."""
 _LIVE = 60.0
 """Seconds without a heartbeat after which the process counts as stuck."""
 
@@ -52,10 +54,12 @@ class Operator:
     def __init__(self, settings: config.OperatorConfig, api: kube.Kube, measuring: metrics.Metrics) -> None:
         self._config = settings
         self._api = api
+        clock = api.clock.now
         self._metrics = measuring
         self._filled = False
         self._lost = False
-        self.store = store.Store(wake=lambda: self.engine.wake())
+        self._rewound = False
+        self.store = store.Store(wake=lambda: self.engine.wake(), on_rewind=self._on_rewind, clock=clock)
         self.elector = self._make_elector()
         self.resync = resync.Resync(
             api,
@@ -64,7 +68,7 @@ class Operator:
             operator_namespace=settings.operator_namespace,
         )
         self._watches = self._make_watches()
-        self._accounting = accounting.Accounting(measuring, self.store)
+        self._accounting = accounting.Accounting(measuring, self.store, clock=clock)
         self.store.on_pod(self._accounting.on_pod)
         self._channel: channels.Channel = (
             channels.Proxied(api) if settings.progress_via == "proxy" else channels.Direct()
@@ -75,6 +79,7 @@ class Operator:
             may_act=self._may_act,
             on_sample=self._accounting.on_sample,
             count=lambda result: measuring.polls.labels(result).inc(),
+            clock=clock,
         )
         self._writer = writer.StatusWriter(
             api,
@@ -86,9 +91,9 @@ class Operator:
         )
         self._recorder = events.Recorder(api, instance=settings.identity)
         self.store.on_sync_gone(self._say_what_is_left)
-        self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act)
+        self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
         self.engine = self._make_engine()
-        measuring.registry.register(collector.StateCollector(self.store))
+        measuring.registry.register(collector.StateCollector(self.store, clock=clock))
         self._web = web.Server(
             measuring.registry, health=self._health, readiness=self._readiness, port=settings.port, host=""
         )
@@ -166,6 +171,16 @@ class Operator:
         if left is not None:
             self._recorder.announce(left)
 
+    def _on_rewind(self) -> None:
+        """The API server's history went back: whoever goes on from a version has to begin again."""
+        if not self._rewound:
+            self._rewound = True
+            _log.warning("the API server's versions went back (its etcd was restored?): watching anew")
+            for watch in self._watches:
+                watch.begin_again()
+            self.resync.ask()
+            asyncio.get_running_loop().call_later(_REWIND, setattr, self, "_rewound", False)
+
     def _may_act(self) -> bool:
         return self._filled and self.elector.is_leading
 
@@ -214,6 +229,7 @@ class Operator:
             functools.partial(jobs.render_job, settings=job_settings(self._config)),
             may_act=self._may_act,
             on_created=self._accounting.on_admitted,
+            clock=self._api.clock.now,
         )
         return engine.Engine(
             self.store,
@@ -226,6 +242,7 @@ class Operator:
             counting=self._accounting,
             measuring=self._metrics,
             may_act=self._may_act,
+            clock=self._api.clock.now,
         )
 
 

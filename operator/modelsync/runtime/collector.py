@@ -5,7 +5,7 @@ ModelSync cannot leave a stale gauge behind. Per-ModelSync series exist for acti
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -22,8 +22,11 @@ _OBJECT = ("namespace", "name")
 class StateCollector(Collector):
     """Collects the state of ModelSyncs, queues and volumes."""
 
-    def __init__(self, known: store.Store) -> None:
+    def __init__(
+        self, known: store.Store, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._store = known
+        self._clock = clock
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the families are fixed, and to collect them needs a store that is filled."""
@@ -35,7 +38,7 @@ class StateCollector(Collector):
         yield self._phases(syncs)
         yield from self._queues(syncs)
         active = [sync for sync in syncs if sync.status.phase in ACTIVE_PHASES]
-        yield from _progress(active, self._last_bytes())
+        yield from _progress(active, self._last_bytes(), self._clock())
         yield from self._volumes()
 
     def _phases(self, syncs: list[snapshot.SyncRecord]) -> Metric:
@@ -47,7 +50,7 @@ class StateCollector(Collector):
         return family
 
     def _queues(self, syncs: list[snapshot.SyncRecord]) -> Iterator[Metric]:
-        now = datetime.now(UTC)
+        now = self._clock()
         oldest: dict[str, float] = {sync.namespace: 0.0 for sync in syncs}
         length: dict[str, int] = defaultdict(int, {queue.name: 0 for queue in self._store.queues.values()})
         for sync in syncs:
@@ -97,7 +100,9 @@ class StateCollector(Collector):
         return found
 
 
-def _progress(syncs: list[snapshot.SyncRecord], last_bytes: Mapping[str, float]) -> Iterator[Metric]:
+def _progress(
+    syncs: list[snapshot.SyncRecord], last_bytes: Mapping[str, float], now: datetime
+) -> Iterator[Metric]:
     """Series of active ModelSyncs; what is unknown has none."""
     info = _family("sync_info", "An active ModelSync; always 1.", *_OBJECT, "source", "target")
     expected = _family("sync_expected_bytes", "Size of all files.", *_OBJECT)
@@ -111,7 +116,6 @@ def _progress(syncs: list[snapshot.SyncRecord], last_bytes: Mapping[str, float])
         *_OBJECT,
     )
     attempts = _family("sync_attempts", "Attempts started.", *_OBJECT)
-    now = datetime.now(UTC)
     for sync in syncs:
         key = (sync.namespace, sync.name)
         progress, status = sync.status.progress, sync.status

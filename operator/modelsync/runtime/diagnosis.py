@@ -30,12 +30,19 @@ class Diagnosis:
     """Looks for the Warning Events of blocked Jobs and Pods."""
 
     def __init__(
-        self, api: kube.Kube, known: store.Store, *, may_act: Callable[[], bool], interval: float = 0.5
+        self,
+        api: kube.Kube,
+        known: store.Store,
+        *,
+        may_act: Callable[[], bool],
+        interval: float = 0.5,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
         self._store = known
         self._may_act = may_act
         self._interval = interval
+        self._clock = clock
         self._backoff = Backoff(first=2 * interval, cap=30.0, jitter=0.1)
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._due: dict[str, float] = {}
@@ -46,7 +53,7 @@ class Diagnosis:
         while True:
             await asyncio.sleep(self._interval)
             if self._may_act():
-                await self.look(datetime.now(UTC))
+                await self.look(self._clock())
 
     async def look(self, now: datetime) -> None:
         """Ask once about each object that is blocked and whose turn it is."""

@@ -10,7 +10,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from modelsync.api import naming
 from modelsync.core import actions
@@ -65,7 +65,7 @@ class Recorder:
             count = 0  # it has expired
         if count == 0:
             try:
-                now = datetime.now(UTC)
+                now = self._api.clock.now()
                 await self._api.create(EVENTS, what.sync.namespace, event(what, self._instance, now))
             except kube.Conflict:
                 count = 1
@@ -74,7 +74,11 @@ class Recorder:
 
     async def _repeated(self, what: actions.Announce, count: int) -> bool:
         """Count an Event up; tells whether it is still there (the API server forgets them after an hour)."""
-        body = {"count": count, "lastTimestamp": _stamp(datetime.now(UTC)), "message": what.message[:1024]}
+        body = {
+            "count": count,
+            "lastTimestamp": _stamp(self._api.clock.now()),
+            "message": what.message[:1024],
+        }
         try:
             await self._api.patch(EVENTS, what.sync.namespace, event_name(what), body)
         except kube.NotFound:

@@ -19,6 +19,7 @@ from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
 from modelsync.api import backoff, naming
+from modelsync.runtime import clock
 from modelsync.runtime.resources import PODS, Resource
 
 Object = dict[str, Any]
@@ -149,6 +150,7 @@ class Kube:
         self._client.user_agent = agent
         self._timeout = timeout
         self._observer = observer
+        self.clock = clock.ClusterClock()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -317,9 +319,12 @@ class Kube:
                 body=body,
                 auth_settings=["BearerToken"],
             )
+        sent = self.clock.read()
         answer = await self._client.call_api(
             *prepared, _request_timeout=aiohttp.ClientTimeout(total=timeout or self._timeout)
         )
+        if naming.KEY_HEADER not in headers:  # the answer of a Pod is not the API server's
+            self.clock.hear(answer.getheader("Date"), sent)
         return answer.status, await answer.read(), answer.getheader("Retry-After")
 
 

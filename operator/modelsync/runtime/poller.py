@@ -59,6 +59,7 @@ class Poller:
         on_sample: OnSample = lambda pod, report: None,
         count: Callable[[str], None] = lambda result: None,
         interval: float = 1.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = known
         self._channel = channel
@@ -66,6 +67,7 @@ class Poller:
         self._on_sample = on_sample
         self._count = count
         self._interval = interval
+        self._clock = clock
         self._every = interval
         self._contacts: dict[str, Contact] = {}
         self._silences = silences.Silences(known.silence)
@@ -117,7 +119,7 @@ class Poller:
             return False
         self._count("ok")
         self._silences.heard(pod.uid, report, clock())
-        self._store.sample(pod.uid, snapshot.Sample(report=report, received=datetime.now(UTC)))
+        self._store.sample(pod.uid, snapshot.Sample(report=report, received=self._clock()))
         self._on_sample(pod, report)
         return True
 

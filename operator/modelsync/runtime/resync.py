@@ -1,10 +1,12 @@
 """Own lists of everything: the barrier before the first plan, and the broom afterwards.
 
 A watch that had to begin again (410) never tells what was deleted meanwhile. So everything is listed at start
-and every few minutes, and what a complete list does not hold is forgotten.
+and every few minutes, and what a complete list does not hold is forgotten. A list is also what shows that an
+etcd was restored; see `store`.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Sequence
@@ -15,6 +17,8 @@ from modelsync.runtime.resources import QUEUES, WATCHED, Resource
 
 _log = logging.getLogger(__name__)
 _RESTARTS = 5
+_SOON = 5.0
+"""Seconds between a wish for a list and the list: watches begin again meanwhile, and many wishes are one."""
 _BACKOFF = Backoff(first=0.5, cap=30.0, jitter=0.1)
 
 
@@ -36,6 +40,7 @@ class Resync:
         where: Sequence[str | None] = namespaces or (None,)
         self._lists = [(resource, ns) for resource in WATCHED for ns in where]
         self._lists.append((QUEUES, operator_namespace))
+        self._asked = asyncio.Event()
         self.complete = asyncio.Event()
         """Set while the store is known to hold everything."""
 
@@ -58,10 +63,18 @@ class Resync:
                 await asyncio.sleep(wait)
 
     async def run(self, every: float) -> None:
-        """List everything at intervals, for ever."""
+        """List everything at intervals and when asked to, for ever."""
         while True:
-            await asyncio.sleep(every)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every):
+                    await self._asked.wait()
+                await asyncio.sleep(_SOON)
+            self._asked.clear()
             await self.until_complete()
+
+    def ask(self) -> None:
+        """Let the next list be soon."""
+        self._asked.set()
 
     async def _list(self, resource: Resource, namespace: str | None) -> None:
         for _ in range(_RESTARTS):
@@ -73,12 +86,12 @@ class Resync:
 
     async def _list_once(self, resource: Resource, namespace: str | None) -> None:
         listed: set[str] = set()
-        version = 0
+        version, mark = 0, self._store.mark()
         async for page in self._api.pages(resource, namespace, limit=self._page):
             version = version or page.resource_version
             for item in page.items:
-                self._store.observe(resource, None, item)
+                self._store.observe(resource, None, item, mark=mark)
                 listed.add(str((item.get("metadata") or {}).get("uid", "")))
-        lost = self._store.sweep(resource, namespace, listed, version)
+        lost = self._store.sweep(resource, namespace, listed, version, mark=mark)
         if lost:
             _log.info("%d %s were deleted unseen", lost, resource.plural)

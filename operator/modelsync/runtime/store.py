@@ -4,13 +4,18 @@ Three sources feed it (watches, lists, answers to our own writes) in any order, 
 the higher resourceVersion wins, and a uid that was deleted never comes back. Versions are compared as
 integers, which Kubernetes promises since 1.35 (KEP-5504) and etcd always kept.
 
+An etcd that was restored breaks the rule: versions go back and deleted objects return. But what is read from
+the API server (a list or a get without a version is answered by etcd's present state) is true of all that was
+known before the reading began, whatever the versions say. So a reader takes a `mark` first; what the store
+heard after the mark is compared by version, and what it knew before gives way.
+
 What was asked of the API server without an answer so far is kept as an *assumption*: a Job that may exist
 counts as existing until it is seen or known not to be, one that is being deleted as deleted.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from modelsync.core import snapshot
@@ -27,8 +32,6 @@ _PARSERS: Mapping[Resource, Callable[[records.Object], Record]] = {
     PODS: records.pod_record,
 }
 _TOMBSTONES = 20_000
-_FAREWELL = timedelta(seconds=60)
-"""How long the last words of a Pod that is gone are kept for the planner: it may look a moment later."""
 
 
 @dataclass(slots=True)
@@ -37,35 +40,53 @@ class Table:
 
     records: dict[str, Any] = field(default_factory=dict)
     namespaces: dict[str, str] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    """The number of the news that brought each record, or its end."""
     gone: dict[str, None] = field(default_factory=dict)
     """Uids that were deleted: a list that began before must not bring them back."""
 
-    def put(self, record: Any, namespace: str) -> bool:
+    def put(self, record: Any, namespace: str, number: int, mark: int | None) -> bool:
         """Take a record if it is news; tells whether it was."""
-        known = self.records.get(record.uid)
-        if record.uid in self.gone:
+        uid = record.uid
+        known = self.records.get(uid)
+        outdated = mark is not None and self.heard.get(uid, 0) <= mark
+        if uid in self.gone and not outdated:
             return False
-        if known is not None and version(known) >= version(record):
+        if known is not None and version(known) >= version(record) and not (outdated and known != record):
             return False
-        self.records[record.uid] = record
-        self.namespaces[record.uid] = namespace
+        self.gone.pop(uid, None)
+        self.records[uid], self.namespaces[uid], self.heard[uid] = record, namespace, number
         return True
 
-    def drop(self, uid: str) -> bool:
-        """Forget an object for good; tells whether it was known."""
-        self.gone[uid] = None
+    def drop(self, uid: str, number: int) -> bool:
+        """Forget an object; tells whether it was known."""
+        self.gone[uid], self.heard[uid] = None, number
         while len(self.gone) > _TOMBSTONES:
-            del self.gone[next(iter(self.gone))]
+            oldest = next(iter(self.gone))
+            del self.gone[oldest], self.heard[oldest]
         self.namespaces.pop(uid, None)
         return self.records.pop(uid, None) is not None
+
+    def goes_back(self, record: Any) -> bool:
+        """Whether a record from a reading is of an earlier version, or of an object that was deleted."""
+        known = self.records.get(record.uid)
+        return record.uid in self.gone or (known is not None and version(record) < version(known))
 
 
 class Store:
     """The newest known record of every object, with what is assumed and what went wrong."""
 
-    def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        wake: Callable[[], None] = lambda: None,
+        on_rewind: Callable[[], None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._tables = {resource: Table() for resource in _PARSERS}
         self._wake = wake
+        self._on_rewind = on_rewind
+        self._clock = clock
+        self._number = 0
         self._listeners: list[PodListener] = []
         self._on_gone: list[SyncListener] = []
         self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
@@ -75,7 +96,6 @@ class Store:
         self._troubles: dict[tuple[str, str], snapshot.Problem] = {}
         self._deleting: set[str] = set()
         """Uids of Jobs whose deletion was asked for."""
-        self._farewells: dict[str, tuple[datetime, snapshot.PodRecord]] = {}
 
     @property
     def syncs(self) -> Mapping[str, snapshot.SyncRecord]:
@@ -130,10 +150,17 @@ class Store:
         """Call the listener with the last known state of every ModelSync that is gone."""
         self._on_gone.append(listener)
 
-    def observe(self, resource: Resource, event: str | None, raw: records.Object) -> bool:
+    def mark(self) -> int:
+        """What a reading of the API server takes before it begins, and hands to `observe` and `sweep`."""
+        return self._number
+
+    def observe(
+        self, resource: Resource, event: str | None, raw: records.Object, *, mark: int | None = None
+    ) -> bool:
         """Take an object from a watch, a list or an answer; tells whether it was news.
 
-        An event of None, ADDED or MODIFIED brings the object, DELETED its last state.
+        An event of None, ADDED or MODIFIED brings the object, DELETED its last state. With a mark it was read
+        since then, and replaces what was known at that time.
         """
         try:
             record = _PARSERS[resource](raw)
@@ -141,7 +168,10 @@ class Store:
             return False
         table = self._tables[resource]
         before = table.records.get(record.uid)
-        changed = table.put(record, getattr(record, "namespace", ""))
+        goes_back = mark is not None and table.goes_back(record)
+        changed = table.put(record, getattr(record, "namespace", ""), self._next(), mark)
+        if changed and goes_back:
+            self._on_rewind()
         if changed and isinstance(record, snapshot.SyncRecord) and _asks_anew(before, record):
             self._problems.pop(record.uid, None)
         if isinstance(record, snapshot.PodRecord) and (changed or event == "DELETED"):
@@ -155,10 +185,12 @@ class Store:
             self._wake()
         return changed
 
-    def sweep(self, resource: Resource, namespace: str | None, listed: set[str], at: int) -> int:
+    def sweep(
+        self, resource: Resource, namespace: str | None, listed: set[str], at: int, *, mark: int
+    ) -> int:
         """Forget what a complete list at version `at` does not hold; tells how many that were.
 
-        An object that is newer than the list was made after it and stays.
+        An object that was heard of after the mark and is newer than the list was made after it and stays.
         """
         table = self._tables[resource]
         lost = [
@@ -166,7 +198,7 @@ class Store:
             for uid, record in table.records.items()
             if uid not in listed
             and (namespace is None or table.namespaces[uid] in (namespace, ""))
-            and version(record) <= at
+            and (version(record) <= at or table.heard[uid] <= mark)
         ]
         for uid in lost:
             self._forget(resource, uid)
@@ -198,7 +230,7 @@ class Store:
             sync_uid=sync.uid,
             attempt=attempt,
             state=snapshot.JobState.ACTIVE,
-            created=datetime.now(UTC),
+            created=self._clock(),
             assumed=True,
         )
 
@@ -246,20 +278,6 @@ class Store:
         if self._troubles.pop(group, None) is not None:
             self._wake()
 
-    def _recent_farewells(self) -> dict[str, snapshot.PodRecord]:
-        limit = datetime.now(UTC) - _FAREWELL
-        old = [uid for uid, (seen, _) in self._farewells.items() if seen < limit or uid not in self.syncs]
-        for uid in old:
-            del self._farewells[uid]
-        return {uid: pod for uid, (_, pod) in self._farewells.items()}
-
-    def _remember(self, pod: snapshot.PodRecord | None) -> None:
-        if pod is None or pod.termination is None:
-            return
-        known = self._farewells.get(pod.sync_uid)
-        if known is None or known[1].attempt <= pod.attempt:
-            self._farewells[pod.sync_uid] = (datetime.now(UTC), pod)
-
     def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
         """The planner's picture of this instant."""
         return snapshot.Snapshot(
@@ -272,13 +290,10 @@ class Store:
             silences=dict(self._silences),
             problems=dict(self._problems),
             troubles=dict(self._troubles),
-            farewells=self._recent_farewells(),
             settings=settings,
         )
 
     def _forget(self, resource: Resource, uid: str) -> bool:
-        if resource is PODS:
-            self._remember(self.pods.get(uid))
         self._problems.pop(uid, None)
         self._samples.pop(uid, None)
         self._deleting.discard(uid)
@@ -290,7 +305,11 @@ class Store:
                     listener(gone)
             for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
                 del self._assumed[key]
-        return self._tables[resource].drop(uid)
+        return self._tables[resource].drop(uid, self._next())
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
 
 
 def _as_asked(job: snapshot.JobRecord, deleting: set[str]) -> snapshot.JobRecord:

@@ -55,12 +55,22 @@ class Watch:
         self._on_restart = on_restart
         self._restarts = Backoff(first=first_wait, cap=30.0, jitter=0.1)
         self._blind_since: float | None = None
+        self._life: _Life | None = None
 
     def blind_for(self) -> float:
         """Seconds since the last watch ended without another one that lasts; 0 while one does."""
         if self._blind_since is None:
             return 0.0
         return asyncio.get_running_loop().time() - self._blind_since
+
+    def begin_again(self) -> None:
+        """List and watch anew.
+
+        After an etcd was restored a watch goes on from a version that is still to come, and hears nothing of
+        what happens before that.
+        """
+        if self._life is not None:
+            self._life.end()
 
     async def run(self) -> None:
         """Watch for ever; whatever ends a watch, another one is begun."""
@@ -102,7 +112,7 @@ class Watch:
         """One run of kopf in its thread, from start to end."""
         here = asyncio.get_running_loop()
         ended: asyncio.Future[BaseException | None] = here.create_future()
-        life = _Life()
+        life = self._life = _Life()
 
         def tell(error: BaseException | None) -> None:
             if not ended.done():

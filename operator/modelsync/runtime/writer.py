@@ -238,8 +238,9 @@ class StatusWriter:
     async def _failed(self, slot: agenda.Slot, wish: agenda.Wish, error: kube.ApiError) -> None:
         """What becomes of a write that failed; its wish stays, unless it was replaced meanwhile."""
         if isinstance(error, kube.NotFound):
+            # The watch will say so; after a restored etcd the next list does, and till then the plan goes on.
             self._count("gone")
-            self._done(slot, wish)
+            self._back_off(slot)
         elif isinstance(error, kube.Conflict):
             self._count("conflict")
             await self._read_again(slot, wish)
@@ -256,8 +257,9 @@ class StatusWriter:
     async def _read_again(self, slot: agenda.Slot, wish: agenda.Wish) -> None:
         """Learn what the object is now; the plan then decides anew. Without news, the same is tried later."""
         with contextlib.suppress(kube.ApiError):
+            mark = self._store.mark()
             found = await self._api.get(slot.resource, slot.namespace, slot.name)
-            self._store.observe(slot.resource, "MODIFIED", found)
+            self._store.observe(slot.resource, "MODIFIED", found, mark=mark)
         if self._record(slot.uid) is not wish.record:
             return self._done(slot, wish)
         self._back_off(slot)
