@@ -2,13 +2,21 @@
 
 So whatever is asked meets the same proxies, authorities, time-outs and bounds on addresses, a name is looked
 up once, and one set of certification authorities is loaded, which takes 20 ms each time.
+
+The libraries try again by themselves, but one takes any figure of Retry-After as it is, be it 3,000 years,
+and the other none. So the wait that an origin asks for is kept here, before the next request.
 """
 
+import random
+import re
 import sys
+import threading
+import time
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelsync.worker import retry
 from modelsync.worker.exchange import Broken
 from modelsync.worker.model import Request
 from modelsync.worker.reach import Trail
@@ -18,35 +26,62 @@ from modelsync.worker.transport import Transport, trouble
 _TRAIL = "modelsync_trail"
 _HOP = {"connection", "host", "transfer-encoding"}
 """Headers that are the engine's to set; what is asked has no body."""
+_PATIENCE = {"retry-after", "ratelimit"}
+"""Headers that the libraries do not get to see."""
+_RESET = re.compile(r"\bt=([0-9]+)")
+"""Seconds until a limit is lifted, in the header RateLimit of the Hub."""
 
 
-def _asked(
-    transport: Transport, method: str, url: str, headers: Mapping[str, str], trail: Trail
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of an answer; raises Transient and Failure."""
-    sent = {name.title(): value for name, value in headers.items() if name.lower() not in _HOP}
-    response = transport.once(Request(url=url, headers=sent), {}, method, trail)
-    try:
-        body = response.read()
-    except Broken as error:
-        raise trouble(error, url) from error
-    return response.status, dict(response.headers), body
+class _Way:
+    """One client's way; thread-safe."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._refused = 0
+        self._not_before = 0.0
+
+    def ask(
+        self, method: str, url: str, headers: Mapping[str, str], trail: Trail
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of an answer; raises Transient and Failure."""
+        time.sleep(max(0.0, self._not_before - time.monotonic()))
+        sent = {name.title(): value for name, value in headers.items() if name.lower() not in _HOP}
+        response = self._transport.once(Request(url=url, headers=sent), {}, method, trail)
+        try:
+            body = response.read()
+        except Broken as error:
+            raise trouble(error, url) from error
+        self._note(response.status, response.headers)
+        told = {name: value for name, value in response.headers.items() if name.lower() not in _PATIENCE}
+        return response.status, told, body
+
+    def _note(self, status: int, headers: Mapping[str, str]) -> None:
+        """Keep the time that an answer asks for."""
+        with self._lock:
+            if status != 429 and status < 500:
+                self._refused = 0
+                return
+            self._refused += 1
+            reset = _RESET.search(headers.get("RateLimit", "")) if status == 429 else None
+            asked = retry.retry_after(headers.get("Retry-After") or (reset[1] if reset else None))
+            if asked is not None:
+                wait = retry.BACKOFF.wait(self._refused, random=random.random(), asked=asked)
+                self._not_before = max(self._not_before, time.monotonic() + wait)
 
 
 class _ForHttpx:
     """What httpx calls a transport."""
 
     def __init__(self, transport: Transport, answer: Any) -> None:
-        self._transport, self._answer = transport, answer
+        self._way, self._answer = _Way(transport), answer
 
     def handle_request(self, request: Any) -> Any:
         """Ask once; httpx follows redirects itself and hands its extensions on to the next hop."""
         if request.read():
             raise ValueError("what has a body is not asked by this way")
         trail = request.extensions.setdefault(_TRAIL, Trail())
-        status, headers, body = _asked(
-            self._transport, request.method, str(request.url), dict(request.headers), trail
-        )
+        status, headers, body = self._way.ask(request.method, str(request.url), dict(request.headers), trail)
         return self._answer(status, headers=headers, content=body)
 
     def close(self) -> None:
@@ -83,10 +118,12 @@ def lead_out(client: Any, transport: Transport) -> None:
     from botocore.compat import HTTPHeaders
     from botocore.exceptions import HTTPClientError
 
+    way = _Way(transport)
+
     def send(request: Any, **_: Any) -> AWSResponse:
         headers = {name: _text(value) for name, value in request.headers.items()}
         try:
-            status, told, body = _asked(transport, request.method, request.url, headers, Trail())
+            status, told, body = way.ask(request.method, request.url, headers, Trail())
         except Transient as error:  # in botocore's words, which it tries again
             raise HTTPClientError(error=error) from error
         return AWSResponse(request.url, status, HTTPHeaders.from_dict(told), _Body(body))

@@ -1,0 +1,28 @@
+"""The way out of the libraries that list: the wait that an origin asks for is kept, whatever they do."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import retry
+from tests.origin.server import Origin
+from tests.origin.syncs import Sync
+
+
+@pytest.mark.parametrize("kind", ["hub", "s3"])
+@pytest.mark.parametrize(
+    ("status", "asked"), [(429, "2"), (503, "99999999999"), (503, "Wed, 21 Oct 2099 07:28:00 GMT")]
+)
+def test_a_listing_is_asked_for_again_neither_too_early_nor_in_years(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, status: int, asked: str
+) -> None:
+    monkeypatch.setattr(retry, "LONGEST_WAIT", 2.0)
+    origin = Origin({"config.json": b"{}"}, token=None)
+    with origin.serving():
+        origin.strike("", f"list:status={status}", f"list:header=Retry-After:{asked}")
+        began = time.monotonic()
+        end = Sync(origin=origin, volume=tmp_path, kind=kind).run()
+    assert end.reason is Reason.SYNCED, end.message
+    assert 2.0 <= time.monotonic() - began < 30
