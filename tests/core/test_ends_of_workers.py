@@ -146,7 +146,7 @@ def test_the_workers_own_end_settles_the_attempt(end: End) -> None:
     "end", [e for e in ENDS if e.job == ACTIVE and e.reason is not Reason.STARTING], ids=lambda end: end.name
 )
 def test_its_job_goes_once_the_result_is_stored_and_not_before(end: End) -> None:
-    first = plan_of(a_sync(), end.job, end.pod)
+    first = plan_of(a_sync().with_status(attempts=1), end.job, end.pod)
     assert first.deletions == (), "an operator that dies now must find the result again"
     stored = a_sync().with_status(first.statuses["uid-llama"])
     second = plan_of(stored, end.job, end.pod)
