@@ -161,9 +161,10 @@ class FakeApi:
     def _tell(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
         if self.quiet:
             return
+        told = copy.deepcopy(raw)
+        event = {"type": kind, "object": told}
         for listener in self.listeners:
-            listener(kind, key[0], copy.deepcopy(raw))
-        event = {"type": kind, "object": copy.deepcopy(raw)}
+            listener(kind, key[0], told)
         self._told.append((self.version, key[0], key[1], event))
         for plural, namespace, since, queue in self._watchers:
             if plural == key[0] and namespace in ("", key[1]) and self.version > since:

@@ -66,7 +66,7 @@ def render(record: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
 class Simulation:
     """The parts, wired; see the module."""
 
-    def __init__(self, *, max_active: int, plan: engine.Planner = planner.plan) -> None:
+    def __init__(self, *, max_active: int, channel: channels.Channel | None = None) -> None:
         self.api = fake_api.FakeApi(clock=virtual.now)
         self.api.listeners.append(self._feed)
         self.client = virtual.connect(self.api.handle)
@@ -79,10 +79,10 @@ class Simulation:
         self.writing = writer.StatusWriter(
             self.client, self.known, rate=500, queue_namespace="ops", clock=virtual.monotonic
         )
-        self.polling = poller.Poller(self.known, Silent(), may_act=lambda: True)
+        self.polling = poller.Poller(self.known, channel or Silent(), may_act=lambda: True, interval=5.0)
         self.engine = engine.Engine(
             self.known,
-            plan,
+            planner.plan,
             settings=SETTINGS,
             acting=self.acting,
             writing=self.writing,
