@@ -27,6 +27,10 @@ STATES: dict[Reason, tuple[str, str]] = {
         "Mend what `status.lastFailure` names, if anything; the retry annotation skips the wait.",
     ),
     Reason.SYNCED: ("All files are verified and published.", _NOTHING),
+    Reason.STOPPING: (
+        "`spec.suspend` or `spec.cancel` is true; its worker ends and leaves its last report.",
+        _NOTHING,
+    ),
     Reason.PAUSED: ("`spec.suspend` is true.", "Set `spec.suspend` to false to go on."),
     Reason.CANCELLED: ("`spec.cancel` is true.", "Set `spec.cancel` to false to start again."),
 }

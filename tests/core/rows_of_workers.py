@@ -70,22 +70,6 @@ ROWS = (
         says="spec.source: missing",
     ),
     Row(
-        name="cancelled",
-        parts=(a_sync().cancelled().with_status(attempts=1), *RUNNING[1:]),
-        phase=Phase.CANCELLED,
-        reason=Reason.CANCELLED,
-        says="spec.cancel",
-        deletes=True,
-    ),
-    Row(
-        name="paused",
-        parts=(a_sync().suspended().with_status(attempts=1), *RUNNING[1:]),
-        phase=Phase.PAUSED,
-        reason=Reason.PAUSED,
-        says="spec.suspend",
-        deletes=True,
-    ),
-    Row(
         name="cancelling outranks pausing",
         parts=(a_sync().suspended().cancelled(),),
         phase=Phase.CANCELLED,

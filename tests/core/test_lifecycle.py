@@ -20,10 +20,10 @@ from tests.builders import (
     ago,
     last_words,
 )
-from tests.core import rows_of_checks, rows_of_results, rows_of_workers
+from tests.core import rows_of_checks, rows_of_results, rows_of_stops, rows_of_workers
 from tests.core.rows import JOB, RUNNING, Row
 
-ROWS = (*rows_of_workers.ROWS, *rows_of_results.ROWS, *rows_of_checks.ROWS)
+ROWS = (*rows_of_workers.ROWS, *rows_of_results.ROWS, *rows_of_checks.ROWS, *rows_of_stops.ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

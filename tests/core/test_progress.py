@@ -1,5 +1,6 @@
 """Progress: clamped, never falling, with a forecast that does not fidget."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -128,6 +129,54 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
     ).statuses["uid-llama"]
     assert done.progress is not None
     assert done.progress.bytes_network == 100
+
+
+def test_the_next_attempts_first_report_adds_what_a_killed_one_never_told() -> None:
+    stored = planner.plan(
+        a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(a_progress(30 * MB))})
+    ).statuses["uid-llama"]
+    killed = planner.plan(
+        a_snapshot(a_sync().with_status(stored), a_job().failed(), a_pod().ended(137))
+    ).statuses["uid-llama"]
+    assert killed.progress is not None
+    assert killed.progress.bytes_network == 30 * MB
+    report = a_progress(45 * MB, bytes_network=5 * MB, bytes_network_before=42 * MB, bytes_reused=0)
+    parts = (
+        a_sync().with_status(killed.but(next_retry_time=None)),
+        a_job(attempt=2),
+        a_pod(attempt=2).running(),
+    )
+    second = planner.plan(a_snapshot(*parts, samples={"pod-llama-2": a_sample(report, attempt=2)})).statuses[
+        "uid-llama"
+    ]
+    assert second.progress is not None
+    assert (second.progress.bytes_network, second.progress.bytes_reused) == (47 * MB, 0)
+    assert second.worker is not None
+    assert second.worker.bytes_network_before == 42 * MB
+
+
+@pytest.mark.parametrize("suspended", [True, False], ids=["paused", "cancelled"])
+def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended: bool) -> None:
+    stored = planner.plan(
+        a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(a_progress(24 * MB))})
+    ).statuses["uid-llama"]
+    sync = a_sync().with_status(stored)
+    sync = sync.suspended() if suspended else sync.cancelled()
+    stopping = planner.plan(a_snapshot(sync, a_pod().running().with_record(deleting=True))).statuses[
+        "uid-llama"
+    ]
+    assert stopping.phase is Phase.DOWNLOADING
+    words = last_words(Reason.INTERRUPTED, progress=a_progress(100 * MB, bytes_network_before=0))
+    gone = a_pod().ended(5, words).with_record(deleting=True).build()
+    picture = replace(a_snapshot(sync.with_status(stopping)), farewells={"uid-llama": gone})
+    ended = planner.plan(picture).statuses["uid-llama"]
+    assert ended.phase is (Phase.PAUSED if suspended else Phase.CANCELLED)
+    for _ in range(3):
+        assert ended.progress is not None
+        assert (ended.progress.bytes_done, ended.progress.bytes_network) == (100 * MB, 100 * MB)
+        picture = replace(picture, syncs={"uid-llama": sync.with_status(ended).build()})
+        again = planner.plan(picture).statuses["uid-llama"]
+        assert again == ended, "last words count once"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api.modelsync import ModelSyncStatus
@@ -52,6 +52,7 @@ def test_figures_say_when_the_worker_reported_them() -> None:
     assert observed(status) == later
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([50, 60]), st.sampled_from([None, 0, MB])), min_size=1, max_size=8))
 def test_the_time_is_never_written_alone(reports: list[tuple[int, int | None]]) -> None:
     stored, now = planned(None, a_sample(HALF))[0], NOW

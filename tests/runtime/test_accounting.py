@@ -135,6 +135,20 @@ def test_after_a_restart_a_running_pod_goes_on_from_the_stored_figure() -> None:
     assert b.bytes == 20
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_a_killed_worker_received_is_counted_when_the_next_one_reports_it(restarted: bool) -> None:
+    b = Bench(began=BEFORE) if not restarted else Bench(began=AFTER, progress={"bytesNetwork": 60})
+    if not restarted:
+        b.sample(b.pod(), **fetched(60))
+    raw = harness.versioned(harness.pod(), 50)
+    raw["metadata"] |= {"uid": "pod-2", "creationTimestamp": "2026-12-01T00:00:00Z"}
+    b.known.observe(PODS, "ADDED", raw)
+    pod = records.pod_record(raw)
+    for count in (10, 30):
+        b.sample(pod, progress={"bytesNetwork": count, "bytesNetworkBefore": 85})
+    assert b.bytes == 85 + 30 - (60 if restarted else 0)
+
+
 def test_a_standby_counts_nothing_and_a_new_leader_what_it_finds() -> None:
     b = Bench(began=None)
     b.pod(words=harness.words(**fetched(100)))

@@ -1,6 +1,6 @@
 """The store's one rule: the newest version of each object, whatever the order in which it hears of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -174,3 +174,36 @@ def test_a_snapshot_does_not_change_with_the_store() -> None:
 
 def picture(known: store.Store) -> snapshot.Snapshot:
     return known.snapshot(NOW, snapshot.Settings())
+
+
+def farewells(known: store.Store) -> dict[str, wire.TerminationReport | None]:
+    picture = known.snapshot(NOW, snapshot.Settings())
+    return {uid: pod.termination for uid, pod in picture.farewells.items()}
+
+
+@pytest.mark.parametrize("swept", [False, True], ids=["deleted", "found gone by a list"])
+def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
+    swept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(1))
+    ended = harness.pod(words=harness.words(reason="Interrupted"))
+    known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
+    assert farewells(known) == {}
+    if swept:
+        known.sweep(PODS, None, set(), 9)
+    else:
+        known.observe(PODS, "DELETED", harness.versioned(ended, 6))
+    assert [words and words.reason for words in farewells(known).values()] == ["Interrupted"]
+    monkeypatch.setattr(store, "_FAREWELL", timedelta(0))
+    assert farewells(known) == {}
+
+
+def test_a_pod_that_is_gone_without_words_or_without_its_sync_leaves_nothing() -> None:
+    known = store.Store()
+    known.observe(SYNCS, "ADDED", at(1))
+    known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 5))
+    stranger = harness.pod("uid-other", words=harness.words("uid-other"))
+    stranger["metadata"]["uid"] = "pod-2"
+    known.observe(PODS, "DELETED", harness.versioned(stranger, 6))
+    assert farewells(known) == {}

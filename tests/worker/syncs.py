@@ -67,6 +67,7 @@ class Sync:
     limiter: Limiter = field(default_factory=Limiter)
     source: Source | None = None
     lock_wait: float = 0.0
+    anew: bool = False
 
     def list_source(self) -> ListSource:
         files = [
@@ -108,6 +109,7 @@ class Sync:
             stop=self.stop,
             volume=self.volume,
             lock_wait_seconds=self.lock_wait,
+            anew=self.anew,
         )
         return run(self.request(), tools)
 

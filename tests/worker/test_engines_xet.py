@@ -68,7 +68,7 @@ def test_all_files_arrive_by_xet_verified_and_nothing_else_stays(hub: HubServer,
     }
     assert {entry.verified_by for entry in manifest.files} == {"sha256", "git-sha1"}
     assert files_in(sync.home) == sorted(FILES)
-    assert sorted(os.listdir(sync.home / ".modelsync")) == ["lock", "manifest.json"]
+    assert sorted(os.listdir(sync.home / ".modelsync")) == ["accounts", "lock", "manifest.json"]
     assert sync.state.progress().bytes_done == sync.state.progress().bytes_total
     assert hub.log.entries(server="cdn") == []
     large = {path for path, body in FILES.items() if isinstance(body, Synthetic)}
@@ -220,7 +220,7 @@ def test_a_stop_ends_xet_at_once_and_a_later_attempt_completes(hub: HubServer, s
     assert pids() == []
     hub.rate, sync.stop = None, threading.Event()
     assert len(sync.run().files) == 1
-    assert sorted(os.listdir(sync.home / ".modelsync")) == ["lock", "manifest.json"]
+    assert sorted(os.listdir(sync.home / ".modelsync")) == ["accounts", "lock", "manifest.json"]
 
 
 def test_a_killed_process_of_xet_is_noticed_and_a_later_attempt_completes(

@@ -145,7 +145,8 @@ def test_a_paused_worker_ends_within_5_seconds_and_nothing_is_fetched_twice(
         assert worker.returncode == exitcodes.DONE
         assert hub.bytes_sent() == 18_000_000 - had
     again = words(tmp_path)
-    assert (again.progress.bytes_reused, again.progress.bytes_network) == (had, 18_000_000 - had)
+    assert (again.progress.bytes_network_before, again.progress.bytes_network) == (had, 18_000_000 - had)
+    assert again.progress.bytes_reused == 0, "what its own attempt fetched was not there before the sync"
 
 
 def test_sigterm_is_handled_before_any_library_is_loaded() -> None:

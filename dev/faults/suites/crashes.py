@@ -179,7 +179,7 @@ def finished(volume: Volume, files: dict[str, bytes], refetched: int | None = LO
     if any(content.get(path) != data for path, data in files.items()):
         return "wrong bytes after the next worker"
     kept = sorted(path.name for path in (volume.target / ".modelsync").iterdir())
-    if kept != ["lock", "manifest.json"]:
+    if kept != ["accounts", "lock", "manifest.json"]:
         return f"left behind: {kept}"
     again = volume.origin.sent() - sum(map(len, files.values()))
     if refetched is not None and again > refetched:

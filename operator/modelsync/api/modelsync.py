@@ -218,9 +218,11 @@ class ProgressStatus(Value):
     bytes_done: int | None = None
     """Bytes of them that are on the volume, whoever fetched them."""
     bytes_network: int | None = None
-    """Payload bytes that the running or last attempt received, fetched again or not."""
+    """Payload bytes that came over the network for this sync, over all attempts. What was fetched again
+    counts again. After a worker was killed, its next attempt's first report adds what the status missed."""
     bytes_reused: int | None = None
-    """Bytes that were already right on the volume and were not fetched."""
+    """Bytes that lay on the volume before this sync began and are used in place of fetching. What its own
+    earlier attempts fetched is none of them."""
     files_total: int | None = None
     """Number of files."""
     files_done: int | None = None
@@ -319,7 +321,7 @@ class WorkerStatus(Value):
     node_name: str | None = None
     """Name of its node."""
     bytes_network_before: int | None = None
-    """progress.bytesNetwork when this Pod came: what it reports itself is added to that."""
+    """progress.bytesNetwork of the attempts before this Pod: what it reports itself is added to that."""
 
 
 class ModelSyncStatus(Value):

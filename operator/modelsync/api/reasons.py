@@ -30,6 +30,7 @@ class Reason(StrEnum):
     # Where it stands.
     QUEUED = "Queued"
     STARTING = "Starting"
+    STOPPING = "Stopping"
     RESOLVING = "Resolving"
     CHECKING = "Checking"
     DOWNLOADING = "Downloading"

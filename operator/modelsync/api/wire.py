@@ -115,9 +115,16 @@ class Progress(Value):
     bytes_done: Count = 0
     """Bytes on the volume that belong to the result, fetched now or before."""
     bytes_network: Count = 0
-    """Payload bytes that this process received, fetched again or not."""
-    bytes_reused: Count = 0
-    """Bytes that were right on the volume before and not fetched."""
+    """Payload bytes that this process received: of bodies, without headers and retransmissions, as read from
+    its sockets. What is fetched again counts again; what an origin sent into a connection that broke, and
+    that never arrived, does not."""
+    bytes_network_before: Count | None = None
+    """The same of all earlier attempts of this sync, by the record on the volume, so that it holds what a
+    killed one received, too; None until the volume is open."""
+    bytes_reused: Count | None = None
+    """Bytes that lay on the volume before this sync began and are used in place of fetching; what its own
+    earlier attempts fetched is none of them, and content under two paths counts once. None until all files
+    were looked at."""
     files_total: Count | None = None
     files_done: Count = 0
     current_file: PathText | None = None

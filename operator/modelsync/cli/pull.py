@@ -141,6 +141,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         stop=stop,
         volume=target,
         lock_wait_seconds=0.0,
+        anew=True,
     )
     with _warnings_to(screen), _stopped_by_signals(stop):
         outcome = Pull(request, tools).follow(screen)

@@ -108,6 +108,21 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     )
 
 
+def _being_stopped(view: View, status: ModelSyncStatus) -> Verdict | None:
+    """A worker that has to end for a pause or a cancellation: its last words belong to the figures that stay.
+
+    It has until its Pod's grace period ends; what a lost node says after that, the next attempt corrects.
+    """
+    pod, spec = view.worker, view.sync.spec
+    if pod is None or not (spec.suspend or spec.cancel) or status.phase in (Phase.PAUSED, Phase.CANCELLED):
+        return None
+    if pod.deletion_due is not None and pod.deletion_due <= view.now:
+        return None
+    verdict = _working(view, view.last_job, pod)
+    message = f"stopping the worker, for spec.{'cancel' if spec.cancel else 'suspend'} is true"
+    return replace(verdict, reason=Reason.STOPPING, message=message, silent=False, wake_at=pod.deletion_due)
+
+
 def _cancelled(view: View, status: ModelSyncStatus) -> Verdict | None:
     if not view.sync.spec.cancel:
         return None
@@ -198,7 +213,7 @@ def steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
     return ready.message
 
 
-def _working(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
+def _working(view: View, job: JobRecord | None, pod: PodRecord) -> Verdict:
     sample = view.sample_of(pod)
     if sample is None:
         phase, reason, message = working.before(view.sync.status, pod.name)
@@ -328,6 +343,7 @@ _CHECKS: tuple[Check, ...] = (
     _already_complete,  # a result is never taken back, unless its user asks for a check
     _ended_unheard,
     _just_complete,
+    _being_stopped,
     _cancelled,
     _paused,
     _running,

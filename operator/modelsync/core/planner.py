@@ -177,6 +177,8 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
             return "the ModelSync is being deleted"
         if attempt > (stored.attempts or 0):
             return ""  # its number must be stored before it goes, lest another Job gets the same one
+        if item.verdict.reason is Reason.STOPPING:
+            return "the ModelSync is paused or cancelled"
         if phase in (Phase.PAUSED, Phase.CANCELLED) or stored.phase is Phase.COMPLETE:
             return f"the ModelSync is {phase}"
         if over:

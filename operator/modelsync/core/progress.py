@@ -142,13 +142,22 @@ def _reached(before: ProgressStatus | None, report: wire.Progress, network_befor
     return ProgressStatus(
         bytes_total=total,
         bytes_done=done,
-        bytes_network=max(network_before + report.bytes_network, _network(before)),
-        bytes_reused=report.bytes_reused,
+        bytes_network=max(network_of(report, network_before), _network(before)),
+        bytes_reused=report.bytes_reused if report.bytes_reused is not None else _reused(before),
         files_total=files_total,
         files_done=files if files_total is None else min(files, files_total),
         percent=_percent(done, total),
         layer=report.layer,
     )
+
+
+def network_of(report: wire.Progress, before: int) -> int:
+    """Payload bytes of all attempts: of earlier ones what the status knows, or what the volume does."""
+    return max(before, report.bytes_network_before or 0) + report.bytes_network
+
+
+def _reused(progress: ProgressStatus | None) -> int | None:
+    return progress.bytes_reused if progress is not None else None
 
 
 def _network(progress: ProgressStatus | None) -> int:

@@ -79,8 +79,16 @@ def _worker(view: View, verdict: Verdict) -> WorkerStatus | None:
     if pod is None:
         return None
     return WorkerStatus(
-        pod_name=pod.name, node_name=pod.node or None, bytes_network_before=_network_before(view, pod)
+        pod_name=pod.name,
+        node_name=pod.node or None,
+        bytes_network_before=max(_network_before(view, pod), _by_the_volume(verdict)),
     )
+
+
+def _by_the_volume(verdict: Verdict) -> int:
+    """What earlier attempts received, by the record on the volume: it misses nothing of a killed one."""
+    told = verdict.sample.report.progress.bytes_network_before if verdict.sample is not None else None
+    return told or 0
 
 
 def _network_before(view: View, pod: PodRecord | None) -> int:
@@ -89,6 +97,12 @@ def _network_before(view: View, pod: PodRecord | None) -> int:
     if pod is not None and stored.worker is not None and stored.worker.pod_name == pod.name:
         return stored.worker.bytes_network_before or 0
     return (stored.progress.bytes_network or 0) if stored.progress is not None else 0
+
+
+def _known_before(view: View, pod: PodRecord) -> int:
+    """The same for a Pod that has ended; 0 when only its own report can tell."""
+    worker = view.sync.status.worker
+    return (worker.bytes_network_before or 0) if worker is not None and worker.pod_name == pod.name else 0
 
 
 def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
@@ -126,13 +140,15 @@ def _flows(verdict: Verdict) -> bool:
 
 
 def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
-    """Progress of a sync whose worker does not run; the last words count once, with the failure itself."""
-    shown = status.progress
-    if status.last_failure is not view.sync.status.last_failure:
-        pod = view.pod_of(view.last_job) if view.last_job is not None else None
-        words = pod.termination if pod is not None else None
-        shown = progress.ended(shown, words.progress if words else None, _network_before(view, pod))
-        if shown is not None and pod is not None and words is not None:
+    """Progress of a sync whose worker does not run, with the last words of the attempt that ended.
+
+    They are final, so they change nothing when they are taken in again.
+    """
+    shown, pod = status.progress, view.last_words
+    if pod is not None and pod.termination is not None:
+        told = pod.termination.progress
+        shown = progress.ended(shown, told, _known_before(view, pod))
+        if shown is not None:
             shown = progress.observed(status.progress, shown, pod.finished or view.now)
     elif shown is not None:
         shown = progress.at_rest(shown)

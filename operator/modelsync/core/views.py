@@ -40,6 +40,8 @@ class View:
     """The next attempt's Job may exist: nothing is derived from it but that its slot is taken."""
     gives_way: bool = False
     """Somebody waits for its slot, and it is not the one that may wait for room on a node without."""
+    farewell: PodRecord | None = None
+    """The last state of a Pod of this sync that is gone."""
 
     @property
     def attempts(self) -> int:
@@ -108,6 +110,23 @@ class View:
             None,
         )
 
+    @property
+    def last_words(self) -> PodRecord | None:
+        """The Pod of the last attempt with its termination report, also when it is gone already."""
+        known = self.pods if self.farewell is None else (*self.pods, self.farewell)
+        own = [pod for pod in known if pod.attempt == self.attempts and pod.termination is not None]
+        return max(own, key=lambda pod: pod.created, default=None)
+
+    @property
+    def worker(self) -> PodRecord | None:
+        """The Pod of the last attempt whose worker runs, whether or not its Job is still there."""
+        own = [
+            pod
+            for pod in self.pods
+            if pod.attempt == self.attempts and pod.running_since is not None and pod.exit_code is None
+        ]
+        return max((pod for pod in own if pod.phase in nodes.LIVE), key=lambda pod: pod.created, default=None)
+
     def pod_of(self, job: JobRecord) -> PodRecord | None:
         """The newest Pod of a Job, a live one before an ended one."""
         own = [pod for pod in self.pods if pod.job_uid == job.uid]
@@ -156,7 +175,9 @@ class Gatherer:
                 self._jobs[job.sync_uid].append(job)
         for pod in snapshot.pods:
             self._pods[pod.sync_uid].append(pod)
+        self._farewells = snapshot.farewells
         self._busy = self._jobs.keys() | self._pods.keys() | self._creating | snapshot.problems.keys()
+        self._busy |= snapshot.farewells.keys()
 
     def is_idle(self, uid: str) -> bool:
         """Whether there is nothing to know about a ModelSync but itself."""
@@ -176,6 +197,7 @@ class Gatherer:
             settings=self._snapshot.settings,
             creating=sync.uid in self._creating,
             gives_way=sync.spec.queue in self._contended and sync.uid not in self.parked,
+            farewell=self._farewells.get(sync.uid),
         )
 
 

@@ -1,10 +1,11 @@
 """Byte and result counters, kept by the operator for its short-lived workers.
 
 Each Pod's own counters (in its progress reports and its last words) are turned into deltas by Pod uid, so
-that a Pod that lives for a second is counted in full, and no byte twice. What happened before this process
-began to lead was counted by another one: a Pod from before starts from what the stored status tells. Results
-are counted when a plan makes the transition, once for each attempt. What is gone for an hour is forgotten,
-and its series with it.
+that a Pod that lives for a second is counted in full, and no byte twice. Received bytes are added up by
+ModelSync, as in its status: what a killed worker received is reported by the next one. What happened before
+this process began to lead was counted by another one: a Pod from before starts from what the stored status
+tells. Results are counted when a plan makes the transition, once for each attempt. What is gone for an hour
+is forgotten, and its series with it.
 """
 
 import time
@@ -17,6 +18,7 @@ from prometheus_client import Counter
 from modelsync.api import conditions, wire
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
+from modelsync.core import progress as totals
 from modelsync.core import snapshot
 from modelsync.runtime import metrics, store
 
@@ -32,7 +34,9 @@ class PodAccount:
     namespace: str
     source: str
     place: metrics.Place
-    bytes_network: int = 0
+    sync_uid: str
+    before: int = 0
+    """Bytes that the sync had received before this Pod."""
     retries: int = 0
     rate_limit_wait: float = 0.0
     devices: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -58,6 +62,8 @@ class Accounting:
         self._clock = clock
         self._began: datetime | None = None
         self._pods: dict[str, PodAccount] = {}
+        self._received: dict[str, int] = {}
+        """Bytes that were received and are counted, here or by another process, by ModelSync uid."""
         self._outcomes: dict[str, tuple[object, ...]] = {}
         self._stalled: set[str] = set()
         self._devices: dict[str, dict[str, tuple[Counter, Counter]]] = {}
@@ -80,7 +86,7 @@ class Accounting:
             self._add(
                 account,
                 pod.node,
-                report.progress.bytes_network,
+                report.progress,
                 report.retries,
                 report.rate_limit_wait_seconds,
                 report.devices,
@@ -95,7 +101,7 @@ class Accounting:
         self._add(
             account,
             pod.node,
-            words.progress.bytes_network,
+            words.progress,
             words.retries,
             words.rate_limit_wait_seconds,
             words.devices,
@@ -134,6 +140,8 @@ class Accounting:
             del self._outcomes[uid]
         for uid in self._met.keys() - self._store.syncs.keys():
             del self._met[uid]
+        for uid in self._received.keys() - self._store.syncs.keys():
+            del self._received[uid]
         self._stalled &= self._store.syncs.keys()
         self._forget_departed()
 
@@ -183,11 +191,17 @@ class Accounting:
         sync = self._store.syncs.get(pod.sync_uid)
         if known is not None or sync is None or self._began is None:
             return known
-        source = str(sync.spec.source.kind)
-        account = PodAccount(namespace=sync.namespace, source=source, place=self._place(sync))
+        stored = sync.status.progress.bytes_network if sync.status.progress is not None else None
+        account = PodAccount(
+            namespace=sync.namespace,
+            source=str(sync.spec.source.kind),
+            place=self._place(sync),
+            sync_uid=sync.uid,
+            before=self._received.setdefault(sync.uid, stored or 0),
+        )
         if pod.created < self._began:
             account.from_before = True
-            account.bytes_network = _told(sync.status, pod)
+            account.before -= min(account.before, _told(sync.status, pod))
             account.closed = pod.termination is not None and _is_settled(sync.status, pod.attempt)
         self._pods[pod.uid] = account
         return account
@@ -196,16 +210,18 @@ class Accounting:
         self,
         account: PodAccount,
         node: str,
-        bytes_network: int,
+        progress: wire.Progress,
         retries: int,
         rate_limit_wait: float,
         devices: tuple[wire.DeviceCounters, ...],
     ) -> None:
-        account.place.downloaded_bytes.inc(max(0, bytes_network - account.bytes_network))
+        received = totals.network_of(progress, account.before)
+        counted = self._received.setdefault(account.sync_uid, account.before)
+        account.place.downloaded_bytes.inc(max(0, received - counted))
+        self._received[account.sync_uid] = max(counted, received)
         account.place.retries.inc(max(0, retries - account.retries))
         waited = max(0.0, rate_limit_wait - account.rate_limit_wait)
         self._metrics.rate_limit_wait.labels(account.source).inc(waited)
-        account.bytes_network = max(account.bytes_network, bytes_network)
         account.retries = max(account.retries, retries)
         account.rate_limit_wait = max(account.rate_limit_wait, rate_limit_wait)
         for device in devices:

@@ -53,7 +53,8 @@ def _progress(new: wire.Progress, old: wire.Progress) -> wire.Progress:
     return new.but(
         bytes_done=_bounded(max(new.bytes_done, old.bytes_done if same_whole else 0), new.bytes_total),
         bytes_network=max(new.bytes_network, old.bytes_network),
-        bytes_reused=_bounded(new.bytes_reused, new.bytes_total),
+        bytes_network_before=_most(new.bytes_network_before, old.bytes_network_before),
+        bytes_reused=None if new.bytes_reused is None else _bounded(new.bytes_reused, new.bytes_total),
         files_done=_bounded(max(new.files_done, old.files_done if same_whole else 0), new.files_total),
         current_file=clean(new.current_file) if new.current_file else None,
     )
@@ -94,6 +95,10 @@ def _devices(
         )
 
     return tuple(grown(device) for device in new)
+
+
+def _most(new: int | None, old: int | None) -> int | None:
+    return max((count for count in (new, old) if count is not None), default=None)
 
 
 def _bounded(value: T, limit: T | None) -> T:

@@ -15,7 +15,7 @@ counts as existing until it is seen or known not to be, one that is being delete
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modelsync.core import snapshot
@@ -32,6 +32,8 @@ _PARSERS: Mapping[Resource, Callable[[records.Object], Record]] = {
     PODS: records.pod_record,
 }
 _TOMBSTONES = 20_000
+_FAREWELL = timedelta(seconds=60)
+"""How long the last words of a Pod that is gone are kept for the planner: it may look a moment later."""
 
 
 @dataclass(slots=True)
@@ -96,6 +98,7 @@ class Store:
         self._troubles: dict[tuple[str, str], snapshot.Problem] = {}
         self._deleting: set[str] = set()
         """Uids of Jobs whose deletion was asked for."""
+        self._farewells: dict[str, tuple[datetime, snapshot.PodRecord]] = {}
 
     @property
     def syncs(self) -> Mapping[str, snapshot.SyncRecord]:
@@ -278,6 +281,20 @@ class Store:
         if self._troubles.pop(group, None) is not None:
             self._wake()
 
+    def _recent_farewells(self) -> dict[str, snapshot.PodRecord]:
+        limit = datetime.now(UTC) - _FAREWELL
+        old = [uid for uid, (seen, _) in self._farewells.items() if seen < limit or uid not in self.syncs]
+        for uid in old:
+            del self._farewells[uid]
+        return {uid: pod for uid, (_, pod) in self._farewells.items()}
+
+    def _remember(self, pod: snapshot.PodRecord | None) -> None:
+        if pod is None or pod.termination is None:
+            return
+        known = self._farewells.get(pod.sync_uid)
+        if known is None or known[1].attempt <= pod.attempt:
+            self._farewells[pod.sync_uid] = (datetime.now(UTC), pod)
+
     def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
         """The planner's picture of this instant."""
         return snapshot.Snapshot(
@@ -290,10 +307,13 @@ class Store:
             silences=dict(self._silences),
             problems=dict(self._problems),
             troubles=dict(self._troubles),
+            farewells=self._recent_farewells(),
             settings=settings,
         )
 
     def _forget(self, resource: Resource, uid: str) -> bool:
+        if resource is PODS:
+            self._remember(self.pods.get(uid))
         self._problems.pop(uid, None)
         self._samples.pop(uid, None)
         self._deleting.discard(uid)

@@ -254,7 +254,6 @@ class Engine:
     def _register(self, part: Part) -> None:
         """Move a file from those that wait to those that are open, at one instant for all figures."""
         file, there = part.file, part.copy.written.total
-        self._state.add_reused(there)
         with self._change:
             self._opening -= 1
             self._waiting_done.pop(part.key, None)
@@ -333,6 +332,7 @@ class Engine:
                 self._change.notify_all()
 
     def _over_again(self, part: Part) -> None:
+        self._state.forfeit(self._staging.journal.forfeit(part.key))
         with self._change:
             if part not in self._handing:
                 self._handing.append(part)

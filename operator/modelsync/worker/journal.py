@@ -17,7 +17,7 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,8 @@ class Entry:
     """What of it a power cut could not take."""
     sha256: str | None = None
     """Of the verified file; tells our own work after a crash in the midst of publishing."""
+    before: int = 0
+    """Bytes of it that lay there before this sync began."""
 
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
@@ -106,6 +108,8 @@ def _apply(entries: dict[str, Entry], record: dict[str, Any], boot: str | None) 
             known = entries[key] = Entry(generation=generation, size=size, validator=record["validator"])
             known.sha256 = sha256
             _believe(known, 0, size, record["boot"], boot)
+        case {"before": str(key), "bytes": int(count)}:
+            entries.setdefault(key, Entry()).before = count
         case {"lost": True}:
             for each in entries.values():
                 each.ranges = RangeSet(each.durable)
@@ -126,8 +130,12 @@ def _believe(entry: Entry, start: int, end: int, told: str | None, boot: str | N
 class Journal:
     """The journal of one staging directory, open for appending. Thread-safe."""
 
-    def __init__(self, directory: int) -> None:
-        """Read what is there and write it anew without what is outdated; raises OSError."""
+    def __init__(self, directory: int, count: Callable[[], None] = lambda: None) -> None:
+        """Read what is there and write it anew without what is outdated; raises OSError.
+
+        `count` is called before records are written, to write what was received till then.
+        """
+        self._count = count
         self._boot = boot_id()
         self.entries = read(_content(directory), self._boot)
         self._lock = threading.Lock()
@@ -182,6 +190,24 @@ class Journal:
         """Say that a file's bytes were found right."""
         self._append({"verified": key, "sha256": sha256}, waits=True)
 
+    def found(self, there: Mapping[str, int]) -> None:
+        """Say how many bytes of each file, by key, lay there before this sync began; of all others none."""
+        for key in self.entries.keys() | there.keys():
+            entry = self.entries.setdefault(key, Entry())
+            if entry.before != there.get(key, 0):
+                entry.before = there.get(key, 0)
+                self._append({"before": key, "bytes": entry.before}, waits=True)
+        self._append()
+
+    def forfeit(self, key: str) -> int:
+        """A file starts over: the bytes of it that lay there before this sync began, which are of no use."""
+        entry = self.entries.get(key)
+        if entry is None or not entry.before:
+            return 0
+        count, entry.before = entry.before, 0
+        self._append({"before": key, "bytes": 0}, waits=True)
+        return count
+
     def sync(self) -> None:
         """Make the records durable."""
         with self._lock:
@@ -218,6 +244,7 @@ class Journal:
     def _flush(self) -> None:
         lines, self._waiting, self._spoken = self._waiting, [], 0
         if lines and self._descriptor >= 0:
+            self._count()
             os.write(self._descriptor, b"".join(lines))
 
 
@@ -248,6 +275,8 @@ def _rewritten(directory: int, entries: dict[str, Entry], boot: str | None) -> i
                 file.write(_line(_range(key, entry.generation, start, end, boot)))
             if entry.sha256:
                 file.write(_line({"verified": key, "sha256": entry.sha256}))
+            if entry.before:
+                file.write(_line({"before": key, "bytes": entry.before}))
     os.fsync(descriptor)
     os.rename(_TEMPORARY, NAME, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)

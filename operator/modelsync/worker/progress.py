@@ -12,6 +12,7 @@ from collections.abc import Callable
 from modelsync.api import display, wire
 from modelsync.api.reasons import Layer, Stage
 from modelsync.api.transfer import Resolved
+from modelsync.worker.accounts import Accounts
 from modelsync.worker.meter import Meter
 from modelsync.worker.stages import Stages
 
@@ -37,7 +38,7 @@ class State:
         self._files_total: int | None = None
         self._files_done = 0
         self._network = 0
-        self._reused = 0
+        self._accounts: Accounts | None = None
         self._settled = 0
         """Bytes of files that were right before the engine started."""
         self._postponed = 0
@@ -74,7 +75,6 @@ class State:
         with self._lock:
             self._postponed -= size if postponed else 0
             self._settled += size
-            self._reused += size
             self._files_done += 1
 
     def watch(
@@ -98,11 +98,17 @@ class State:
         self.meter.add(count)
         with self._lock:
             self._network += count
+        if self._accounts is not None:
+            self._accounts.add(count)
 
-    def add_reused(self, count: int) -> None:
-        """Bytes of an unfinished file were there before."""
-        with self._lock:
-            self._reused += count
+    def account(self, accounts: Accounts) -> None:
+        """Where the counters of all attempts are kept."""
+        self._accounts = accounts
+
+    def forfeit(self, count: int) -> None:
+        """Bytes that lay there before this sync began are of no use after all."""
+        if count and self._accounts is not None:
+            self._accounts.reuse(max(0, (self._accounts.reused or 0) - count))
 
     def add_file(self) -> None:
         """One more file is complete and right."""
@@ -146,7 +152,8 @@ class State:
                 bytes_total=None if total is None else total + self._aside,
                 bytes_done=done + self._settled,
                 bytes_network=self._network,
-                bytes_reused=self._reused,
+                bytes_network_before=None if self._accounts is None else self._accounts.before,
+                bytes_reused=None if self._accounts is None else self._accounts.reused,
                 files_total=self._files_total,
                 files_done=self._files_done,
                 current_file=active[0].path if active else None,

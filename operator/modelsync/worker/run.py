@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.transfer import Engine, Resolved, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import hashing, planning, publish, volume
-from modelsync.worker.engines.factory import clear
+from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import layout_of
@@ -53,8 +53,9 @@ def _run(request: WorkRequest, tools: Tools) -> Manifest:
     state.stages.enter(Stage.CHECKING, files=len(plan.files), size=plan.resolved.bytes)
     lock_wait = min(tools.lock_wait_seconds, request.progress_deadline_seconds / 2)
     with Tree.open(tools.volume, layout.directory) as target:
-        staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=lock_wait)
+        staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=lock_wait, anew=tools.anew)
         try:
+            state.account(staging.accounts)
             return _sync(request, tools, plan, Place(layout=layout, target=target, staging=staging))
         finally:
             staging.close()
@@ -79,6 +80,7 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     with volume.guarded("removing outdated staging files"):
         staging.prune({key_of(file) for file in found.missing})
     clear(staging, request.engine)
+    _account(staging, found, request.engine)
     if found.missing and layout.links:
         volume.check_links(staging.directory.descriptor)
     _check_space(staging, found.missing)
@@ -121,6 +123,8 @@ class Found:
     """To be fetched."""
     twins: list[RemoteFile] = field(default_factory=list)
     """With the same place as a missing one: there as soon as that is."""
+    places: dict[str, int] = field(default_factory=dict)
+    """Bytes of the right ones by their place: paths with the same content may share one."""
 
 
 def _sorted_out(
@@ -147,6 +151,7 @@ def _sorted_out(
             awaited.add(where)
             found.missing.append(file)
         else:
+            found.places[where] = entry.size
             tools.state.settle(entry.size)
             found.right.append(entry)
     return found
@@ -165,6 +170,18 @@ def _looked_at(stages: Stages, file: RemoteFile) -> Iterator[hashing.Read]:
 
     yield read
     stages.advance(files=1, size=left)
+
+
+def _account(staging: Staging, found: Found, engine: Engine) -> None:
+    """What is used without being fetched: decided by the first attempt that has looked at all files, since
+    what a later one finds may come from the earlier ones."""
+    accounts, left = staging.accounts, kept(staging, engine, found.missing)
+    there = sum(found.places.values()) + sum(left.values())
+    if accounts.reused is None:
+        staging.journal.found(left)
+        accounts.reuse(there)
+    else:
+        accounts.reuse(min(accounts.reused, there))
 
 
 def _twins(

@@ -2,6 +2,7 @@
 
     .modelsync/lock                       held while a worker lives
     .modelsync/<uid>/staging/<attempt>/   journal and staging files of one process
+    .modelsync/accounts                   what the sync received, over all attempts (`accounts`)
     .modelsync/manifest.json              what was published
 
 The lock only saves work; safety rests on each process having a staging directory of its own name. A process
@@ -21,7 +22,7 @@ from collections.abc import Iterable
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
-from modelsync.worker import mounts, volume
+from modelsync.worker import accounts, mounts, volume
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.journal import Journal
 from modelsync.worker.model import RemoteFile
@@ -43,8 +44,19 @@ def key_of(file: RemoteFile) -> str:
 class Staging:
     """The staging directory of this process. Close it in the end."""
 
-    def __init__(self, target: Tree, uid: str, *, stop: threading.Event, wait_seconds: float = 15.0) -> None:
-        """Lock the target and take over what a dead process left; raises Failure or Interrupted."""
+    def __init__(
+        self,
+        target: Tree,
+        uid: str,
+        *,
+        stop: threading.Event,
+        wait_seconds: float = 15.0,
+        anew: bool = False,
+    ) -> None:
+        """Lock the target and take over what a dead process left; raises Failure or Interrupted.
+
+        With `anew`, what this uid fetched before counts as there before.
+        """
         self.name = f"{secrets.token_hex(8)}"
         self._uid = _component(uid)
         with volume.guarded(f"writing {naming.STATE_DIR}"):
@@ -55,7 +67,9 @@ class Staging:
             mount = mounts.mount(self.state.descriptor)
             self._exclusive = mounts.locks_reach_all_nodes(mount) and locks_work(self.state)
             self.directory = self._take_over()
-            self.journal = Journal(self.directory.descriptor)
+            self.accounts = accounts.Accounts(self.state.descriptor, self._uid, anew=anew)
+            # Counted before it is believed: a kill between the two costs bytes, and no truth.
+            self.journal = Journal(self.directory.descriptor, self.accounts.flush)
         self.reserves = mounts.reserves(mount)
         """Whether a file's blocks are reserved before it is written."""
         self.direct = mounts.direct_writes(mount)
@@ -86,7 +100,7 @@ class Staging:
                 staging.remove(name)
 
     def _uids(self) -> list[str]:
-        kept = {_LOCK, naming.MANIFEST_FILE}
+        kept = {_LOCK, naming.MANIFEST_FILE, accounts.NAME}
         return [name for name in self.state.names() if name not in kept and not name.startswith(".")]
 
     def _staging(self, uid: str) -> Tree:
@@ -141,13 +155,14 @@ class Staging:
     def close(self) -> None:
         """Close the journal and release the lock."""
         self.journal.close()
+        self.accounts.close()
         self.directory.close()
         os.close(self._lock)
         self.state.close()
 
 
 def _component(uid: str) -> str:
-    if not uid or "/" in uid or uid.startswith(".") or uid in (_LOCK, naming.MANIFEST_FILE):
+    if not uid or "/" in uid or uid.startswith(".") or uid in (_LOCK, naming.MANIFEST_FILE, accounts.NAME):
         raise Failure(Reason.INVALID_SPEC, "The work request's uid cannot be the name of a directory.")
     return uid
 

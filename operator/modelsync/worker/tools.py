@@ -28,6 +28,8 @@ class Tools:
     volume: Path
     """Root of the volume; the request's subPath lies below it."""
     lock_wait_seconds: float = 15.0
+    anew: bool = False
+    """Whether this run is a sync of its own: what earlier runs of the same uid fetched was there before."""
     devices: Devices = counters.network_devices
     """The counters of what came over the network, for engines that tell nothing themselves."""
 

@@ -1,6 +1,6 @@
 """From `spec.engine` to the engine, and what one engine must not find of another's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from modelsync.api.reasons import Reason
@@ -16,7 +16,7 @@ from modelsync.worker.layers import Devices
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.progress import State
-from modelsync.worker.staging import Staging
+from modelsync.worker.staging import Staging, key_of
 from modelsync.worker.transport import Transport
 
 
@@ -68,6 +68,14 @@ def _backend(request: WorkRequest, means: Means, files: int) -> Backend:
         text = "spec.engine HuggingFaceHub fetches from a Hub only. Use Native or HFTransfer."
         raise Failure(Reason.INVALID_SPEC, text)
     return HuggingFaceHub(means.source, means.network, request.tuning, hub, means.commit)
+
+
+def kept(staging: Staging, kind: Kind, files: Iterable[RemoteFile]) -> dict[str, int]:
+    """How many bytes of each file, by key, an earlier attempt left for this engine; no files without any."""
+    if kind is Kind.NATIVE:
+        return staging.journaled(files)
+    found = {key: staging.directory.regular(key + WHOLE) for key in map(key_of, files)}
+    return {key: stat.st_size for key, stat in found.items() if stat is not None and stat.st_size}
 
 
 def clear(staging: Staging, kind: Kind) -> None:

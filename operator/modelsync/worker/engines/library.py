@@ -145,7 +145,6 @@ class LibraryEngine:
         """One file, until it is whole and right."""
         kept = self._kept(file, key)
         if kept is not None:
-            self._state.add_reused(kept.size)
             self._finish(kept)
             return
         wrong = ""
@@ -158,8 +157,7 @@ class LibraryEngine:
                 return
             wrong = judged
             _log.warning("%s of %r is wrong; it is fetched again", wrong, file.path)
-            self._figures.again(key, file, lost=size)
-            self._staging.directory.remove(key + WHOLE)
+            self._lose(key, file, size)
         reason = Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH
         text = (
             f"The file {names.printable(file.path)} has another {wrong} than the source tells, also after it"
@@ -177,9 +175,14 @@ class LibraryEngine:
         judged = self._judged(file, key, found.st_size, file.etag)
         if isinstance(judged, Fetched):
             return judged
-        self._staging.directory.remove(key + WHOLE)
-        self._figures.again(key, file, lost=found.st_size)
+        self._lose(key, file, found.st_size)
         return None
+
+    def _lose(self, key: str, file: RemoteFile, size: int) -> None:
+        """The whole file is wrong."""
+        self._staging.directory.remove(key + WHOLE)
+        self._figures.again(key, file, lost=size)
+        self._state.forfeit(self._staging.journal.forfeit(key))
 
     def _fetched(self, child: Child, file: RemoteFile, key: str) -> Prepared:
         """Let the library fetch a file, again while what fails may pass."""
