@@ -36,12 +36,17 @@ def test_what_was_counted_is_there_for_the_next_attempt(directory: int) -> None:
 
 
 def test_a_killed_worker_loses_less_than_a_step_and_nothing_that_the_journal_has(directory: int) -> None:
-    killed = Accounts(directory, "uid-1")
+    now = 5.0
+    killed = Accounts(directory, "uid-1", clock=lambda: now)
     for _ in range(100):
         killed.add(10_000)
-    assert 1_000_000 - STEP < Accounts(directory, "uid-1").before <= 1_000_000
+    assert 1_000_000 - STEP < Accounts(directory, "uid-1").before < 1_000_000, "in a rush"
+    now += 2 * accounts.STEP_SECONDS
+    killed.add(1)
+    assert Accounts(directory, "uid-1").before == 1_000_001, "at leisure"
+    killed.add(1)
     killed.flush()
-    assert Accounts(directory, "uid-1").before == 1_000_000
+    assert Accounts(directory, "uid-1").before == 1_000_002
 
 
 @pytest.mark.parametrize(

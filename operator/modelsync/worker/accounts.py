@@ -14,6 +14,8 @@ import contextlib
 import json
 import os
 import threading
+import time
+from collections.abc import Callable
 
 NAME = "accounts"
 _VERSION = 1
@@ -21,18 +23,26 @@ _HEAD = 512
 _NUMBER = 21
 """20 digits and a line's end."""
 _UNKNOWN = b"%20s\n" % b"-"
-STEP = 64 * 1024
-"""So many bytes may be counted in memory alone: a kill costs the record no more, of bytes that it loses."""
+STEP, STEP_SECONDS = 64 * 1024, 0.05
+"""So many bytes, received within so long, may be counted in memory alone: a kill costs the record no more."""
 
 
 class Accounts:
     """The record of one sync on one volume. Thread-safe; a volume that refuses it makes it one of memory."""
 
-    def __init__(self, directory: int, uid: str, *, anew: bool = False) -> None:
+    def __init__(
+        self,
+        directory: int,
+        uid: str,
+        *,
+        anew: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open the record below a descriptor; that of another uid is replaced, and with `anew` any."""
         self._lock = threading.Lock()
         self._descriptor = -1
-        self._written = 0
+        self._written, self._time = 0, clock()
+        self._clock = clock
         self.reused: int | None = None
         """Bytes that lay there before this sync began and are used; None until all files were looked at."""
         self.received = 0
@@ -53,7 +63,7 @@ class Accounts:
         """Payload bytes came."""
         with self._lock:
             self.received += count
-            if self.received - self._written >= STEP:
+            if self.received - self._written >= STEP or self._clock() - self._time >= STEP_SECONDS:
                 self._write()
 
     def reuse(self, count: int | None) -> None:
@@ -77,7 +87,7 @@ class Accounts:
             self._descriptor = -1
 
     def _write(self) -> None:
-        self._written = self.received
+        self._written, self._time = self.received, self._clock()
         self._put(_HEAD, _number(self.received))
 
     def _put(self, offset: int, line: bytes) -> None:
