@@ -191,7 +191,7 @@ def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
     known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
     assert farewells(known) == {}
     if swept:
-        known.sweep(PODS, None, set(), 9)
+        known.sweep(PODS, None, set(), 9, mark=9)
     else:
         known.observe(PODS, "DELETED", harness.versioned(ended, 6))
     assert [words and words.reason for words in farewells(known).values()] == ["Interrupted"]

@@ -282,7 +282,7 @@ class Store:
             self._wake()
 
     def _recent_farewells(self) -> dict[str, snapshot.PodRecord]:
-        limit = datetime.now(UTC) - _FAREWELL
+        limit = self._clock() - _FAREWELL
         old = [uid for uid, (seen, _) in self._farewells.items() if seen < limit or uid not in self.syncs]
         for uid in old:
             del self._farewells[uid]
@@ -293,7 +293,7 @@ class Store:
             return
         known = self._farewells.get(pod.sync_uid)
         if known is None or known[1].attempt <= pod.attempt:
-            self._farewells[pod.sync_uid] = (datetime.now(UTC), pod)
+            self._farewells[pod.sync_uid] = (self._clock(), pod)
 
     def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
         """The planner's picture of this instant."""
