@@ -1,0 +1,29 @@
+"""Low limits and bodies without a length, of which the engine once used up all of its memory and hung."""
+
+from dev.hub import HubServer
+from tests.e2e import kube, release
+from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.sources import hub_source
+from tests.origin.content import Computed, Fixed, hexdigest
+from tests.origin.server import Origin
+
+TOKENIZER = bytes(range(256)) * 2735
+"""700,160 bytes: between what is taken in one piece and what is hashed as it grows."""
+CHUNKED = Computed(3, 150_000_000)
+"""More than all of the engine's blocks."""
+
+
+def test_a_low_limit_and_a_body_without_a_length_end_complete(space: str, hub: HubServer) -> None:
+    files = {"tokenizer.json": TOKENIZER, "model.safetensors": TOKENIZER[::-1] * 4}
+    slow = kube.sync("slow", space, hub_source(hub, "org/slow", files=files), bandwidthLimit="150k")
+    with Origin({"model.bin": CHUNKED}, host=ORIGIN_HOST).serving() as origin:
+        origin.strike("model.bin", "chunkedx*", "head:chunkedx*")
+        http = {"http": {"files": [{"url": f"{origin.url}/web/model.bin", "path": "model.bin"}]}}
+        untold = kube.sync("untold", space, http)
+        kube.apply(slow, untold)
+        kube.wait_complete("untold", space)
+    kube.wait_complete("slow", space)
+    found = kube.hashes_on_claim(space, "models", release.IMAGE)
+    assert found["untold/model.bin"] == hexdigest(CHUNKED, "sha256")
+    for path, data in files.items():
+        assert found[f"slow/{path}"] == hexdigest(Fixed(data), "sha256")
