@@ -88,7 +88,8 @@ def test_the_columns_fit_a_terminal(syncs: None) -> None:
 def test_wide_tells_the_rest(syncs: None) -> None:
     lines = _get("-o", "wide")
     assert lines[0].split()[6:] == [
-        "SIZE", "SOURCE", "TARGET", "QUEUE", "POSITION", "ATTEMPTS", "NODE", "REASON", "MESSAGE",
+        "SIZE", "SOURCE", "TARGET", "OBSERVED", "QUEUE", "POSITION", "ATTEMPTS", "NODE", "STAGE", "REASON",
+        "MESSAGE",
     ]  # fmt: skip
     downloading = next(line for line in lines if line.startswith("downloading"))
     for word in (
