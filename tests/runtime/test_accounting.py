@@ -205,8 +205,10 @@ def test_an_outcome_is_counted_once_however_often_it_is_planned(wanted: dict[str
     b = Bench(phase="Downloading", attempts=1)
     b.pod(words=harness.words())
     status = b.sync.status.but(**wanted)
-    for _ in range(3):
-        b.accounting.on_plan(b.sync, status)
+    for second in range(3):
+        later = BEFORE + timedelta(seconds=second)  # the worker's end, then its Job's
+        again = status.but(completion_time=later) if status.phase is Phase.COMPLETE else status
+        b.accounting.on_plan(b.sync, again)
     stored = replace(b.sync, status=status)
     b.accounting.on_plan(stored, status)
     assert b.value("downloads_total", **WHERE, result=result) == 1

@@ -263,7 +263,8 @@ class Departures:
 def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object, ...] | None:
     """What ends with this transition: the result and what makes it one of its kind."""
     if new.phase is Phase.COMPLETE and old.phase is not Phase.COMPLETE:
-        return ("succeeded", new.attempts, new.completion_time)
+        # Not its time: that of the worker's end becomes that of its Job before either is stored.
+        return ("succeeded", new.attempts)
     failed, before = new.last_failure, old.last_failure
     if failed is not None and (
         before is None or (before.attempt, before.time) != (failed.attempt, failed.time)
