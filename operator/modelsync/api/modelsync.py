@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, Field
 
 from modelsync.api import hubcache
-from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
+from modelsync.api.base import Value
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
+from modelsync.api.validations import cel, immutable, immutable_optional, rules
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from modelsync.api.base import Value, cel, rules
+from modelsync.api.base import Value
 from modelsync.api.sources import DNS_SUBDOMAIN, SecretName
+from modelsync.api.validations import cel, rules
 
 _QUANTITY_MAP = {
     "additionalProperties": {

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from modelsync.api import requestsize
-from modelsync.api.base import Value, cel, rules
+from modelsync.api.base import Value
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import DNS_LABEL
+from modelsync.api.validations import cel, rules
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 Pattern = Annotated[

@@ -11,8 +11,9 @@ from typing import Annotated
 from pydantic import Field
 
 from modelsync.api import requestsize
-from modelsync.api.base import Value, cel, immutable, immutable_optional, rules
+from modelsync.api.base import Value
 from modelsync.api.reasons import SourceKind
+from modelsync.api.validations import cel, immutable, immutable_optional, rules
 
 _NO_USER = cel(
     "!self.matches('^[^/]*//[^/?#]*@')",

@@ -130,11 +130,19 @@ class Asking:
             response = self.transport.get(request, {}, method="HEAD").response
             response.close()
             if response.status == 200:
-                told = response.headers
-                return {member: told[name] for name, member in _HEADERS.items() if name in told}
+                return _members(response.headers)
         except (Transient, Failure) as error:
             _log.debug("an object is asked for again: %s", error)
         return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
+
+
+def _members(headers: Mapping[str, str]) -> dict[str, str | int]:
+    """An answer's headers as HeadObject's members, in the types of S3's model."""
+    found: dict[str, str | int] = {
+        member: headers[name] for name, member in _HEADERS.items() if name in headers
+    }
+    length = headers.get("content-length", "")
+    return found | {"ContentLength": int(length)} if length.isdecimal() else found
 
 
 def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> RemoteFile:
