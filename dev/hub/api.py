@@ -1,6 +1,7 @@
 """The Hub's metadata routes: information, tree with pages, paths, references."""
 
 import asyncio
+import contextlib
 from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
@@ -54,9 +55,10 @@ async def _dripping(request: web.Request, page: web.Response) -> web.StreamRespo
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     assert isinstance(page.body, bytes)
-    for byte in page.body:
-        await response.write(bytes([byte]))
-        await asyncio.sleep(0.5)
+    with contextlib.suppress(ConnectionResetError):  # the client has had enough
+        for byte in page.body:
+            await response.write(bytes([byte]))
+            await asyncio.sleep(0.5)
     return response
 
 
