@@ -72,6 +72,18 @@ def test_a_changed_speed_is_right_within_two_windows(clock: Clock, after: float,
     assert meter.rate() == pytest.approx(after, rel=0.05)
 
 
+def test_a_first_trickle_is_no_speed_to_climb_from(clock: Clock) -> None:
+    """Before a library's first block only some bytes of the network are seen."""
+    meter = Meter(clock=clock)
+    for _ in range(10):
+        flow(clock, meter, 1.0, 20)
+        meter.rate()
+    for _ in range(5):
+        flow(clock, meter, 1.0, 5e6)
+        meter.rate()
+    assert (meter.rate() or 0) > 5e5, "not from 20 B/s on by some factor a second"
+
+
 def test_a_source_that_stops_has_no_speed_and_no_time_left(clock: Clock) -> None:
     meter = Meter(clock=clock)
     flow(clock, meter, 60.0, 5e6)

@@ -26,6 +26,8 @@ STOPPED_SECONDS = 10.0
 """Silence of the network that is no speed any more."""
 FALLS, RISES = 1.4, 1.6
 """Most factors in a second: with both, the time left moves by less than half of itself."""
+BURST = 8
+"""No burst of a steady download makes a speed so many times higher: what does is another speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,8 @@ class Meter:
             if self._shown is not None:
                 before, speed = self._shown
                 passed = min(now - before, 60.0)
-                found = min(max(found, speed / FALLS**passed), speed * RISES**passed)
+                highest = found if found > BURST * speed else speed * RISES**passed
+                found = min(max(found, speed / FALLS**passed), highest)
             self._shown = now, found
             return found
 
