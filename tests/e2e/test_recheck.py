@@ -43,9 +43,10 @@ def test_complete_sync_fetches_what_was_removed_when_it_is_asked(space: str, hub
     assert artifact["attempt"] == 2
     assert artifact["verifiedAt"] > first["status"]["artifacts"][0]["verifiedAt"]
     found = kube.hashes_on_claim(space, "models", release.IMAGE)
-    name = "llama/.modelsync/manifest.json"
-    assert {**found, name: ""} == {**wanted, name: ""}
-    assert again["status"]["progress"]["bytesNetwork"] == 800_000
+    records = {f"llama/.modelsync/{name}": "" for name in ("manifest.json", "accounts")}
+    assert {**found, **records} == {**wanted, **records}
+    received = [one["status"]["progress"]["bytesNetwork"] for one in (first, again)]
+    assert received == [800_002, 1_600_002], "of all attempts; config.json was not fetched again"
     events = kube.kubectl("get", "events", "-n", space, "-o", "jsonpath={.items[*].message}")
     assert "a check of the published files was asked for" in events
 
