@@ -4,7 +4,7 @@ import pytest
 
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import bookkeeping, planner
-from tests.builders import NOW, a_job, a_pod, a_queue, a_snapshot, a_sync, ago
+from tests.builders import NOW, a_failure, a_job, a_pod, a_queue, a_snapshot, a_sync, ago
 from tests.core.world import World
 
 FINE = ("f0", "f1", "f2")
@@ -105,6 +105,15 @@ def test_where_nobody_waits_for_a_slot_all_keep_waiting_for_room() -> None:
     full = planner.plan(a_snapshot(*parts(waits, a_queue(max_active=1))))  # type: ignore[arg-type]
     assert full.statuses["uid-a"].last_failure is None
     assert full.statuses["uid-b"].last_failure is not None
+
+
+def test_the_reason_stays_while_the_last_pod_takes_its_time_to_go() -> None:
+    last = a_failure(Reason.SECRET_NOT_FOUND, message="create it")
+    sync = a_sync().with_status(attempts=1, last_failure=last, next_retry_time=ago(1))
+    pod = a_pod().waiting("ContainerCreating").with_record(deleting=True)
+    plan = planner.plan(a_snapshot(sync, pod))
+    ready = next(c for c in plan.statuses["uid-llama"].conditions if c.type == "Ready")
+    assert (ready.reason, plan.creations) == (Reason.SECRET_NOT_FOUND, ())
 
 
 def test_a_quotas_refusal_names_the_field_and_not_the_pod_that_never_was() -> None:

@@ -277,6 +277,9 @@ def _was_rejected(view: View, failed: Reason) -> bool:
 def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:
     if not view.occupied:
         return None
+    waiting = _waiting(view, status)
+    if waiting.reason is not Reason.QUEUED:
+        return replace(waiting, eligible=False)
     message = "waiting for the worker of the last attempt to end"
     return Verdict(phase=Phase.QUEUED, reason=Reason.QUEUED, message=message)
 
