@@ -4,7 +4,7 @@ VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
 export PYTHONPATH := operator
 
-.PHONY: help demo test lint bench faults cluster cluster-down image chart reference setup
+.PHONY: help demo test lint bench faults attacks cluster cluster-down image chart reference setup
 
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
@@ -23,6 +23,9 @@ bench: setup  ## Side-by-side figures of download engines on this machine.
 
 faults: setup  ## The fault table: every injected fault and how it ended.
 	@$(VENV)/python -m dev.faults
+
+attacks: setup  ## The table of attacks: each one tried on a real cluster, and whether it was refused.
+	@dev/on-cluster.sh python -m tests.attacks $(ARGS)
 
 cluster: setup  ## A real two-node Kubernetes on this machine.
 	@$(VENV)/python -m dev.cluster start

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 
 from dev import occupied, target
+from tests.e2e import release
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -30,3 +31,11 @@ def room() -> Iterator[None]:
     """A cluster without an installation; what the tests made is removed at the end, by its label."""
     yield
     occupied.Cluster().clean_up(occupied.Maker.TESTS)
+
+
+@pytest.fixture(scope="session")
+def operator(room: None) -> Iterator[None]:
+    """The chart's release, installed once and removed at the end."""
+    release.install()
+    yield
+    release.helm("uninstall", release.RELEASE, "-n", release.SYSTEM, "--ignore-not-found")

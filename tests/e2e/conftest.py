@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from dev.hub import HubServer
-from tests.e2e import kube, release, sources
+from tests.e2e import kube, sources
 
 ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
 
@@ -19,14 +19,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None:
                 item.add_marker(pytest.mark.skip(reason="no cluster: run `make test`, or set KUBECONFIG"))
-
-
-@pytest.fixture(scope="session")
-def operator(room: None) -> Iterator[None]:
-    """The chart's release, installed once and removed at the end."""
-    release.install()
-    yield
-    release.helm("uninstall", release.RELEASE, "-n", release.SYSTEM, "--ignore-not-found")
 
 
 @pytest.fixture

@@ -50,8 +50,9 @@ DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
 """CEL: a name that a label's value can be."""
 DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"
 """CEL: a name as most objects of Kubernetes have it."""
-RELATIVE_PATH = r"!self.matches('(^|/)[.]([.]|modelsync)?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f\\x7f]')"
-"""CEL: a path that stays inside its root; a regular expression, because it is cheap within arrays."""
+RELATIVE_PATH = r"!self.matches('(^|/)[.]([.]|(?i:modelsync))?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f\\x7f]')"
+"""CEL: a path that stays inside its root, and out of `.modelsync` in any spelling, since some volumes
+ignore case; a regular expression, because it is cheap within arrays."""
 RELATIVE_PATH_MEND = (
     "must be a relative path such as llama/7b, without '.', '..', '.modelsync', '//', a backslash, control"
     " characters or a '/' at either end"
