@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import urllib3.exceptions
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
+import modelsync
 from modelsync.api.reasons import Reason
 from modelsync.worker import urls
 from modelsync.worker.connecting import Network, ProxyTrouble, UnknownProxy
@@ -25,7 +26,7 @@ from modelsync.worker.urls import Place
 from modelsync.worker.wires import Wires
 
 MAX_REDIRECTS = 10
-USER_AGENT = "modelsync"
+USER_AGENT = f"modelsync/{modelsync.__version__}"
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
+import modelsync
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.wire import Tuning
@@ -13,7 +14,7 @@ from modelsync.worker.engines.process import Job, environment
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import RemoteFile, Request, Source
 from modelsync.worker.sources.hub import DEFAULT_ENDPOINT
-from modelsync.worker.transport import Transport
+from modelsync.worker.transport import USER_AGENT, Transport
 
 MOST_AT_ONCE = 4
 """Files at once; more would only add to the memory of the libraries, which have connections of their own."""
@@ -79,7 +80,7 @@ class HFTransfer:
         """Ask for the first byte along all redirects, so that the library gets the last address and only the
         headers that its origin may see."""
         request, etag = self._located(file)
-        headers = {name: str(value) for name, value in request.headers.items()}
+        headers = {"User-Agent": USER_AGENT} | {name: str(value) for name, value in request.headers.items()}
         if etag is not None and not file.digests:
             headers["If-Match"] = f'"{etag}"'
         left_at = f"{key}.partial"
@@ -160,6 +161,7 @@ class HuggingFaceHub:
         dataset = self._spec.repository_type is RepositoryType.DATASET
         job = {
             "job": "repository",
+            "version": modelsync.__version__,
             "name": folder,
             "endpoint": (self._spec.endpoint or DEFAULT_ENDPOINT).rstrip("/"),
             "token": token or None,

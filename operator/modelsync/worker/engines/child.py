@@ -116,7 +116,12 @@ def repository(job: Job, tell: Tell) -> None:
     import huggingface_hub
 
     bar: Any = type("CountingBar", (Bar,), {"counter": Counter(tell)})
-    api = huggingface_hub.HfApi(endpoint=job["endpoint"], token=job["token"] or False)
+    api = huggingface_hub.HfApi(
+        endpoint=job["endpoint"],
+        token=job["token"] or False,
+        library_name="modelsync",
+        library_version=job["version"],
+    )
     api.hf_hub_download(
         job["repository"],
         job["path"],

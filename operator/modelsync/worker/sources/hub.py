@@ -14,6 +14,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import modelsync
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.transfer import Resolved
@@ -156,16 +157,22 @@ class HubSource:
 def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iterator["HfApi"]:
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     with loading():
-        from huggingface_hub import HfApi, set_client_factory
+        from huggingface_hub import HfApi, constants, set_client_factory
         from huggingface_hub.utils import _http as library
 
     for name in ("huggingface_hub", "httpx", "httpx2", "httpcore"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks huggingface.co which agents it knows
     with contextlib.closing(Transport(network)) as transport:
         set_client_factory(lambda: outlet.hub_client(transport))
         try:
             secret = token.reveal() if token else False
-            yield HfApi(endpoint=endpoint, token=secret, library_name="modelsync")
+            yield HfApi(
+                endpoint=endpoint,
+                token=secret,
+                library_name="modelsync",
+                library_version=modelsync.__version__,
+            )
         finally:  # the library's client is the whole process's
             set_client_factory(library.default_client_factory)
 
