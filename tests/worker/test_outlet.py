@@ -26,3 +26,20 @@ def test_a_listing_is_asked_for_again_neither_too_early_nor_in_years(
         end = Sync(origin=origin, volume=tmp_path, kind=kind).run()
     assert end.reason is Reason.SYNCED, end.message
     assert 2.0 <= time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("kind", ["hub", "s3"])
+def test_an_error_that_comes_coded_keeps_its_meaning(tmp_path: Path, kind: str) -> None:
+    role = "info" if kind == "hub" else "list"
+    origin = Origin({"config.json": b"{}"}, token=None)
+    with origin.serving():
+        origin.strike("", f"{role}:status=404x*", f"{role}:header=Content-Encoding:gzipx*")
+        end = Sync(origin=origin, volume=tmp_path, kind=kind).run()
+    assert end.reason is Reason.NOT_FOUND, end.message
+
+
+def test_an_object_that_lies_coded_in_its_bucket_is_still_listed(tmp_path: Path) -> None:
+    origin = Origin({"config.json": b"{}"}, token=None)
+    with origin.serving():
+        origin.strike("config.json", "head:header=Content-Encoding:gzipx*")
+        assert Sync(origin=origin, volume=tmp_path, kind="s3").run().reason is Reason.SYNCED

@@ -14,9 +14,9 @@ import httptools
 
 HEAD_BYTES = 64 * 1024
 """Most bytes of an answer's head; also read at once, so that a small file comes with its head."""
-BODY_BYTES = 64 << 20
+BODY_BYTES = 24 << 20
 """Most bytes of a body that is read as a whole: a page of a listing has less than 1 MiB, a Hub's information
-on 100,000 files 10 MiB."""
+on 200,000 files 20 MiB. A parser holds it several times, and with four bytes a character at worst."""
 _MOST_INTERIM = 16
 """Informational answers (1xx) before the real one."""
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -31,6 +31,10 @@ class Broken(Exception):
 
 class Unanswered(Broken):
     """The connection ended before a byte of an answer, as an idle one may at any time."""
+
+
+class TooLong(Broken):
+    """A body has more bytes than are read as a whole."""
 
 
 class Socket(Protocol):
@@ -260,10 +264,12 @@ class Response:
         """All of a body of at most so many bytes, and the end of the exchange; raises Broken."""
         body, room = bytearray(), memoryview(bytearray(HEAD_BYTES))
         try:
+            if (self._left or 0) > most:
+                raise TooLong(f"the answer has {self._left} bytes")
             while count := self.read_into(room):
                 body += room[:count]
                 if len(body) > most:
-                    raise Broken(f"the answer has more than {most} bytes")
+                    raise TooLong(f"the answer has more than {most} bytes")
             if self._left:
                 raise Broken("the connection was closed amid the answer")
         finally:

@@ -81,7 +81,7 @@ class Asking:
             raise Failure(Reason.INVALID_SPEC, text) from None
         except (transport_error, OSError) as error:
             raise self._unreachable(error) from None
-        except (invalid_url, ValueError, TypeError, KeyError, AttributeError):
+        except (invalid_url, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             text = f"{self.endpoint} does not answer as the Hub does. Check spec.source.huggingFace.endpoint."
             raise Failure(Reason.ORIGIN_ERROR, text) from None
 

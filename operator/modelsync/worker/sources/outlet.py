@@ -3,6 +3,9 @@
 So whatever is asked meets the same proxies, authorities, time-outs and bounds on addresses, a name is looked
 up once, and one set of certification authorities is loaded, which takes 20 ms each time.
 
+Nor do they bound what they parse: both unpack any coding, though none was asked for, and build an object for
+every three bytes of a text. So an answer that is coded, too long or too rich never gets to them.
+
 The libraries try again by themselves, but one takes any figure of Retry-After as it is, be it 3,000 years,
 and the other none. So the wait that an origin asks for is kept here, before the next request.
 """
@@ -16,16 +19,18 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelsync.worker import retry
-from modelsync.worker.exchange import Broken
+from modelsync.api.reasons import Reason
+from modelsync.worker import names, parsed, retry, urls
+from modelsync.worker.exchange import BODY_BYTES, Broken, TooLong
+from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.reach import Trail
 from modelsync.worker.retry import Transient
 from modelsync.worker.transport import Transport, trouble
 
 _TRAIL = "modelsync_trail"
-_HOP = {"connection", "host", "transfer-encoding"}
-"""Headers that are the engine's to set; what is asked has no body."""
+_HOP = {"accept-encoding", "connection", "host", "transfer-encoding"}
+"""Headers that are the engine's to set; what is asked has no body, and the answer's is to have no coding."""
 _PATIENCE = {"retry-after", "ratelimit"}
 """Headers that the libraries do not get to see."""
 _RESET = re.compile(r"\bt=([0-9]+)")
@@ -50,11 +55,13 @@ class _Way:
         response = self._transport.once(Request(url=url, headers=sent), {}, method, trail)
         try:
             body = response.read()
+        except TooLong as error:
+            raise _unreadable(url, f"more than {BODY_BYTES >> 20} MiB") from error
         except Broken as error:
             raise trouble(error, url) from error
         self._note(response.status, response.headers)
         told = {name: value for name, value in response.headers.items() if name.lower() not in _PATIENCE}
-        return response.status, told, body
+        return response.status, *_plain(told, body, url, read=method != "HEAD" and response.status < 300)
 
     def _note(self, status: int, headers: Mapping[str, str]) -> None:
         """Keep the time that an answer asks for."""
@@ -68,6 +75,30 @@ class _Way:
             if asked is not None:
                 wait = retry.BACKOFF.wait(self._refused, random=random.random(), asked=asked)
                 self._not_before = max(self._not_before, time.monotonic() + wait)
+
+
+def _plain(headers: dict[str, str], body: bytes, url: str, *, read: bool) -> tuple[dict[str, str], bytes]:
+    """Headers and body as a library may parse them; raises Failure where it needs a body that it may not.
+
+    `read` tells whether it does: of an error the status says enough, and a HEAD speaks of an object that may
+    lie coded in its bucket.
+    """
+    coding = headers.pop("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        problem = f"the content coding {names.printable(coding, 40)}, although none was asked for"
+    elif parsed.values(body) > parsed.MOST_VALUES:
+        problem = f"more than {parsed.MOST_VALUES} values"
+    else:
+        return headers, body
+    if read:
+        raise _unreadable(url, problem)
+    headers.pop("content-length", None)
+    return headers, b""
+
+
+def _unreadable(url: str, what: str) -> Failure:
+    text = f"{urls.shown(url)} answers with {what}. Check the endpoint in spec.source."
+    return Failure(Reason.ORIGIN_ERROR, text)
 
 
 class _ForHttpx:

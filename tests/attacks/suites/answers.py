@@ -1,0 +1,142 @@
+"""Listings that are small on the wire and large in memory, from a Hub and from S3."""
+
+import bz2
+import gzip
+import tempfile
+import tracemalloc
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelsync.api.reasons import Reason
+from tests.attacks.case import Attack, Ground, Outcome
+from tests.origin.content import Fixed
+from tests.origin.log import Entry
+from tests.origin.messages import Answer, Request, Role
+from tests.origin.server import Origin
+from tests.origin.syncs import Sync
+
+MOST_MEMORY = 320 << 20
+"""Bytes that one answer may take in all its forms: a worker's default limit is 512 MiB, and it has 70 MiB
+without one."""
+_REFUSALS = (Reason.ORIGIN_ERROR, Reason.NOTHING_MATCHED)
+"""The second for XML that is well formed and lists nothing."""
+_LISTS = (Role.INFORMATION, Role.LIST)
+_PAGE = b"[" + b" " * (200 << 20) + b"]"
+_XML = b'<?xml version="1.0"?>'
+_BILLION = b"".join(b'<!ENTITY e%d "%s">' % (level + 1, b"&e%d;" % level * 10) for level in range(10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hostile:
+    """What a listing is replaced by."""
+
+    body: bytes
+    coding: str = ""
+    chunked: bool = False
+    length: int | None = None
+    """Told in place of the body's own."""
+
+
+class Liar(Origin):
+    """An origin whose listings are all one hostile answer."""
+
+    hostile = Hostile(body=b"")
+
+    def change(self, answer: Answer, request: Request, role: Role, path: str) -> Entry:
+        """Replace what lists; all else is as it should be."""
+        entry = super().change(answer, request, role, path)
+        if role in _LISTS:
+            told, body = self.hostile, self.hostile.body
+            answer.content, answer.start, answer.end = Fixed(body), 0, len(body)
+            answer.headers["Content-Length"] = str(len(body) if told.length is None else told.length)
+            answer.headers["Content-Encoding"] = told.coding
+            answer.chunked = told.chunked
+            if told.chunked:
+                answer.headers |= {"Content-Length": "", "Transfer-Encoding": "chunked"}
+        return entry
+
+
+def _coded(body: bytes) -> Iterator[tuple[str, Hostile]]:
+    """A body in each coding that a client may know, alone and one in the other."""
+    once = gzip.compress(body, 9)
+    yield "gzip in gzip", Hostile(body=gzip.compress(once, 9), coding="gzip, gzip")
+    yield "gzip", Hostile(body=once, coding="gzip")
+    yield "gzip in chunks", Hostile(body=once, coding="gzip", chunked=True)
+    yield "GZIP", Hostile(body=once, coding="GZIP")
+    yield "x-gzip", Hostile(body=once, coding="x-gzip")
+    yield "deflate", Hostile(body=zlib.compress(body, 9), coding="deflate")
+    yield "identity and gzip", Hostile(body=once, coding="identity, gzip")
+    for name in ("br", "zstd", "compress"):
+        yield f"what is said to be {name}", Hostile(body=once, coding=name)
+    yield "a coding that nobody knows", Hostile(body=bz2.compress(body), coding="bzip2")
+
+
+def _rich(kind: str) -> Mapping[str, bytes]:
+    """Texts of some MiB without any coding, which a parser makes much of."""
+    if kind == "s3":
+        return {
+            "20 million elements": _XML + b"<r>" + b"<a/>" * 5_000_000 + b"</r>",
+            "elements nested 200,000 deep": _XML + b"<a>" * 200_000 + b"</a>" * 200_000,
+            "elements nested 2,000,000 deep": _XML + b"<a>" * 2_000_000 + b"</a>" * 2_000_000,
+            "a million attributes": _XML + b"<r %s/>" % b" ".join(b'a%x=""' % n for n in range(1_000_001)),
+            "entities of 10 GB": _XML + b'<!DOCTYPE r [<!ENTITY e0 "x">' + _BILLION + b"]><r>&e10;</r>",
+            "an entity that names a file": _XML
+            + b'<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><r>&e;</r>',
+        }
+    return {
+        "8 million empty lists": b"[" + b"[]," * 8_000_000 + b"0]",
+        "lists nested 200,000 deep": b"[" * 200_000 + b"]" * 200_000,
+        "objects nested 200,000 deep": b'{"a":' * 200_000 + b"0" + b"}" * 200_000,
+        "a number of a million digits": b"[" + b"9" * 1_000_000 + b"]",
+        "2 million keys": b"{%s}" % b",".join(b'"%x":0' % n for n in range(2_000_000)),
+    }
+
+
+def _variants(kind: str, full: bool) -> Iterator[tuple[str, Hostile]]:
+    page = _PAGE if kind == "hub" else _XML + b"<r>" + b" " * (200 << 20) + b"</r>"
+    kinds = [(name, Hostile(body=body)) for name, body in _rich(kind).items()]
+    if not full:
+        yield next(_coded(page))
+        yield from kinds[:2] if kind == "hub" else kinds[:1]
+        return
+    yield from (*_coded(page), *kinds)
+    yield "200 MiB", Hostile(body=page)
+    yield "200 MiB in chunks", Hostile(body=page, chunked=True)
+    yield "a length of 8 EiB", Hostile(body=page[:1000], length=(1 << 63) - 1)
+
+
+def _listed(kind: str, full: bool) -> Iterator[Outcome]:
+    for name, hostile in _variants(kind, full):
+        with tempfile.TemporaryDirectory() as folder, Liar({"x": b"x"}).serving() as origin:
+            assert isinstance(origin, Liar)
+            origin.hostile = hostile
+            tracemalloc.start()
+            try:
+                end = Sync(origin=origin, volume=Path(folder), kind=kind, timeout=20, deadline=60).run()
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+        problem = ""
+        if peak > MOST_MEMORY:
+            problem = f"it takes {peak >> 20} MiB"
+        elif end.reason not in _REFUSALS:
+            problem = f"{end.reason}: {end.message}"
+        yield f"{name} ({len(hostile.body) >> 10} KiB)", problem
+
+
+def hub(full: bool) -> Iterator[Outcome]:
+    """As the Hub's information on a repository."""
+    yield from _listed("hub", full)
+
+
+def s3(full: bool) -> Iterator[Outcome]:
+    """As a page of ListObjectsV2."""
+    yield from _listed("s3", full)
+
+
+ATTACKS = (
+    Attack(topic="origins", name="a Hub's listing that fills the memory", how=Ground.LOOPBACK, run=hub),
+    Attack(topic="origins", name="an S3 listing that fills the memory", how=Ground.LOOPBACK, run=s3),
+)
