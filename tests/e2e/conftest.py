@@ -2,12 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from dev.hub import HubServer
-from tests.e2e import kube, sources
+from tests.e2e import kube, sources, state
 
 ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
 
@@ -19,6 +19,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None:
                 item.add_marker(pytest.mark.skip(reason="no cluster: run `make test`, or set KUBECONFIG"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Put the state of the operator and of the test's namespace into the report of a failure.
+
+    A moment later the namespace and its Pods are gone, and with them what a red run could be explained by.
+    """
+    report = yield
+    if report.failed and report.when != "teardown" and "operator" in getattr(item, "fixturenames", ()):
+        space = getattr(item, "funcargs", {}).get("space", "")
+        report.sections.extend(state.sections(space))
+    return report
 
 
 @pytest.fixture

@@ -72,15 +72,22 @@ def merged(base: Object, change: Object) -> Object:
 
 
 class Watch:
-    """`kubectl get --watch -o json` of one kind in a namespace, kept as a list of (seconds, object)."""
+    """`kubectl get --watch -o json` of one kind in a namespace, kept as a list of (seconds, object).
+
+    One object is watched as a list of one. `kubectl get KIND NAME --watch` gets the object, watches from
+    resource version 0 and drops the first event as a repetition of what it got: a change between the two is
+    never printed.
+    """
 
     def __init__(self, kind: str, namespace: str, name: str = "") -> None:
         self.seen: list[tuple[float, Object]] = []
         self._changed = threading.Condition()
+        self._ended = False
+        only = (f"--field-selector=metadata.name={name}",) if name else ()
         self._process = subprocess.Popen(
-            ["kubectl", "get", kind, *((name,) if name else ()), "-n", namespace, "-w", "-o", "json"],
+            ["kubectl", "get", kind, *only, "-n", namespace, "--watch", "-o", "json"],
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -92,8 +99,9 @@ class Watch:
         self._process.terminate()
         self._process.wait(10)
         self._thread.join(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        for stream in (self._process.stdout, self._process.stderr):
+            assert stream is not None
+            stream.close()
 
     def _read(self) -> None:
         decoder, text = json.JSONDecoder(), ""
@@ -110,6 +118,9 @@ class Watch:
                 with self._changed:
                     self.seen.append((time.monotonic(), found))
                     self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def until(self, wanted: Callable[[Object], bool], timeout: float, what: str = "") -> Object:
         """The first seen object (past or coming) that is wanted."""
@@ -122,9 +133,17 @@ class Watch:
                         return found
                     index += 1
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    last = self.seen[-1][1].get("status") if self.seen else None
-                    raise AssertionError(f"not seen within {timeout} s: {what}; last status: {last}")
+                if self._ended or left <= 0 or not self._changed.wait(left):
+                    raise AssertionError(self._missed(timeout, what))
+
+    def _missed(self, timeout: float, what: str) -> str:
+        last = self.seen[-1][1].get("status") if self.seen else None
+        why = f"not seen within {timeout} s"
+        if self._ended:
+            assert self._process.stderr is not None
+            complaint = self._process.stderr.read().decode().strip() or "without an error"
+            why = f"kubectl's watch ended ({complaint}); not seen"
+        return f"{why}: {what}; last status: {last}"
 
 
 def phase_is(*phases: str) -> Callable[[Object], bool]:
