@@ -279,8 +279,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         name="port",
         read=readers.whole(0, 65_535, "a port"),
-        default=str(naming.OPERATOR_PORT),
-        help="Port of /healthz, /readyz and /metrics; 0 takes any free one.",
+        default=str(naming.METRICS_PORT),
+        help="Port of /metrics; 0 takes any free one.",
+    ),
+    Option(
+        name="health_port",
+        read=readers.whole(0, 65_535, "a port"),
+        default=str(naming.HEALTH_PORT),
+        help="Port of /healthz and /readyz, which the kubelet asks; 0 takes any free one.",
     ),
 )
 
@@ -324,6 +330,7 @@ class OperatorConfig:
     log_format: str
     log_level: str
     port: int
+    health_port: int
 
 
 def operator_config(

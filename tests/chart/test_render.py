@@ -113,7 +113,7 @@ def test_namespaced_mode_has_no_cluster_role_of_the_operator() -> None:
 
 def test_in_each_watched_namespace_only_the_operator_reaches_a_worker() -> None:
     objects = helm.template("watch.namespaces={a,b}")
-    policies = helm.of_kind(objects, "NetworkPolicy")
+    _, *policies = helm.of_kind(objects, "NetworkPolicy")
     assert [policy["metadata"]["namespace"] for policy in policies] == ["a", "b"]
     (deployment,) = helm.of_kind(objects, "Deployment")
     operator = deployment["spec"]["template"]["metadata"]["labels"]
@@ -132,11 +132,55 @@ def test_in_each_watched_namespace_only_the_operator_reaches_a_worker() -> None:
         assert spec["policyTypes"] == ["Ingress"], "what a worker asks for is bounded elsewhere"
 
 
+def test_one_value_places_all_policies_or_none() -> None:
+    assert len(helm.of_kind(helm.template("watch.namespaces={a,b}"), "NetworkPolicy")) == 3
+    assert not helm.of_kind(
+        helm.template("watch.namespaces={a}", "networkPolicy.enabled=false"), "NetworkPolicy"
+    )
+
+
 @pytest.mark.parametrize(
-    "settings", [(), ("watch.namespaces={a}", "worker.networkPolicy.enabled=false")], ids=["all", "off"]
+    ("settings", "callers"),
+    [
+        pytest.param(
+            (),
+            [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            id="the namespace monitoring",
+        ),
+        pytest.param(("networkPolicy.metricsFrom=null",), None, id="nobody"),
+        pytest.param(
+            ("networkPolicy.metricsFrom[0].ipBlock.cidr=10.0.0.0/8",),
+            [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
+            id="a block",
+        ),
+    ],
 )
-def test_no_policy_is_placed_where_none_is_wanted_or_can_be(settings: tuple[str, ...]) -> None:
-    assert not helm.of_kind(helm.template(*settings), "NetworkPolicy")
+def test_of_the_operators_ports_only_metrics_are_reached(
+    settings: tuple[str, ...], callers: list[dict[str, Any]] | None
+) -> None:
+    objects = helm.template(*settings)
+    (policy,) = helm.of_kind(objects, "NetworkPolicy")
+    (deployment,) = helm.of_kind(objects, "Deployment")
+    pod = deployment["spec"]["template"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    ports = [{"protocol": "TCP", "port": "metrics"}]
+    assert policy["spec"]["ingress"] == ([] if callers is None else [{"from": callers, "ports": ports}])
+
+
+def test_probes_and_metrics_have_ports_of_their_own() -> None:
+    objects = helm.template("metrics.serviceMonitor.enabled=true")
+    (deployment,) = helm.of_kind(objects, "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"metrics": naming.METRICS_PORT, "health": naming.HEALTH_PORT}
+    assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {
+        "health"
+    }
+    (service,) = helm.of_kind(objects, "Service")
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["metrics"]
+    (monitor,) = helm.of_kind(objects, "ServiceMonitor")
+    assert [endpoint["port"] for endpoint in monitor["spec"]["endpoints"]] == ["metrics"]
 
 
 def test_operators_pod_passes_the_restricted_standard() -> None:

@@ -40,6 +40,7 @@ def start_operator() -> subprocess.Popen[bytes]:
         "worker-chunk": str(release.CHUNK),
         "worker-connections": str(release.CONNECTIONS),
         "port": "18080",
+        "health-port": "18082",
         **LEASE,
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]

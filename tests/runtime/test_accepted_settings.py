@@ -61,6 +61,7 @@ EXTREMES: dict[str, tuple[str, ...]] = {
     "log_format": ("text", "json"),
     "log_level": ("debug", "info", "warning", "error"),
     "port": ("0", "65535"),
+    "health_port": ("0", "65535"),
 }
 
 
@@ -148,6 +149,7 @@ NOT_HERE = {
     "kubeconfig",
     "context",
     "port",
+    "health_port",
     "operator_namespace",
     "disable_model_downloads",
     "progress_via",

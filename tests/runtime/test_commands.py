@@ -88,6 +88,7 @@ async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> 
             "--worker-image=i",
             "--operator-namespace=ops",
             f"--port={port}",
+            "--health-port=0",
             MODELSYNC_LOG_FORMAT="json",
             KUBECONFIG=str(kubeconfig),
         )

@@ -72,6 +72,7 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("log_format", "xml", "text, json"),
         ("log_level", "loud", "debug, info"),
         ("port", "70000", "a port"),
+        ("health_port", "-1", "a port"),
     ],
 )
 def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, mend: str) -> None:

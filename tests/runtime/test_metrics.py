@@ -1,14 +1,11 @@
-"""What /metrics tells of the present, and the endpoints that tell it."""
+"""What /metrics tells of the present."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
-import pytest
-
 from modelsync.api import wire
 from modelsync.core import snapshot
-from modelsync.runtime import collector, metrics, permissions, store, web
+from modelsync.runtime import collector, metrics, permissions, store
 from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS
 from tests.runtime import harness
 
@@ -81,25 +78,6 @@ def test_volumes_are_told_while_a_worker_sees_them() -> None:
     known.sample("pod-1", snapshot.Sample(report=report, received=datetime.now(UTC)))
     labels = {"namespace": "models", "persistentvolumeclaim": "models"}
     assert registry(known).get_sample_value("modelsync_volume_available_bytes", labels) == 40
-
-
-@pytest.mark.parametrize(("wrong", "status"), [(None, 200), ("no heartbeat", 503)])
-@harness.in_loop
-async def test_endpoints_answer(wrong: str | None, status: int) -> None:
-    measured = metrics.Metrics()
-    server = web.Server(
-        measured.registry, health=lambda: wrong, readiness=lambda: wrong, port=0, host="127.0.0.1"
-    )
-    port = await server.start()
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        for path in ("/healthz", "/readyz"):
-            async with session.get(path) as answer:
-                assert (answer.status, (await answer.text()).strip()) == (status, wrong or "ok")
-        async with session.get("/metrics") as answer:
-            assert "modelsync_build_info{" in await answer.text()
-        async with session.get("/other") as answer:
-            assert answer.status == 404
-    await server.close()
 
 
 def test_no_right_that_could_read_a_secret_or_enter_a_pod_is_asked_for() -> None:

@@ -18,6 +18,7 @@ FLAGS = {
     "worker_image": "localhost/modelsync:dev",
     "operator_namespace": "ops",
     "port": "0",
+    "health_port": "0",
     "lease_duration": "60",
     "renew_deadline": "50",
     "retry_period": "0.2",

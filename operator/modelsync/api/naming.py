@@ -29,7 +29,8 @@ WORKER_CONTAINER = "worker"
 SCRATCH_VOLUME = "scratch"
 """The worker's `/tmp`."""
 WORKER_PORT = 8081
-OPERATOR_PORT = 8080
+METRICS_PORT = 8080
+HEALTH_PORT = 8082
 KEY_HEADER = "X-Modelsync-Key"
 
 VOLUME_DIR = "/volume"

@@ -94,15 +94,17 @@ class Operator:
         self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
         self.engine = self._make_engine()
         measuring.registry.register(collector.StateCollector(self.store, clock=clock))
-        self._web = web.Server(
-            measuring.registry, health=self._health, readiness=self._readiness, port=settings.port, host=""
+        self._health_server = web.Server(
+            web.health(healthy=self._health, ready=self._readiness), port=settings.health_port
         )
+        self._metrics_server = web.Server(web.metrics(measuring.registry), port=settings.port)
 
-    async def run(self, stop: asyncio.Event, *, on_ready: Callable[[int], None] = lambda port: None) -> int:
+    async def run(self, stop: asyncio.Event) -> int:
         """Run until told to stop or the lease is lost; returns the process's exit code."""
         code = 0
         try:
-            on_ready(await self._web.start())
+            await self._health_server.start()
+            await self._metrics_server.start()
             async with asyncio.TaskGroup() as group:
                 start = functools.partial(_start, group)
                 for watch in self._watches:
@@ -121,7 +123,8 @@ class Operator:
             code = 1
         finally:
             await self._channel.close()
-            await self._web.close()
+            await self._metrics_server.close()
+            await self._health_server.close()
         return code
 
     async def _observe(self) -> None:
