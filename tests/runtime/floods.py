@@ -43,7 +43,7 @@ def hold(kind: str, host: str, port: int, seconds: float, source: str = "") -> i
     with contextlib.ExitStack() as stack:
         ready = stack.enter_context(selectors.DefaultSelector())
         held: list[socket.socket] = []
-        stack.callback(lambda: [each.close() for each in held])
+        stack.callback(_close, held)
         for _ in itertools.count():
             if time.monotonic() > end:
                 return tried
@@ -100,6 +100,11 @@ def _pushed(ready: selectors.BaseSelector, key: selectors.SelectorKey) -> bool:
     if rest:
         ready.modify(key.fileobj, selectors.EVENT_WRITE, rest)
     return bool(rest)
+
+
+def _close(connections: list[socket.socket]) -> None:
+    for each in connections:
+        each.close()
 
 
 def _is_over(connection: socket.socket) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NoReturn
 
 import aiohttp
 import prometheus_client as prometheus
@@ -84,7 +85,7 @@ async def test_each_port_serves_its_own_paths_only(method: str, path: str, statu
 
 @harness.in_loop
 async def test_an_answer_that_cannot_be_made_is_a_500_and_the_next_is_made() -> None:
-    def broken() -> web.web.Response:
+    def broken() -> NoReturn:
         raise RuntimeError("a bug")
 
     async with serving({**OK, "/broken": broken}) as port:
