@@ -167,6 +167,17 @@ PLATFORM: dict[Reason, tuple[str, str]] = {
         "A Job of the needed name exists and belongs to somebody else.",
         "Delete that Job, or create the ModelSync under another name.",
     ),
+    Reason.FOREIGN_WORKER: (
+        "A Job or Pod carries the labels or the owner of the operator's workers, but the operator did not"
+        " make it. It is ignored: it decides nothing and holds no slot.",
+        "Find out who made it, and delete it. The chart's policies (`admissionPolicy.enabled`) refuse such"
+        " objects.",
+    ),
+    Reason.NAMESPACE_PROTECTED: (
+        "The ModelSync lies in a namespace of Kubernetes itself (kube-system, kube-public, kube-node-lease)"
+        " or in the operator's own; no worker starts there.",
+        "Create the ModelSync and its claim in a namespace of your own.",
+    ),
     Reason.DEADLINE_EXCEEDED: (
         "The attempt took longer than `spec.activeDeadlineSeconds`.",
         f"{_ITSELF} What was fetched is kept. Raise the limit if it is too low.",

@@ -1,8 +1,8 @@
 """A worker that is admitted, blocked, running or silent: each row a cluster, and what its user reads."""
 
-from modelsync.api import modelsync as api
 from modelsync.api import wire
 from modelsync.api.reasons import Phase, QueueReason, Reason, Stage
+from modelsync.api.workers import WorkerStatus
 from tests.builders import (
     a_condition,
     a_job,
@@ -170,7 +170,7 @@ ROWS = (
             parts=(
                 a_sync().with_status(
                     phase=phase,
-                    worker=api.WorkerStatus(pod_name=a_pod().build().name),
+                    worker=WorkerStatus(pod_name=a_pod().build().name),
                     conditions=(
                         a_condition("False", reason=reason, message="so it was", observed_generation=1),
                     ),
@@ -194,7 +194,7 @@ ROWS = (
         parts=(
             a_sync().with_status(
                 phase=Phase.VERIFYING,
-                worker=api.WorkerStatus(pod_name="another"),
+                worker=WorkerStatus(pod_name="another"),
                 conditions=(a_condition("False", reason=Reason.VERIFYING),),
             ),
             *RUNNING[1:],

@@ -10,6 +10,7 @@ from modelsync.api import modelsync as api
 from modelsync.api import transfer
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason
+from modelsync.api.workers import WorkerStatus
 from modelsync.core import statusdiff
 from tests.builders import NOW, a_failure, ago
 
@@ -85,7 +86,7 @@ BASE = api.ModelSyncStatus(
         pytest.param({"last_failure": a_failure()}, True, id="failure"),
         pytest.param({"observed_generation": 2}, True, id="generation"),
         pytest.param({"resolved": transfer.Resolved(revision="r")}, True, id="resolved"),
-        pytest.param({"worker": api.WorkerStatus(pod_name="p")}, True, id="worker"),
+        pytest.param({"worker": WorkerStatus(pod_name="p")}, True, id="worker"),
         pytest.param({"conditions": ready(reason=Reason.DOWNLOADING)}, True, id="reason of a condition"),
         pytest.param({"conditions": ready(status="True")}, True, id="status of a condition"),
         pytest.param({"conditions": ()}, True, id="a condition that goes"),

@@ -255,7 +255,12 @@ class FakeApi:
         if wanted is not None and wanted != known["metadata"]["resourceVersion"]:
             return status(409, "Conflict")
         changed = body if replace else merged(known, {"status": body.get("status")} if sub else body)
-        changed["metadata"] = {**known["metadata"]}
+        kept = (
+            {"annotations": changed["metadata"]["annotations"]}
+            if "annotations" in changed["metadata"]
+            else {}
+        )
+        changed["metadata"] = {**known["metadata"], **kept}
         return web.json_response(self.put(next(r for r in _KNOWN if r.plural == key[0]), changed))
 
     def _list(self, request: web.Request, plural: str, namespace: str) -> web.Response:

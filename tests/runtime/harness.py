@@ -63,6 +63,11 @@ def sync(name: str = "llama", uid: str = "", **status: Any) -> Object:
     }
 
 
+def owner(api_version: str, kind: str, uid: str) -> Object:
+    """A controller's owner reference."""
+    return {"apiVersion": api_version, "kind": kind, "uid": uid, "controller": True}
+
+
 def job(sync_uid: str = "uid-llama", attempt: int = 1, name: str = "llama-uid-ll-1", **more: Any) -> Object:
     """A raw Job of ours."""
     return {
@@ -76,7 +81,7 @@ def job(sync_uid: str = "uid-llama", attempt: int = 1, name: str = "llama-uid-ll
                 naming.UID_LABEL: sync_uid,
                 naming.ATTEMPT_LABEL: str(attempt),
             },
-            "ownerReferences": [{"kind": naming.SYNC_KIND, "uid": sync_uid, "controller": True}],
+            "ownerReferences": [owner(naming.API_VERSION, naming.SYNC_KIND, sync_uid)],
         },
         **more,
     }
@@ -113,7 +118,7 @@ def pod(
                 naming.ATTEMPT_LABEL: str(attempt),
             },
             "annotations": {naming.KEY_ANNOTATION: "the-key"},
-            "ownerReferences": [{"kind": "Job", "uid": job_uid, "controller": True}],
+            "ownerReferences": [owner("batch/v1", "Job", job_uid)],
         },
         "spec": {"nodeName": "node-1"},
         "status": {

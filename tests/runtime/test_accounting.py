@@ -13,12 +13,13 @@ from modelsync.api import wire
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import snapshot
-from modelsync.runtime import accounting, metrics, records, store
+from modelsync.runtime import accounting, metrics, proofs, records, store
 from modelsync.runtime.resources import PODS, SYNCS
 from tests.runtime import harness
 
 BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 AFTER = datetime(2027, 1, 1, tzinfo=UTC)
+PROOFS = proofs.Proofs()
 WHERE = {"namespace": "models", "source": "huggingFace"}
 
 
@@ -32,7 +33,7 @@ class Bench:
         self.uid = "uid-llama"
         self.accounting = accounting.Accounting(self.metrics, self.known, monotonic=lambda: self.now)
         self.known.on_pod(self.accounting.on_pod)
-        self.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**status), 1))
+        self.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**{"attempts": 1, **status}), 1))
         self.version = 1
         if began is not None:
             self.accounting.begin(began)
@@ -45,7 +46,7 @@ class Bench:
         self.version += 1
         raw = harness.versioned(harness.pod(**pod), self.version)
         self.known.observe(PODS, event, raw)
-        return records.pod_record(raw)
+        return records.pod_record(raw, PROOFS)
 
     def sample(self, pod: snapshot.PodRecord, **report: Any) -> None:
         told = wire.ProgressReport.model_validate(
@@ -143,7 +144,7 @@ def test_what_a_killed_worker_received_is_counted_when_the_next_one_reports_it(r
     raw = harness.versioned(harness.pod(), 50)
     raw["metadata"] |= {"uid": "pod-2", "creationTimestamp": "2026-12-01T00:00:00Z"}
     b.known.observe(PODS, "ADDED", raw)
-    pod = records.pod_record(raw)
+    pod = records.pod_record(raw, PROOFS)
     for count in (10, 30):
         b.sample(pod, progress={"bytesNetwork": count, "bytesNetworkBefore": 85})
     assert b.bytes == 85 + 30 - (60 if restarted else 0)

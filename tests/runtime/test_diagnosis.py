@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelsync.runtime import diagnosis, store
-from modelsync.runtime.resources import EVENTS, JOBS, PODS
+from modelsync.runtime.resources import EVENTS, JOBS, PODS, SYNCS
 from tests.runtime import fake_api, harness
 
 MADE = datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
@@ -31,6 +31,7 @@ def pending() -> Any:
 @harness.in_loop
 async def test_a_job_without_a_pod_gets_the_reason_of_its_event() -> None:
     known = store.Store()
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     async with fake_api.FakeApi().serving() as api:
         uid = "job-llama-uid-ll-1"
@@ -52,6 +53,7 @@ async def test_a_job_without_a_pod_gets_the_reason_of_its_event() -> None:
 @harness.in_loop
 async def test_a_pod_that_cannot_mount_gets_the_newest_reason() -> None:
     known = store.Store()
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", pending())
     async with fake_api.FakeApi().serving() as api:
@@ -74,6 +76,7 @@ async def test_a_pod_that_cannot_mount_gets_the_newest_reason() -> None:
 @harness.in_loop
 async def test_nobody_is_asked_about_what_goes_well(pod: Any, now: datetime) -> None:
     known = store.Store()
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", pod)
     async with fake_api.FakeApi().serving() as api:
@@ -86,6 +89,7 @@ async def test_nobody_is_asked_about_what_goes_well(pod: Any, now: datetime) -> 
 @harness.in_loop
 async def test_the_longer_it_is_blocked_the_rarer_it_is_asked_about() -> None:
     known = store.Store()
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(PODS, "ADDED", pending())
     async with fake_api.FakeApi().serving() as api:
         client = harness.connect(api.url)

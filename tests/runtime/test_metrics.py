@@ -64,7 +64,7 @@ def test_series_of_a_modelsync_exist_while_it_is_active_and_unknown_values_have_
 
 def test_volumes_are_told_while_a_worker_sees_them() -> None:
     known = store.Store()
-    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(), 1))
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 2))
     report = wire.ProgressReport.model_validate(

@@ -100,7 +100,9 @@ def status(api: fake_api.FakeApi, name: str = "llama") -> Any:
 def start_pod(api: fake_api.FakeApi, words: harness.Object | None = None, uid: str = "pod-1") -> None:
     """What the Job controller and the kubelet do."""
     made = jobs(api)[0]
-    raw = harness.pod(job_uid=made["metadata"]["uid"], words=words, podIP=WORKER_IP)
+    attempt = int(made["metadata"]["labels"][naming.ATTEMPT_LABEL])  # after a restore it may be the second
+    told = words and {**words, "attempt": attempt}
+    raw = harness.pod(attempt=attempt, job_uid=made["metadata"]["uid"], words=told, podIP=WORKER_IP)
     raw["metadata"]["uid"] = uid
     raw["metadata"]["annotations"] = made["spec"]["template"]["metadata"]["annotations"]
     api.put(PODS, raw)

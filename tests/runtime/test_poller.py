@@ -13,7 +13,7 @@ from aiohttp import web
 
 from modelsync.api import wire
 from modelsync.core import actions
-from modelsync.runtime import channels, poller, records, reports, store
+from modelsync.runtime import channels, poller, proofs, records, reports, store
 from modelsync.runtime.resources import JOBS, PODS, SYNCS
 from tests.runtime import fake_api, harness, worker_double
 
@@ -46,7 +46,7 @@ class Bench:
 @asynccontextmanager
 async def bench(*, may_act: bool = True, **pod: Any) -> AsyncIterator[Bench]:
     known, results = store.Store(), Counter[str]()
-    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(), 1))
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(**pod), 3))
     async with worker_double.WorkerDouble().serving() as worker:
@@ -254,7 +254,7 @@ async def test_a_pod_is_reached_through_the_api_server_too() -> None:
     async with api.serving():
         client = harness.connect(api.url)
         channel = channels.Proxied(client)
-        pod = records.pod_record(harness.versioned(harness.pod(), 1))
+        pod = records.pod_record(harness.versioned(harness.pod(), 1), proofs.Proofs())
         assert reports.parse(await channel.progress(pod), pod, None).progress.bytes_done == 10
         await channel.limit(pod, wire.LimitRequest(bytes_per_second=1))
         path = "/api/v1/namespaces/models/pods/llama-pod:8081/proxy"

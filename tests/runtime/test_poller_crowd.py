@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from modelsync.api import wire
+from modelsync.api import naming, wire
 from modelsync.core import actions, snapshot
 from modelsync.runtime import channels, poller, store
 from modelsync.runtime.resources import JOBS, PODS, SYNCS
@@ -57,9 +57,10 @@ class Workers:
 async def crowd(count: int, hanging: int) -> AsyncIterator[tuple[poller.Poller, Workers, store.Store]]:
     known = store.Store()
     for number in range(count):
-        known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(f"s{number}"), 1))
-        known.observe(JOBS, "ADDED", harness.versioned(harness.job(f"uid-s{number}", name=f"j{number}"), 1))
-        pod = harness.pod(f"uid-s{number}", job_uid=f"job-j{number}")
+        known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(f"s{number}", attempts=1), 1))
+        name = naming.job_name(f"s{number}", f"uid-s{number}", 1)
+        known.observe(JOBS, "ADDED", harness.versioned(harness.job(f"uid-s{number}", name=name), 1))
+        pod = harness.pod(f"uid-s{number}", job_uid=f"job-{name}")
         pod["metadata"] |= {"uid": f"pod-{number}", "name": f"pod-{number}"}
         known.observe(PODS, "ADDED", harness.versioned(pod, 1))
     # Every one of so many hangs: those that answer stand among them and behind them.

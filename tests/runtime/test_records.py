@@ -10,8 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.core import snapshot
-from modelsync.runtime import records
+from modelsync.runtime import proofs, records
 from tests.runtime import harness
+
+PROOFS = proofs.Proofs()
+
+
+def job_record(raw: dict[str, Any]) -> snapshot.JobRecord:
+    return records.job_record(raw, PROOFS)
+
+
+def pod_record(raw: dict[str, Any]) -> snapshot.PodRecord:
+    return records.pod_record(raw, PROOFS)
 
 
 def given_version(raw: dict[str, Any]) -> dict[str, Any]:
@@ -71,14 +81,14 @@ def test_a_job_stands_as_its_conditions_say(
         }
         for kind, value in conditions
     ]
-    found = records.job_record(given_version(harness.job(status={"conditions": told})))
+    found = job_record(given_version(harness.job(status={"conditions": told})))
     assert found.state is state and (found.sync_uid, found.attempt) == ("uid-llama", 1)
     assert found.failure_reason == ("DeadlineExceeded" if state is snapshot.JobState.FAILED else "")
     assert (found.finished is None) == (state is snapshot.JobState.ACTIVE)
 
 
 def test_a_running_pod_is_read() -> None:
-    found = records.pod_record(given_version(harness.pod()))
+    found = pod_record(given_version(harness.pod()))
     assert (found.phase, found.ip, found.node, found.progress_key) == (
         "Running",
         "127.0.0.1",
@@ -89,7 +99,7 @@ def test_a_running_pod_is_read() -> None:
 
 
 def test_the_last_words_of_a_pod_are_read() -> None:
-    found = records.pod_record(given_version(harness.pod(words=harness.words())))
+    found = pod_record(given_version(harness.pod(words=harness.words())))
     assert found.termination is not None and found.termination.reason == "Synced"
     assert found.exit_code == 0 and found.finished == datetime(2026, 1, 1, 0, 0, 13, tzinfo=UTC)
 
@@ -113,7 +123,7 @@ def test_words_that_are_not_about_this_attempt_are_none(message: str) -> None:
 
 def test_what_a_node_said_of_a_pod_that_it_evicted_is_read() -> None:
     raw = harness.pod(phase="Failed", reason="Evicted", message="Usage of EmptyDir volume")
-    found = records.pod_record(given_version(raw))
+    found = pod_record(given_version(raw))
     assert (found.status_reason, found.status_message) == ("Evicted", "Usage of EmptyDir volume")
     assert found.disruption == ""
 
@@ -130,11 +140,11 @@ def ended(code: int) -> dict[str, Any]:
 def test_the_worker_is_found_by_its_name_among_injected_containers(first: bool) -> None:
     worker = {"name": "worker", "state": ended(13)}
     mesh = [{"name": "istio-proxy", "state": RUNS}, {"name": "agent", "state": ended(0)}, "odd", {}]
-    found = records.pod_record(
+    found = pod_record(
         given_version(harness.pod(containerStatuses=[*mesh, worker] if first else [worker, *mesh]))
     )
     assert (found.exit_code, found.phase) == (13, "Running")
-    alone = records.pod_record(given_version(harness.pod(containerStatuses=mesh)))
+    alone = pod_record(given_version(harness.pod(containerStatuses=mesh)))
     assert (alone.exit_code, alone.running_since) == (None, None)
 
 
@@ -158,7 +168,7 @@ def test_the_worker_is_found_by_its_name_among_injected_containers(first: bool) 
     ],
 )
 def test_the_init_container_that_a_pod_waits_for_is_read(statuses: Any, name: str, code: int | None) -> None:
-    found = records.pod_record(given_version(harness.pod(initContainerStatuses=statuses)))
+    found = pod_record(given_version(harness.pod(initContainerStatuses=statuses)))
     assert (found.init_container, found.init_exit_code) == (name, code)
 
 
@@ -190,7 +200,7 @@ def test_a_node_that_does_not_report_is_read_from_the_pods_conditions(
     ]
     raw = given_version(harness.pod(conditions=conditions))
     raw["metadata"]["deletionTimestamp"] = "2026-01-01T00:06:30Z"
-    found = records.pod_record(raw)
+    found = pod_record(raw)
     assert found.unreachable_since == (datetime(2026, 1, 1, 0, 1, tzinfo=UTC) if dark else None)
     assert found.deleting and found.deletion_due == datetime(2026, 1, 1, 0, 6, 30, tzinfo=UTC)
 
@@ -206,7 +216,7 @@ def test_what_keeps_a_pod_from_running_is_read() -> None:
             {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"},
         ],
     )
-    found = records.pod_record(given_version(raw))
+    found = pod_record(given_version(raw))
     assert (found.waiting_reason, found.unschedulable) == ("ErrImagePull", "no node")
     assert found.disruption == "PreemptionByScheduler" and found.running_since is None
 
@@ -228,7 +238,7 @@ def test_what_keeps_a_pod_from_running_is_read() -> None:
     ],
 )
 def test_jobs_and_pods_that_are_not_ours_are_ignored(change: dict[str, Any]) -> None:
-    for make, raw in ((records.job_record, harness.job()), (records.pod_record, harness.pod())):
+    for make, raw in ((job_record, harness.job()), (pod_record, harness.pod())):
         raw = given_version(raw)
         raw["metadata"] |= change
         with pytest.raises(records.NotOurs):
@@ -246,8 +256,8 @@ JSON = st.recursive(
 @settings(max_examples=300, deadline=None)
 def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, where: str) -> None:
     for make, raw in (
-        (records.job_record, harness.job()),
-        (records.pod_record, harness.pod()),
+        (job_record, harness.job()),
+        (pod_record, harness.pod()),
         (records.sync_record, harness.sync()),
     ):
         raw = given_version(raw)

@@ -8,7 +8,7 @@ import pytest
 from modelsync.api import modelsync as api
 from modelsync.api import wire
 from modelsync.core import snapshot
-from modelsync.runtime import store
+from modelsync.runtime import proofs, store
 from modelsync.runtime.resources import JOBS, PODS, SYNCS
 from tests.runtime import harness
 
@@ -111,7 +111,9 @@ def test_an_assumed_job_counts_until_it_is_seen() -> None:
     known.observe(SYNCS, "ADDED", at(1))
     known.assume(known.syncs["uid-llama"], "llama-uid-ll-1", 1)
     assert [job.uid for job in picture(known).jobs] == ["assumed-uid-llama-1"]
-    known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
+    raw, made = harness.job(), proofs.Made(sync_uid="uid-llama", attempt=1, queue="default")
+    known.proofs.sign(raw, made, NOW)
+    known.observe(JOBS, "ADDED", harness.versioned(raw, 2))
     assert [job.uid for job in picture(known).jobs] == ["job-llama-uid-ll-1"]
 
 
@@ -186,7 +188,7 @@ def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
     swept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = store.Store()
-    known.observe(SYNCS, "ADDED", at(1))
+    known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     ended = harness.pod(words=harness.words(reason="Interrupted"))
     known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
     assert farewells(known) == {}

@@ -17,6 +17,7 @@ from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetNa
 from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
 from modelsync.api.validations import cel, immutable, immutable_optional, rules
+from modelsync.api.workers import JobReference, WorkerStatus
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 
@@ -314,17 +315,6 @@ class Artifact(Value):
     """Whether this is the set to use."""
 
 
-class WorkerStatus(Value):
-    """The worker of the running attempt; absent when none runs."""
-
-    pod_name: str | None = None
-    """Name of the Pod."""
-    node_name: str | None = None
-    """Name of its node."""
-    bytes_network_before: int | None = None
-    """progress.bytesNetwork of the attempts before this Pod: what it reports itself is added to that."""
-
-
 class ModelSyncStatus(Value):
     """What the operator has seen and decided."""
 
@@ -335,6 +325,8 @@ class ModelSyncStatus(Value):
     should read the conditions."""
     attempts: int | None = None
     """How many attempts were started."""
+    job: JobReference | None = None
+    """The Job of the last attempt, also when it is gone. Only what this Job does counts as that attempt."""
     failures: int | None = None
     """How many attempts in a row failed without progress; compared with spec.backoffLimit."""
     next_retry_time: AwareDatetime | None = None

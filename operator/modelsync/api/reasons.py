@@ -75,6 +75,8 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
     JOB_REJECTED = "JobRejected"
     NAME_CONFLICT = "NameConflict"
+    FOREIGN_WORKER = "ForeignWorker"
+    NAMESPACE_PROTECTED = "NamespaceProtected"
     # Time limits.
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"

@@ -30,7 +30,7 @@ class SyncQueueStatus(Value):
     observed_generation: int | None = None
     """The metadata.generation that this status was made for."""
     active: int | None = None
-    """ModelSyncs that hold a slot."""
+    """Workers that hold a slot, also those whose ModelSync is gone and that have not ended yet."""
     waiting: int | None = None
     """ModelSyncs that wait for a slot."""
     complete: int | None = None
@@ -43,7 +43,7 @@ class SyncQueueStatus(Value):
         tuple[str, ...],
         Field(max_length=3, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
-    """Up to three names (namespace/name) of those that run."""
+    """Up to three names (namespace/name) of those that run; of the Job where the ModelSync is gone."""
     display: QueueDisplay = QueueDisplay()
     """The same as text."""
     oldest_wait_since: AwareDatetime | None = None

@@ -61,5 +61,9 @@ class Plan:
     queue_statuses: Mapping[str, syncqueue.SyncQueueStatus] = field(default_factory=dict)
     """Wanted status of every SyncQueue, by name."""
     events: tuple[Announce, ...] = ()
+    foreign: tuple[Announce, ...] = ()
+    """Events about Jobs and Pods that are not believed: wanted for as long as these are there."""
+    workers: int = 0
+    """Workers that run."""
     wake_at: datetime | None = None
     """When time alone changes the plan: the next retry, deadline or stall."""

@@ -12,6 +12,7 @@ from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import retries
 from modelsync.core.actions import Announce
+from modelsync.core.belief import Foreign
 from modelsync.core.bookkeeping import ready_reason
 from modelsync.core.snapshot import SyncRecord
 
@@ -24,6 +25,7 @@ _BLOCKS = frozenset(
         Reason.NODE_LOST,
         Reason.JOB_REJECTED,
         Reason.NAME_CONFLICT,
+        Reason.NAMESPACE_PROTECTED,
         Reason.INVALID_SPEC,
     }
 )
@@ -57,6 +59,16 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
         yield _event(sync, new, "Normal", Reason.SYNCED, _complete_text(new))
     elif new.phase in (Phase.PAUSED, Phase.CANCELLED):
         yield _event(sync, new, "Normal", Reason(after), _message(new))
+
+
+def foreign(found: Foreign) -> Announce:
+    """That something names a ModelSync and is not the operator's."""
+    text = (
+        f"{found.kind} {found.name} names this ModelSync, but the operator did not make it: it is ignored;"
+        " find out who made it, and delete it"
+    )
+    sync = found.sync
+    return Announce(sync=sync, type="Warning", reason=Reason.FOREIGN_WORKER, message=text[:1024], key="")
 
 
 def deleted(sync: SyncRecord) -> Announce | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.api.workers import JobReference
 from modelsync.core import blocked, changes, evictions, nodes, published, retries, silence
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord
 from modelsync.core.views import View
@@ -44,9 +45,18 @@ def update(view: View) -> ModelSyncStatus:
     status = changes.apply(
         view.sync.status,
         attempts=view.attempts or None,
+        job=_job(view),
         start_time=view.sync.status.start_time or (view.jobs[0].created if view.jobs else None),
     )
     return _failed(view, _anew(view, _asked(view, status)))
+
+
+def _job(view: View) -> JobReference | None:
+    """The last attempt's Job, which is believed from then on and no other one."""
+    job, stored = view.last_job, view.sync.status
+    if job is not None:
+        return JobReference(name=job.name, uid=job.uid)
+    return stored.job if view.attempts == (stored.attempts or 0) else None
 
 
 def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:

@@ -225,6 +225,17 @@ def _working(view: View, job: JobRecord | None, pod: PodRecord) -> Verdict:
     )
 
 
+def _protected(view: View, status: ModelSyncStatus) -> Verdict | None:
+    namespace = view.sync.namespace
+    if namespace not in view.settings.protected_namespaces:
+        return None
+    message = (
+        f"no worker starts in namespace {namespace!r}, which is Kubernetes' or the operator's own;"
+        " create the ModelSync and its claim in another namespace"
+    )
+    return _final(Phase.FAILED, Reason.NAMESPACE_PROTECTED, message)
+
+
 def _no_such_preset(view: View, status: ModelSyncStatus) -> Verdict | None:
     name, known = view.sync.spec.preset, view.settings.presets
     if name is None or name in known:
@@ -351,6 +362,7 @@ _CHECKS: tuple[Check, ...] = (
     _paused,
     _running,
     _creating,
+    _protected,
     _no_such_preset,
     _failed,
     _node_lost,  # before the backoff, which it outlasts

@@ -1,7 +1,7 @@
 """The one place of decisions: from a picture of the cluster to everything that should be done about it.
 
-    views ─► bookkeeping.update ─► lifecycle.judge ─► queueing.decide ─► statuses.render
-                                                        └─► Jobs to create and delete, limits, Events
+    belief.sift ─► views ─► bookkeeping.update ─► lifecycle.judge ─► queueing.decide ─► statuses.render
+                                                                       └─► Jobs to create and delete, Events
 
 Pure and total: no clock, no I/O, and one object that cannot be handled never stops the others.
 """
@@ -15,6 +15,7 @@ from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core import (
     actions,
     announcements,
+    belief,
     bookkeeping,
     jobs,
     lifecycle,
@@ -33,6 +34,7 @@ _RECALL = recall.Recall()
 
 def plan(snapshot: Snapshot) -> actions.Plan:
     """Everything that should be done about this snapshot."""
+    snapshot, foreign = belief.sift(snapshot)
     gatherer = views.Gatherer(snapshot)
     busy, idle = _all_judged(gatherer, snapshot)
     judged = [*busy, *idle.values()]
@@ -46,6 +48,9 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     for uid in holders:
         hold = usage.hold_target if uid in gatherer.parked else usage.take
         hold(snapshot.syncs[uid])
+    orphans = views.orphans(snapshot)
+    for queue, names in orphans.items():
+        usage.active[queue] += len(names)
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
             usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
@@ -60,11 +65,13 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     _RECALL.keep(idle, snapshot.settings)
     return actions.Plan(
         creations=tuple(actions.CreateJob(sync=c.sync, attempt=c.attempt) for c in decision.admitted),
-        deletions=tuple(_deletions(busy)),
+        deletions=(*_deletions(busy), *_orphans(snapshot)),
         limits=tuple(_limits(busy)),
         statuses=wanted,
-        queue_statuses=queuestatus.render(snapshot, wanted, holders),
+        queue_statuses=queuestatus.render(snapshot, wanted, holders, orphans),
         events=tuple(_events(judged, wanted)),
+        foreign=tuple(announcements.foreign(one) for one in foreign),
+        workers=sum(1 for pod in snapshot.pods if pod.phase == "Running"),
         wake_at=_wake_at(judged, snapshot),
     )
 
@@ -166,6 +173,16 @@ def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
             why = _why_delete(item, job.attempt, job.state, job.finished)
             if why:
                 yield actions.DeleteJob(job=job, why=why)
+
+
+def _orphans(snapshot: Snapshot) -> Iterator[actions.DeleteJob]:
+    """Jobs of ours whose ModelSync is gone and does not take them with it."""
+    for job in snapshot.jobs:
+        if job.sync_uid in snapshot.syncs or job.owned or job.deleting:
+            continue
+        kept = snapshot.settings.job_history
+        if job.state is JobState.ACTIVE or (job.finished is not None and snapshot.now - job.finished >= kept):
+            yield actions.DeleteJob(job=job, why="its ModelSync is gone")
 
 
 def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime | None) -> str:

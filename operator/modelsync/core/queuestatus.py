@@ -12,6 +12,7 @@ from modelsync.api.reasons import ConditionType, Phase, QueueReason
 from modelsync.core.snapshot import QueueRecord, Snapshot
 
 _LISTED = 3
+_NOBODY: Mapping[str, Collection[str]] = {}
 
 
 @dataclass(slots=True)
@@ -26,9 +27,15 @@ class Tally:
 
 
 def render(
-    snapshot: Snapshot, wanted: Mapping[str, ModelSyncStatus], holders: Collection[str]
+    snapshot: Snapshot,
+    wanted: Mapping[str, ModelSyncStatus],
+    holders: Collection[str],
+    orphans: Mapping[str, Collection[str]] = _NOBODY,
 ) -> dict[str, syncqueue.SyncQueueStatus]:
-    """The wanted status of every SyncQueue, by name; `holders` are the uids of those that hold a slot."""
+    """The wanted status of every SyncQueue, by name; `holders` are the uids of those that hold a slot.
+
+    `orphans` are the names, by queue, of the workers that hold one although their ModelSync is gone.
+    """
     tallies = {name: Tally() for name in snapshot.queues}
     for uid, status in wanted.items():
         sync = snapshot.syncs[uid]
@@ -45,6 +52,8 @@ def render(
         since = place.since
         if since is not None and (tally.oldest is None or since < tally.oldest):
             tally.oldest = since
+    for name in tallies.keys() & orphans.keys():
+        tallies[name].running.extend(orphans[name])
     return {name: _status(snapshot, queue, tallies[name]) for name, queue in snapshot.queues.items()}
 
 

@@ -12,6 +12,9 @@ from enum import StrEnum
 from modelsync.api import modelsync as api
 from modelsync.api import presets, syncqueue, wire
 
+PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+"""Kubernetes' own: a Job there may take what holds the cluster together. The chart has the same list."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncRecord:
@@ -58,6 +61,12 @@ class JobRecord:
     deleting: bool = False
     """Being deleted, or its deletion is under way."""
     suspended: bool = False
+    unproven: bool = False
+    """Nothing but its own labels says that the operator made it."""
+    owned: bool = True
+    """Its ModelSync controls it still, so it goes with it."""
+    queue: str = ""
+    """The queue whose slot it took, if that is proven."""
     assumed: bool = False
     """Its creation is under way or got no answer: it may exist, but nobody has seen it."""
 
@@ -74,6 +83,10 @@ class PodRecord:
     sync_uid: str
     attempt: int
     created: datetime
+    unproven: bool = False
+    """Nothing but its own labels and owner says that the operator made its Job."""
+    queue: str = ""
+    """The queue whose slot its Job took, if that is proven."""
     phase: str = "Pending"
     """Pending, Running, Succeeded, Failed or Unknown."""
     ip: str = ""
@@ -167,6 +180,8 @@ class Settings:
     """Silence after which a download counts as stalled."""
     job_history: timedelta = timedelta(minutes=10)
     """How long a finished Job (and its Pod with its log) is kept once its result is in the status."""
+    protected_namespaces: frozenset[str] = PROTECTED_NAMESPACES
+    """Namespaces in which no worker starts."""
     presets: tuple[str, ...] = tuple(presets.BUILT_IN)
     """Names that spec.preset may have."""
     downloads_disabled: bool = False

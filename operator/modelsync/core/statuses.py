@@ -6,9 +6,10 @@ turned, so that planning again finds an equal status and writes nothing.
 
 from modelsync.api import conditions
 from modelsync.api.conditions import Condition
-from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus, WorkerStatus
+from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.transfer import Resolved
+from modelsync.api.workers import WorkerStatus
 from modelsync.core import bookkeeping, changes, progress
 from modelsync.core.lifecycle import Verdict
 from modelsync.core.snapshot import PodRecord

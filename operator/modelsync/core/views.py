@@ -151,6 +151,21 @@ def occupied(snapshot: Snapshot) -> frozenset[str]:
     return frozenset((jobs | pods) & snapshot.syncs.keys())
 
 
+def orphans(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+    """Jobs by `namespace/name`, by queue, whose worker runs or may still run though its ModelSync is gone."""
+    found: dict[str, set[str]] = defaultdict(set)
+    names = {job.uid: job.name for job in snapshot.jobs}
+    for job in snapshot.jobs:
+        if job.sync_uid not in snapshot.syncs and job.queue and job.state is JobState.ACTIVE:
+            found[job.queue].add(f"{job.namespace}/{job.name}")
+    for pod in snapshot.pods:
+        if pod.sync_uid in snapshot.syncs or not pod.queue or pod.phase not in nodes.LIVE:
+            continue
+        if not _is_lost(snapshot, pod):
+            found[pod.queue].add(f"{pod.namespace}/{names.get(pod.job_uid, pod.name)}")
+    return {queue: frozenset(jobs) for queue, jobs in found.items()}
+
+
 def on_lost_nodes(snapshot: Snapshot) -> frozenset[str]:
     """Uids of the ModelSyncs whose worker may write without a slot: their target is taken."""
     lost = {pod.sync_uid for pod in snapshot.pods if _is_lost(snapshot, pod)}

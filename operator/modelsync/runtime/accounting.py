@@ -173,7 +173,8 @@ class Accounting:
         if result == "failed" and wanted.last_failure is not None:
             self._metrics.failures.labels(sync.namespace, source, wanted.last_failure.reason).inc()
         for pod in self._store.pods.values():
-            if (pod.sync_uid, pod.attempt) == (sync.uid, wanted.attempts) and pod.running_since:
+            mine = (pod.sync_uid, pod.attempt) == (sync.uid, wanted.attempts)
+            if mine and pod.running_since and self._store.works_for(pod) is sync:
                 seconds = ((pod.finished or self._clock()) - pod.running_since).total_seconds()
                 self._metrics.duration.labels(source, result).observe(max(0.0, seconds))
 
@@ -188,9 +189,11 @@ class Accounting:
     def _account(self, pod: snapshot.PodRecord) -> PodAccount | None:
         """The Pod's account, opened at first sight; None while we do not lead or know its ModelSync."""
         known = self._pods.get(pod.uid)
-        sync = self._store.syncs.get(pod.sync_uid)
-        if known is not None or sync is None or self._began is None:
+        if known is not None or self._began is None:
             return known
+        sync = self._store.works_for(pod)
+        if sync is None:
+            return None
         stored = sync.status.progress.bytes_network if sync.status.progress is not None else None
         account = PodAccount(
             namespace=sync.namespace,

@@ -204,6 +204,7 @@ class Operator:
             self._api,
             namespace=self._config.operator_namespace,
             identity=f"{self._config.identity}_{secrets.token_hex(4)}",
+            proving=self.store.proofs,
             succeeds=self._config.identity if self._config.in_cluster else None,
             timing=lease.Timing(
                 duration=self._config.lease_duration,
@@ -257,6 +258,7 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
     return snapshot.Settings(
         retry_base=timedelta(seconds=settings.retry_base_seconds),
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
+        protected_namespaces=snapshot.PROTECTED_NAMESPACES | {settings.operator_namespace},
         presets=tuple(settings.presets),
         downloads_disabled=settings.disable_model_downloads,
     )

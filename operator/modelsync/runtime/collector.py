@@ -93,7 +93,7 @@ class StateCollector(Collector):
         found: dict[tuple[str, str], wire.VolumeSpace] = {}
         for uid, sample in self._store.samples.items():
             pod = self._store.pods.get(uid)
-            sync = self._store.syncs.get(pod.sync_uid) if pod else None
+            sync = self._store.works_for(pod) if pod else None
             if sync is not None and sample.report.volume is not None:
                 claim = sync.spec.target.persistent_volume_claim.claim_name
                 found[sync.namespace, claim] = sample.report.volume

@@ -75,19 +75,18 @@ class Diagnosis:
     def blocked(self, now: datetime) -> Iterator[tuple[str, str]]:
         """Uid and namespace of each Job without a Pod and each Pod that does not start, after a while."""
         with_pod = {pod.job_uid for pod in self._store.pods.values()}
-        for job in self._store.jobs.values():
+        for job in filter(self._store.believes, self._store.jobs.values()):
             active = job.state is snapshot.JobState.ACTIVE and not job.deleting and not job.suspended
             if active and job.uid not in with_pod and now - job.created >= _SHORT:
                 yield job.uid, job.namespace
         for pod in self._store.pods.values():
             waits = pod.phase == "Pending" and pod.running_since is None and not pod.unschedulable
-            patience = _SHORT if self._needs_secret(pod) else _PATIENCE
-            if waits and not pod.deleting and now - pod.created >= patience:
+            sync = self._store.works_for(pod) if waits and not pod.deleting else None
+            if sync is None:
+                continue
+            mounts_secret = bool(pod.node) and sync.spec.source.secret_name is not None
+            if now - pod.created >= (_SHORT if mounts_secret else _PATIENCE):
                 yield pod.uid, pod.namespace
-
-    def _needs_secret(self, pod: snapshot.PodRecord) -> bool:
-        sync = self._store.syncs.get(pod.sync_uid)
-        return bool(pod.node) and sync is not None and sync.spec.source.secret_name is not None
 
     async def _ask(self, uid: str, namespace: str) -> None:
         found: list[kube.Object] = []

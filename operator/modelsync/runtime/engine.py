@@ -63,6 +63,8 @@ class Engine:
         self._wake = asyncio.Event()
         self._woken = 0.0
         self._took = 0.0
+        self._reported: set[str] = set()
+        """Uids of the ModelSyncs of which it was said that something in their name is ignored."""
         self.heartbeat = self._monotonic()
         """When the loop last came round, on the monotonic clock."""
 
@@ -125,6 +127,7 @@ class Engine:
         picture = self._store.snapshot(now, self._settings)
         plan = self._plan(picture)
         self._tell(picture, plan)
+        self._report_foreign(plan)
         again = self._acting.start(plan.creations, plan.deletions)
         for keeper in (self._acting, self._writing, self._counting):
             keeper.forget_missing()
@@ -145,4 +148,15 @@ class Engine:
             self._recording.announce(announcement)
         for wish in plan.limits:
             self._polling.set_limit(wish)
-        self._writing.active = sum(1 for pod in picture.pods if pod.phase == "Running")
+        self._writing.active = plan.workers
+
+    def _report_foreign(self, plan: actions.Plan) -> None:
+        """Once for a ModelSync: who makes such objects again and again writes no Event each time."""
+        self._reported &= self._store.syncs.keys()
+        for announcement in plan.foreign:
+            if announcement.sync.uid not in self._reported:
+                self._reported.add(announcement.sync.uid)
+                _log.warning(
+                    "%s/%s: %s", announcement.sync.namespace, announcement.sync.name, announcement.message
+                )
+                self._recording.announce(announcement)

@@ -20,7 +20,8 @@ from modelsync.api import naming
 from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
 from modelsync.core import actions, queueing, snapshot
-from modelsync.runtime import kube, store
+from modelsync.runtime import kube, records, store
+from modelsync.runtime.proofs import Made
 from modelsync.runtime.resources import JOBS
 
 _log = logging.getLogger(__name__)
@@ -139,7 +140,10 @@ class Executor:
 
     async def _make(self, wish: actions.CreateJob, name: str) -> None:
         sync = wish.sync
+        await self._end_unseen(sync)
         manifest = self._render(sync, wish.attempt, secrets.token_urlsafe(24))
+        made_for = Made(sync_uid=sync.uid, attempt=wish.attempt, queue=sync.spec.queue)
+        self._store.proofs.sign(manifest, made_for, self._clock())
         try:
             made = await self._api.create(JOBS, sync.namespace, manifest)
         except kube.Conflict:
@@ -153,11 +157,29 @@ class Executor:
     async def _existing(self, sync: snapshot.SyncRecord, name: str) -> kube.Object:
         """The Job that has our name already: ours from an earlier try, or a stranger's."""
         found = await self._api.get(JOBS, sync.namespace, name)
-        owners = (found.get("metadata") or {}).get("ownerReferences") or []
-        if any(owner.get("uid") == sync.uid for owner in owners):
+        try:
+            record = records.job_record(found, self._store.proofs)
+        except records.NotOurs:
+            record = None
+        if record is not None and record.sync_uid == sync.uid and not record.unproven:
             return found
-        message = f"a Job named {name} exists and does not belong to this ModelSync; delete or rename it"
+        message = f"a Job named {name} exists that the operator did not make for this ModelSync; delete it"
         raise kube.ApiError(403, Reason.NAME_CONFLICT, message)
+
+    async def _end_unseen(self, sync: snapshot.SyncRecord) -> None:
+        """End the last attempt's Job where it runs on unseen: somebody has taken our label off it."""
+        last = sync.status.job
+        if last is None or last.uid in self._store.jobs:
+            return
+        try:
+            found = await self._api.get(JOBS, sync.namespace, last.name)
+        except kube.NotFound:
+            return
+        if (found.get("metadata") or {}).get("uid") != last.uid or records.end_of(found):
+            return
+        await self._api.delete(JOBS, sync.namespace, last.name, uid=last.uid, wait=True)
+        message = f"Job {last.name} of the last attempt runs on without our labels; it is ended first"
+        raise kube.ApiError(409, "", message)
 
     async def _find_out(self, sync: snapshot.SyncRecord, name: str) -> None:
         """Whether a Job exists that was asked for without an answer: until this is known, or too long."""

@@ -208,9 +208,15 @@ class Kube:
         """A JSON merge patch; a resourceVersion in it is a precondition."""
         return await self._call("patch", resource, resource.path(namespace, name, subresource), body=body)
 
-    async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str) -> Object:
-        """Delete an object, if it is still the one with this uid; its dependents go in the background."""
-        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str, wait: bool = False
+    ) -> Object:
+        """Delete an object, if it is still the one with this uid; its dependents go in the background.
+
+        With `wait` the object stays until they are gone (the call does not).
+        """
+        policy = "Foreground" if wait else "Background"
+        body = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
         return await self._call("delete", resource, resource.path(namespace, name), body=body)
 
     async def pod_proxy(

@@ -5,6 +5,9 @@ machines' clocks. Whatever goes wrong while renewing (the API, the network, a ti
 no try succeeded before the renew deadline, this process does not lead any more, *before* the lease can pass
 to another one. Safety does not rest on it: Job names are deterministic and transitions carry a
 resourceVersion. The lease saves two operators from working against each other.
+
+The Lease also hands on the key by which an operator knows the Jobs of the one before it (`proofs`): it is the
+one object that outlives a process and that no user of ModelSyncs reads.
 """
 
 import asyncio
@@ -19,7 +22,7 @@ from typing import Any
 
 from modelsync import errors
 from modelsync.api import naming
-from modelsync.runtime import kube
+from modelsync.runtime import kube, proofs
 from modelsync.runtime.resources import LEASES
 
 _log = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class Elector:
         identity: str,
         succeeds: str | None = None,
         timing: Timing = Timing(),
+        proving: proofs.Proofs | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -53,6 +57,7 @@ class Elector:
         self._identity = identity
         self._succeeds = succeeds
         self._timing = timing
+        self._proving = proving or proofs.Proofs()
         self._clock = clock
         self._sleep = sleep
         self._seen: dict[str, Any] = {}
@@ -138,12 +143,23 @@ class Elector:
         if not self._is_free(holder) and not self._is_expired(spec):
             return False
         lease["spec"] = self._spec(spec, renewing=holder == self._identity)
+        key = self._keep_key(lease.setdefault("metadata", {}))
         try:
             stored = await self._api.replace(LEASES, self._namespace, naming.LEASE_NAME, lease)
         except kube.Conflict:
             return False
+        if not self._leading:
+            self._proving.use(key)
         self._seen, self._seen_at = dict(stored.get("spec") or {}), self._clock()
         return True
+
+    def _keep_key(self, meta: dict[str, Any]) -> str:
+        """The key of the proofs that the Lease holds; ours, put onto it, where it holds none or we lead."""
+        annotations = meta.get("annotations") or {}
+        stored = annotations.get(naming.PROOF_KEY_ANNOTATION)
+        key = self._proving.key if self._leading or not stored else str(stored)
+        meta["annotations"] = {**annotations, naming.PROOF_KEY_ANNOTATION: key}
+        return key
 
     def _is_free(self, holder: str) -> bool:
         """Whether nobody can be acting on the lease: given back, ours, or of this Pod's dead predecessor.
@@ -162,12 +178,13 @@ class Elector:
         return self._clock() >= self._seen_at + duration
 
     async def _create(self) -> bool:
-        body = {
+        body: dict[str, Any] = {
             "apiVersion": LEASES.api_version,
             "kind": LEASES.kind,
             "metadata": {"name": naming.LEASE_NAME, "namespace": self._namespace},
             "spec": self._spec({}, renewing=False),
         }
+        self._keep_key(body["metadata"])
         try:
             stored = await self._api.create(LEASES, self._namespace, body)
         except kube.Conflict:

@@ -142,6 +142,7 @@ class Poller:
             and bool(pod.ip and pod.progress_key)
             and job is not None
             and (job.sync_uid, job.attempt) == (pod.sync_uid, pod.attempt)
+            and self._store.works_for(pod) is not None
         )
 
     def _meet(self) -> None:

@@ -2,7 +2,9 @@
 
 A ModelSync that does not parse becomes a record with `invalid`, so that one bad object (an older or newer
 schema, an edited etcd) cannot stop the others. Jobs and Pods are read by label and annotation, which anybody
-with rights in the namespace can write; whatever does not fit is left out, never an exception.
+with rights in the namespace can write; whatever does not fit is left out, never an exception. Which of them
+the operator made is said by their proofs (`proofs`); what is believed of the others is decided in
+`core.belief`.
 """
 
 from datetime import UTC, datetime
@@ -13,10 +15,12 @@ import pydantic
 from modelsync.api import modelsync as api
 from modelsync.api import naming, sources, syncqueue, wire
 from modelsync.core import snapshot
+from modelsync.runtime.proofs import Made, Proofs
 
 Object = dict[str, Any]
 S = TypeVar("S", api.ModelSyncStatus, syncqueue.SyncQueueStatus)
 
+_JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACEHOLDER = api.ModelSyncSpec(
     source=sources.Source(),
@@ -65,15 +69,18 @@ def queue_record(raw: Object) -> snapshot.QueueRecord:
     )
 
 
-def job_record(raw: Object) -> snapshot.JobRecord:
-    """A worker's Job; raises NotOurs unless a ModelSync owns it."""
+def job_record(raw: Object, proofs: Proofs, known: snapshot.JobRecord | None = None) -> snapshot.JobRecord:
+    """A worker's Job; raises NotOurs unless the operator made it or a ModelSync owns it.
+
+    `known` is its last record: a uid is for good, so what was ours stays it, whatever is taken off it.
+    """
     meta = _meta(raw)
-    owner = _controller(meta, naming.SYNC_KIND)
-    status = _mapping(raw.get("status"))
-    ended = next(
-        (c for c in _mappings(status.get("conditions")) if _is_true(c, "Complete") or _is_true(c, "Failed")),
-        {},
-    )
+    created = timestamp(meta.get("creationTimestamp")) or _EPOCH
+    made = _kept(known) or proofs.of_job(meta, created)
+    owner = _controller(meta, naming.GROUP, naming.SYNC_KIND)
+    if made is None and not owner:
+        raise NotOurs("no ModelSync controls it")
+    ended = end_of(raw)
     state = snapshot.JobState(ended["type"]) if ended else snapshot.JobState.ACTIVE
     failed = state is snapshot.JobState.FAILED
     return snapshot.JobRecord(
@@ -81,10 +88,13 @@ def job_record(raw: Object) -> snapshot.JobRecord:
         name=meta["name"],
         uid=meta["uid"],
         resource_version=meta["resourceVersion"],
-        sync_uid=owner,
-        attempt=_attempt(meta),
+        sync_uid=made.sync_uid if made is not None else owner,
+        attempt=made.attempt if made is not None else _attempt(meta),
+        queue=made.queue if made is not None else "",
+        unproven=made is None,
+        owned=made is None or owner == made.sync_uid,
         state=state,
-        created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
+        created=created,
         finished=timestamp(ended.get("lastTransitionTime")) if ended else None,
         failure_reason=_text(ended.get("reason")) if failed else "",
         deleting=bool(meta.get("deletionTimestamp")),
@@ -92,14 +102,29 @@ def job_record(raw: Object) -> snapshot.JobRecord:
     )
 
 
-def pod_record(raw: Object) -> snapshot.PodRecord:
-    """A worker's Pod; raises NotOurs unless a Job owns it and it names a ModelSync."""
+def end_of(raw: Object) -> Object:
+    """The condition of a raw Job that says that it has ended, or {}."""
+    conditions = _mappings(_mapping(raw.get("status")).get("conditions"))
+    return next((c for c in conditions if _is_true(c, "Complete") or _is_true(c, "Failed")), {})
+
+
+def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = None) -> snapshot.PodRecord:
+    """A worker's Pod; raises NotOurs unless a Job owns or owned it and it names a ModelSync.
+
+    `known` is its last record; see `job_record`.
+    """
     meta = _meta(raw)
-    job_uid = _controller(meta, "Job")
+    created = timestamp(meta.get("creationTimestamp")) or _EPOCH
+    made = _kept(known) or proofs.of_pod(meta, created)
+    labels = _strings(meta.get("labels"))
+    # A Job that is deleted as an orphan's owner leaves its Pod with this label, and running.
+    orphaned = known.job_uid if known is not None else labels.get(_JOB_UID_LABEL, "") if made else ""
+    job_uid = _controller(meta, "batch", "Job") or orphaned
     status = _mapping(raw.get("status"))
-    sync_uid, attempt = _strings(meta.get("labels")).get(naming.UID_LABEL, ""), _attempt(meta)
-    if not sync_uid:
-        raise NotOurs("no label with a ModelSync's uid")
+    sync_uid = made.sync_uid if made is not None else labels.get(naming.UID_LABEL, "")
+    if not sync_uid or not job_uid:
+        raise NotOurs("no Job controls it, or no label with a ModelSync's uid")
+    attempt = made.attempt if made is not None else _attempt(meta)
     state = _container_state(status)
     waiting, ended = _mapping(state.get("waiting")), _mapping(state.get("terminated"))
     init, init_exit_code = _init_container(status)
@@ -112,7 +137,9 @@ def pod_record(raw: Object) -> snapshot.PodRecord:
         job_uid=job_uid,
         sync_uid=sync_uid,
         attempt=attempt,
-        created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
+        queue=made.queue if made is not None else "",
+        unproven=made is None,
+        created=created,
         phase=_text(status.get("phase")) or "Pending",
         ip=_text(status.get("podIP")),
         node=_text(_mapping(raw.get("spec")).get("nodeName")),
@@ -181,12 +208,20 @@ def _status(raw: object, kind: type[S]) -> S:
     return kind()
 
 
-def _controller(meta: Object, kind: str) -> str:
-    """The uid of the controlling owner of a kind."""
+def _controller(meta: Object, group: str, kind: str) -> str:
+    """The uid of the controlling owner of a kind, or ''."""
     for owner in _mappings(meta.get("ownerReferences")):
-        if owner.get("controller") and owner.get("kind") == kind and owner.get("uid"):
-            return _text(owner["uid"])
-    raise NotOurs(f"no {kind} controls it")
+        its_group, slash, _ = _text(owner.get("apiVersion")).partition("/")
+        if owner.get("controller") is True and (its_group, owner.get("kind")) == (group, kind) and slash:
+            return _text(owner.get("uid"))
+    return ""
+
+
+def _kept(known: snapshot.JobRecord | snapshot.PodRecord | None) -> Made | None:
+    """What an object was made for, as it was known before."""
+    if known is None or known.unproven:
+        return None
+    return Made(sync_uid=known.sync_uid, attempt=known.attempt, queue=known.queue)
 
 
 def _attempt(meta: Object) -> int:

@@ -18,19 +18,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from modelsync.core import snapshot
+from modelsync.core import belief, snapshot
 from modelsync.runtime import records
+from modelsync.runtime.proofs import Proofs
 from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS, Resource
 
 Record = snapshot.SyncRecord | snapshot.JobRecord | snapshot.PodRecord | snapshot.QueueRecord
 PodListener = Callable[[snapshot.PodRecord], None]
 SyncListener = Callable[[snapshot.SyncRecord], None]
-_PARSERS: Mapping[Resource, Callable[[records.Object], Record]] = {
-    SYNCS: records.sync_record,
-    QUEUES: records.queue_record,
-    JOBS: records.job_record,
-    PODS: records.pod_record,
-}
+_KINDS = (SYNCS, QUEUES, JOBS, PODS)
 _TOMBSTONES = 20_000
 _FAREWELL = timedelta(seconds=60)
 """How long the last words of a Pod that is gone are kept for the planner: it may look a moment later."""
@@ -83,8 +79,11 @@ class Store:
         wake: Callable[[], None] = lambda: None,
         on_rewind: Callable[[], None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        proofs: Proofs | None = None,
     ) -> None:
-        self._tables = {resource: Table() for resource in _PARSERS}
+        self._tables = {resource: Table() for resource in _KINDS}
+        self.proofs = proofs or Proofs()
+        """Which Jobs an operator made."""
         self._wake = wake
         self._on_rewind = on_rewind
         self._clock = clock
@@ -166,7 +165,7 @@ class Store:
         since then, and replaces what was known at that time.
         """
         try:
-            record = _PARSERS[resource](raw)
+            record = self._parse(resource, raw)
         except records.NotOurs:
             return False
         table = self._tables[resource]
@@ -182,11 +181,30 @@ class Store:
                 listener(record)
         if event == "DELETED":
             changed = self._forget(resource, record.uid)
-        elif isinstance(record, snapshot.JobRecord):
+        elif isinstance(record, snapshot.JobRecord) and not record.unproven:
             self._assumed.pop((record.namespace, record.name), None)
         if changed:
             self._wake()
         return changed
+
+    def _parse(self, resource: Resource, raw: records.Object) -> Record:
+        if resource is SYNCS:
+            return records.sync_record(raw)
+        if resource is QUEUES:
+            return records.queue_record(raw)
+        uid = str((raw.get("metadata") or {}).get("uid"))
+        if resource is JOBS:
+            return records.job_record(raw, self.proofs, self.jobs.get(uid))
+        return records.pod_record(raw, self.proofs, self.pods.get(uid))
+
+    def works_for(self, pod: snapshot.PodRecord) -> snapshot.SyncRecord | None:
+        """The ModelSync that a Pod works for; None if it is not believed or its ModelSync is gone."""
+        sync = self.syncs.get(pod.sync_uid)
+        return sync if belief.works_for(pod, sync, self.jobs) else None
+
+    def believes(self, job: snapshot.JobRecord) -> bool:
+        """Whether a Job is believed (`core.belief`)."""
+        return belief.is_ours(job, self.syncs.get(job.sync_uid))
 
     def sweep(
         self, resource: Resource, namespace: str | None, listed: set[str], at: int, *, mark: int
@@ -289,7 +307,7 @@ class Store:
         return {uid: pod for uid, (_, pod) in self._farewells.items()}
 
     def _remember(self, pod: snapshot.PodRecord | None) -> None:
-        if pod is None or pod.termination is None:
+        if pod is None or pod.termination is None or self.works_for(pod) is None:
             return
         known = self._farewells.get(pod.sync_uid)
         if known is None or known[1].attempt <= pod.attempt:
