@@ -225,14 +225,14 @@ def a_pod(sync: str = "llama", attempt: int = 1) -> PodBuilder:
     )
 
 
-def a_queue(name: str = "default", *, max_active: int = 1, suspend: bool = False) -> snapshot.QueueRecord:
-    """A SyncQueue without a status."""
+def a_queue(name: str = "default", **spec: Any) -> snapshot.QueueRecord:
+    """A SyncQueue without a status; fields of its spec by their Python names."""
     return snapshot.QueueRecord(
         name=name,
         uid=f"queue-{name}",
         generation=1,
         resource_version="1",
-        spec=syncqueue.SyncQueueSpec(max_active=max_active, suspend=suspend),
+        spec=syncqueue.SyncQueueSpec(**spec),
         status=syncqueue.SyncQueueStatus(),
     )
 

@@ -32,7 +32,9 @@ An absent field of the status means "unknown", never zero.
 """
 _QUEUE = """
 Queues live in the operator's namespace; a ModelSync of any namespace names one in `spec.queue`. The chart
-makes the queue `default`. Who is next: `spec.priority` of the ModelSync, then its age.
+makes the queue `default`. Who is next: the highest `spec.priority` (up to `maxPriority`); among equal ones
+the namespace that holds the fewest slots, then the one whose last start is longest ago; of one namespace the
+oldest.
 """
 
 

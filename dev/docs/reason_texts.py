@@ -44,6 +44,11 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
         "While Downloading, no byte has come for 30 seconds; the worker keeps trying.",
         "Look at the origin and the network. `spec.progressDeadlineSeconds` ends the attempt.",
     ),
+    Reason.DOWNLOAD_TOO_SLOW: (
+        "Fewer bytes came than the SyncQueue's `minimumRate` asks for. Such an attempt counts as failed even"
+        " if it got further.",
+        f"{_ITSELF} Look at the origin, the network and the volume, or name a queue without a `minimumRate`.",
+    ),
     Reason.NETWORK_ERROR: (
         "The origin cannot be reached: name, route, TLS or a broken connection.",
         f"{_ITSELF} Look at DNS, proxies, network policies and the certificate authority.",
@@ -210,6 +215,10 @@ QUEUE: dict[QueueReason, tuple[str, str]] = {
     QueueReason.CONCURRENCY_LIMIT: (
         "All slots of the queue are taken.",
         "Wait, raise the SyncQueue's `maxActive`, or raise `spec.priority`.",
+    ),
+    QueueReason.NAMESPACE_LIMIT: (
+        "The namespace holds as many slots of the queue as its `maxActivePerNamespace` allows.",
+        "Wait until another ModelSync of the namespace ends, or raise `maxActivePerNamespace`.",
     ),
     QueueReason.SUSPENDED: ("The SyncQueue's `suspend` is true.", "Set it to false."),
     QueueReason.QUEUE_NOT_FOUND: (

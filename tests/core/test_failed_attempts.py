@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelsync.api import exitcodes, transfer, wire
 from modelsync.api import modelsync as api
-from modelsync.api import transfer
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner, retries, snapshot
 from tests.builders import (
@@ -90,7 +90,7 @@ FAILED = a_job().failed()
             a_pod().ended(143),
             Reason.DEADLINE_EXCEEDED,
             True,
-            "spec.activeDeadlineSeconds",
+            "activeDeadlineSeconds of the queue",
             id="its own deadline",
         ),
         pytest.param(FAILED, None, Reason.WORKER_LOST, True, "lost", id="no Pod"),
@@ -181,6 +181,39 @@ def test_a_limit_or_a_refusal_counts_and_names_the_limit_and_the_field(
     assert (failure.reason, failure.retryable, failure.disruption) == (reason, True, False)
     assert says in failure.message
     assert field in failure.message
+
+
+@pytest.mark.parametrize(
+    ("own", "took", "says"),
+    [
+        pytest.param(60, 60, "longer than spec.activeDeadlineSeconds", id="its own"),
+        pytest.param(60, 61, "longer than spec.activeDeadlineSeconds", id="its own, ended late"),
+        pytest.param(60, 30, "of the queue", id="the queue's, which is shorter"),
+        pytest.param(None, 30, "of the queue", id="the queue's alone"),
+    ],
+)
+def test_an_attempt_that_took_too_long_names_whose_deadline_it_was(
+    own: int | None, took: int, says: str
+) -> None:
+    sync = a_sync().with_spec(active_deadline_seconds=own)
+    job = a_job().with_record(created=ago(took)).failed("DeadlineExceeded")
+    last = planner.plan(a_snapshot(sync, job)).statuses["uid-llama"].last_failure
+    assert last is not None
+    assert (last.reason, says in last.message) == (Reason.DEADLINE_EXCEEDED, True)
+
+
+def test_an_attempt_that_was_too_slow_counts_however_far_it_got() -> None:
+    last, limit = api.LastFailure(reason=Reason.NETWORK_ERROR, attempt=1, bytes_done=5), 3
+    for reason, failures in ((Reason.DOWNLOAD_TOO_SLOW, limit + 1), (Reason.NETWORK_ERROR, 1)):
+        report = wire.TerminationReport(
+            uid="uid-llama", attempt=2, reason=reason, progress=wire.Progress(bytes_done=9, bytes_total=10)
+        )
+        pod = a_pod(attempt=2).ended(exitcodes.BY_REASON[reason], report)
+        sync = a_sync().with_spec(backoff_limit=limit)
+        sync = sync.with_status(attempts=2, failures=limit, last_failure=last)
+        status = planner.plan(a_snapshot(sync, a_job(attempt=2).failed(), pod)).statuses["uid-llama"]
+        assert status.failures == failures
+        assert (status.phase is Phase.FAILED) == (failures > limit)
 
 
 def test_an_added_init_container_that_fails_is_named() -> None:

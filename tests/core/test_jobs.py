@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming, podtemplate, presets, sources, transfer, wire
+from modelsync.api import naming, podtemplate, presets, sources, syncqueue, transfer, wire
 from modelsync.core import jobs
 from tests.builders import SyncBuilder, a_spec, a_sync
 
@@ -76,9 +76,24 @@ def test_a_job_is_one_try_that_disruptions_do_not_count_against() -> None:
     assert "ttlSecondsAfterFinished" not in spec, "the operator clears it, once its result is stored"
 
 
-def test_a_deadline_stands_on_the_job() -> None:
-    assert "activeDeadlineSeconds" not in render(a_sync())["spec"]
-    assert render(a_sync().with_spec(active_deadline_seconds=60))["spec"]["activeDeadlineSeconds"] == 60
+@pytest.mark.parametrize(
+    ("own", "queues", "found"),
+    [(None, None, None), (60, None, 60), (None, 90, 90), (60, 90, 60), (91, 90, 90)],
+)
+def test_the_shorter_deadline_of_sync_and_queue_stands_on_the_job(
+    own: int | None, queues: int | None, found: int | None
+) -> None:
+    queue = syncqueue.SyncQueueSpec(active_deadline_seconds=queues)
+    job = render(a_sync().with_spec(active_deadline_seconds=own), queue=queue)
+    assert job["spec"].get("activeDeadlineSeconds") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [(None, None), ("1k", 1000), ("9E", wire.MAX_COUNT), ("nonsense", None)]
+)
+def test_the_lowest_speed_of_the_queue_reaches_the_worker(text: str | None, rate: int | None) -> None:
+    queue = syncqueue.SyncQueueSpec(minimum_rate=text)
+    assert request_of(render(a_sync(), queue=queue)).minimum_rate == rate
 
 
 def test_a_pod_passes_the_restricted_standard_and_holds_no_token() -> None:

@@ -39,6 +39,10 @@ _QUEUE_COLUMNS = (
     ("Failed", "integer", ".status.failed", 0),
     ("Suspended", "boolean", ".spec.suspend", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Per-Namespace", "integer", ".spec.maxActivePerNamespace", 1),
+    ("Max-Priority", "integer", ".spec.maxPriority", 1),
+    ("Deadline", "integer", ".spec.activeDeadlineSeconds", 1),
+    ("Min-Rate", "string", ".spec.minimumRate", 1),
     ("Running", "string", ".status.display.running", 1),
 )
 

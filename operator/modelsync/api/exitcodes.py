@@ -31,6 +31,7 @@ BY_REASON: dict[Reason, int] = {
     Reason.ORIGIN_ERROR: 52,
     Reason.PROGRESS_DEADLINE_EXCEEDED: 53,
     Reason.TARGET_BUSY: 54,
+    Reason.DOWNLOAD_TOO_SLOW: 55,
     Reason.INTERNAL_ERROR: 59,
     Reason.INTERRUPTED: INTERRUPTED,
 }

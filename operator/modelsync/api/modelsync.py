@@ -124,7 +124,8 @@ class ModelSyncSpec(Value):
     ] = "default"
     """Name of the SyncQueue (in the operator's namespace) that admits this sync."""
     priority: Annotated[int, Field(ge=-1000, le=1000, json_schema_extra={"format": "int32"})] = 0
-    """Higher goes first within the queue; equal ones go in the order of their creation."""
+    """Higher goes first within the queue, up to the queue's maxPriority. Among equal ones namespaces take
+    turns, and those of one namespace go in the order of their creation."""
     suspend: bool = False
     """True pauses: the worker is stopped and keeps what it has; false goes on from there."""
     cancel: bool = False

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     # The network and the origin, worth another attempt.
     RETRYING = "Retrying"
     DOWNLOAD_STALLED = "DownloadStalled"
+    DOWNLOAD_TOO_SLOW = "DownloadTooSlow"
     NETWORK_ERROR = "NetworkError"
     RATE_LIMITED = "RateLimited"
     ORIGIN_ERROR = "OriginError"
@@ -89,6 +90,7 @@ class QueueReason(StrEnum):
     """Why a ModelSync waits in its queue."""
 
     CONCURRENCY_LIMIT = "ConcurrencyLimit"
+    NAMESPACE_LIMIT = "NamespaceLimit"
     SUSPENDED = "Suspended"
     QUEUE_NOT_FOUND = "QueueNotFound"
     DUPLICATE = "Duplicate"

@@ -1,4 +1,4 @@
-"""The SyncQueue resource: how many ModelSyncs of a queue may run at once."""
+"""The SyncQueue resource: how many ModelSyncs of a queue may run at once, and what one of them may take."""
 
 from typing import Annotated, Any
 
@@ -6,6 +6,10 @@ from pydantic import AwareDatetime, Field
 
 from modelsync.api.base import Value
 from modelsync.api.conditions import Condition
+from modelsync.api.validations import cel, rules
+
+MOST_STARTS = 256
+"""Namespaces whose last start is stored: some 80 bytes each, in a status that is written at each start."""
 
 
 class SyncQueueSpec(Value):
@@ -15,6 +19,33 @@ class SyncQueueSpec(Value):
     """How many ModelSyncs of this queue may download at once. 0 admits none."""
     suspend: bool = False
     """Admits nothing new while true; what runs goes on."""
+    max_active_per_namespace: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    """How many of them may be of one namespace; as many as maxActive when absent. Namespaces take turns
+    anyway: among equal priority the one that holds the fewest slots is next."""
+    max_priority: Annotated[int | None, Field(ge=-1000, le=1000, json_schema_extra={"format": "int32"})] = (
+        None
+    )
+    """A higher spec.priority of a ModelSync counts as this one; no bound when absent."""
+    active_deadline_seconds: Annotated[int | None, Field(ge=1, le=31_536_000)] = None
+    """Longest time in seconds that one attempt in this queue may run; a ModelSync's own
+    activeDeadlineSeconds counts where it is shorter. A change counts for attempts that start after it."""
+    minimum_rate: Annotated[
+        str | None,
+        Field(
+            max_length=24,
+            json_schema_extra=rules(
+                cel(
+                    "isQuantity(self) && !quantity(self).isLessThan(quantity('1k'))",
+                    "must be a quantity of at least 1k bytes per second, such as 100k (m is milli)",
+                )
+            ),
+        ),
+    ] = None
+    """Bytes per second below which a download is ended as DownloadTooSlow, such as `100k`: on average over the
+    progressDeadlineSeconds of the ModelSync, at most over ten minutes. The attempt is retried as
+    others are, but counts as failed even if it got further. Time that an origin asked to wait (Retry-After)
+    does not count, up to ten times as long; under a bandwidthLimit, half of that limit is fast enough. A
+    change counts for attempts that start after it."""
 
 
 class QueueDisplay(Value):
@@ -22,6 +53,15 @@ class QueueDisplay(Value):
 
     running: str | None = None
     """Those that run, such as `team/a, team/b, team/c +2 more`; absent when none runs."""
+
+
+class NamespaceStart(Value):
+    """When a namespace had its last turn."""
+
+    namespace: str
+    """Name of the namespace."""
+    time: AwareDatetime
+    """When the last attempt of one of its ModelSyncs in this queue started."""
 
 
 class SyncQueueStatus(Value):
@@ -48,6 +88,18 @@ class SyncQueueStatus(Value):
     """The same as text."""
     oldest_wait_since: AwareDatetime | None = None
     """Since when the longest waiting one waits; absent when none waits."""
+    last_starts: Annotated[
+        tuple[NamespaceStart, ...],
+        Field(
+            max_length=MOST_STARTS,
+            json_schema_extra={
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["namespace"],
+            },
+        ),
+    ] = ()
+    """The latest turns of the namespaces that use this queue, the latest first: of two that hold equally many
+    slots, the one whose turn is longer ago is next."""
     conditions: Annotated[
         tuple[Condition, ...],
         Field(

@@ -81,6 +81,8 @@ class WorkRequest(Value):
     bandwidth_limit: Count | None = None
     """Bytes per second; None is unlimited."""
     progress_deadline_seconds: int = 600
+    minimum_rate: Count | None = None
+    """Bytes per second below which the queue has a download ended; see SyncQueueSpec."""
     tuning: Tuning = Tuning()
     addresses: Addresses = Addresses()
 

@@ -101,7 +101,11 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         return status
     done = _bytes_done(view, status)
     failures = retries.count(
-        status.last_failure, status.failures, done, disruption=failure.disruption or failure.blocked
+        status.last_failure,
+        status.failures,
+        done,
+        disruption=failure.disruption or failure.blocked,
+        reason=failure.reason,
     )
     record = LastFailure(
         reason=failure.reason,
@@ -151,7 +155,8 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
         somebody = ready_reason(status) in _WITH_WORKER and not view.changed
         return retries.lost(view.now) if somebody else None
     if job.state is JobState.FAILED:
-        return retries.classify(job, view.pod_of(job), view.now)
+        own_deadline = view.sync.spec.active_deadline_seconds
+        return retries.classify(job, view.pod_of(job), view.now, own_deadline=own_deadline)
     if is_stale(view):
         return None
     return _node_lost(view) or _never_started(view) or silence.failure(view) or published.missing(view)

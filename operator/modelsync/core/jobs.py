@@ -15,11 +15,13 @@ from modelsync.api.podtemplate import Resources
 from modelsync.api.presets import BUILT_IN, Preset
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import Source
+from modelsync.api.syncqueue import SyncQueueSpec
 from modelsync.core.snapshot import SyncRecord
 
 USER = 65532
 _GRACE_SECONDS = 30
 _SCRATCH = "64Mi"
+_UNBOUNDED = SyncQueueSpec()
 _DEFAULT_RESOURCES = Resources(requests={"cpu": "100m", "memory": "128Mi"}, limits={"memory": "512Mi"})
 
 Manifest = dict[str, Any]
@@ -44,8 +46,10 @@ class JobSettings:
     addresses: wire.Addresses = field(default_factory=wire.Addresses)
 
 
-def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) -> Manifest:
-    """The Job of an attempt; its name follows from the sync and the attempt alone."""
+def render_job(
+    sync: SyncRecord, attempt: int, key: str, settings: JobSettings, queue: SyncQueueSpec = _UNBOUNDED
+) -> Manifest:
+    """The Job of an attempt, within what its queue allows; its name follows from sync and attempt alone."""
     labels = {
         naming.MANAGED_BY_LABEL: naming.MANAGED_BY,
         naming.NAME_LABEL: naming.label_value(sync.name),
@@ -53,7 +57,7 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
         naming.ATTEMPT_LABEL: str(attempt),
     }
     annotations = {
-        naming.REQUEST_ANNOTATION: work_request(sync, attempt, settings).dump_json(),
+        naming.REQUEST_ANNOTATION: work_request(sync, attempt, settings, queue).dump_json(),
         naming.KEY_ANNOTATION: key,
     }
     spec: Manifest = {
@@ -69,8 +73,9 @@ def render_job(sync: SyncRecord, attempt: int, key: str, settings: JobSettings) 
             "spec": _pod(sync, settings),
         },
     }
-    if sync.spec.active_deadline_seconds is not None:
-        spec["activeDeadlineSeconds"] = sync.spec.active_deadline_seconds
+    deadlines = [each.active_deadline_seconds for each in (sync.spec, queue)]
+    if any(deadlines):
+        spec["activeDeadlineSeconds"] = min(filter(None, deadlines))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -93,7 +98,9 @@ def _pod_metadata(sync: SyncRecord, labels: Mapping[str, str], annotations: Mapp
     }
 
 
-def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.WorkRequest:
+def work_request(
+    sync: SyncRecord, attempt: int, settings: JobSettings, queue: SyncQueueSpec = _UNBOUNDED
+) -> wire.WorkRequest:
     """What the worker is told to do."""
     spec = sync.spec
     # A name that is not known never comes here (`lifecycle`).
@@ -116,15 +123,21 @@ def work_request(sync: SyncRecord, attempt: int, settings: JobSettings) -> wire.
         resolved=sync.status.resolved,
         bandwidth_limit=bandwidth_limit(spec),
         progress_deadline_seconds=spec.progress_deadline_seconds,
+        minimum_rate=_rate(queue.minimum_rate),
         tuning=settings.tuning,
         addresses=settings.addresses,
     )
 
 
 def bandwidth_limit(spec: ModelSyncSpec) -> int | None:
+    """Bytes per second that a worker may receive; None is unlimited."""
+    return _rate(spec.bandwidth_limit)
+
+
+def _rate(text: str | None) -> int | None:
     """Bytes per second; a value that is none (an object older than the schema's rule) limits nothing."""
     try:
-        wished = parse_bytes(spec.bandwidth_limit) if spec.bandwidth_limit is not None else None
+        wished = parse_bytes(text) if text is not None else None
     except ValueError:
         return None
     return None if wished is None else min(max(1, wished), wire.MAX_COUNT)

@@ -41,6 +41,9 @@ def contended(snapshot: Snapshot) -> frozenset[str]:
 def _waits(sync: SyncRecord) -> bool:
     try:
         place = sync.status.queue
-        return place is not None and place.reason is QueueReason.CONCURRENCY_LIMIT
+        return place is not None and place.reason in (
+            QueueReason.CONCURRENCY_LIMIT,
+            QueueReason.NAMESPACE_LIMIT,
+        )
     except Exception:  # an object that cannot be read is alone with it
         return False

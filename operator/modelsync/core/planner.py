@@ -23,6 +23,7 @@ from modelsync.core import (
     queuestatus,
     recall,
     statuses,
+    turns,
     views,
 )
 from modelsync.core.recall import Judged
@@ -42,6 +43,7 @@ def plan(snapshot: Snapshot) -> actions.Plan:
         queues=snapshot.queues,
         now=snapshot.now,
         troubles=snapshot.troubles,
+        starts=turns.known(snapshot),
         disabled=snapshot.settings.downloads_disabled,
     )
     holders = views.occupied(snapshot)
@@ -50,7 +52,8 @@ def plan(snapshot: Snapshot) -> actions.Plan:
         hold(snapshot.syncs[uid])
     orphans = views.orphans(snapshot)
     for queue, names in orphans.items():
-        usage.active[queue] += len(names)
+        for name in names:
+            usage.take_slot(name.partition("/")[0], queue)
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
             usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
@@ -144,7 +147,9 @@ def _rendered(item: Judged, place: QueueStatus | None, snapshot: Snapshot) -> Mo
 
 
 _WAITS = {
-    QueueReason.CONCURRENCY_LIMIT: "waiting in queue {queue!r} for a free slot",
+    QueueReason.CONCURRENCY_LIMIT: "waiting in queue {queue!r} for a free slot{bounded}",
+    QueueReason.NAMESPACE_LIMIT: "waiting in queue {queue!r} for another ModelSync of namespace {namespace!r}"
+    " to end: it has as many slots there as one namespace may have (maxActivePerNamespace){bounded}",
     QueueReason.SUSPENDED: "queue {queue!r} is suspended; set spec.suspend of the SyncQueue to false",
     QueueReason.DOWNLOADS_DISABLED: "downloads are disabled in the operator (DISABLE_MODEL_DOWNLOADS);"
     " it starts when they are enabled again",
@@ -159,8 +164,14 @@ _WAITS = {
 def _why_waiting(item: Judged, place: QueueStatus, snapshot: Snapshot) -> str:
     sync = item.view.sync
     trouble = snapshot.troubles.get(queueing.group(sync))
+    queue = snapshot.queues.get(sync.spec.queue)
+    highest = queue.spec.max_priority if queue is not None else None
+    bounded = highest is not None and sync.spec.priority > highest
     text = _WAITS[place.reason].format(
-        queue=sync.spec.queue, namespace=sync.namespace, trouble=trouble.message[:800] if trouble else ""
+        queue=sync.spec.queue,
+        namespace=sync.namespace,
+        trouble=trouble.message[:800] if trouble else "",
+        bounded=f"; its priority counts as {highest}, the queue's maxPriority" if bounded else "",
     )
     return lifecycle.steady(sync.status, item.verdict.reason, text)
 

@@ -1,10 +1,16 @@
 """Who may start now, and why the others wait.
 
-Order: priority, then age, then namespace and name: total, the same for every planner, and explicable where a
-hundred are created within one second, which is as exact as a creationTimestamp is. Slots are counted from
-Jobs and Pods that are there, never from a status. "May it run?" is a chain of small checks over a
-candidate and the usage so far; further limits (a namespace's, a node's, a window) are further checks, of a
-queue or of one candidate.
+Order: priority, then the namespaces' turns, then age, then namespace and name: total, the same for every
+planner, and explicable where a hundred are created within one second, which is as exact as a
+creationTimestamp is. Slots are counted from Jobs and Pods that are there, never from a status. "May it run?"
+is a chain of small checks over a candidate and the usage so far; further limits (a node's, a window) are
+further checks, of a queue or of one candidate.
+
+Turns: of two namespaces the one that holds fewer slots of the queue is next, and of two that hold equally
+many the one whose last start is longer ago (`turns`). Age alone would let whoever wrote a thousand ModelSyncs
+first keep everybody else waiting for all of them. A place in the queue is told as if all ahead of it started
+and nothing ended. With one slot that is the order in which they start; with more it is so while the shares
+are equal, and else it depends on whose download ends first.
 
 A creation that the API server does not answer holds its slot while that is so: its Job may exist. A webhook
 that hangs in one namespace must not take everybody's slots thereby. So a namespace has a few unanswered
@@ -12,11 +18,10 @@ creations in a queue at most, and after a failure just one, tried when the names
 That is the one that was tried least, so a ModelSync with a fault of its own stops none of its namespace.
 """
 
-import operator
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from modelsync.api.modelsync import QueueStatus
 from modelsync.api.reasons import QueueReason
@@ -26,6 +31,7 @@ UNANSWERED = 16
 """Creations of one namespace in one queue that may be under way at once; each takes some 10 ms."""
 _LASTING = 3
 """Failures in a row after which those that wait for their namespace say so."""
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,7 @@ class Candidate:
     tries: int
     """How often in a row its creation failed."""
     order: tuple[int, datetime, str, str]
-    """What it is sorted by; see `candidate`."""
+    """What it is sorted by within its namespace; see `candidate`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,13 +62,22 @@ class Usage:
     """Nothing may start."""
     active: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Slots in use by queue."""
+    held: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
+    """The same by namespace and queue."""
+    starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    """When each namespace had its last turn in each queue; those that never had one are not there."""
     targets: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     """Paths being written, by namespace and claim."""
 
     def take(self, sync: SyncRecord) -> None:
         """Count a sync as running."""
-        self.active[sync.spec.queue] += 1
+        self.take_slot(sync.namespace, sync.spec.queue)
         self.hold_target(sync)
+
+    def take_slot(self, namespace: str, queue: str) -> None:
+        """Count a worker of a namespace, also one whose ModelSync is gone."""
+        self.active[queue] += 1
+        self.held[namespace, queue] += 1
 
     def hold_target(self, sync: SyncRecord) -> None:
         """Count a sync as writing, with or without a slot."""
@@ -96,13 +111,16 @@ def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: in
     waiting: dict[str, QueueStatus] = {}
     positions: dict[str, int] = defaultdict(int)
     closed: dict[str, QueueReason] = {}
-    for one in _in_order(candidates, usage.troubles):
+    for one in _in_order(candidates, usage):
         queue = one.queue
         # Usage only grows, so a queue that held back one holds back all that follow, unasked.
         reason = closed.get(queue) or _first(_QUEUE_CHECKS, one, usage)
         if reason is not None:
             closed[queue] = reason
-        else:
+        if reason in (None, QueueReason.CONCURRENCY_LIMIT):
+            # Also where the queue is full: a reason that changed with each slot would be written as often.
+            reason = _namespace_free(one, usage) or reason
+        if reason is None:
             reason = _first(_OWN_CHECKS, one, usage)
         if reason is None:
             usage.take(one.sync)
@@ -115,15 +133,45 @@ def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: in
     return Decision(admitted=tuple(admitted), waiting=waiting)
 
 
-def _in_order(candidates: Iterable[Candidate], troubles: Collection[tuple[str, str]]) -> list[Candidate]:
+def _in_order(candidates: Iterable[Candidate], usage: Usage) -> list[Candidate]:
     """The total order; in a group in trouble those tried least take the places of those that are ahead."""
-    ordered = sorted(candidates, key=operator.attrgetter("order"))
-    for troubled in troubles:
+    ordered = _in_turn(candidates, usage)
+    for troubled in usage.troubles:
         places = [index for index, one in enumerate(ordered) if group(one.sync) == troubled]
-        turns = sorted((ordered[index] for index in places), key=lambda one: (one.tries, one.order))
+        turns = sorted((ordered[index] for index in places), key=lambda one: one.tries)
         for index, one in zip(places, turns, strict=True):
             ordered[index] = one
     return ordered
+
+
+def _in_turn(candidates: Iterable[Candidate], usage: Usage) -> list[Candidate]:
+    """By priority, then by turns of the namespaces; see the module.
+
+    Each candidate's turn is the number of slots that its namespace would hold before it. Among equals those
+    who reach that number by starting first are first: where `ahead` is 0, by turns that they really had.
+    """
+    bounds = {
+        name: queue.spec.max_priority
+        for name, queue in usage.queues.items()
+        if queue.spec.max_priority is not None
+    }
+    own = sorted(candidates, key=lambda one: _bounded(one, bounds) if bounds else one.order)
+    ahead: dict[tuple[str, str], int] = defaultdict(int)
+    turns = []
+    for one in own:
+        mine = one.order[2], one.queue
+        before = ahead[mine]
+        ahead[mine] = before + 1
+        turn = usage.held.get(mine, 0) + before
+        turns.append((_bounded(one, bounds)[0], turn, before, usage.starts.get(mine, NEVER)))
+    # Among those with the same turn the order by age stays, as sorting is stable.
+    return [own[index] for index in sorted(range(len(own)), key=turns.__getitem__)]
+
+
+def _bounded(one: Candidate, bounds: Mapping[str, int]) -> tuple[int, datetime, str, str]:
+    """A candidate's order with its priority as it counts in its queue."""
+    highest = bounds.get(one.queue)
+    return one.order if highest is None or -one.order[0] <= highest else (-highest, *one.order[1:])
 
 
 def place(sync: SyncRecord, reason: QueueReason, position: int | None, now: datetime) -> QueueStatus:
@@ -169,6 +217,12 @@ def _slot_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
     name = candidate.queue
     full = usage.active.get(name, 0) >= usage.queues[name].spec.max_active
     return QueueReason.CONCURRENCY_LIMIT if full else None
+
+
+def _namespace_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
+    most = usage.queues[candidate.queue].spec.max_active_per_namespace
+    full = most is not None and usage.held.get(group(candidate.sync), 0) >= most
+    return QueueReason.NAMESPACE_LIMIT if full else None
 
 
 def _target_free(candidate: Candidate, usage: Usage) -> QueueReason | None:

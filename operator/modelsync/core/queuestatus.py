@@ -9,6 +9,7 @@ from modelsync.api import conditions, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, QueueReason
+from modelsync.core import turns
 from modelsync.core.snapshot import QueueRecord, Snapshot
 
 _LISTED = 3
@@ -54,10 +55,16 @@ def render(
             tally.oldest = since
     for name in tallies.keys() & orphans.keys():
         tallies[name].running.extend(orphans[name])
-    return {name: _status(snapshot, queue, tallies[name]) for name, queue in snapshot.queues.items()}
+    starts = turns.to_store(snapshot)
+    return {
+        name: _status(snapshot, queue, tallies[name], starts.get(name, ()))
+        for name, queue in snapshot.queues.items()
+    }
 
 
-def _status(snapshot: Snapshot, queue: QueueRecord, tally: Tally) -> syncqueue.SyncQueueStatus:
+def _status(
+    snapshot: Snapshot, queue: QueueRecord, tally: Tally, starts: tuple[syncqueue.NamespaceStart, ...]
+) -> syncqueue.SyncQueueStatus:
     running = sorted(tally.running)
     made = syncqueue.SyncQueueStatus(
         observed_generation=queue.generation,
@@ -69,6 +76,7 @@ def _status(snapshot: Snapshot, queue: QueueRecord, tally: Tally) -> syncqueue.S
         running=tuple(running[:_LISTED]),
         display=syncqueue.QueueDisplay(running=_listed(running)),
         oldest_wait_since=tally.oldest,
+        last_starts=starts,
         conditions=conditions.keep_times([_ready(snapshot, queue)], queue.status.conditions),
     )
     return queue.status if made == queue.status else made

@@ -24,7 +24,6 @@ _MEND: dict[Reason, str] = {
     Reason.WORKER_OOM_KILLED: "the worker ran out of memory; raise spec.podTemplate.resources.limits.memory",
     Reason.WORKER_EVICTED: "the worker was evicted from its node",
     Reason.WORKER_LOST: "the worker was killed or its node was lost; what it had on the volume is kept",
-    Reason.DEADLINE_EXCEEDED: "the attempt took longer than spec.activeDeadlineSeconds",
     Reason.INTERRUPTED: "the worker was asked to stop",
 }
 
@@ -54,10 +53,17 @@ def is_retryable(reason: Reason) -> bool:
     return code is None or exitcodes.is_retryable(code)
 
 
-def classify(job: JobRecord, pod: PodRecord | None, now: datetime) -> Failure:
-    """The failure of a Job that failed; `now` where no object tells the time, or a node's clock is ahead."""
+def classify(
+    job: JobRecord, pod: PodRecord | None, now: datetime, *, own_deadline: int | None = None
+) -> Failure:
+    """The failure of a Job that failed; `now` where no object tells the time, or a node's clock is ahead.
+
+    `own_deadline` are the ModelSync's activeDeadlineSeconds, which its queue's may have cut short.
+    """
     when = min((pod.finished if pod else None) or job.finished or now, now)
     reason, message = _reason(job, pod)
+    if reason is Reason.DEADLINE_EXCEEDED:
+        message = _overrun(job, own_deadline, now)
     text = message or _MEND.get(reason, "the worker failed; its log tells more")
     return failure(reason, text, when, disruption=pod is not None and _is_disrupted(job, pod))
 
@@ -78,6 +84,13 @@ def lost(when: datetime) -> Failure:
     """The failure of an attempt whose Job is gone without a result."""
     message = "the worker's Job was deleted before it ended; what it had on the volume is kept"
     return failure(Reason.WORKER_LOST, message, when)
+
+
+def _overrun(job: JobRecord, own_deadline: int | None, now: datetime) -> str:
+    took = ((job.finished or now) - job.created).total_seconds()
+    if own_deadline is None or took < own_deadline:
+        return "the attempt took longer than one may in its SyncQueue (activeDeadlineSeconds of the queue)"
+    return "the attempt took longer than spec.activeDeadlineSeconds"
 
 
 def _is_disrupted(job: JobRecord, pod: PodRecord) -> bool:
@@ -104,13 +117,22 @@ def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
 
 
 def count(
-    previous: LastFailure | None, failures: int | None, bytes_done: int | None, *, disruption: bool
+    previous: LastFailure | None,
+    failures: int | None,
+    bytes_done: int | None,
+    *,
+    disruption: bool,
+    reason: Reason,
 ) -> int:
-    """Failures in a row, this one included: one that got further than the one before begins anew."""
+    """Failures in a row, this one included: one that got further than the one before begins anew.
+
+    Not one that was too slow: it always gets further, and would do so for ever.
+    """
     if disruption:
         return failures or 0
     before = previous.bytes_done if previous is not None else None
-    if bytes_done is not None and before is not None and bytes_done > before:
+    further = bytes_done is not None and before is not None and bytes_done > before
+    if further and reason is not Reason.DOWNLOAD_TOO_SLOW:
         return 1
     return (failures or 0) + 1
 

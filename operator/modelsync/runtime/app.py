@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from modelsync import config, errors
-from modelsync.api import wire
+from modelsync.api import syncqueue, wire
 from modelsync.core import announcements, jobs, planner, snapshot
 from modelsync.runtime import (
     accounting,
@@ -53,6 +53,7 @@ class Operator:
 
     def __init__(self, settings: config.OperatorConfig, api: kube.Kube, measuring: metrics.Metrics) -> None:
         self._config = settings
+        self._job_settings = job_settings(settings)
         self._api = api
         clock = api.clock.now
         self._metrics = measuring
@@ -226,11 +227,17 @@ class Operator:
             make((QUEUES,), (self._config.operator_namespace,)),
         )
 
+    def _render(self, sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+        """The Job of an attempt, within the limits that its queue has now."""
+        names = {queue.name: queue.spec for queue in self.store.queues.values()}
+        limits = names.get(sync.spec.queue, syncqueue.SyncQueueSpec())
+        return jobs.render_job(sync, attempt, key, self._job_settings, limits)
+
     def _make_engine(self) -> engine.Engine:
         acting = executor.Executor(
             self._api,
             self.store,
-            functools.partial(jobs.render_job, settings=job_settings(self._config)),
+            self._render,
             may_act=self._may_act,
             on_created=self._accounting.on_admitted,
             clock=self._api.clock.now,

@@ -38,6 +38,9 @@ class State:
         self._files_total: int | None = None
         self._files_done = 0
         self._network = 0
+        self._on_wire = 0
+        self._wait_until = 0.0
+        """Of the meter's clock: until then the origin has asked to wait."""
         self._accounts: Accounts | None = None
         self._settled = 0
         """Bytes of files that were right before the engine started."""
@@ -101,6 +104,20 @@ class State:
         if self._accounts is not None:
             self._accounts.add(count)
 
+    def on_wire(self, total: int) -> None:
+        """So many bytes came over the network in all, for an engine that tells its own in lumps."""
+        self._on_wire = total
+
+    @property
+    def arrived_bytes(self) -> int:
+        """What came so far, told at once: payload, or what the network's devices count if that is more."""
+        return max(self._network, self._on_wire)
+
+    @property
+    def asked_to_wait(self) -> bool:
+        """Whether a request waits because the origin asked for it (Retry-After)."""
+        return self.meter.clock() < self._wait_until
+
     def account(self, accounts: Accounts) -> None:
         """Where the counters of all attempts are kept."""
         self._accounts = accounts
@@ -120,6 +137,7 @@ class State:
         with self._lock:
             self.retries += 1
             self.rate_limit_wait_seconds += rate_limit_wait
+            self._wait_until = max(self._wait_until, self.meter.clock() + rate_limit_wait)
 
     def hashed(self, count: int) -> None:
         """Fetched bytes went through the checksums: while Verifying, that is how far it is."""

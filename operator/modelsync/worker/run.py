@@ -19,6 +19,7 @@ from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import layout_of
 from modelsync.worker.model import RemoteFile
+from modelsync.worker.slowness import Slowness
 from modelsync.worker.stages import Stages
 from modelsync.worker.staging import Staging, key_of
 from modelsync.worker.tools import Tools
@@ -36,7 +37,9 @@ def run(request: WorkRequest, tools: Tools) -> Manifest:
 
     Without progress for the request's deadline, it ends: by a Failure if it can, else by `tools.give_up`.
     """
-    watchdog = Watchdog(tools.state, request.progress_deadline_seconds)
+    deadline, rate, limiter = request.progress_deadline_seconds, request.minimum_rate, tools.limiter
+    slowness = Slowness(rate, deadline, lambda: limiter.rate) if rate is not None else None
+    watchdog = Watchdog(tools.state, deadline, slowness)
     with watching(watchdog, tools.overdue, tools.stop, tools.give_up):
         return _run(request, tools)
 

@@ -3,7 +3,7 @@
 `progressDeadlineSeconds` bounds the silence of a stage, and each stage gets on by its own figures (`stages`):
 a listing by its entries, a check by the bytes that it reads, a download by the bytes that come, publishing by
 its files. An origin that lets an entry drip now and then would hold a listing for ever, so a listing is
-bounded as a whole, too.
+bounded as a whole, too; one that lets bytes drip is bounded by a lowest speed, where the queue asks for one.
 
 Ending has two steps, because not every wait can be left: a thread in the middle of a listing's body, or in a
 system call on a dead file server, hears nothing. First the attempt is asked to end in order (`Overdue`, which
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from modelsync.api.reasons import Reason, Stage
 from modelsync.worker.failures import Failure
 from modelsync.worker.progress import State
+from modelsync.worker.slowness import Slowness
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +55,8 @@ class Overdue:
 class Watchdog:
     """Judges by one clock whether the present stage still gets on; see the module."""
 
-    def __init__(self, state: State, deadline_seconds: float) -> None:
-        self._state, self._deadline = state, deadline_seconds
+    def __init__(self, state: State, deadline_seconds: float, slowness: Slowness | None = None) -> None:
+        self._state, self._deadline, self._slowness = state, deadline_seconds, slowness
         self._clock = state.meter.clock
         self._since = self._looked = self._clock()
         """No silence before this counts."""
@@ -63,9 +64,9 @@ class Watchdog:
     def look(self) -> Failure | None:
         """The failure of an attempt that makes no progress; call it more often than every 5 seconds."""
         now = self._clock()
-        if now - self._looked > _MISSED_SECONDS:
-            self._since = now
-        self._looked = now
+        passed, self._looked = now - self._looked, now
+        if passed > _MISSED_SECONDS:
+            self._since, passed = now, 0.0
         stage = self._state.stage
         if min(self._state.idle_seconds(), now - self._since) >= self._deadline:
             what, mend = _WORDS[stage]
@@ -75,7 +76,17 @@ class Watchdog:
         if stage is Stage.RESOLVING and self._state.stages.lasted_seconds() >= longest:
             text = f"The source was not listed to its end in {longest:g} seconds. Check the origin."
             return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, text)
-        return None
+        return self._too_slow(passed) if stage is Stage.DOWNLOADING else None
+
+    def _too_slow(self, passed: float) -> Failure | None:
+        slowness, state = self._slowness, self._state
+        if slowness is None or not slowness.look(passed, state.arrived_bytes, excused=state.asked_to_wait):
+            return None
+        text = (
+            f"Fewer bytes came in {slowness.window_seconds:g} seconds than the SyncQueue asks for (its"
+            " minimumRate). Check the origin, the network to it and the volume, or use another queue."
+        )
+        return Failure(Reason.DOWNLOAD_TOO_SLOW, text)
 
 
 @contextlib.contextmanager

@@ -95,6 +95,7 @@ class Figures:
         with self._lock:
             self._look()
         before, self._came = self._came, received(self._before, self._devices()) or 0
+        self._state.on_wire(self._came)
         if self._came - before > _ALIVE_BYTES:
             self._state.meter.touch()
 
