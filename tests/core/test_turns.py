@@ -197,8 +197,12 @@ def test_a_namespace_at_its_limit_leaves_the_slots_to_others_and_says_so() -> No
 
 def test_why_a_namespace_at_its_limit_waits_does_not_change_with_every_slot_of_others() -> None:
     queue = a_queue(max_active=2, max_active_per_namespace=1)
-    mine = (a_sync("runs").in_namespace("a"), a_job("runs"), a_sync("waits").in_namespace("a"))
-    full = (a_sync("other").in_namespace("b"), a_job("other"))
+    mine = (
+        a_sync("runs").in_namespace("a"),
+        a_job("runs").with_record(namespace="a"),
+        a_sync("waits").in_namespace("a"),
+    )
+    full = (a_sync("other").in_namespace("b"), a_job("other").with_record(namespace="b"))
     reasons = {
         status.queue.reason
         for parts in (mine, (*mine, *full))
@@ -233,7 +237,10 @@ def test_turns_are_stored_for_namespaces_that_use_the_queue_and_a_bounded_number
 def test_a_start_that_nobody_has_seen_is_a_turn_but_is_not_stored() -> None:
     one, other = a_sync("one").in_namespace("a"), a_sync("other").in_namespace("b").created(ago(1))
     waits = a_sync("waits").in_namespace("a").created(ago(500))
-    jobs = (a_job("one").assumed(), a_job("other"))
+    jobs = (
+        a_job("one").assumed().with_record(namespace="a"),
+        a_job("other").with_record(namespace="b"),
+    )
     queue = a_queue(max_active=3)
     plan = planner.plan(a_snapshot(one, other, waits, *jobs, queue, a_queue("else")))
     assert [s.namespace for s in plan.queue_statuses["default"].last_starts] == ["b"]
