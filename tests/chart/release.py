@@ -1,5 +1,6 @@
 """The chart on the cluster: installed, upgraded and removed by real Helm, under Pod Security `restricted`."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ _OURS = (
     "image.repository=localhost/modelsync",
     "image.tag=dev",
     "image.pullPolicy=Never",
+    # The tests' Hub is on this machine, which the Pods see by this address.
+    f"worker.addresses.allowed={{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
 )
 
 

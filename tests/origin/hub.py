@@ -79,7 +79,8 @@ def _tree(origin: "Origin", request: Request) -> Answer:
         page = [_entry(path, found) for path, found in known]
     headers = {}
     if origin.endless or cursor + origin.page_size < len(origin.files):
-        where = f"{request.base}{request.path}?recursive=true&cursor={cursor + origin.page_size}"
+        base = origin.pages_at or request.base
+        where = f"{base}{request.path}?recursive=true&cursor={cursor + origin.page_size}"
         headers["Link"] = f'<{where}>; rel="next"'
     answer = Answer.of(json.dumps(page).encode())
     answer.headers |= headers

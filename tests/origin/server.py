@@ -49,6 +49,8 @@ class Origin:
         self.token = token
         """Who does not send it gets a 401 from the Hub."""
         self.page_size = 1000
+        self.pages_at = ""
+        """Where a Hub's listing says that its next page is, in place of here."""
         self.endless = False
         """Whether listings never come to an end."""
         self.most_connections: int | None = None

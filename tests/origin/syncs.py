@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modelsync.api import sources, wire
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.transfer import Engine, Resolved, Verification
 from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given, Hidden
 from modelsync.worker.failures import Failure, Interrupted
@@ -56,6 +56,7 @@ class Sync:
     deadline: int = 30
     network: Network | None = None
     verification: Verification = Verification.CHECKSUM
+    engine: Engine = Engine.NATIVE
     resolved: Resolved | None = None
     uid: str = "uid-1"
     urls: dict[str, str] = field(default_factory=dict)
@@ -93,6 +94,7 @@ class Sync:
             attempt=1,
             source=self.source(),
             sub_path="model",
+            engine=self.engine,
             verification=self.verification,
             resolved=self.resolved,
             progress_deadline_seconds=self.deadline,

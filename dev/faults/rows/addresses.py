@@ -56,7 +56,7 @@ def _network(bounds: reach.Reach) -> Network:
     return Network(timeout_seconds=1.0, reach=bounds)
 
 
-def _ended(ask: Callable[..., object], *given: object) -> str:
+def ended(ask: Callable[..., object], *given: object) -> str:
     """What is wrong with the end of something that must be refused for its address."""
     try:
         ask(*given)
@@ -75,25 +75,26 @@ def _hosts(seed: int, count: int) -> Tally:
     for url in (f"{scheme}://{host}:9" for host in hosts for scheme in ("http", "https")):
         hub = sources.HuggingFaceSource(repository="org/model", endpoint=url)
         s3 = sources.S3Source(bucket="bucket", endpoint=url)
-        with _unconnected(), contextlib.closing(Transport(_network(_WORKER))) as transport:
+        with unconnected(), contextlib.closing(Transport(_network(_WORKER))) as transport:
             for spec in (sources.Source(hugging_face=hub), sources.Source(s3=s3)):
                 source = factory.open_source(spec, Given(where="the Secret"), _network(_WORKER))
-                wrong = _ended(source.resolve, None)
+                wrong = ended(source.resolve, None)
                 if spec.hugging_face and url.startswith(_UNPARSED):
                     wrong = wrong.removeprefix("OriginError: ").removeprefix(url)
                     wrong = "" if wrong.startswith(" does not answer as the Hub does") else wrong
                 tally.add(not wrong, f"{spec.kind} {url}: {wrong}")
-            wrong = _ended(_fetched, transport, f"{url}/x")
+            wrong = ended(fetched, transport, f"{url}/x")
             tally.add(not wrong, f"a file of {url}: {wrong}")
     return tally
 
 
-def _fetched(transport: Transport, url: str) -> None:
+def fetched(transport: Transport, url: str) -> None:
+    """Ask for a URL and want nothing of the answer."""
     transport.get(Request(url=url), {}).response.close()
 
 
 @contextlib.contextmanager
-def _unconnected() -> Iterator[None]:
+def unconnected() -> Iterator[None]:
     """Connect to nobody, since an address that is not refused may be anybody's."""
 
     def connect(address: tuple[str, int], *_: object, **__: object) -> None:
@@ -148,7 +149,7 @@ def _rebound(seed: int, count: int) -> Tally:
                 for port, right in ((origin.url, "was asked"), (inside.url, ""), (inside.url, "")):
                     url = f"http://models.example:{port.rpartition(':')[2]}/web/{PATH}"
                     with contextlib.closing(Transport(_network(bounds))) as transport:
-                        answered = _ended(_fetched, transport, url)
+                        answered = ended(fetched, transport, url)
                     names.forget("models.example")
                     tally.add(answered == right, f"{url}: {answered}")
             tally.add(not len(inside.log), "the address inside was asked")

@@ -61,6 +61,13 @@ class Connected(NamedTuple):
     """That it leads to; None where a proxy alone knows it."""
 
 
+class Tunnel(NamedTuple):
+    """A connection to a place, as a socket for whatever is spoken there."""
+
+    socket: socket.socket
+    address: str | None
+
+
 class ProxyTrouble(Exception):
     """The proxy is not there, or does not connect."""
 
@@ -83,8 +90,8 @@ class _Resolving(HTTPConnection):
             known = NAMES.addresses(host, self.port)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
-        except UnicodeError:
-            return super()._new_conn()  # no name at all: the library says it best
+        except UnicodeError as error:
+            raise NameResolutionError(self.host, self, socket.gaierror(str(error))) from error
         addresses = self.permitted(known)
         for number, address in enumerate(addresses, 1):
             self._dns_host = self.reached = address
@@ -96,7 +103,7 @@ class _Resolving(HTTPConnection):
                     raise
             finally:
                 self._dns_host = host
-        return super()._new_conn()
+        raise NameResolutionError(self.host, self, socket.gaierror("it has no address"))
 
 
 class _Http(_Resolving):
@@ -105,6 +112,17 @@ class _Http(_Resolving):
 
 class _Https(_Resolving, HTTPSConnection):
     pass
+
+
+class _Tunnel(_Https):
+    """Ends where a proxy has connected to the place; TLS is spoken with the proxy only."""
+
+    def connect(self) -> None:
+        self.sock = self._new_conn()
+        if self.proxy is not None and self.proxy.scheme == "https":
+            self.sock = self._connect_tls_proxy(self.host, self.sock)
+        self._has_connected_to_proxy = True
+        self._tunnel()
 
 
 class _Timed:
@@ -161,9 +179,22 @@ class Connector:
 
         Raises reach.Forbidden, ProxyTrouble, what urllib3 raises, and OSError (of it ssl.SSLError).
         """
-        connection = self._connection(route)
+        found, address = self._opened(route, self._connection(route), trail)
+        connected: Socket = _Timed(found) if type(found) is socket.socket else found
+        return Connected(connected, address)
+
+    def tunnel(self, route: Route, trail: Trail) -> Tunnel:
+        """A socket that leads to a place, or to the proxy that wants to see each request for it; raises as
+        `connect` does. What is spoken over it is the caller's, TLS included."""
+        if route.proxy is None:
+            return self._opened(route, self._plain(route.place.host, route.place.port), trail)
+        return self._opened(route, self._to_proxy(route, _Tunnel), trail)
+
+    def _opened(self, route: Route, connection: _Resolving, trail: Trail) -> Tunnel:
         if route.proxy is None:
             connection.permitted = lambda addresses: self._network.reach.permitted(addresses, trail)
+        elif (number := _numeric(route.place.host)) is not None:
+            self._network.reach.permitted([number], trail)
         try:
             connection.connect()
         except BaseException as error:
@@ -173,8 +204,7 @@ class Connector:
                 raise ProxyTrouble(type(error).__name__) from error
             raise
         found, connection.sock = connection.sock, None
-        connected: Socket = _Timed(found) if type(found) is socket.socket else found
-        return Connected(connected, None if route.proxy else connection.reached)
+        return Tunnel(found, None if route.proxy else connection.reached)
 
     def remember(self, connected: Socket) -> None:
         """An exchange over a connection has ended well: the next one to its host may begin shorter."""
@@ -182,18 +212,40 @@ class Connector:
             self._context.remember(connected)
 
     def _connection(self, route: Route) -> _Resolving:
-        place, proxy, seconds = route.place, route.proxy, self._network.timeout_seconds
-        if proxy is None:
-            if place.scheme == "http":
-                return _Http(place.host, place.port, timeout=seconds)
-            return _Https(place.host, place.port, timeout=seconds, ssl_context=self._context)
+        place = route.place
+        if route.proxy is not None:
+            return self._to_proxy(route, _Https)
+        if place.scheme == "http":
+            return self._plain(place.host, place.port)
+        seconds = self._network.timeout_seconds
+        return _Https(place.host, place.port, timeout=seconds, ssl_context=self._context)
+
+    def _plain(self, host: str, port: int) -> _Resolving:
+        return _Http(host, port, timeout=self._network.timeout_seconds)
+
+    def _to_proxy(self, route: Route, kind: type[_Https]) -> _Resolving:
+        proxy, place = route.proxy, route.place
+        assert proxy is not None
         host, port = (proxy.host or "").strip("[]"), proxy.port or PORTS.get(proxy.scheme or "", 80)
         if route.forwarded and proxy.scheme != "https":
-            return _Http(host, port, timeout=seconds)
-        config = ProxyConfig(self._context, False, None, None)
-        made = _Https(
-            host, port, timeout=seconds, ssl_context=self._context, proxy=proxy, proxy_config=config
+            return self._plain(host, port)
+        made = (_Https if route.forwarded else kind)(
+            host,
+            port,
+            timeout=self._network.timeout_seconds,
+            ssl_context=self._context,
+            proxy=proxy,
+            proxy_config=ProxyConfig(self._context, False, None, None),
         )
         if not route.forwarded:
             made.set_tunnel(place.host, place.port, route.secret, scheme=proxy.scheme or "http")
         return made
+
+
+def _numeric(host: str) -> str | None:
+    """The address that a host is in any of its spellings, without a lookup; None for a name."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (socket.gaierror, UnicodeError):
+        return None
+    return str(found[0][4][0])

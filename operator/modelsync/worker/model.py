@@ -68,6 +68,8 @@ class Request:
     """May carry a signature in its query, hence not in repr."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """May hold Authorization; sent to the URL's exact origin only."""
+    outside: bool = False
+    """Whether an answer from the internet led here, rather than the user."""
 
 
 class Source(Protocol):

@@ -4,27 +4,17 @@ Whoever may create a ModelSync names hosts, and is not always meant to reach wha
 the cloud's metadata service, the insides of the cluster. Names prove nothing, since their owner decides at
 each lookup anew what they resolve to. So addresses are judged, right before they are connected to, at the
 first hop and at every redirect.
+
+A worker reaches the internet; anything else only where the operator's configuration allows it. Of the blocks
+that hold an address the narrowest decides, so that 10.0.0.0/8 may be allowed without the cluster's Services
+in it, and fc00::/7 without the clouds' metadata.
 """
 
-import functools
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Block = ipaddress.IPv4Network | ipaddress.IPv6Network
+from modelsync.worker.special import Address, Block, faces, special
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""RFC 6052: the last 32 bits are an IPv4 address."""
-_NEVER = {
-    "loopback": ("127.0.0.0/8", "::1/128"),
-    "this host": ("0.0.0.0/8", "::/128"),
-    "link-local": ("169.254.0.0/16", "fe80::/10"),
-    "a cloud's metadata": ("fd00:ec2::/32", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32"),
-    "no single host": ("224.0.0.0/4", "240.0.0.0/4", "ff00::/8"),
-}
-"""What no origin of models is, by what it is called (RFC 6890; the metadata services of AWS over IPv6, Azure,
-Alibaba and Oracle; those of the others are link-local)."""
 _DENIED = "denied by the operator's configuration"
 _INWARDS = "inside, where the internet may not redirect to"
 
@@ -51,11 +41,13 @@ class Trail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """The addresses that may be connected to: what is allowed, else what is not denied."""
+    """The addresses that may be connected to."""
 
     allowed: tuple[Block, ...] = ()
-    denied: tuple[tuple[Block, str], ...] = ()
-    """With what they are called."""
+    denied: tuple[Block, ...] = ()
+    internet_only: bool = False
+    """Whether what is none of the internet has to be allowed; else it only may not be redirected to from
+    there."""
 
     def permitted(self, addresses: Sequence[str], trail: Trail) -> Sequence[str]:
         """Those of a host's addresses that may be tried, in their order; raises Forbidden for none."""
@@ -74,31 +66,30 @@ class Reach:
         return self._why_not(address, trail) is None
 
     def _why_not(self, text: str, trail: Trail) -> str | None:
-        address = _known(text)
-        if any(address in block for block in self.allowed):
+        whys = (self._face(address, trail, inside=not _of_the_internet(text)) for address in faces(text))
+        return next(filter(None, whys), None)
+
+    def _face(self, address: Address, trail: Trail, *, inside: bool) -> str | None:
+        known = special(address)
+        allowed, denied = _narrowest(address, self.allowed), _narrowest(address, self.denied)
+        if denied >= max(allowed, 0):
+            return _DENIED
+        if allowed >= (known.block.prefixlen if known else 0):
             return None
-        if trail.outside and not _of_the_internet(text):
+        if trail.outside and inside:
             return _INWARDS
-        return next((why for block, why in self.denied if address in block), None)
+        return known.name if known and self.internet_only else None
+
+
+def _narrowest(address: Address, blocks: Iterable[Block]) -> int:
+    """Length of the longest prefix that holds the address; -1 for none."""
+    return max((block.prefixlen for block in blocks if address in block), default=-1)
 
 
 def of_worker(allowed: Iterable[Block] = (), denied: Iterable[Block] = ()) -> Reach:
     """A worker's reach; the blocks are those of the operator's configuration."""
-    always = [(ipaddress.ip_network(block), name) for name, blocks in _NEVER.items() for block in blocks]
-    return Reach(allowed=tuple(allowed), denied=(*always, *((block, _DENIED) for block in denied)))
+    return Reach(allowed=tuple(allowed), denied=tuple(denied), internet_only=True)
 
 
-@functools.lru_cache(maxsize=256)
 def _of_the_internet(text: str) -> bool:
-    """Kept, since it takes 5 us and is asked for every request."""
-    return _known(text).is_global
-
-
-def _known(text: str) -> Address:
-    """An address as it is judged: an IPv4 address wrapped into an IPv6 one is the IPv4 address."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    return all(special(address) is None for address in faces(text))

@@ -6,6 +6,8 @@ nothing else leaves this module.
 """
 
 import contextlib
+import dataclasses
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from modelsync.worker.retry import Transient
 from modelsync.worker.urls import Place
 from modelsync.worker.wires import Wires
 
+_log = logging.getLogger(__name__)
+
 MAX_REDIRECTS = 10
 USER_AGENT = f"modelsync/{modelsync.__version__}"
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -36,7 +40,7 @@ class Answer:
 
     response: Response
     request: Request
-    """The last hop: URL and the headers that its origin may see."""
+    """The last hop: URL and the headers that its origin may see, and whether the internet led there."""
 
 
 def following(request: Request, location: str) -> Request:
@@ -65,11 +69,14 @@ class Transport:
 
     def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> Answer:
         """Ask, along redirects; raises Transient for what passes and Failure for what does not."""
-        trail = Trail()
+        trail = Trail(outside=request.outside)
         for _ in range(MAX_REDIRECTS + 1):
+            outside = trail.outside
             response = self.once(request, extra, method, trail)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
+                if outside != request.outside:
+                    request = dataclasses.replace(request, outside=outside)
                 return Answer(response=response, request=request)
             with contextlib.suppress(Broken):
                 response.skip()
@@ -147,8 +154,9 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
 
 
 def _forbidden(error: Forbidden, host: str) -> Failure:
-    where = host if host == error.address else f"{host} at {error.address}"
-    text = f"Downloads may not reach {where} ({error.why})."
+    """Without the address, since not everyone who names a host may look it up; the log has it."""
+    _log.warning("%s leads to %s, which may not be reached (%s)", host, error.address, error.why)
+    text = f"Downloads may not reach {host} ({error.why})."
     mend = "Name another host in spec.source, or let the administrator allow it: worker.addresses.allowed."
     return Failure(Reason.ADDRESS_FORBIDDEN, f"{text} {mend}")
 

@@ -8,8 +8,9 @@ import modelsync
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.wire import Tuning
-from modelsync.worker import names, responses
+from modelsync.worker import names, responses, urls
 from modelsync.worker.connecting import Network
+from modelsync.worker.engines.gateway import Gateway
 from modelsync.worker.engines.process import Job, environment
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import RemoteFile, Request, Source
@@ -50,10 +51,10 @@ class Backend(Protocol):
     advice: str
     """What else may help when a host is out of reach, for the end of a message."""
 
-    def variables(self) -> dict[str, str]:
-        """The child's environment."""
+    def variables(self, gateway: Gateway) -> dict[str, str]:
+        """The child's environment, with the only way out."""
 
-    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+    def prepare(self, file: RemoteFile, key: str, gateway: Gateway) -> Prepared:
         """The job for one file; raises Failure, Transient or responses.Changed."""
 
 
@@ -72,14 +73,15 @@ class HFTransfer:
         self.at_once = max(1, min(MOST_AT_ONCE, tuning.connections, files))
         self.processes = self.at_once  # the library holds Python's lock while it fetches
 
-    def variables(self) -> dict[str, str]:
-        """Proxies and authorities."""
-        return environment(self._network)
+    def variables(self, gateway: Gateway) -> dict[str, str]:
+        """The way out and authorities."""
+        return environment(self._network, gateway.url)
 
-    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+    def prepare(self, file: RemoteFile, key: str, gateway: Gateway) -> Prepared:
         """Ask for the first byte along all redirects, so that the library gets the last address and only the
         headers that its origin may see."""
         request, etag = self._located(file)
+        gateway.name(urls.parsed(request.url).place, outside=request.outside)
         headers = {"User-Agent": USER_AGENT} | {name: str(value) for name, value in request.headers.items()}
         if etag is not None and not file.digests:
             headers["If-Match"] = f'"{etag}"'
@@ -138,13 +140,16 @@ class HuggingFaceHub:
     ) -> None:
         self._source, self._network, self._tuning = source, network, tuning
         self._spec, self._commit = spec, commit
+        self._endpoint = (spec.endpoint or DEFAULT_ENDPOINT).rstrip("/")
         self.at_once, self.processes = min(MOST_AT_ONCE, tuning.connections), 1
 
-    def variables(self) -> dict[str, str]:
+    def variables(self, gateway: Gateway) -> dict[str, str]:
         """The library keeps to the staging directory, says nothing to anybody and caches nothing."""
         seconds = str(max(1, round(self._network.timeout_seconds)))
+        gateway.name(urls.parsed(self._endpoint).place)
         return environment(
             self._network,
+            gateway.url,
             HF_HOME=os.path.join(_FOLDER, "home"),
             HF_HUB_DISABLE_TELEMETRY="1",
             HF_HUB_DISABLE_PROGRESS_BARS="1",
@@ -154,7 +159,7 @@ class HuggingFaceHub:
             **_xet(self._tuning, seconds),
         )
 
-    def prepare(self, file: RemoteFile, key: str) -> Prepared:
+    def prepare(self, file: RemoteFile, key: str, gateway: Gateway) -> Prepared:
         """The repository's file at the resolved commit, with the token that the source would send."""
         folder = f"{_FOLDER}/{key}"
         token = self._source.request(file).headers.get("Authorization", "").removeprefix("Bearer ")
@@ -163,7 +168,7 @@ class HuggingFaceHub:
             "job": "repository",
             "version": modelsync.__version__,
             "name": folder,
-            "endpoint": (self._spec.endpoint or DEFAULT_ENDPOINT).rstrip("/"),
+            "endpoint": self._endpoint,
             "token": token or None,
             "repository": self._spec.repository,
             "kind": "dataset" if dataset else "model",

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,7 @@ _STATUS = re.compile(r"\((\d{3}) [A-Z]")
 _ERRNO = re.compile(r"os error (\d+)")
 _HOST = re.compile(r"https?://([A-Za-z0-9.-]+(?::\d+)?)(?=[/?\s)'\"]|$)")
 _HEADERS = ("Retry-After", "X-Error-Code")
+_ONCE = threading.Lock()
 Job = dict[str, Any]
 Tell = Callable[[Job], None]
 
@@ -115,6 +117,7 @@ def repository(job: Job, tell: Tell) -> None:
     """Fetch one file of a repository with huggingface_hub, Xet included."""
     import huggingface_hub
 
+    _keep_to_itself(job)
     bar: Any = type("CountingBar", (Bar,), {"counter": Counter(tell)})
     api = huggingface_hub.HfApi(
         endpoint=job["endpoint"],
@@ -130,6 +133,49 @@ def repository(job: Job, tell: Tell) -> None:
         local_dir=job["name"],
         tqdm_class=bar if job["report"] else None,
     )
+
+
+def _keep_to_itself(job: Job) -> None:
+    """Make the library's client trust no address in an answer with the token: the Hub tells where to ask for
+    a token of Xet, and whoever it names would get the user's."""
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils import _http as library
+    from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url
+
+    route = xet_connection_info_refresh_url(
+        token_type=XetTokenType.READ,
+        repo_id=job["repository"],
+        repo_type=job["kind"],
+        revision=job["commit"],
+        endpoint=job["endpoint"],
+    )
+
+    def asked(request: Any) -> None:
+        if _origin(str(request.url)) != _origin(job["endpoint"]):
+            request.headers.pop("authorization", None)
+
+    def answered(response: Any) -> None:
+        if "X-Xet-Hash" in response.headers:
+            response.headers.pop("Link", None)
+            response.headers["X-Xet-Refresh-Route"] = route
+
+    def client() -> Any:
+        made = library.default_client_factory()
+        hooks = made.event_hooks
+        made.event_hooks = {
+            "request": [*hooks["request"], asked],
+            "response": [*hooks["response"], answered],
+        }
+        return made
+
+    with _ONCE:  # all jobs of a process are of one repository
+        if library._GLOBAL_CLIENT_FACTORY is library.default_client_factory:
+            set_client_factory(client)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 KINDS: dict[str, Callable[[Job, Tell], None]] = {"transfer": transfer, "repository": repository}

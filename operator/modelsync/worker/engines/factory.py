@@ -51,6 +51,7 @@ def engine_of(
         )
     return LibraryEngine(
         backend=_backend(request, means, len(files)),
+        network=means.network,
         staging=staging,
         files=files,
         tuning=request.tuning,

@@ -17,8 +17,10 @@ from collections.abc import Iterator, Sequence
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
 from modelsync.worker import hashing, names, responses, unexpected, volume
+from modelsync.worker.connecting import Network
 from modelsync.worker.engines.backends import Backend, Prepared
 from modelsync.worker.engines.figures import Figures, Flight
+from modelsync.worker.engines.gateway import Gateway
 from modelsync.worker.engines.process import Child, Job, ended_early
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.fetch import Fetched
@@ -46,6 +48,7 @@ class LibraryEngine:
         self,
         *,
         backend: Backend,
+        network: Network,
         staging: Staging,
         files: Sequence[RemoteFile],
         tuning: Tuning,
@@ -71,6 +74,7 @@ class LibraryEngine:
             state=state,
             total=None if None in sizes else sum(size or 0 for size in sizes),
         )
+        self._gateway = Gateway(network, self._fail)
         self._children: list[Child] = []
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"library-{number}", daemon=True)
@@ -84,7 +88,8 @@ class LibraryEngine:
         if not self._count:
             self.done.set()
             return
-        directory, variables = self._staging.directory.descriptor, self._backend.variables()
+        self._gateway.start()
+        directory, variables = self._staging.directory.descriptor, self._backend.variables(self._gateway)
         count = min(self._backend.processes, len(self._threads))
         self._children = [Child(directory, variables) for _ in range(count)]
         for thread in (*self._threads, self._sampler):
@@ -95,6 +100,7 @@ class LibraryEngine:
         self._halt.set()
         for child in self._children:
             child.kill()
+        self._gateway.close()
         deadline = time.monotonic() + timeout
         for thread in (*self._threads, self._sampler):
             if thread.ident is not None:
@@ -211,7 +217,7 @@ class LibraryEngine:
             raise Interrupted
         if file.size == 0:
             return self._empty(key)
-        return self._backend.prepare(file, key)
+        return self._backend.prepare(file, key, self._gateway)
 
     def _empty(self, key: str) -> Prepared:
         """A file without bytes, of which no range can be asked for."""

@@ -104,11 +104,12 @@ class Child:
         running.ended.set()
 
 
-def environment(network: Network, **more: str) -> dict[str, str]:
-    """The variables of a child: what a transfer needs, and nothing else of the worker's."""
+def environment(network: Network, proxy: str, **more: str) -> dict[str, str]:
+    """The variables of a child: what a transfer needs, and nothing else of the worker's. All hosts are behind
+    the proxy."""
     found = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-    for scheme, value in network.proxies.items():
-        found[f"{scheme}_proxy"] = found[f"{scheme.upper()}_PROXY"] = value
+    for scheme in ("http", "https", "all"):
+        found[f"{scheme}_proxy"] = found[f"{scheme.upper()}_PROXY"] = proxy
     if network.ca_file is not None:
         found["SSL_CERT_FILE"] = network.ca_file
     return found | more

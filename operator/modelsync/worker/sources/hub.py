@@ -164,7 +164,7 @@ def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iter
         logging.getLogger(name).setLevel(logging.ERROR)
     constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks huggingface.co which agents it knows
     with contextlib.closing(Transport(network)) as transport:
-        set_client_factory(lambda: outlet.hub_client(transport))
+        set_client_factory(lambda: outlet.hub_client(transport, endpoint))
         try:
             secret = token.reveal() if token else False
             yield HfApi(

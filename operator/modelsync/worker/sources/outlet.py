@@ -8,6 +8,10 @@ every three bytes of a text. So an answer that is coded, too long or too rich ne
 
 The libraries try again by themselves, but one takes any figure of Retry-After as it is, be it 3,000 years,
 and the other none. So the wait that an origin asks for is kept here, before the next request.
+
+huggingface_hub asks for the next page wherever an answer says it is, with the user's token. A mirror hands on
+what the Hub says, which names the Hub; an attacker names himself. So the next page is asked for at the
+endpoint, and whatever else is asked elsewhere goes without the token.
 """
 
 import random
@@ -16,6 +20,7 @@ import sys
 import threading
 import time
 import typing
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -33,6 +38,7 @@ _HOP = {"accept-encoding", "connection", "host", "transfer-encoding"}
 """Headers that are the engine's to set; what is asked has no body, and the answer's is to have no coding."""
 _PATIENCE = {"retry-after", "ratelimit"}
 """Headers that the libraries do not get to see."""
+_CREDENTIALS = {"authorization", "cookie"}
 _RESET = re.compile(r"\bt=([0-9]+)")
 """Seconds until a limit is lifted, in the header RateLimit of the Hub."""
 
@@ -104,29 +110,60 @@ def _unreadable(url: str, what: str) -> Failure:
 class _ForHttpx:
     """What httpx calls a transport."""
 
-    def __init__(self, transport: Transport, answer: Any) -> None:
-        self._way, self._answer = _Way(transport), answer
+    def __init__(self, transport: Transport, endpoint: str, answer: Any) -> None:
+        self._way, self._endpoint, self._answer = _Way(transport), endpoint, answer
 
     def handle_request(self, request: Any) -> Any:
         """Ask once; httpx follows redirects itself and hands its extensions on to the next hop."""
         if request.read():
             raise ValueError("what has a body is not asked by this way")
         trail = request.extensions.setdefault(_TRAIL, Trail())
-        status, headers, body = self._way.ask(request.method, str(request.url), dict(request.headers), trail)
-        return self._answer(status, headers=headers, content=body)
+        url, sent = str(request.url), dict(request.headers)
+        if not _same_origin(url, self._endpoint):
+            sent = {name: value for name, value in sent.items() if name.lower() not in _CREDENTIALS}
+        status, headers, body = self._way.ask(request.method, url, sent, trail)
+        answer = self._answer(status, headers=headers, content=body)
+        named = answer.links.get("next", {}).get("url")
+        if named is not None:
+            answer.headers["link"] = f'<{next_page(named, url, self._endpoint)}>; rel="next"'
+        return answer
 
     def close(self) -> None:
         """Nothing: the connections are their owner's."""
 
 
-def hub_client(transport: Transport) -> Any:
+def next_page(named: str, asked: str, endpoint: str) -> str:
+    """Where to ask for the page that an answer names: at the endpoint by the same path and query, whoever the
+    answer says. Raises Failure for what is no URL of http or https."""
+    try:
+        url = urls.joined(asked, named)
+        target = urls.parsed(url).target
+    except ValueError:
+        text = f"{urls.shown(asked)} names a next page that is no URL of http or https. Check the endpoint."
+        raise Failure(Reason.ORIGIN_ERROR, text) from None
+    if _same_origin(url, endpoint):
+        return url
+    home = urllib.parse.urlsplit(endpoint)
+    folder = home.path.rstrip("/")
+    below = target if target.startswith(f"{folder}/") else folder + target
+    return f"{home.scheme}://{home.netloc}{below}"
+
+
+def _same_origin(url: str, endpoint: str) -> bool:
+    try:
+        return urls.parsed(url).place == urls.parsed(endpoint).place
+    except ValueError:
+        return False
+
+
+def hub_client(transport: Transport, endpoint: str) -> Any:
     """huggingface_hub's own client, whose class depends on the library's generation, on these connections."""
     from huggingface_hub.utils import _http as library
 
     kind = typing.get_type_hints(library.default_client_factory)["return"]
     answer = sys.modules[kind.__module__.partition(".")[0]].Response
     return kind(
-        transport=_ForHttpx(transport, answer),
+        transport=_ForHttpx(transport, endpoint, answer),
         event_hooks={"request": [library.hf_request_event_hook]},
         follow_redirects=True,
     )
