@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelsync.api import foreign, naming, podtemplate, presets, sources, syncqueue, transfer, wire
 from modelsync.api import modelsync as api
-from modelsync.api import naming, podtemplate, presets, sources, syncqueue, transfer, wire
 from modelsync.core import jobs
 from tests.builders import SyncBuilder, a_spec, a_sync
 
@@ -89,7 +89,7 @@ def test_the_shorter_deadline_of_sync_and_queue_stands_on_the_job(
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [(None, None), ("1k", 1000), ("9E", wire.MAX_COUNT), ("nonsense", None)]
+    ("text", "rate"), [(None, None), ("1k", 1000), ("9E", foreign.MAX_COUNT), ("nonsense", None)]
 )
 def test_the_lowest_speed_of_the_queue_reaches_the_worker(text: str | None, rate: int | None) -> None:
     queue = syncqueue.SyncQueueSpec(minimum_rate=text)

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from modelsync.api.base import Value
+from modelsync.api.foreign import Count, Word
 
 
 class Layout(StrEnum):
@@ -36,7 +37,7 @@ class Verification(StrEnum):
 
 
 VerifiedBy = Annotated[
-    dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")], Annotated[int, Field(ge=0)]],
+    dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")], Count],
     Field(max_length=24),
 ]
 """How many files were compared with what: a checksum's name as in the manifest, or `size`."""
@@ -45,11 +46,11 @@ VerifiedBy = Annotated[
 class Resolved(Value):
     """What the source turned out to hold; pinned for all attempts on this spec."""
 
-    revision: str | None = None
+    revision: Word | None = None
     """The commit, or a digest of object versions, that the files were taken from."""
-    manifest_digest: str | None = None
+    manifest_digest: Word | None = None
     """`sha256:` digest over the paths, sizes and known checksums of all files."""
-    files: int | None = None
+    files: Count | None = None
     """Number of files."""
-    bytes: int | None = None
+    bytes: Count | None = None
     """Their size in bytes."""

@@ -6,9 +6,9 @@
     operator ◄─ TerminationReport (termination message) ──── worker
     worker   ── Manifest (file on the volume) ─────────────► whoever reads the model
 
-A report is hostile input to the operator: numbers are bounded here, strings are bounded and of closed
-vocabularies where they reach a status. The termination report is the final truth about an attempt;
-progress reports only make it visible.
+A report is hostile input to the operator: numbers are bounded here, strings are bounded and cleaned
+(`foreign`), or of closed vocabularies where they reach a status. The termination report is the final truth
+about an attempt; progress reports only make it visible.
 """
 
 from ipaddress import IPv4Network, IPv6Network
@@ -17,6 +17,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from modelsync.api.base import Value
+from modelsync.api.foreign import MAX_COUNT, Cause, Count, PathText, Text
 from modelsync.api.reasons import Layer, Reason, Stage
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
@@ -26,12 +27,7 @@ MAX_PROGRESS_BYTES = 64 * 1024
 MAX_TERMINATION_BYTES = 4096
 MAX_FILES_REPORTED = 20
 
-MAX_COUNT = 2**62
-
-Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Block = IPv4Network | IPv6Network
-Text = Annotated[str, Field(max_length=1024)]
-PathText = Annotated[str, Field(max_length=500)]
 
 
 class Tuning(Value):
@@ -98,7 +94,7 @@ class FileProgress(Value):
 class DeviceCounters(Value):
     """Bytes of one network device since the Pod started, from /proc/net/dev."""
 
-    device: Annotated[str, Field(max_length=32, pattern=r"^[\w.@:-]+$")]
+    device: Annotated[str, Field(max_length=32, pattern=r"^[A-Za-z0-9_.@:-]+$")]
     receive_bytes: Count
     transmit_bytes: Count
 
@@ -153,7 +149,7 @@ class StageProgress(Value):
 class Retrying(Value):
     """What is being tried again, while nothing comes."""
 
-    cause: Annotated[str, Field(max_length=300)]
+    cause: Cause
     """What failed; never a URL's query, never a token."""
     tries: Count
     """How many tries of this request have failed in a row."""
@@ -193,7 +189,7 @@ class ProgressReport(Value):
 class LimitRequest(Value):
     """The body of `PUT /limit`."""
 
-    bytes_per_second: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    bytes_per_second: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = None
     """None lifts the limit."""
 
 

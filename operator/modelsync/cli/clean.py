@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from modelsync import errors
-from modelsync.api import display
+from modelsync.api import display, foreign
 from modelsync.worker import leftovers
 
 _HEAD = ("DIRECTORY", "UID", "SIZE", "CHANGED")
@@ -42,7 +42,12 @@ def command(directory: Path, uids: tuple[str, ...]) -> None:
 
 def _list(found: list[leftovers.Leftover]) -> None:
     rows = [_HEAD] + [
-        (one.directory or "/", one.uid, display.size(one.size), f"{one.changed:%Y-%m-%dT%H:%M:%SZ}")
+        (
+            _shown(one.directory),
+            foreign.clean(one.uid),
+            display.size(one.size),
+            f"{one.changed:%Y-%m-%dT%H:%M:%SZ}",
+        )
         for one in found
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
@@ -50,13 +55,18 @@ def _list(found: list[leftovers.Leftover]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def _shown(directory: str) -> str:
+    """A directory of the volume; whoever writes there chose its name."""
+    return foreign.clean(directory) or "/"
+
+
 def _remove(directory: Path, one: leftovers.Leftover) -> bool:
     """Whether it was removed."""
-    where = one.directory or "/"
+    where, uid = _shown(one.directory), foreign.clean(one.uid)
     try:
         leftovers.remove(directory, one)
     except leftovers.InUse:
-        click.echo(f"{where} is in use by a worker; the files of {one.uid} stay", err=True)
+        click.echo(f"{where} is in use by a worker; the files of {uid} stay", err=True)
         return False
-    click.echo(f"removed {display.size(one.size)} of {one.uid} in {where}")
+    click.echo(f"removed {display.size(one.size)} of {uid} in {where}")
     return True

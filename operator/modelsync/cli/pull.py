@@ -26,7 +26,7 @@ import click
 import pydantic
 
 from modelsync import environment, readers
-from modelsync.api import display, exitcodes, presets, quantity, wire
+from modelsync.api import display, exitcodes, foreign, presets, quantity, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Verification
@@ -349,7 +349,7 @@ def _warnings_to(screen: screens.Screen) -> Iterator[None]:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            screen.say(f"Warning: {wording.for_terminal(self.format(record))}")
+            screen.say(f"Warning: {wording.for_terminal(foreign.clean(self.format(record)))}")
 
     handler = Handler(logging.WARNING)
     handler.addFilter(lambda record: record.name.startswith("modelsync"))

@@ -15,6 +15,7 @@ import pydantic
 from modelsync import environment
 from modelsync.api import exitcodes, naming, wire
 from modelsync.api.reasons import Reason
+from modelsync.runtime import logs
 from modelsync.worker import reach, termination
 from modelsync.worker.attempt import Attempt, Place
 from modelsync.worker.connecting import Network
@@ -145,11 +146,9 @@ def _stop_on_signals(attempt: Attempt) -> None:
 
 def _log_to_stdout(level: str) -> None:
     known = logging.getLevelNamesMapping()
-    logging.basicConfig(
-        stream=sys.stdout,
-        level=known.get(level.upper(), logging.INFO),
-        format="%(asctime)s %(levelname)s %(message)s",
-    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logs.LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=known.get(level.upper(), logging.INFO), handlers=[handler])
     # Libraries log whole URLs, signatures included.
     for name in (
         "urllib3",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelsync.api import naming, wire
+from modelsync.api import foreign, naming, wire
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.podtemplate import Resources
 from modelsync.api.presets import BUILT_IN, Preset
@@ -140,7 +140,7 @@ def _rate(text: str | None) -> int | None:
         wished = parse_bytes(text) if text is not None else None
     except ValueError:
         return None
-    return None if wished is None else min(max(1, wished), wire.MAX_COUNT)
+    return None if wished is None else min(max(1, wished), foreign.MAX_COUNT)
 
 
 def _with_endpoint(source: Source, endpoint: str | None) -> Source:

@@ -9,7 +9,7 @@ is forgotten: it would show all as done that is not.
 
 from datetime import datetime, timedelta
 
-from modelsync.api import display, wire
+from modelsync.api import display, foreign, wire
 from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.selection import Estimate
 from modelsync.core.snapshot import Sample
@@ -153,7 +153,7 @@ def _reached(before: ProgressStatus | None, report: wire.Progress, network_befor
 
 def network_of(report: wire.Progress, before: int) -> int:
     """Payload bytes of all attempts: of earlier ones what the status knows, or what the volume does."""
-    return max(before, report.bytes_network_before or 0) + report.bytes_network
+    return foreign.at_most(max(before, report.bytes_network_before or 0) + report.bytes_network)
 
 
 def _reused(progress: ProgressStatus | None) -> int | None:

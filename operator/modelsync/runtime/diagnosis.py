@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from modelsync.api import foreign
 from modelsync.api.backoff import Backoff
 from modelsync.core import snapshot
 from modelsync.runtime import kube, records, store
@@ -111,7 +112,7 @@ def newest(events: list[kube.Object]) -> snapshot.Problem | None:
     if not told:
         return None
     last = max(told, key=_at)
-    return snapshot.Problem(message=str(last["message"])[:1024], reason=str(last["reason"]))
+    return snapshot.Problem(message=foreign.clean(last["message"], 1024), reason=str(last["reason"]))
 
 
 def _at(event: kube.Object) -> datetime:

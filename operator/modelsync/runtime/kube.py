@@ -18,7 +18,7 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
-from modelsync.api import backoff, naming
+from modelsync.api import backoff, foreign, naming
 from modelsync.runtime import clock
 from modelsync.runtime.resources import PODS, Resource
 
@@ -30,13 +30,16 @@ _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
 PAGE = 500
 _LONGEST_WAIT = 60.0
+_MOST_REASON = 128
+_MOST_MESSAGE = 2048
 """Seconds that an answer may ask us to wait; one that asks for more, as a proxy may, is asked after this."""
 
 
 class ApiError(errors.KubeError):
-    """The API server refused or failed a request."""
+    """The API server refused or failed a request; webhooks of others write into its message."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        reason, message = foreign.clean(reason, _MOST_REASON), foreign.clean(message, _MOST_MESSAGE)
         super().__init__(f"{status} {reason}: {message}" if status else message)
         self.status = status
         self.reason = reason

@@ -1,7 +1,8 @@
 """Logging of the operator: text for people or JSON for collectors, never a secret.
 
 Redaction works on the finished line, whichever library wrote it: the query of a URL may hold a signature, and
-an Authorization header or a token a credential.
+an Authorization header or a token a credential. So does cleaning: a record is one line, whatever its values
+hold, but for a traceback, of which each line is cleaned.
 """
 
 import json
@@ -9,6 +10,9 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from modelsync.api import foreign
 
 _SECRETS = (
     (re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*"), r"\1?…"),
@@ -30,7 +34,20 @@ def redact(line: str) -> str:
     return line
 
 
-class TextFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
+    """Any format, with the message on one line that no terminal obeys."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line without a traceback."""
+        record.message = foreign.clean(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """A traceback, whose last lines hold an error's text."""
+        return "\n".join(map(foreign.clean, super().formatException(ei).split("\n")))
+
+
+class TextFormatter(LineFormatter):
     """`time level logger: message`."""
 
     def __init__(self) -> None:
@@ -41,7 +58,7 @@ class TextFormatter(logging.Formatter):
         return redact(super().format(record))
 
 
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(LineFormatter):
     """One JSON object a line: time, level, logger, message and, where there is one, error."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -50,7 +67,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": redact(foreign.clean(record.getMessage())),
         }
         if record.exc_info:
             told["error"] = redact(self.formatException(record.exc_info))

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import pydantic
 
+from modelsync.api import foreign, naming, sources, syncqueue, wire
 from modelsync.api import modelsync as api
-from modelsync.api import naming, sources, syncqueue, wire
 from modelsync.core import snapshot
 from modelsync.runtime.proofs import Made, Proofs
 
@@ -22,6 +22,8 @@ S = TypeVar("S", api.ModelSyncStatus, syncqueue.SyncQueueStatus)
 
 _JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_RETRY = 256
+_MOST_KEY = 256
 _PLACEHOLDER = api.ModelSyncSpec(
     source=sources.Source(),
     target=api.Target(persistent_volume_claim=api.ClaimTarget(claim_name="unknown")),
@@ -46,7 +48,7 @@ def sync_record(raw: Object) -> snapshot.SyncRecord:
         created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
         spec=spec,
         status=_status(raw.get("status"), api.ModelSyncStatus),
-        retry_requested=_strings(meta.get("annotations")).get(naming.RETRY_ANNOTATION, "")[:256] or None,
+        retry_requested=_retry_requested(meta),
         deleting=bool(meta.get("deletionTimestamp")),
         invalid=invalid,
     )
@@ -143,7 +145,7 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
         phase=_text(status.get("phase")) or "Pending",
         ip=_text(status.get("podIP")),
         node=_text(_mapping(raw.get("spec")).get("nodeName")),
-        progress_key=_strings(meta.get("annotations")).get(naming.KEY_ANNOTATION, "")[:256],
+        progress_key=_progress_key(meta),
         unschedulable=_unschedulable(conditions.get("PodScheduled", {})),
         waiting_reason=_text(waiting.get("reason")),
         waiting_message=_text(waiting.get("message")),
@@ -192,7 +194,7 @@ def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("spec", *first["loc"]))
-        return _PLACEHOLDER, f"{where}: {first['msg']}"[:500]
+        return _PLACEHOLDER, foreign.clean(f"{where}: {first['msg']}", 500)
 
 
 def _status(raw: object, kind: type[S]) -> S:
@@ -229,6 +231,17 @@ def _attempt(meta: Object) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise NotOurs("no attempt number")
     return int(text)
+
+
+def _retry_requested(meta: Object) -> str | None:
+    asked = _strings(meta.get("annotations")).get(naming.RETRY_ANNOTATION, "")
+    return foreign.clean(asked, _MOST_RETRY) or None
+
+
+def _progress_key(meta: Object) -> str:
+    """The key that the worker asks for; it becomes a header, so any other text counts as none."""
+    key = _strings(meta.get("annotations")).get(naming.KEY_ANNOTATION, "")
+    return key if key.isascii() and key.isprintable() and len(key) <= _MOST_KEY else ""
 
 
 def _container_state(status: Object) -> Object:
@@ -288,7 +301,8 @@ def _strings(value: object) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
-    return value[:2048] if isinstance(value, str) else ""
+    """A text of an object, cleaned; nothing else here reads one that is shown."""
+    return foreign.clean(value, 2048) if isinstance(value, str) else ""
 
 
 def _int(value: object) -> int:
@@ -296,11 +310,12 @@ def _int(value: object) -> int:
 
 
 def timestamp(value: object) -> datetime | None:
-    """A Kubernetes timestamp; None for anything else."""
+    """A Kubernetes timestamp; None for anything else, and for the edges of the calendar."""
     if not isinstance(value, str):
         return None
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if foreign.is_sane(found) else None

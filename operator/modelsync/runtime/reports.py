@@ -1,8 +1,9 @@
 """A worker's progress report as the operator may believe it.
 
-The answer comes from a Pod in a user's namespace, so it is hostile input: its size, its numbers and its
-strings are bounded, it must be about the attempt that was asked for, and within an attempt its counters never
-fall. It makes progress visible and decides nothing: the Job's end and the termination message do.
+The answer comes from a Pod in a user's namespace, so it is hostile input: its size is bounded here, its
+numbers and strings by `wire`, it must be about the attempt that was asked for, and within an attempt its
+counters never fall. It makes progress visible and decides nothing: the Job's end and the termination message
+do.
 """
 
 from typing import TypeVar
@@ -10,11 +11,9 @@ from typing import TypeVar
 import pydantic
 
 from modelsync.api import wire
-from modelsync.api.transfer import Resolved
 from modelsync.core import snapshot
 
 T = TypeVar("T", int, float)
-_WORD = 128
 
 
 class BadReport(ValueError):
@@ -38,10 +37,7 @@ def _clamped(report: wire.ProgressReport, before: wire.ProgressReport | None) ->
     old = before or report
     return report.but(
         stage_progress=_of_stage(report.stage_progress),
-        retrying=_retrying(report.retrying),
         progress=_progress(report.progress, old.progress),
-        resolved=_resolved(report.resolved),
-        files=tuple(file.but(path=clean(file.path)) for file in report.files),
         devices=_devices(report.devices, old.devices),
         retries=max(report.retries, old.retries),
         rate_limit_wait_seconds=max(report.rate_limit_wait_seconds, old.rate_limit_wait_seconds),
@@ -56,29 +52,13 @@ def _progress(new: wire.Progress, old: wire.Progress) -> wire.Progress:
         bytes_network_before=_most(new.bytes_network_before, old.bytes_network_before),
         bytes_reused=None if new.bytes_reused is None else _bounded(new.bytes_reused, new.bytes_total),
         files_done=_bounded(max(new.files_done, old.files_done if same_whole else 0), new.files_total),
-        current_file=clean(new.current_file) if new.current_file else None,
     )
-
-
-def _retrying(told: wire.Retrying | None) -> wire.Retrying | None:
-    return None if told is None else told.but(cause=clean(told.cause))
 
 
 def _of_stage(told: wire.StageProgress) -> wire.StageProgress:
     return told.but(
         files_done=None if told.files_done is None else _bounded(told.files_done, told.files_total),
         bytes_done=None if told.bytes_done is None else _bounded(told.bytes_done, told.bytes_total),
-    )
-
-
-def _resolved(resolved: Resolved | None) -> Resolved | None:
-    if resolved is None:
-        return None
-    return resolved.but(
-        revision=clean(resolved.revision)[:_WORD] if resolved.revision else None,
-        manifest_digest=clean(resolved.manifest_digest)[:_WORD] if resolved.manifest_digest else None,
-        files=max(0, resolved.files) if resolved.files is not None else None,
-        bytes=max(0, resolved.bytes) if resolved.bytes is not None else None,
     )
 
 
@@ -103,8 +83,3 @@ def _most(new: int | None, old: int | None) -> int | None:
 
 def _bounded(value: T, limit: T | None) -> T:
     return value if limit is None else min(value, limit)
-
-
-def clean(text: str) -> str:
-    """Text without control characters, which could rewrite a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,10 +1,11 @@
 """How an attempt fails: with one reason of the closed vocabulary and a sentence for people.
 
 The message names the field of the ModelSync and the mend. It never holds a URL's query, a token or a
-password: it ends up in a status, an Event and a log.
+password: it ends up in a status, an Event and a log. What an origin said may be part of it, so it is cleaned
+here, where every message passes.
 """
 
-from modelsync.api import exitcodes
+from modelsync.api import exitcodes, foreign
 from modelsync.api.reasons import Reason
 
 
@@ -12,9 +13,9 @@ class Failure(Exception):
     """An attempt cannot go on."""
 
     def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
         self.reason = reason
-        self.message = message
+        self.message = foreign.clean(message)
+        super().__init__(self.message)
 
     @property
     def exit_code(self) -> int:

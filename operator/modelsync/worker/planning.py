@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modelsync.api import naming
+from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.wire import ManifestFile, WorkRequest
@@ -42,6 +42,9 @@ def make_plan(listing: Listing, request: WorkRequest) -> Plan:
         text = f"The paths of the source's files have more than {MOST_PATH_BYTES >> 20} MiB together."
         raise Failure(Reason.INVALID_SPEC, f"{text} Choose some files with spec.allowPatterns.")
     sizes = [file.size for file in ordered]
+    if any((size or 0) < 0 for size in sizes) or sum(size or 0 for size in sizes) > foreign.MAX_COUNT:
+        text = "The source lists files of sizes that cannot be: below 0, or more than 9 PB together."
+        raise Failure(Reason.ORIGIN_ERROR, f"{text} Check spec.source.")
     resolved = Resolved(
         revision=listing.revision,
         manifest_digest=digest_of(ordered),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.worker import names
 from modelsync.worker.failures import Failure
@@ -132,8 +133,10 @@ def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) ->
     found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if not asked.ranged or found is None:
         raise Transient(_origin(asked, "answers with a range that was not asked for"))
-    first, last = int(found[1]), int(found[2])
-    total = None if found[3] == "*" else int(found[3])
+    first, last = foreign.count(found[1]), foreign.count(found[2])
+    total = None if found[3] == "*" else foreign.count(found[3])
+    if first is None or last is None:
+        raise Transient(_origin(asked, "answers with a range that was not asked for"))
     if asked.size is not None and total is not None and total != asked.size:
         raise _resized(asked, total)
     length = _length(headers)
@@ -152,7 +155,7 @@ def _whole(headers: Mapping[str, str], asked: Asked, validator: str | None) -> B
 
 def _length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("Content-Length", "").strip()
-    return int(text) if text.isdecimal() and len(text) < 20 else None
+    return foreign.count(text)
 
 
 def _resized(asked: Asked, size: int) -> Changed:

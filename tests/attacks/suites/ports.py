@@ -1,7 +1,13 @@
-"""The ports of the operator: whoever can connect takes no memory of it and no probe."""
+"""The operator's ports, and the values that others hand it: none takes its memory, a status or a terminal."""
 
 import functools
+import http.server
 import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +15,7 @@ from collections.abc import Callable, Iterator
 from modelsync.api import naming
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.e2e import kube, release
-from tests.runtime import floods, served
+from tests.runtime import floods, hostile, served
 
 _HOST, _ATTACKER, _KUBELET, _PROMETHEUS = "127.0.0.1", "127.66.0.1", "127.0.0.1", "127.0.0.3"
 _MOST_MEMORY = 8 * 1024 * 1024
@@ -80,6 +86,82 @@ def flooded_by_pods(full: bool) -> Iterator[Outcome]:
         yield "the kubelet's probes", "" if after == before else f"{before} before, {after} after"
 
 
+def hostile_values(full: bool) -> Iterator[Outcome]:
+    """Every kind of text, and numbers that cannot be, in every place of reports, Pods, Jobs and Events."""
+    for name, text in hostile.TEXTS.items():
+        for where, world in hostile.worlds_of(text):
+            yield f"{name} in {where}", "; ".join(world.problems())
+    for number in hostile.NUMBERS:
+        for where, world in hostile.worlds_of_number(number):
+            yield f"{number} in {where}", "; ".join(world.problems())
+
+
+def stored(full: bool) -> Iterator[Outcome]:
+    """The statuses that hostile values lead to, as the API server takes them."""
+    with kube.namespace("attack-values") as space:
+        kube.apply(kube.sync("llama", space, {"huggingFace": {"repository": "org/name"}}, suspend=True))
+        for name, text in hostile.TEXTS.items():
+            for where, world in hostile.worlds_of(text):
+                (status,) = world.plan().statuses.values()
+                patch = json.dumps({"status": status.dump()})
+                words = ("patch", "modelsync", "llama", "-n", space, "--type=merge", "-p", patch)
+                try:
+                    kube.kubectl(*words, "--subresource=status", "--dry-run=server")
+                except kube.KubectlError as error:
+                    yield f"{name} in {where}", str(error)[-300:]
+                else:
+                    yield f"{name} in {where}", ""
+                if not full:
+                    break
+
+
+_HEADERS = ("Content-Encoding", "Location", "Content-Range")
+
+
+def headers_on_a_terminal(full: bool) -> Iterator[Outcome]:
+    """`modelsync pull` from an origin whose headers hold what drives a terminal."""
+    texts = {"C1": b"\x9b31m\x9d0;title\x9c", "RLO": "\u202egnp.exe".encode(), "ESC": b"\x1b[2J\x07"}
+    for header in _HEADERS if full else _HEADERS[:1]:
+        for name, value in texts.items() if full else list(texts.items())[:1]:
+            printed = _pulled(header.encode(), value)
+            shown = [line for line in printed.splitlines() if not line.isprintable()]
+            yield f"{name} in {header}", f"printed {shown!r}" if shown else ""
+
+
+def _pulled(header: bytes, value: bytes) -> str:
+    """What `modelsync pull` prints of an answer with a header."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status = b"302" if header == b"Location" else b"206" if header == b"Content-Range" else b"200"
+            self.wfile.write(
+                b"HTTP/1.1 %s \x9b31m\r\nConnection: close\r\n%s: %s\r\n\r\n" % (status, header, value)
+            )
+
+        do_HEAD = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it)
+            pass
+
+    with (
+        http.server.ThreadingHTTPServer((_HOST, 0), Handler) as server,
+        tempfile.TemporaryDirectory() as place,
+    ):
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        url = f"http://{_HOST}:{server.server_port}/file.bin"
+        surroundings = {"HF_DOWNLOAD_MAX_RETRIES": "0", "HF_HUB_DOWNLOAD_TIMEOUT": "2"}
+        done = subprocess.run(
+            [sys.executable, "-m", "modelsync", "pull", url, "--to", f"{place}/to"],
+            env=os.environ | surroundings,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        server.shutdown()
+    assert done.returncode, "the pull succeeded, so nothing was tried"
+    return (done.stdout + done.stderr).decode("utf-8", "surrogateescape")
+
+
 def _state(operator: kube.Object) -> tuple[object, ...]:
     """The Pod, its restarts, and since when it is ready."""
     status = operator["status"]
@@ -109,5 +191,12 @@ ATTACKS = (
         how=Ground.CLUSTER,
         run=flooded_by_pods,
         in_tests=False,
+    ),
+    Attack(
+        topic="values", name="hostile values of workers, Pods and Jobs", how=Ground.CODE, run=hostile_values
+    ),
+    Attack(topic="values", name="statuses made of hostile values", how=Ground.CLUSTER, run=stored),
+    Attack(
+        topic="values", name="hostile headers on a terminal", how=Ground.LOOPBACK, run=headers_on_a_terminal
     ),
 )

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
@@ -161,6 +162,5 @@ def _size(status: int, headers: Mapping[str, str]) -> int | None:
         return None
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
-        return int(found[1]) if found else None
-    text = headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() and len(text) < 20 else None
+        return foreign.count(found[1]) if found else None
+    return foreign.count(headers.get("Content-Length", ""))

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.worker import checksums, names
@@ -141,8 +142,8 @@ def _members(headers: Mapping[str, str]) -> dict[str, str | int]:
     found: dict[str, str | int] = {
         member: headers[name] for name, member in _HEADERS.items() if name in headers
     }
-    length = headers.get("content-length", "")
-    return found | {"ContentLength": int(length)} if length.isdecimal() else found
+    length = foreign.count(headers.get("content-length", ""))
+    return found if length is None else found | {"ContentLength": length}
 
 
 def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> RemoteFile:
