@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api import proof
-from tests.api.specs import bases, extremes
+from tests.api.specs import affinities, bases, extremes
 from tests.e2e import kube
 
 pytestmark = proof.NEEDS_CLUSTER
@@ -30,6 +30,23 @@ def test_a_good_spec_is_accepted_and_stored_with_defaults(api: proof.Proof, case
 def test_defaults_add_nothing_else(api: proof.Proof) -> None:
     spec = api.create("ModelSync", bases.BASES["hub"])["spec"]
     assert set(spec) == {path.split(".")[0] for path in GOOD[0].stored or {}}
+
+
+@pytest.mark.parametrize("affinity", affinities.GOOD.values(), ids=affinities.GOOD)
+def test_an_affinity_is_stored_unchanged_and_a_job_may_have_it(
+    api: proof.Proof, affinity: affinities.Affinity
+) -> None:
+    spec = {**bases.BASES["hub"], "podTemplate": {"affinity": affinity}}
+    assert api.create("ModelSync", spec)["spec"]["podTemplate"]["affinity"] == affinity
+    api.create_job(extremes.rendered({**spec, "target": {"persistentVolumeClaim": {"claimName": "c"}}}))
+
+
+@pytest.mark.parametrize(("affinity", "words"), affinities.BAD.values(), ids=affinities.BAD)
+def test_what_no_pod_has_is_refused(api: proof.Proof, affinity: affinities.Affinity, words: str) -> None:
+    with pytest.raises(proof.Refused) as refused:
+        api.create("ModelSync", {**bases.BASES["hub"], "podTemplate": {"affinity": affinity}})
+    assert all(line.startswith("spec.podTemplate.affinity.") for line in refused.value.lines[:1])
+    assert words in str(refused.value)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from modelsync.api import foreign, naming, podtemplate, presets, sources, syncqueue, transfer, wire
 from modelsync.api import modelsync as api
 from modelsync.core import jobs
+from tests.api.specs import affinities
 from tests.builders import SyncBuilder, a_spec, a_sync
 
 SETTINGS = jobs.JobSettings(image="registry.example/modelsync:1", hub_endpoint="https://hub.example")
@@ -227,6 +228,12 @@ def test_the_safe_subset_of_the_pod_template_is_taken_over() -> None:
     template = podtemplate.PodTemplate.model_validate(wished)
     pod = pod_of(render(a_sync().with_spec(pod_template=template)))
     assert {name: pod[name] for name in wished} == wished
+
+
+@pytest.mark.parametrize("affinity", affinities.GOOD.values(), ids=affinities.GOOD)
+def test_an_affinity_arrives_unchanged(affinity: affinities.Affinity) -> None:
+    template = podtemplate.PodTemplate.model_validate({"affinity": affinity})
+    assert pod_of(render(a_sync().with_spec(pod_template=template)))["affinity"] == affinity
 
 
 TEXT = st.text(max_size=30)

@@ -80,6 +80,8 @@ class FakeApi:
         self.served: set[str] = {resource.plural for resource in _KNOWN}
         self.quiet = False
         """While true, watches are told nothing: what happens is missed."""
+        self.texts: dict[str, str] = {}
+        """JSON that stands in an object where it holds this name as a string: what no encoder would write."""
         self._watchers: list[tuple[str, str, int, asyncio.Queue[Object | None]]] = []
         self._told: list[tuple[int, str, str, Object]] = []
         """What happened, as (version, plural, namespace, event): a watch begins after its list."""
@@ -183,10 +185,17 @@ class FakeApi:
         if match["plural"] not in self.served:
             return status(404, "NotFound")
         answer = await self._serve(request, match["plural"], match["ns"] or "", match["name"], match["sub"])
+        if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+            answer.body = self._with_texts(answer.body)
         if request.method in self.lose_answers_to and answer.status < 300:
             assert request.transport is not None
             request.transport.abort()
         return answer
+
+    def _with_texts(self, body: bytes) -> bytes:
+        for name, text in self.texts.items():
+            body = body.replace(json.dumps(name).encode(), text.encode())
+        return body
 
     def _discover(self, path: str) -> web.Response:
         groups: dict[str, Any] = {}
@@ -286,7 +295,7 @@ class FakeApi:
         await answer.prepare(request)
         try:
             while (told := await queue.get()) is not None:
-                await answer.write(json.dumps(told).encode() + b"\n")
+                await answer.write(self._with_texts(json.dumps(told).encode()) + b"\n")
         finally:
             self._watchers.remove(watcher)
         return answer

@@ -44,3 +44,18 @@ def test_json_lines_are_json_with_the_error() -> None:
     told = json.loads(logs.JsonFormatter().format(record))
     assert (told["level"], told["message"]) == ("error", "failed")
     assert "ValueError" in told["error"] and SECRET not in told["error"]
+
+
+def test_unforeseen_exceptions_are_counted_by_where_they_were_caught() -> None:
+    counted: list[str] = []
+    with logs.counted(counted.append):
+        for name in ("modelsync.runtime.writer", "modelsync.runtime.parts", "asyncio", "kopf._core.reactor"):
+            logger = logging.getLogger(name)
+            try:
+                raise ValueError("odd")
+            except ValueError:
+                logger.exception("failed", extra={"part": "resync"} if name.endswith("parts") else None)
+                logger.warning("foreseen", exc_info=True)
+            logger.error("without an exception")
+    logging.getLogger("modelsync.runtime.writer").error("later", exc_info=ValueError("odd"))
+    assert counted == ["writer", "resync", "asyncio", "kopf"]

@@ -53,7 +53,7 @@ async def test_a_part_that_fails_in_whatever_way_runs_again_and_says_so(
     with caplog.at_level(logging.ERROR):
         await parts.steadily("the part", part.run, sleep=part.sleep)
     assert part.waits == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
-    assert sum("the part failed" in record.message for record in caplog.records) == len(UNEXPECTED)
+    assert sum("'the part' failed" in record.message for record in caplog.records) == len(UNEXPECTED)
 
 
 @pytest.mark.parametrize("error", [errors.LeaseLost("gone"), parts.Stopped(), asyncio.CancelledError()])

@@ -121,6 +121,7 @@ class Direct(kube.Kube):
         body: Object | None,
         headers: dict[str, str],
         timeout: float | None,
+        into: Callable[[bytes], None] | None,
     ) -> tuple[int, bytes, str | None]:
         asked = {key: value for key, value in (query or {}).items() if value}
         request = Request(method, path, asked, body)
@@ -129,6 +130,8 @@ class Direct(kube.Kube):
         if request.transport.aborted:
             raise ConnectionResetError("no answer")
         assert isinstance(answer, web.Response) and isinstance(answer.body, bytes)
+        if into is not None and answer.status == 200:
+            into(answer.body)
         return answer.status, answer.body, answer.headers.get("Retry-After")
 
 

@@ -134,19 +134,27 @@ def _object_schema(model: type[Value], required: list[str]) -> dict[str, Any]:
     return {**schema, "required": required} if required else schema
 
 
-def structural(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """One JSON Schema node of pydantic as a structural schema of Kubernetes."""
-    merged = _resolved(node, definitions)
+def structural(
+    node: dict[str, Any], definitions: dict[str, Any], made: dict[int, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """One JSON Schema node of pydantic as a structural schema of Kubernetes.
+
+    `made` are the fields of the models that were met so far: one that is met again has the very same ones,
+    which YAML writes once. An affinity's terms would take 30 kB else.
+    """
+    merged, made = _resolved(node, definitions), {} if made is None else made
     result: dict[str, Any] = {}
     for key, value in merged.items():
         if key in _DROPPED or (key == "default" and not _is_telling(value)):
             continue
         if key == "properties":
-            result[key] = {name: structural(sub, definitions) for name, sub in value.items()}
+            if id(value) not in made:
+                made[id(value)] = {name: structural(sub, definitions, made) for name, sub in value.items()}
+            result[key] = made[id(value)]
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
-            result[key] = structural(value, definitions)
+            result[key] = structural(value, definitions, made)
         elif key == "patternProperties":  # keys with a pattern; Kubernetes knows no such rule
-            (result["additionalProperties"],) = (structural(sub, definitions) for sub in value.values())
+            (result["additionalProperties"],) = (structural(sub, definitions, made) for sub in value.values())
         else:
             result[key] = value
     return _tidied(result)

@@ -7,10 +7,11 @@ them: hence their values are single words, which can hold no volume, command or 
 a domain, since Services and NetworkPolicies mostly select by keys without one or by `app.kubernetes.io`.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
+from modelsync.api.affinity import Affinity
 from modelsync.api.base import Value
 from modelsync.api.sources import DNS_SUBDOMAIN, SecretName
 from modelsync.api.validations import cel, rules
@@ -56,7 +57,6 @@ _WORDS = {
         ),
     ),
 }
-_OPAQUE = {"x-kubernetes-preserve-unknown-fields": True}
 Quantities = dict[str, int | str]
 
 
@@ -108,7 +108,7 @@ class Toleration(Value):
         Field(json_schema_extra={"enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"]}),
     ] = None
     """NoSchedule, PreferNoSchedule or NoExecute; all when absent."""
-    toleration_seconds: int | None = None
+    toleration_seconds: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
     """How long NoExecute is tolerated; for ever when absent."""
 
 
@@ -152,7 +152,7 @@ class PodTemplate(Value):
         Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
     """Taints that the worker tolerates."""
-    affinity: Annotated[dict[str, Any] | None, Field(json_schema_extra={**_OPAQUE, "type": "object"})] = None
+    affinity: Affinity | None = None
     """Affinity as in a Pod's specification."""
     image_pull_secrets: Annotated[
         tuple[LocalObjectReference, ...],

@@ -27,7 +27,9 @@ from modelsync.runtime import (
     executor,
     kube,
     lease,
+    logs,
     metrics,
+    oddities,
     parts,
     poller,
     resync,
@@ -61,12 +63,14 @@ class Operator:
         self._lost = False
         self._rewound = False
         self.store = store.Store(wake=lambda: self.engine.wake(), on_rewind=self._on_rewind, clock=clock)
+        self._oddities = oddities.Oddities(lambda plural: measuring.unreadable_objects.labels(plural).inc())
         self.elector = self._make_elector()
         self.resync = resync.Resync(
             api,
             self.store,
             namespaces=settings.namespace,
             operator_namespace=settings.operator_namespace,
+            on_odd=self._oddities.report,
         )
         self._watches = self._make_watches()
         self._accounting = accounting.Accounting(measuring, self.store, clock=clock)
@@ -102,6 +106,10 @@ class Operator:
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until told to stop or the lease is lost; returns the process's exit code."""
+        with logs.counted(lambda part: self._metrics.unexpected_errors.labels(part).inc()):
+            return await self._run(stop)
+
+    async def _run(self, stop: asyncio.Event) -> int:
         code = 0
         try:
             await self._health_server.start()
@@ -109,12 +117,12 @@ class Operator:
             async with asyncio.TaskGroup() as group:
                 start = functools.partial(_start, group)
                 for watch in self._watches:
-                    start("a watch", watch.run)
-                start("the resync", self._observe)
-                acting = [start("the engine", self.engine.run), start("the writer", self._writer.run)]
-                start("the poller", self._poller.run)
-                start("the recorder of Events", self._recorder.run)
-                start("the diagnosis", self._diagnosis.run)
+                    start("watch", watch.run)
+                start("resync", self._observe)
+                acting = [start("engine", self.engine.run), start("writer", self._writer.run)]
+                start("poller", self._poller.run)
+                start("events", self._recorder.run)
+                start("diagnosis", self._diagnosis.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
         except* parts.Stopped:
@@ -135,7 +143,7 @@ class Operator:
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         await self.elector.acquire()
         self._metrics.leader.set(1)
-        filling = _start(group, "the first list", self._fill)
+        filling = _start(group, "first list", self._fill)
         try:
             await self.elector.hold()
         except errors.LeaseLost:
@@ -221,6 +229,7 @@ class Operator:
             self._api,
             self.store.observe,
             on_restart=lambda resource: self._metrics.watch_restarts.labels(resource).inc(),
+            on_odd=self._oddities.report,
         )
         return (
             make(WATCHED, self._config.namespace),

@@ -90,35 +90,42 @@ class Diagnosis:
                 yield pod.uid, pod.namespace
 
     async def _ask(self, uid: str, namespace: str) -> None:
-        found: list[kube.Object] = []
+        last: list[kube.Object] = []
+
+        def take(event: kube.Object, whole: bool) -> None:
+            if _is_telling(event):  # one is kept at a time: anybody can make many Events
+                last[:] = [max((*last, event), key=_at)]
+
         try:
             selector = f"involvedObject.uid={uid},type=Warning"
             async with self._slots:
-                async for page in self._api.pages(EVENTS, namespace, field_selector=selector, limit=50):
-                    found.extend(page.items)
+                await self._api.read_list(EVENTS, namespace, take, field_selector=selector, limit=50)
         except kube.ApiError as error:
             _log.warning("cannot list the Events of a blocked object: %s", error)
             return
-        problem = newest(found)
+        problem = newest(last)
         if problem is not None:
             self._store.blame(uid, problem)
 
 
 def newest(events: list[kube.Object]) -> snapshot.Problem | None:
     """The last Event that tells why an object is blocked."""
-    told = [
-        event for event in events if event.get("reason") in TELLING and isinstance(event.get("message"), str)
-    ]
-    if not told:
+    last = max(filter(_is_telling, events), key=_at, default=None)
+    if last is None:
         return None
-    last = max(told, key=_at)
     return snapshot.Problem(message=foreign.clean(last["message"], 1024), reason=str(last["reason"]))
+
+
+def _is_telling(event: kube.Object) -> bool:
+    reason = event.get("reason")
+    return isinstance(reason, str) and reason in TELLING and isinstance(event.get("message"), str)
 
 
 def _at(event: kube.Object) -> datetime:
     """When an Event was last seen."""
-    meta = event.get("metadata") or {}
-    for text in (event.get("lastTimestamp"), event.get("eventTime"), meta.get("creationTimestamp")):
+    meta = event.get("metadata")
+    made = meta.get("creationTimestamp") if isinstance(meta, dict) else None
+    for text in (event.get("lastTimestamp"), event.get("eventTime"), made):
         found = records.timestamp(text)
         if found is not None:
             return found

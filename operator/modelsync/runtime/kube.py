@@ -7,9 +7,8 @@ entry in the metrics, and nothing is retried here: whoever calls knows what a re
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
 from modelsync.api import backoff, foreign, naming
-from modelsync.runtime import clock
+from modelsync.runtime import clock, decoding, lists
 from modelsync.runtime.resources import PODS, Resource
 
 Object = dict[str, Any]
@@ -28,7 +27,8 @@ Observer = Callable[[str, str, str, float], None]
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
-PAGE = 500
+PAGE = 100
+"""Objects asked for at once: of 1.5 MiB each, the most that etcd takes, they come within the timeout."""
 _LONGEST_WAIT = 60.0
 _MOST_REASON = 128
 _MOST_MESSAGE = 2048
@@ -95,15 +95,6 @@ class Access:
     certificate_path: str | None = None
     private_key_path: str | None = None
     insecure: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of a list."""
-
-    items: list[Object]
-    resource_version: int
-    """The version of the whole list, the same on each page."""
 
 
 async def configuration(*, in_cluster: bool, kubeconfig: str | None, context: str | None) -> Any:
@@ -178,11 +169,20 @@ class Kube:
         """One object."""
         return await self._call("get", resource, resource.path(namespace, name))
 
-    async def pages(
-        self, resource: Resource, namespace: str | None, *, field_selector: str = "", limit: int = PAGE
-    ) -> AsyncIterator[Page]:
-        """All objects, page by page; raises Expired when the list must be begun again."""
-        token = ""
+    async def read_list(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        take: lists.Take,
+        *,
+        field_selector: str = "",
+        limit: int = PAGE,
+    ) -> lists.Listed:
+        """Hand over all objects, one by one as they come; raises Expired when the list must be begun again.
+
+        The objects of a page that breaks off have been handed over then, and come again.
+        """
+        token, version, unreadable = "", 0, 0
         while True:
             query = {
                 "labelSelector": resource.selector,
@@ -190,12 +190,17 @@ class Kube:
                 "limit": str(limit),
                 "continue": token,
             }
-            found = await self._call("list", resource, resource.path(namespace), query=query)
-            meta = found.get("metadata") or {}
-            yield Page(items=found.get("items") or [], resource_version=int(meta.get("resourceVersion") or 0))
-            token = meta.get("continue") or ""
+            page = lists.Page(resource, take)
+            await self._send(
+                "list", resource, "GET", resource.path(namespace), query=query, headers={}, into=page.feed
+            )
+            try:
+                version, token = version or page.version(), page.following()
+            except ValueError as error:
+                raise _bad_answer() from error
+            unreadable += page.unreadable
             if not token:
-                return
+                return lists.Listed(resource_version=version, unreadable=unreadable)
 
     async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
         """Create an object; raises Conflict when the name is taken."""
@@ -260,12 +265,9 @@ class Kube:
             verb, resource, method, path, query={**(query or {}), **writes}, body=body, headers={}
         )
         try:
-            found = json.loads(raw)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
-            raise ServerError(502, "BadAnswer", "the API server's answer is not a JSON object")
-        return found
+            return decoding.one(raw)
+        except ValueError as error:
+            raise _bad_answer() from error
 
     async def _send(
         self,
@@ -278,14 +280,18 @@ class Kube:
         body: Object | None = None,
         headers: dict[str, str],
         timeout: float | None = None,
+        into: Callable[[bytes], None] | None = None,
     ) -> bytes:
+        """The body of a good answer, or nothing when it went block by block into a function."""
         started = time.monotonic()
         code = "error"
         try:
-            status, answer, retry_after = await self._exchange(method, path, query, body, headers, timeout)
+            status, answer, retry_after = await self._exchange(
+                method, path, query, body, headers, timeout, into
+            )
             if status == 401 and await self._has_newer_credentials():
                 status, answer, retry_after = await self._exchange(
-                    method, path, query, body, headers, timeout
+                    method, path, query, body, headers, timeout, into
                 )
             code = str(status)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -314,6 +320,7 @@ class Kube:
         body: Object | None,
         headers: dict[str, str],
         timeout: float | None,
+        into: Callable[[bytes], None] | None,
     ) -> tuple[int, bytes, str | None]:
         with _logging_in():  # a token that is about to expire is renewed here
             prepared = await self._client.param_serialize(
@@ -334,7 +341,14 @@ class Kube:
         )
         if naming.KEY_HEADER not in headers:  # the answer of a Pod is not the API server's
             self.clock.hear(answer.getheader("Date"), sent)
+        if into is not None and answer.status == 200:
+            await lists.pour(answer.response, into)
+            return answer.status, b"", None
         return answer.status, await answer.read(), answer.getheader("Retry-After")
+
+
+def _bad_answer() -> ServerError:
+    return ServerError(502, "BadAnswer", "the API server's answer is not a JSON object")
 
 
 _METHODS = {
@@ -361,9 +375,9 @@ def _logging_in() -> Iterator[None]:
 def _error(status: int, answer: bytes, retry_after: str | None) -> ApiError:
     """The typed error for an answer; a `v1.Status` body gives reason and message."""
     try:
-        told = json.loads(answer)
+        told = decoding.one(answer)
         reason, message = str(told.get("reason", "")), str(told.get("message", ""))
-    except (ValueError, AttributeError):
+    except ValueError:
         reason, message = "", answer[:200].decode(errors="replace")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
     wait = backoff.retry_after(retry_after, now=time.time(), longest=_LONGEST_WAIT)

@@ -5,10 +5,12 @@ an Authorization header or a token a credential. So does cleaning: a record is o
 hold, but for a traceback, of which each line is cleaned.
 """
 
+import contextlib
 import json
 import logging
 import re
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +74,31 @@ class JsonFormatter(LineFormatter):
         if record.exc_info:
             told["error"] = redact(self.formatException(record.exc_info))
         return json.dumps(told, ensure_ascii=False)
+
+
+class _Counting(logging.Handler):
+    """Counts errors that are logged with an exception: what nobody foresaw, wherever it was caught."""
+
+    def __init__(self, count: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._count = count
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count a record by the part that it names, else by the module or library that wrote it."""
+        if record.exc_info and record.exc_info[0] is not None:
+            ours = record.name.startswith("modelsync.")
+            self._count(getattr(record, "part", record.name.split(".")[-1 if ours else 0]))
+
+
+@contextlib.contextmanager
+def counted(count: Callable[[str], None]) -> Iterator[None]:
+    """While this lasts, count unforeseen exceptions by where they were caught."""
+    handler = _Counting(count)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
 
 
 def configure(style: str, level: str) -> None:

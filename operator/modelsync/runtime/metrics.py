@@ -19,6 +19,7 @@ import prometheus_client as prometheus
 from prometheus_client import Counter, Gauge, Histogram
 
 import modelsync
+from modelsync.runtime.resources import WATCHED
 
 M = TypeVar("M", Counter, Histogram)
 _WAITS = (1, 5, 15, 60, 300, 900, 3600, 14400)
@@ -71,7 +72,19 @@ class Metrics:
             _PLAN_WAITS,
         )
         self.watch_restarts = self._counter("watch_restarts", "Watches begun again.", "resource")
+        self.unexpected_errors = self._counter(
+            "unexpected_errors",
+            "Exceptions that nobody foresaw: logged, and what failed is tried again. Please report them.",
+            "part",
+        )
+        self.unreadable_objects = self._counter(
+            "unreadable_objects",
+            "Versions of objects that could not be read as a whole; the log names them.",
+            "resource",
+        )
         self.status_patches = self._counter("status_patches", "Status writes by result.", "result")
+        for resource in WATCHED:
+            self.unreadable_objects.labels(resource.plural)
         for result in ("written", "skipped", "conflict"):
             self.status_patches.labels(result)
         for result in ("success", "error"):

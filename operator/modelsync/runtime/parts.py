@@ -37,7 +37,10 @@ async def steadily(
         except Exception:
             wait = _FIRST if clock() - began >= _WELL else wait
             _log.exception(
-                "%s failed unexpectedly; it starts again in %.0f s; please report this", name, wait
+                "the part %r failed unexpectedly; it starts again in %.0f s; please report this",
+                name,
+                wait,
+                extra={"part": name},
             )
         await sleep(wait)
         wait = min(2 * wait, _LONGEST)

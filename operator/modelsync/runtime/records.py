@@ -189,6 +189,8 @@ def _meta(raw: Object) -> Object:
 
 
 def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
+    if isinstance(raw, str):  # see `decoding`
+        return _PLACEHOLDER, f"spec: {raw}"[:500]
     try:
         return api.ModelSyncSpec.model_validate(raw), None
     except pydantic.ValidationError as error:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 
 from modelsync.api.backoff import Backoff
-from modelsync.runtime import kube, store
+from modelsync.runtime import envelopes, kube, store
 from modelsync.runtime.resources import QUEUES, WATCHED, Resource
 
 _log = logging.getLogger(__name__)
@@ -33,10 +33,12 @@ class Resync:
         namespaces: Sequence[str],
         operator_namespace: str,
         page: int = kube.PAGE,
+        on_odd: envelopes.Report = lambda resource, found: None,
     ) -> None:
         self._api = api
         self._store = into
         self._page = page
+        self._on_odd = on_odd
         where: Sequence[str | None] = namespaces or (None,)
         self._lists = [(resource, ns) for resource in WATCHED for ns in where]
         self._lists.append((QUEUES, operator_namespace))
@@ -86,12 +88,20 @@ class Resync:
 
     async def _list_once(self, resource: Resource, namespace: str | None) -> None:
         listed: set[str] = set()
-        version, mark = 0, self._store.mark()
-        async for page in self._api.pages(resource, namespace, limit=self._page):
-            version = version or page.resource_version
-            for item in page.items:
-                self._store.observe(resource, None, item, mark=mark)
-                listed.add(str((item.get("metadata") or {}).get("uid", "")))
-        lost = self._store.sweep(resource, namespace, listed, version, mark=mark)
+        mark = self._store.mark()
+
+        def take(item: kube.Object, whole: bool) -> None:
+            if not whole:
+                self._on_odd(resource, item)
+            self._store.observe(resource, None, item, mark=mark)
+            meta = item.get("metadata")
+            listed.add(str(meta.get("uid", "")) if isinstance(meta, dict) else "")
+
+        done = await self._api.read_list(resource, namespace, take, limit=self._page)
+        if done.unreadable:  # any of those that were not seen may be one of them
+            for _ in range(done.unreadable):
+                self._on_odd(resource, None)
+            return
+        lost = self._store.sweep(resource, namespace, listed, done.resource_version, mark=mark)
         if lost:
             _log.info("%d %s were deleted unseen", lost, resource.plural)

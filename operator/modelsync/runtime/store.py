@@ -13,17 +13,21 @@ What was asked of the API server without an answer so far is kept as an *assumpt
 counts as existing until it is seen or known not to be, one that is being deleted as deleted.
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from modelsync.core import belief, snapshot
 from modelsync.runtime import records
 from modelsync.runtime.proofs import Proofs
 from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS, Resource
 
+_log = logging.getLogger(__name__)
+
 Record = snapshot.SyncRecord | snapshot.JobRecord | snapshot.PodRecord | snapshot.QueueRecord
+R = TypeVar("R", snapshot.SyncRecord, snapshot.PodRecord)
 PodListener = Callable[[snapshot.PodRecord], None]
 SyncListener = Callable[[snapshot.SyncRecord], None]
 _KINDS = (SYNCS, QUEUES, JOBS, PODS)
@@ -162,12 +166,18 @@ class Store:
         """Take an object from a watch, a list or an answer; tells whether it was news.
 
         An event of None, ADDED or MODIFIED brings the object, DELETED its last state. With a mark it was read
-        since then, and replaces what was known at that time.
+        since then, and replaces what was known at that time. Raises nothing, whatever stands in the object:
+        that would end a list or a watch of all objects.
         """
         try:
-            record = self._parse(resource, raw)
+            return self._observe(resource, event, self._parse(resource, raw), mark)
         except records.NotOurs:
             return False
+        except Exception:
+            _log.exception("a %s cannot be understood; the others are; please report this", resource.kind)
+            return False
+
+    def _observe(self, resource: Resource, event: str | None, record: Record, mark: int | None) -> bool:
         table = self._tables[resource]
         before = table.records.get(record.uid)
         goes_back = mark is not None and table.goes_back(record)
@@ -177,8 +187,7 @@ class Store:
         if changed and isinstance(record, snapshot.SyncRecord) and _asks_anew(before, record):
             self._problems.pop(record.uid, None)
         if isinstance(record, snapshot.PodRecord) and (changed or event == "DELETED"):
-            for listener in self._listeners:
-                listener(record)
+            _call(self._listeners, record)
         if event == "DELETED":
             changed = self._forget(resource, record.uid)
         elif isinstance(record, snapshot.JobRecord) and not record.unproven:
@@ -192,7 +201,8 @@ class Store:
             return records.sync_record(raw)
         if resource is QUEUES:
             return records.queue_record(raw)
-        uid = str((raw.get("metadata") or {}).get("uid"))
+        meta = raw.get("metadata")
+        uid = str(meta.get("uid")) if isinstance(meta, dict) else ""
         if resource is JOBS:
             return records.job_record(raw, self.proofs, self.jobs.get(uid))
         return records.pod_record(raw, self.proofs, self.pods.get(uid))
@@ -339,8 +349,7 @@ class Store:
         if resource is SYNCS:
             gone = self.syncs.get(uid)
             if gone is not None:
-                for listener in self._on_gone:
-                    listener(gone)
+                _call(self._on_gone, gone)
             for key in [key for key, job in self._assumed.items() if job.sync_uid == uid]:
                 del self._assumed[key]
         return self._tables[resource].drop(uid, self._next())
@@ -348,6 +357,15 @@ class Store:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+def _call(listeners: Iterable[Callable[[R], None]], record: R) -> None:
+    """Hand a record on; what one listener makes of it ends neither the others nor what brought it."""
+    for listener in listeners:
+        try:
+            listener(record)
+        except Exception:
+            _log.exception("what became of an object is not accounted for; please report this")
 
 
 def _as_asked(job: snapshot.JobRecord, deleting: set[str]) -> snapshot.JobRecord:
@@ -364,4 +382,4 @@ def _asks_anew(before: snapshot.SyncRecord | None, after: snapshot.SyncRecord) -
 def version(record: Any) -> int:
     """A record's resourceVersion as a number; one that is not a number loses against any other."""
     text: str = record.resource_version
-    return int(text) if text.isdecimal() else -1
+    return int(text) if text.isdecimal() and len(text) < 20 else -1

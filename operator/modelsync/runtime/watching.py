@@ -6,7 +6,8 @@ only `on.event` is used, and each one only hands its object on. Decisions are ma
 Each watch runs in a thread with an event loop of its own, for two reasons. When kopf's operator ends, it
 cancels every task of its loop that is younger than itself, whoever made it; and it takes the signal handlers
 of the process when it runs in the main thread. It does end, after a minute of 5xx or 403 or an expired list:
-then it is started again, and the process lives on.
+then it is started again, and the process lives on. What it sees of objects are envelopes (see there), since
+there are some that would end it at once, each time.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from typing import Any
 import kopf
 
 from modelsync.api.backoff import Backoff
-from modelsync.runtime import kube
+from modelsync.runtime import envelopes, kube
 from modelsync.runtime.resources import Resource
 
 _log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class Watch:
         namespaces: Sequence[str],
         *,
         on_restart: Callable[[str], None] = lambda resource: None,
+        on_odd: envelopes.Report = lambda resource, found: None,
         first_wait: float = 1.0,
     ) -> None:
         self._api = api
@@ -53,6 +55,7 @@ class Watch:
         self._resources = resources
         self._namespaces = namespaces
         self._on_restart = on_restart
+        self._on_odd = on_odd
         self._restarts = Backoff(first=first_wait, cap=30.0, jitter=0.1)
         self._blind_since: float | None = None
         self._life: _Life | None = None
@@ -135,27 +138,54 @@ class Watch:
         _log.warning("watching ended (%r), beginning again", error)
 
     async def _kopf(self, loop: asyncio.AbstractEventLoop, life: "_Life") -> None:
-        await kopf.operator(
-            registry=self._registry(loop),
-            settings=_settings(self._resources),
-            # kopf would ask for the user's name, which a numeric uid in a Pod does not have.
-            identity="modelsync",  # type: ignore[arg-type]
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=life.begin(),
-        )
+        sessions: dict[kube.Access, envelopes.Session] = {}
+        try:
+            await kopf.operator(
+                registry=self._registry(loop, sessions),
+                settings=_settings(self._resources),
+                # kopf would ask for the user's name, which a numeric uid in a Pod does not have.
+                identity="modelsync",  # type: ignore[arg-type]
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=life.begin(),
+            )
+        finally:
+            for session in sessions.values():
+                await session.end()
 
-    def _registry(self, loop: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
+    def _registry(
+        self, loop: asyncio.AbstractEventLoop, sessions: dict[kube.Access, envelopes.Session]
+    ) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return _connection(await asyncio.wrap_future(self._access(loop)))
+        async def login(**_: Any) -> kopf.AiohttpSession:
+            access = await asyncio.wrap_future(self._access(loop))
+            if access not in sessions:  # credentials that were refused are known to kopf by their session
+                sessions[access] = self._session(access, loop)
+            return kopf.AiohttpSession(
+                server=access.server,
+                aiohttp_session=sessions[access],  # type: ignore[arg-type]
+            )
 
         for resource in self._resources:
             self._register(registry, resource, loop)
         return registry
+
+    def _session(self, access: kube.Access, loop: asyncio.AbstractEventLoop) -> envelopes.Session:
+        info = _connection(access)
+        return envelopes.session(
+            self._resources,
+            lambda resource, found: self._hand_over(loop, self._on_odd, resource, found),
+            headers=info.as_http_headers(),
+            ssl=info.as_ssl_context(),
+        )
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, to: Callable[..., object], *what: Any) -> None:
+        """Call a function in the main loop; after its end, nobody needs it."""
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(to, *what)
 
     def _access(self, loop: asyncio.AbstractEventLoop) -> Any:
         return asyncio.run_coroutine_threadsafe(self._api.access(), loop)
@@ -167,7 +197,10 @@ class Watch:
             resource.group, resource.version, resource.plural, registry=registry, id=f"feed-{resource.plural}"
         )
         async def feed(event: Any, **_: Any) -> None:
-            loop.call_soon_threadsafe(self._feed, resource, event["type"], event["object"])
+            found, whole = envelopes.opened(event["object"])
+            if not whole:
+                self._hand_over(loop, self._on_odd, resource, found)
+            self._hand_over(loop, self._feed, resource, event["type"], found)
 
 
 class _Life:

@@ -9,6 +9,7 @@ from modelsync.api import requestsize, wire
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.presets import Preset
 from modelsync.core.jobs import JobSettings, Manifest, render_job
+from tests.api.specs import affinities
 from tests.builders import a_sync
 
 Object = dict[str, Any]
@@ -99,6 +100,17 @@ _S3: Object = {
         "secretRef": {"name": "s" * 253},
     }
 }
+
+
+def _affinity(size: int) -> Object:
+    """A valid affinity of about so many bytes."""
+    values, expressions = 128, 16
+    each = size // (values * expressions * 16) - 3
+    wide = affinities.expression("example.org/pool", "NotIn", *("v" * each for _ in range(values)))
+    terms = [{"matchExpressions": [wide] * expressions}] * 16
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
 LARGEST: dict[str, Object] = {
     "500 files": _spec(files(208, 27, filler="u"), "p"),
     "few files with long URLs": _spec(files(970, 450, filler="u"), "p"),
@@ -107,6 +119,7 @@ LARGEST: dict[str, Object] = {
     "presigned URLs": _spec(files(520, 10, filler="X"), "p"),
     "a repository": _spec(_HUB, _WIDE),
     "a bucket": _spec(_S3, '"'),
+    "an affinity of a megabyte": _spec(_HUB, "p", podTemplate={**_PODS, "affinity": _affinity(1 << 20)}),
 }
 TOO_LONG: dict[str, Object] = {
     "500 presigned URLs": {
