@@ -15,6 +15,7 @@ import pydantic
 
 from modelsync import errors, readers
 from modelsync.api import naming, podtemplate, presets, requestsize, wire
+from modelsync.api.transfer import Engine
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -205,6 +206,13 @@ OPTIONS: tuple[Option, ...] = (
         " what is allowed.",
     ),
     Option(
+        name="worker_engines",
+        read=readers.some_of(*Engine),
+        default=",".join(Engine),
+        help="Engines that spec.engine may name, with commas between; a ModelSync with another one fails with"
+        " InvalidSpec.",
+    ),
+    Option(
         name="presets",
         read=_known_presets,
         default="{}",
@@ -317,6 +325,7 @@ class OperatorConfig:
     worker_https_proxy: str | None
     worker_no_proxy: str | None
     worker_log_level: str
+    worker_engines: tuple[str, ...]
     worker_allowed_addresses: tuple[wire.Block, ...]
     worker_denied_addresses: tuple[wire.Block, ...]
     presets: Mapping[str, presets.Preset]

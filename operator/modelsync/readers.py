@@ -51,6 +51,18 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
+    """Reads some of a few words, with commas between; at least one."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not found or not set(found) <= set(words):
+            raise ValueError(f"must be some of {', '.join(words)}, with commas between")
+        return found
+
+    return read
+
+
 def text(given: str) -> str:
     """A text that is not empty."""
     if not given.strip():

@@ -46,6 +46,7 @@ EXTREMES: dict[str, tuple[str, ...]] = {
     "worker_https_proxy": ("proxy:1", "https://[::1]:3128"),
     "worker_no_proxy": ("*", ",".join(["host.example.org"] * 100)),
     "worker_log_level": ("debug", "info", "warning", "error"),
+    "worker_engines": ("Native", "HFTransfer,HuggingFaceHub", "Native,HFTransfer,HuggingFaceHub"),
     "worker_allowed_addresses": ("", "0.0.0.0/0,::/0", ",".join(f"10.{n}.0.0/16" for n in range(256))),
     "worker_denied_addresses": ("", "0.0.0.0/0,::/0", ",".join(f"10.{n}.0.0/16" for n in range(256))),
     "presets": ("{}", json.dumps(PRESETS)),

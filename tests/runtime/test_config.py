@@ -61,6 +61,8 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("worker_max_retries", "-1", "from 0 to 1000"),
         ("worker_timeout_seconds", "0", "from 0.1"),
         ("worker_https_proxy", "ftp://proxy", "address of a proxy"),
+        ("worker_engines", "Native,Curl", "some of Native, HFTransfer, HuggingFaceHub"),
+        ("worker_engines", ",", "some of Native, HFTransfer, HuggingFaceHub"),
         ("worker_allowed_addresses", "10.0.0.0/8,hub", "CIDR blocks such as"),
         ("worker_denied_addresses", "10.0.0.1/8", "no bits set behind the prefix"),
         ("worker_no_proxy", " ", "must not be empty"),

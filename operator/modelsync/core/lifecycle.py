@@ -246,6 +246,17 @@ def _no_such_preset(view: View, status: ModelSyncStatus) -> Verdict | None:
     return _final(Phase.FAILED, Reason.INVALID_SPEC, f"{message[:900]} to the operator's presets")
 
 
+def _no_such_engine(view: View, status: ModelSyncStatus) -> Verdict | None:
+    name, known = view.sync.spec.engine, view.settings.engines
+    if name in known:
+        return None
+    message = (
+        f"spec.engine: {name} is not allowed by the operator's configuration; set it to {' or '.join(known)},"
+        " or have the administrator add it to worker.engines."
+    )
+    return _final(Phase.FAILED, Reason.INVALID_SPEC, message)
+
+
 def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     last = status.last_failure
     if last is None or last.attempt != view.attempts or not status.failures:
@@ -364,6 +375,7 @@ _CHECKS: tuple[Check, ...] = (
     _creating,
     _protected,
     _no_such_preset,
+    _no_such_engine,
     _failed,
     _node_lost,  # before the backoff, which it outlasts
     _backing_off,

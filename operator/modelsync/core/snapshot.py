@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from modelsync.api import modelsync as api
 from modelsync.api import presets, syncqueue, wire
+from modelsync.api.transfer import Engine
 
 PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Kubernetes' own: a Job there may take what holds the cluster together. The chart has the same list."""
@@ -184,6 +185,8 @@ class Settings:
     """Namespaces in which no worker starts."""
     presets: tuple[str, ...] = tuple(presets.BUILT_IN)
     """Names that spec.preset may have."""
+    engines: tuple[str, ...] = tuple(Engine)
+    """What spec.engine may be."""
     downloads_disabled: bool = False
     """No attempt may start; those that run go on."""
     exact_positions: int = 20

@@ -276,6 +276,7 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
         protected_namespaces=snapshot.PROTECTED_NAMESPACES | {settings.operator_namespace},
         presets=tuple(settings.presets),
+        engines=settings.worker_engines,
         downloads_disabled=settings.disable_model_downloads,
     )
 
