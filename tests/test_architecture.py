@@ -25,6 +25,8 @@ MAY_IMPORT = {
 }
 MODULE_LIMIT, FUNCTION_LIMIT = 400, 60
 ONE_MODULE = {"kopf": "runtime/watching.py", "kubernetes": "runtime/kube.py"}
+OPENERS = {"files.py", "tree.py", "engines/child.py"}
+"""Of the worker: files, directories, and a process that imports nothing of ours."""
 ENVIRONMENT_MODULES = {"config.py", "environment.py"}
 # Written in pieces, so that this file does not find itself.
 NEVER_STORED = {
@@ -103,6 +105,19 @@ def test_the_environment_is_read_in_one_module() -> None:
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("os", "environb")}
     }
     assert readers <= ENVIRONMENT_MODULES
+
+
+def test_files_of_the_volume_are_opened_in_one_module() -> None:
+    worker = PACKAGE / "worker"
+    openers = {
+        path.relative_to(worker).as_posix()
+        for path in worker.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) == ("os", "open")
+    }
+    assert openers == OPENERS
 
 
 @pytest.mark.parametrize("folder", ["operator/__init__.py", "tests/operator"])

@@ -88,8 +88,10 @@ SOURCE: dict[Reason, tuple[str, str]] = {
         "Create another ModelSync with other `allowPatterns` and `ignorePatterns`.",
     ),
     Reason.UNSAFE_PATH: (
-        "The source names a file whose path would leave the target, collide or take our own folder.",
-        "Leave the file out by `ignorePatterns` in a new ModelSync, or rename it at the source.",
+        "A path of the source would leave the target, collide or take our own folder; or on the volume lies"
+        " something else than a file or a directory where one is needed.",
+        "Leave the file out by `ignorePatterns` in a new ModelSync, or rename it at the source; or remove"
+        " from the volume what the message names.",
     ),
     Reason.ADDRESS_FORBIDDEN: (
         "The source's host, or one that it redirects to, has an address that workers may not reach.",

@@ -14,6 +14,7 @@ from typing import Any
 from dev import target as targets
 from dev.faults import steering
 from modelsync.api import wire
+from modelsync.api.transfer import Verification
 from modelsync.worker.model import Digest, RemoteFile
 from tests.worker.faulty import Origin
 from tests.worker.syncs import Sync, files_in, sha256
@@ -107,6 +108,7 @@ class Volume:
     user: int = 0
     uid: str = "uid-1"
     deadline: int = 60
+    verification: Verification = Verification.CHECKSUM
     boots: int = 0
     """Power cuts so far: each boot of a kernel has an id of its own."""
 
@@ -138,7 +140,12 @@ class Volume:
         boot = self.directory / "boot"
         boot.write_text(f"boot-{self.boots}")
         sync = Sync(
-            self.origin, self.mounted, uid=self.uid, connections=self.connections, deadline=self.deadline
+            self.origin,
+            self.mounted,
+            uid=self.uid,
+            connections=self.connections,
+            deadline=self.deadline,
+            verification=self.verification,
         )
         answer = self.server.ask(
             {

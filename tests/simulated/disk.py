@@ -9,15 +9,18 @@ import ctypes
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from modelsync.worker import files
 from modelsync.worker.journal import Entry
 from tests.simulated.world import World
 
 STEP = 997
+_DESCRIPTORS = "/proc/self/fd/"
 PAGE = 4096
 
 
@@ -67,6 +70,10 @@ class File:
     kept: bytearray = field(default_factory=bytearray)
 
 
+def _described(file: File) -> SimpleNamespace:
+    return SimpleNamespace(st_mode=stat.S_IFREG | 0o644, st_nlink=1, st_uid=0, st_size=file.size)
+
+
 class Disk:
     """Stands in for `os` where the worker reads and writes staging files."""
 
@@ -81,12 +88,16 @@ class Disk:
         return getattr(os, name)
 
     def open(self, name: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if name not in self.files and not flags & os.O_CREAT:
+        if name.startswith(_DESCRIPTORS):
+            file = self._opened[int(name.removeprefix(_DESCRIPTORS))][0]
+        elif flags & os.O_EXCL and name in self.files:
+            raise FileExistsError(errno.EEXIST, name)
+        elif name not in self.files and not flags & os.O_CREAT:
             raise FileNotFoundError(errno.ENOENT, name)
-        if flags & os.O_TRUNC:
-            self.files[name] = File()
+        else:
+            file = self.files.setdefault(name, File())
         number = os.open(os.devnull, os.O_RDWR)
-        self._opened[number] = self.files.setdefault(name, File()), bool(flags & os.O_DIRECT)
+        self._opened[number] = file, bool(flags & os.O_DIRECT)
         return number
 
     def close(self, number: int) -> None:
@@ -97,7 +108,12 @@ class Disk:
         del self.files[name]
 
     def fstat(self, number: int) -> SimpleNamespace:
-        return SimpleNamespace(st_size=self._opened[number][0].size)
+        return _described(self._opened[number][0])
+
+    def stat(self, name: str, *, dir_fd: int, follow_symlinks: bool) -> SimpleNamespace:
+        if name not in self.files:
+            raise FileNotFoundError(errno.ENOENT, name)
+        return _described(self.files[name])
 
     def ftruncate(self, number: int, size: int) -> None:
         file = self._opened[number][0]
@@ -155,5 +171,11 @@ class Staging:
         self.journal = _Journal(entries)
         self.directory = SimpleNamespace(descriptor=-1)
 
-    def journaled(self, files: object) -> dict[str, int]:
+    def create(self, name: str) -> int:
+        return files.create(-1, name)
+
+    def open(self, name: str) -> int:
+        return files.own(-1, name, None, os.O_RDWR)
+
+    def journaled(self, _: object) -> dict[str, int]:
         return {}

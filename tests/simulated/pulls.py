@@ -216,6 +216,7 @@ def run(pull: Pull, seed: int) -> Ended:
         world,
         parts={"os": disk},
         hashing={"os": disk, "checksums": sums},
+        files={"os": disk},
         volume={"os": disk},
         syncing={"os": disk},
         fetch={"Gate": partial(gate.Gate, clock=world.monotonic), "Pool": partial(Pool, spare=pull.spare)},

@@ -223,6 +223,31 @@ def test_a_foreign_file_in_the_snapshot_is_refused_and_stays(hub: HubServer, tmp
     assert hub.bytes_sent("model.safetensors") == 0
 
 
+def test_a_directory_in_place_of_the_ref_is_refused_before_the_first_byte(
+    hub: HubServer, tmp_path: Path
+) -> None:
+    ref = tmp_path / "home/hub/models--org--model/refs/main"
+    (ref / "other").mkdir(parents=True)
+    with pytest.raises(Failure) as caught:
+        (sync := HubSync(hub, tmp_path)).run()
+    assert caught.value.reason is Reason.VOLUME_NOT_WRITABLE and "refs/main" in caught.value.message
+    assert not sync.state.progress().bytes_network
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
+def test_sizes_alone_do_not_take_the_bytes_of_another_user(hub: HubServer, tmp_path: Path) -> None:
+    sync = HubSync(hub, tmp_path, verification=Verification.SIZE)
+    sync.run()
+    blob = (sync.home / "hub/models--org--model/snapshots" / commit_of(hub) / "config.json").resolve()
+    right = blob.read_bytes()
+    for content, taken in ((right, 0), (bytes(len(right)), len(right))):
+        blob.write_bytes(content)
+        os.chown(blob, 1234, 1234)
+        sync.run()
+        assert blob.read_bytes() == right
+        assert sync.state.progress().bytes_network == taken
+
+
 def test_a_link_in_place_of_a_directory_is_refused_and_its_end_stays_empty(
     hub: HubServer, tmp_path: Path
 ) -> None:

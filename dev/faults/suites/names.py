@@ -22,7 +22,7 @@ from dev.faults import hostile, workers
 from dev.faults.case import Case, Tally
 from modelsync.api import wire
 from modelsync.api.reasons import Reason
-from modelsync.worker import planning, publish
+from modelsync.worker import manifests, planning, publish
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
@@ -61,9 +61,10 @@ class Target:
         """Bring files of these names to the target; raises Failure."""
         listed, stages = [_file(path) for path in paths], Stages()
         plan = planning.make_plan(Listing(revision=COMMIT, files=listed), self.request)
-        layout.prepare(self.tree, plan.files, {}, stages.advance)
+        nothing = manifests.Published(files={}, owner=self.staging.owner)
+        layout.prepare(self.tree, plan.files, nothing, stages.advance)
         fetched = [self._staged(file) for file in plan.files]
-        publish.publish(self.tree, self.staging, fetched, {}, layout, stages)
+        publish.publish(self.tree, self.staging, fetched, nothing, layout, stages)
         publish.sync_parents(self.tree, map(layout.place, plan.files), stages.advance)
         layout.finish(self.tree, self.staging, plan.files, stages.advance)
 

@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from modelsync.worker import files
+
 NAME = "accounts"
 _VERSION = 1
 _HEAD = 512
@@ -36,9 +38,11 @@ class Accounts:
         uid: str,
         *,
         anew: bool = False,
+        owner: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open the record below a descriptor; that of another uid is replaced, and with `anew` any."""
+        """Open the record below a descriptor; that of another uid is replaced, and with `anew` any, and so is
+        all that is no file of `owner`."""
         self._lock = threading.Lock()
         self._descriptor = -1
         self._written, self._time = 0, clock()
@@ -48,8 +52,7 @@ class Accounts:
         self.received = 0
         """Payload bytes that came over the network, over all attempts."""
         with contextlib.suppress(OSError):
-            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(NAME, flags, 0o644, dir_fd=directory)
+            self._descriptor = _opened(directory, owner)
             known = None if anew else _read(os.pread(self._descriptor, _HEAD + 2 * _NUMBER, 0), uid)
             if known is None:
                 self._begin(uid)
@@ -101,6 +104,13 @@ class Accounts:
         os.pwrite(self._descriptor, head.ljust(_HEAD - 1) + b"\n" + _number(0) + _UNKNOWN, 0)
 
 
+def _opened(directory: int, owner: int | None) -> int:
+    try:
+        return files.own(directory, NAME, owner, os.O_RDWR)
+    except (FileNotFoundError, PermissionError, files.Unusable):
+        return files.create(directory, NAME, mode=0o644)
+
+
 def _number(count: int) -> bytes:
     return b"%020d\n" % count
 
@@ -112,6 +122,7 @@ def _read(content: bytes, uid: str) -> tuple[int, int | None] | None:
         received, reused, rest = content[_HEAD:].split(b"\n")
         if rest or (head["version"], head["uid"]) != (_VERSION, uid):
             return None
-        return int(received), None if reused.strip() == b"-" else int(reused)
-    except (ValueError, KeyError, TypeError):
+        counts = int(received), None if reused.strip() == b"-" else int(reused)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return counts if all(0 <= count < 1 << 63 for count in counts if count is not None) else None

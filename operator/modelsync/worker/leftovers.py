@@ -20,6 +20,9 @@ from modelsync.api import naming
 from modelsync.worker import mounts, staging
 from modelsync.worker.tree import Tree
 
+_DEEPEST = 128
+"""Directories below each other that are looked into; a path of a target has 1,024 bytes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftover:
@@ -44,8 +47,7 @@ def find(root: Path) -> Iterator[Leftover]:
     Raises OSError when the root cannot be read; directories below it that cannot be read are passed by.
     """
     with Tree.open(root) as whole:
-        for path, names, _, descriptor in os.fwalk(".", dir_fd=whole.descriptor):
-            names.sort()
+        for path, names, _, descriptor in _walked(whole.descriptor):
             if naming.STATE_DIR not in names:
                 continue
             names.remove(naming.STATE_DIR)
@@ -65,6 +67,15 @@ def remove(root: Path, leftover: Leftover) -> None:
             own.remove(staging.STAGING)
         with contextlib.suppress(OSError):  # somebody else's files lie beside it
             os.rmdir(leftover.uid, dir_fd=state.descriptor)
+
+
+def _walked(directory: int) -> Iterator[tuple[str, list[str], list[str], int]]:
+    """As os.fwalk, in order, down to a depth that needs neither its stack nor its descriptors."""
+    for path, names, others, descriptor in os.fwalk(".", dir_fd=directory):
+        names.sort()
+        yield path, names, others, descriptor
+        if path.count("/") >= _DEEPEST:
+            names.clear()
 
 
 @contextlib.contextmanager
@@ -89,7 +100,7 @@ def _is_directory(tree: Tree, path: str) -> bool:
 def _measured(state: Tree, directory: str, uid: str) -> Leftover:
     size, changed = 0, 0.0
     with _below(state.descriptor, f"{uid}/{staging.STAGING}") as own:
-        for _, _, names, descriptor in os.fwalk(".", dir_fd=own.descriptor):
+        for _, _, names, descriptor in _walked(own.descriptor):
             for each in (".", *names):
                 found = os.stat(each, dir_fd=descriptor, follow_symlinks=False)
                 size += 0 if each == "." else found.st_blocks * 512

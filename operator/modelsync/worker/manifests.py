@@ -6,10 +6,33 @@ it is matters to neither side, so what one attempt wrote the next one can always
 """
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from modelsync.api.wire import Manifest, ManifestFile
+from modelsync.worker import parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What a manifest says of the files in a target."""
+
+    files: dict[str, ManifestFile]
+    owner: int
+    """User id of what this worker makes."""
+    believed: bool = True
+    """Whether that user wrote the manifest. Another's says which files modelsync may replace, and nothing of
+    their bytes."""
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.files
+
+    def entry(self, path: str) -> ManifestFile | None:
+        """What is known of a file's bytes."""
+        return self.files.get(path) if self.believed else None
+
 
 _FIELDS = set(ManifestFile.model_fields)
 """One set for all entries; each of them would have its own."""
@@ -18,8 +41,10 @@ _BEGIN = b'"files": ['
 _MOST_HEAD_LINES = 64
 _MOST_LINE = 64 * 1024
 """Bytes; a path has 1,024 at most, an ETag what a header may have."""
-_MOST_WHOLE = 64 << 20
+_MOST_WHOLE = 24 << 20
 """Bytes of a manifest in another form than ours, which is read as a whole."""
+_MOST_HELD = 160 << 20
+"""Bytes of memory that the texts of all entries take; 200,000 files with paths of 335 bytes take 120 MB."""
 
 
 def entry(*, path: str, size: int, sha256: str | None, verified_by: str, etag: str | None) -> ManifestFile:
@@ -38,30 +63,40 @@ def load(file: BinaryIO, most: int) -> dict[str, ManifestFile]:
         if not line:
             break
     file.seek(0)
-    return read(file.read(_MOST_WHOLE))
+    return read(file.read(_MOST_WHOLE + 1))
 
 
 def _listed(file: BinaryIO, most: int) -> dict[str, ManifestFile]:
     """The entries that follow in the file, a line each."""
     found: dict[str, ManifestFile] = {}
+    held = 0
     while not (line := file.readline(_MOST_LINE).strip()).startswith(b"]"):
-        each = json.loads(line.removesuffix(b","), object_hook=_bare)
+        each = _loaded(line.removesuffix(b","))
         if not isinstance(each, ManifestFile) or len(found) >= most:
             raise ValueError("not a manifest")
+        held += sum(map(sys.getsizeof, (each.path, each.sha256, each.etag)))
+        if held > _MOST_HELD:
+            raise ValueError("more than a sync can have written")
         found[each.path] = each
     return found
 
 
 def read(content: bytes) -> dict[str, ManifestFile]:
     """The entries of a manifest's text, by path; raises ValueError for what is no manifest."""
-    try:
-        found = json.loads(content, object_hook=_bare)
-    except RecursionError as error:
-        raise ValueError("nested without end") from error
+    if len(content) > _MOST_WHOLE or parsed.values(content) > parsed.MOST_VALUES:
+        raise ValueError("more than a sync can have written")
+    found = _loaded(content)
     files = found.get("files") if isinstance(found, dict) else None
     if not isinstance(files, list) or not all(isinstance(each, ManifestFile) for each in files):
         raise ValueError("not a manifest")
     return {each.path: each for each in files}
+
+
+def _loaded(text: bytes) -> Any:
+    try:
+        return json.loads(text, object_hook=_bare)
+    except RecursionError as error:
+        raise ValueError("nested without end") from error
 
 
 def _bare(fields: dict[str, Any]) -> dict[str, Any] | ManifestFile:

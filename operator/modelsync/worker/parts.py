@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import hashing, responses, volume
+from modelsync.worker import files, hashing, responses, volume
 from modelsync.worker.blocks import BLOCK
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Digests
@@ -173,11 +173,11 @@ class Part:
         """The copy that the journal speaks of, as far as its staging file is there."""
         name = self.staged_name(entry.generation)
         try:
-            handle = Handle(self._descriptor(name, os.O_RDWR))
-        except FileNotFoundError:
+            handle = Handle(self._staging.open(name))
+        except (FileNotFoundError, IsADirectoryError, PermissionError, files.Unusable):
             return None
         copy = Copy(entry.generation, handle, entry.size, entry.validator)
-        copy.direct = self._direct(name, copy.size)
+        copy.direct = self._direct(handle, copy.size)
         copy.written = entry.ranges.clipped(min(entry.size or 0, os.fstat(handle.descriptor).st_size))
         copy.ready = RangeSet(copy.written)
         self._best = copy.written.total
@@ -185,25 +185,21 @@ class Part:
 
     def _fresh(self, generation: int) -> Copy:
         name = self.staged_name(generation)
-        handle = Handle(self._descriptor(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+        handle = Handle(self._staging.create(name))
         if self.file.size is not None and self.file.size > BLOCK:
             volume.preallocate(handle.descriptor, self.file.size, reserve=self._staging.reserves)
         validator = f"etag:{self.file.etag}" if self.file.etag else None
         copy = Copy(generation, handle, self.file.size, validator)
-        copy.direct = self._direct(name, copy.size)
+        copy.direct = self._direct(handle, copy.size)
         if generation:
             self.record(copy)
         return copy
 
-    def _descriptor(self, name: str, flags: int) -> int:
-        directory = self._staging.directory.descriptor
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=directory)
-
-    def _direct(self, name: str, size: int | None) -> Handle | None:
+    def _direct(self, handle: Handle, size: int | None) -> Handle | None:
         if not self._staging.direct or (size is not None and size < BLOCK):
             return None
         try:
-            return Handle(self._descriptor(name, os.O_WRONLY | os.O_DIRECT))
+            return Handle(files.again(handle.descriptor, os.O_WRONLY | os.O_DIRECT))
         except OSError:
             return None
 

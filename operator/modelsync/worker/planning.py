@@ -10,7 +10,7 @@ from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.wire import ManifestFile, WorkRequest
-from modelsync.worker import hashing, manifests, names, volume
+from modelsync.worker import files, hashing, manifests, names, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
 from modelsync.worker.tree import Tree
@@ -109,26 +109,30 @@ def digest_of(files: Iterable[RemoteFile]) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def read_manifest(target: Tree) -> dict[str, ManifestFile]:
-    """What an earlier sync published here, by path; empty when nothing readable is there."""
+def read_manifest(target: Tree, owner: int) -> manifests.Published:
+    """What an earlier sync published here; nothing when no readable manifest is there. `owner` is the user id
+    of what this worker makes."""
+    nothing = manifests.Published(files={}, owner=owner)
     try:
         descriptor = target.open_file(MANIFEST)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
+    except (FileNotFoundError, NotADirectoryError, files.Unusable):
+        return nothing
     except OSError as error:
         raise volume.failure(error, f"reading {MANIFEST}") from error
     with open(descriptor, "rb") as file:
+        believed = files.is_own(os.fstat(file.fileno()), owner)
         try:
-            return manifests.load(file, MOST_FILES)
+            found = manifests.load(file, MOST_FILES)
         except ValueError:
-            return {}
+            return nothing
+    return manifests.Published(files=found, owner=owner, believed=believed)
 
 
 def right_at(
     target: Tree,
     place: str,
     file: RemoteFile,
-    published: ManifestFile | None,
+    published: manifests.Published,
     *,
     checksum: bool,
     trusted: bool,
@@ -138,19 +142,26 @@ def right_at(
     be fetched.
 
     The bytes are read and compared, not taken on trust: a volume can rot, and other programs write there.
-    Without checksums the size decides, if the place is `trusted` to hold this file or none.
+    Without checksums the size decides, if the place is `trusted` to hold this file or none, and the worker's
+    own user wrote it: another's bytes are compared with a checksum all the same, or fetched.
     """
     with volume.guarded(f"looking at {names.printable(place)}"):
         found = target.regular(place)
     if found is None or (file.size is not None and found.st_size != file.size):
         return None
     if not checksum:
-        return _by_size(file, found.st_size) if trusted and file.size is not None else None
+        if not trusted or file.size is None:
+            return None
+        if found.st_uid == published.owner:
+            return _by_size(file, found.st_size)
+        if not hashing.comparable(file.digests):
+            return None
     with volume.guarded(f"reading {names.printable(place)}"):
         digests = _digests(target, place, file, found.st_size, read)
     if digests.offset != found.st_size or digests.wrong() is not None:
         return None
-    if not digests.comparable and not _same_object(file, published, digests.sha256):
+    known = published.entry(file.path)
+    if not digests.comparable and not _same_object(file, known, digests.sha256):
         return None
     entry = manifests.entry(
         path=file.path,
@@ -159,7 +170,7 @@ def right_at(
         verified_by=digests.verified_by(),
         etag=file.etag,
     )
-    return published if entry == published else entry
+    return known if entry == known else entry
 
 
 def _digests(target: Tree, place: str, file: RemoteFile, size: int, read: hashing.Read) -> hashing.Digests:

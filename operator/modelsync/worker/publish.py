@@ -7,21 +7,19 @@ finds all files whole, even after a power cut. A reader meets a file either not 
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Manifest, ManifestFile
-from modelsync.worker import hashing, manifests, names, syncing, volume
+from modelsync.worker import files, hashing, manifests, names, syncing, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.stages import Stages
-from modelsync.worker.staging import Staging
+from modelsync.worker.staging import TEMPORARY, Staging
 from modelsync.worker.tree import Tree, lying
-
-_TEMPORARY = "manifest.new"
 
 
 class Places(Protocol):
@@ -30,7 +28,7 @@ class Places(Protocol):
     def place(self, file: RemoteFile) -> str:
         """Where a file's bytes lie."""
 
-    def ours(self, file: RemoteFile, published: Mapping[str, ManifestFile]) -> bool:
+    def ours(self, file: RemoteFile, published: manifests.Published) -> bool:
         """Whether what lies there may be replaced without a look at who wrote it."""
 
 
@@ -47,7 +45,7 @@ def publish(
     target: Tree,
     staging: Staging,
     fetched: Iterable[Fetched],
-    published: Mapping[str, ManifestFile],
+    published: manifests.Published,
     layout: Places,
     stages: Stages,
 ) -> list[ManifestFile]:
@@ -68,7 +66,7 @@ def left_behind(
     target: Tree,
     staging: Staging,
     files: Iterable[RemoteFile],
-    published: Mapping[str, ManifestFile],
+    published: manifests.Published,
     layout: Places,
     stages: Stages,
 ) -> dict[str, ManifestFile]:
@@ -171,11 +169,10 @@ def write_manifest(target: Tree, manifest: Manifest) -> None:
 
 def write_file(tree: Tree, path: str, content: Iterable[bytes], *, aside: Tree) -> None:
     """Replace a file, durably, by one that is written in the directory `aside`; raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(_TEMPORARY, flags, 0o666, dir_fd=aside.descriptor), "wb") as file:
+    with open(files.create(aside.descriptor, TEMPORARY, os.O_WRONLY), "wb") as file:
         file.writelines(content)
         file.flush()
         os.fsync(file.fileno())
     with tree.parent(path, create=True) as (directory, name):
-        os.rename(_TEMPORARY, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
+        os.rename(TEMPORARY, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
         os.fsync(directory)

@@ -30,6 +30,11 @@ class RangeSet:
     def __repr__(self) -> str:
         return f"RangeSet({list(self)})"
 
+    @property
+    def pieces(self) -> int:
+        """How many ranges it is made of."""
+        return len(self._starts)
+
     def add(self, start: int, end: int) -> int:
         """Add [start, end) and tell how many of its bytes are new."""
         if start >= end:

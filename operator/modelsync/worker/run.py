@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Engine, Resolved, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import hashing, planning, publish, volume
+from modelsync.worker import hashing, manifests, planning, publish, volume
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
@@ -76,8 +76,8 @@ class Place:
 def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
     state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
-    published = planning.read_manifest(target)
-    published |= publish.left_behind(target, staging, plan.files, published, layout, state.stages)
+    published = planning.read_manifest(target, staging.owner)
+    published.files.update(publish.left_behind(target, staging, plan.files, published, layout, state.stages))
     layout.prepare(target, plan.files, published, state.stages.advance)
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
     with volume.guarded("removing outdated staging files"):
@@ -134,7 +134,7 @@ def _sorted_out(
     tools: Tools,
     files: tuple[RemoteFile, ...],
     place: Place,
-    published: dict[str, ManifestFile],
+    published: manifests.Published,
     *,
     checksum: bool,
 ) -> Found:

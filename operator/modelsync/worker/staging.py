@@ -5,6 +5,9 @@
     .modelsync/accounts                   what the sync received, over all attempts (`accounts`)
     .modelsync/manifest.json              what was published
 
+What lies there is used only if the worker's own user made it: who owns a directory can put another file in
+place of a verified one at any moment, and who wrote a journal vouches for bytes that no checksum may judge.
+
 The lock only saves work; safety rests on each process having a staging directory of its own name. A process
 that gets the lock renames a dead one's directory to its own name and goes on in it. Where locks do nothing
 (some network file systems) nothing is taken over, and a process whose directory was taken away notices and
@@ -12,24 +15,32 @@ ends.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
+import logging
 import os
 import secrets
+import stat
 import threading
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
-from modelsync.worker import accounts, mounts, volume
+from modelsync.worker import accounts, files, mounts, volume
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.journal import Journal
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.tree import Tree
 
+_log = logging.getLogger(__name__)
+
 STAGING = "staging"
 _LOCK = "lock"
+TEMPORARY = "manifest.new"
+"""A file that is about to replace another one."""
 STALE_SECONDS = 3600.0
 """Without working locks, a staging directory counts as dead when it has not changed for so long."""
 
@@ -66,46 +77,93 @@ class Staging:
         with volume.guarded(f"writing {naming.STATE_DIR}"):
             mount = mounts.mount(self.state.descriptor)
             self._exclusive = mounts.locks_reach_all_nodes(mount) and locks_work(self.state)
+            self._check_names()
             self.directory = self._take_over()
-            self.accounts = accounts.Accounts(self.state.descriptor, self._uid, anew=anew)
+            self.owner = os.fstat(self.directory.descriptor).st_uid
+            """User id of what this process makes, as the file system tells it."""
+            self.accounts = accounts.Accounts(self.state.descriptor, self._uid, anew=anew, owner=self.owner)
             # Counted before it is believed: a kill between the two costs bytes, and no truth.
-            self.journal = Journal(self.directory.descriptor, self.accounts.flush)
+            self.journal = Journal(self.directory.descriptor, self.accounts.flush, self.owner)
         self.reserves = mounts.reserves(mount)
         """Whether a file's blocks are reserved before it is written."""
         self.direct = mounts.direct_writes(mount)
         """Whether files here are better written past the page cache."""
 
+    def _check_names(self) -> None:
+        """Refuse directories where the last step would meet them; raises OSError."""
+        for name in (naming.MANIFEST_FILE, TEMPORARY):
+            found = self.state.stat(name)
+            if found is not None and stat.S_ISDIR(found.st_mode):
+                raise IsADirectoryError(errno.EISDIR, name)
+
     def _take_over(self) -> Tree:
-        """This process's directory: a dead one's where there is one, else a new one.
+        """This process's directory: a dead one's of the same user where there is one, else a new one.
 
         Directories of other uids are of ModelSyncs that are gone (the operator admits one a target), so
         their bytes serve a ModelSync that was made anew.
         """
-        found: list[tuple[int, str, str]] = []
-        for uid in sorted({self._uid, *self._uids()}):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._staging(uid) as staging:
-                found += [(_used(staging, name), uid, name) for name in staging.names()]
         own = self.state.below(f"{self._uid}/{STAGING}")
         with own:
-            if self._exclusive and found:
-                *others, (_, uid, name) = sorted(found)
-                with self._staging(uid) as source:
-                    os.rename(name, self.name, src_dir_fd=source.descriptor, dst_dir_fd=own.descriptor)
-                self._discard([(uid, name) for _, uid, name in others])
-            return own.below(self.name)
+            made = own.below(self.name)
+            if not self._exclusive:
+                return made
+            with made:
+                # Not the process's own user id: NFS, CIFS and other drivers may give files another one.
+                owner = os.fstat(made.descriptor).st_uid
+            dead = self._dead()
+            usable = sorted(each for each in dead if each.owner == owner)
+            if usable:
+                last = usable[-1]
+                os.rmdir(self.name, dir_fd=own.descriptor)
+                with self._staging(last.uid) as source:
+                    os.rename(last.name, self.name, src_dir_fd=source.descriptor, dst_dir_fd=own.descriptor)
+            self._discard([each for each in dead if each not in usable[-1:]])
+            taken = own.below(self.name)
+            if os.fstat(taken.descriptor).st_uid != owner:
+                raise files.Unusable
+            return taken
 
-    def _discard(self, dead: list[tuple[str, str]]) -> None:
-        for uid, name in dead:
-            with self._staging(uid) as staging:
-                staging.remove(name)
+    def _dead(self) -> list["_Dead"]:
+        """The directories of all other processes, those that cannot be looked into left out."""
+        found: list[_Dead] = []
+        for uid in sorted({self._uid, *self._uids()}):
+            with contextlib.suppress(*_PASSED_BY), self._staging(uid) as staging:
+                for name in staging.names():
+                    with contextlib.suppress(*_PASSED_BY):
+                        if (uid, name) != (self._uid, self.name):
+                            found.append(_Dead(*_used(staging, name), uid=uid, name=name))
+        return found
+
+    def _discard(self, dead: Iterable["_Dead"]) -> None:
+        for each in dead:
+            with self._staging(each.uid) as staging:
+                _remove(staging, each.name)
 
     def _uids(self) -> list[str]:
-        kept = {_LOCK, naming.MANIFEST_FILE, accounts.NAME}
+        kept = {_LOCK, naming.MANIFEST_FILE, TEMPORARY, accounts.NAME}
         return [name for name in self.state.names() if name not in kept and not name.startswith(".")]
 
     def _staging(self, uid: str) -> Tree:
         with self.state.parent(f"{uid}/{STAGING}/x") as (directory, _):
             return Tree(os.dup(directory))
+
+    def create(self, name: str) -> int:
+        """A descriptor of a new staging file, to read and write; raises OSError."""
+        try:
+            return files.create(self.directory.descriptor, name)
+        except IsADirectoryError:
+            self.directory.remove(name)
+            return files.create(self.directory.descriptor, name)
+
+    def open(self, name: str) -> int:
+        """A descriptor of a staging file that this or an earlier process made, to read and write; raises as
+        `files.own`."""
+        return files.own(self.directory.descriptor, name, self.owner, os.O_RDWR)
+
+    def own(self, name: str) -> os.stat_result | None:
+        """A staging file that this or an earlier process made; None for all else. Raises OSError."""
+        found = self.directory.stat(name)
+        return found if found is not None and files.is_own(found, self.owner) else None
 
     def check_owned(self) -> None:
         """Raise Failure with TargetBusy when another process took this directory over."""
@@ -143,14 +201,14 @@ class Staging:
         self.journal.close()
         if self._exclusive:
             for uid in self._uids():
-                self.state.remove(uid)
+                _remove(self.state, uid)
             return
         with self._staging(self._uid) as staging:
             staging.remove(self.name)
             for name in staging.names():
                 found = staging.stat(name)
                 if found is not None and time.time() - found.st_mtime > STALE_SECONDS:
-                    staging.remove(name)
+                    _remove(staging, name)
 
     def close(self) -> None:
         """Close the journal and release the lock."""
@@ -167,15 +225,37 @@ def _component(uid: str) -> str:
     return uid
 
 
-def _used(staging: Tree, name: str) -> int:
+class _Dead(NamedTuple):
+    """What a process left; ordered by how much."""
+
+    blocks: int
+    owner: int
+    uid: str
+    name: str
+
+
+_PASSED_BY = (FileNotFoundError, NotADirectoryError, PermissionError)
+"""What does not lie there as our directories do, or is another user's and closed to us."""
+
+
+def _used(staging: Tree, name: str) -> tuple[int, int]:
+    """Blocks that the files in a directory hold, and whose the directory is."""
     with Tree(staging._walk([name], create=False)) as inner:
-        return sum(found.st_blocks for each in inner.names() if (found := inner.stat(each)))
+        blocks = sum(found.st_blocks for each in inner.names() if (found := inner.stat(each)))
+        return blocks, os.fstat(inner.descriptor).st_uid
+
+
+def _remove(tree: Tree, name: str) -> None:
+    """Remove what a dead process left; another user's that is closed to us stays."""
+    try:
+        tree.remove(name)
+    except PermissionError:
+        _log.warning("%r in %s belongs to another user and cannot be removed", name, naming.STATE_DIR)
 
 
 def open_lock(state: Tree) -> int:
     """A descriptor of the target's lock file, made when missing; raises OSError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(_LOCK, flags, 0o644, dir_fd=state.descriptor)
+    return files.shared(state.descriptor, _LOCK)
 
 
 def _acquire(lock: int, stop: threading.Event, wait_seconds: float) -> None:

@@ -7,13 +7,19 @@ relative to the descriptor of its parent, with O_NOFOLLOW.
 
 import contextlib
 import errno
+import itertools
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelsync.worker import volume
+from modelsync.worker import files, volume
 
+MOST_NAMES = 1_000_000
+"""Of a directory of ours: a sync has 200,000 files, each perhaps twice. So many names take 100 MB."""
+_AT_ONCE = 10_000
+"""Names that are removed before the next ones are read."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -89,13 +95,16 @@ class Tree:
         return Tree(os.open("..", _DIRECTORY, dir_fd=self.descriptor))
 
     def open_file(self, path: str) -> int:
-        """A descriptor to read a regular file; raises OSError."""
+        """A descriptor to read a regular file; raises as `files.existing`."""
         with self.parent(path) as (directory, name):
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+            return files.existing(directory, name)
 
     def names(self) -> list[str]:
-        """What lies directly in this directory, in order."""
-        return sorted(os.listdir(self.descriptor))
+        """What lies directly in this directory, in order; raises OSError, also for more than MOST_NAMES."""
+        found = self._some(MOST_NAMES + 1)
+        if len(found) > MOST_NAMES:
+            raise OSError(errno.EOVERFLOW, f"more than {MOST_NAMES} names in a directory of modelsync's")
+        return sorted(found)
 
     def remove(self, name: str) -> None:
         """Remove a file or a directory with all below it; links are removed, not followed."""
@@ -106,9 +115,38 @@ class Tree:
             os.unlink(name, dir_fd=self.descriptor)
             return
         with Tree(self._walk([name], create=False)) as inner:
-            for each in inner.names():
-                inner.remove(each)
+            inner._empty()
         os.rmdir(name, dir_fd=self.descriptor)
+
+    def _empty(self) -> None:
+        """Remove all that lies below. What lies deeper is moved up first, so that no depth takes more
+        descriptors or stack than another."""
+        while found := self._some(_AT_ONCE):
+            for name in found:
+                if self._is_directory(name):
+                    self._flatten(name)
+                    os.rmdir(name, dir_fd=self.descriptor)
+                else:
+                    os.unlink(name, dir_fd=self.descriptor)
+
+    def _flatten(self, name: str) -> None:
+        """Empty a directory: its files go, its directories move beside it."""
+        with Tree(self._walk([name], create=False)) as inner:
+            while found := inner._some(_AT_ONCE):
+                for each in found:
+                    if inner._is_directory(each):
+                        beside = secrets.token_hex(16)
+                        os.rename(each, beside, src_dir_fd=inner.descriptor, dst_dir_fd=self.descriptor)
+                    else:
+                        os.unlink(each, dir_fd=inner.descriptor)
+
+    def _is_directory(self, name: str) -> bool:
+        found = lying(self.descriptor, name)
+        return found is not None and stat.S_ISDIR(found.st_mode)
+
+    def _some(self, most: int) -> list[str]:
+        with os.scandir(self.descriptor) as entries:
+            return [entry.name for entry in itertools.islice(entries, most)]
 
     def _walk(self, components: list[str], *, create: bool) -> int:
         current = os.dup(self.descriptor)

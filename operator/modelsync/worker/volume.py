@@ -10,11 +10,13 @@ import os
 
 from modelsync.api import display
 from modelsync.api.reasons import Reason
+from modelsync.worker import files
 from modelsync.worker.failures import Failure
 
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
-_VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY}
-"""Only who removes what a worker made a moment ago causes these: a second worker where locks lie."""
+_VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY, errno.EEXIST}
+"""Only who removes what a worker made a moment ago, or makes what it removed, causes these: a second worker
+where locks lie."""
 _UNABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """How file systems tell that they have no links; EPERM is vfat's and CIFS' (symlink(2))."""
 _PROBE = "probe"
@@ -36,12 +38,19 @@ def failure(error: OSError, doing: str) -> Failure:
     if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
         text = f"The volume cannot do what a sync takes ({doing}: {told}). Use block storage, NFS or CephFS."
         return Failure(Reason.VOLUME_NOT_WRITABLE, text)
+    if isinstance(error, files.Unusable | IsADirectoryError):
+        text = (
+            f"Something else than a file of modelsync lies in its place ({doing}). Remove it from the volume."
+        )
+        return Failure(Reason.UNSAFE_PATH, text)
+    if error.errno == errno.EOVERFLOW:
+        return Failure(Reason.UNSAFE_PATH, f"There are {told} ({doing}). Remove them from the volume.")
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         text = f"A link or a file stands where a directory is needed ({doing}). Remove it from the volume."
         return Failure(Reason.UNSAFE_PATH, text)
     if error.errno in _VANISHED:
-        text = f"A file vanished ({doing}): another worker or program writes this target. It is tried again."
-        return Failure(Reason.TARGET_BUSY, text)
+        text = f"A file vanished or appeared ({doing}): another worker or program writes this target."
+        return Failure(Reason.TARGET_BUSY, f"{text} It is tried again.")
     text = f"The volume failed {doing}: {told}. Check the volume and its node."
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
 
@@ -124,7 +133,7 @@ def preallocate(descriptor: int, size: int, *, reserve: bool = True) -> None:
 
 def sync_file(directory: int, name: str) -> None:
     """Bring one file to the disk; raises OSError."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    descriptor = files.existing(directory, name)
     try:
         os.fsync(descriptor)
     finally:

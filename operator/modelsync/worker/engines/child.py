@@ -7,6 +7,7 @@ attempt's staging directory. The process ends with the worker, however that ends
 lock while it fetches, so it is the kernel that sees to it.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -54,7 +55,9 @@ def transfer(job: Job, tell: Tell) -> None:
     """Fetch one URL with hf_transfer; the file is given by its descriptor, as no other can be put there."""
     import hf_transfer
 
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(job["name"])
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(job["name"], flags, 0o666)
     try:
         hf_transfer.download(

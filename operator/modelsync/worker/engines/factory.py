@@ -75,7 +75,7 @@ def kept(staging: Staging, kind: Kind, files: Iterable[RemoteFile]) -> dict[str,
     """How many bytes of each file, by key, an earlier attempt left for this engine; no files without any."""
     if kind is Kind.NATIVE:
         return staging.journaled(files)
-    found = {key: staging.directory.regular(key + WHOLE) for key in map(key_of, files)}
+    found = {key: staging.own(key + WHOLE) for key in map(key_of, files)}
     return {key: stat.st_size for key, stat in found.items() if stat is not None and stat.st_size}
 
 

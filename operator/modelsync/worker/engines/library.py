@@ -173,8 +173,9 @@ class LibraryEngine:
 
     def _kept(self, file: RemoteFile, key: str) -> Fetched | None:
         """The file as an earlier attempt left it, if it is right."""
-        found = self._staging.directory.regular(key + WHOLE)
+        found = self._staging.own(key + WHOLE)
         if found is None:
+            self._staging.directory.remove(key + WHOLE)
             return None
         with self._figures.landing(key, found.st_size, brought=False):
             pass
@@ -221,8 +222,8 @@ class LibraryEngine:
 
     def _empty(self, key: str) -> Prepared:
         """A file without bytes, of which no range can be asked for."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        os.close(os.open(f"{key}.partial", flags, 0o666, dir_fd=self._staging.directory.descriptor))
+        with volume.guarded("opening a staging file"):
+            os.close(self._staging.create(f"{key}.partial"))
         return Prepared(job=None, left_at=f"{key}.partial")
 
     def _transferred(self, child: Child, file: RemoteFile, key: str, prepared: Prepared) -> None:

@@ -4,17 +4,16 @@ Fetching, verifying and the order of durable steps are the same for all layouts 
 places differ. Another layout is another implementation of this protocol and a line in `factory`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from modelsync.api.wire import ManifestFile
 from modelsync.worker.hashing import Read
+from modelsync.worker.manifests import Published
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
 
-Published = Mapping[str, ManifestFile]
-"""What an earlier sync published in the target, by path."""
 Advance = Callable[[], None]
 """Hears after each step that may wait for the volume that the stage got on."""
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from modelsync.api.wire import ManifestFile
 from modelsync.worker import names, planning, publish, volume
 from modelsync.worker.hashing import Read
-from modelsync.worker.layouts.base import Advance, Published
+from modelsync.worker.layouts.base import Advance
+from modelsync.worker.manifests import Published
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
@@ -46,9 +47,9 @@ class DirectoryLayout:
         self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool, read: Read
     ) -> ManifestFile | None:
         """The file at its path, whoever wrote it, if its bytes are right."""
-        entry = published.get(file.path)
+        trusted = published.entry(file.path) is not None
         return planning.right_at(
-            target, file.path, file, entry, checksum=checksum, trusted=entry is not None, read=read
+            target, file.path, file, published, checksum=checksum, trusted=trusted, read=read
         )
 
     def finish(self, target: Tree, staging: Staging, files: Sequence[RemoteFile], advance: Advance) -> None:

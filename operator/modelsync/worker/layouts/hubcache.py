@@ -23,7 +23,8 @@ from modelsync.api.wire import ManifestFile
 from modelsync.worker import names, planning, publish, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Read
-from modelsync.worker.layouts.base import Advance, Published
+from modelsync.worker.layouts.base import Advance
+from modelsync.worker.manifests import Published
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.staging import Staging
 from modelsync.worker.tree import Tree
@@ -66,7 +67,7 @@ class HubCacheLayout:
         """Refuse what a link cannot replace; and make `snapshots`, without which the library's tools call
         the cache damaged while the first files come."""
         if self.revision != self.commit:
-            names.check((f"{REFS}/{self.revision}",))
+            self._check_ref(target, f"{REFS}/{self.revision}")
         with volume.guarded("making the cache's directories"):
             target.below(SNAPSHOTS).close()
         for file in files:
@@ -84,9 +85,8 @@ class HubCacheLayout:
     ) -> ManifestFile | None:
         """The blob; else the file itself in the snapshot, as the library leaves it on file systems without
         links; else its bytes in the cache's shared store."""
-        entry = published.get(file.path)
         for tree, path in self._candidates(target, file):
-            found = planning.right_at(tree, path, file, entry, checksum=checksum, trusted=True, read=read)
+            found = planning.right_at(tree, path, file, published, checksum=checksum, trusted=True, read=read)
             if found is not None:
                 return found
         return None
@@ -129,6 +129,14 @@ class HubCacheLayout:
     def _write_ref(self, target: Tree, staging: Staging, path: str) -> None:
         with volume.guarded(f"writing {names.printable(path)}"):
             publish.write_file(target, path, (self.commit.encode(),), aside=staging.directory)
+
+    def _check_ref(self, target: Tree, path: str) -> None:
+        """Refuse a directory where the ref's file goes, as another branch's name may have made it."""
+        names.check((path,))
+        with volume.guarded(f"looking at {names.printable(path)}"):
+            found = target.stat(path)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise publish.foreign(path)
 
     def _pointer(self, file: RemoteFile) -> str:
         return f"{SNAPSHOTS}/{self.commit}/{file.path}"
