@@ -14,7 +14,7 @@ from typing import Any
 import pydantic
 
 from modelsync import errors, readers
-from modelsync.api import naming, podtemplate, presets, requestsize, wire
+from modelsync.api import naming, podtemplate, presets, quantity, requestsize, wire
 from modelsync.api.transfer import Engine
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -56,6 +56,7 @@ class Option:
 _SECONDS = "a number of seconds"
 
 _PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
+_MOST = '{"cpu":"8","memory":"16Gi","ephemeral-storage":"16Gi"}'
 _RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 
 
@@ -68,6 +69,20 @@ def _resources(text: str) -> podtemplate.Resources:
         return podtemplate.Resources.model_validate(found)
     except (ValueError, TypeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
+
+
+def _most_resources(text: str) -> Mapping[str, str]:
+    """The most of each resource, as quantities."""
+    try:
+        found = {name: str(value) for name, value in json.loads(text).items()}
+        for value in found.values():
+            quantity.parse(value)
+        unknown = found.keys() - {"cpu", "memory", "ephemeral-storage"}
+        if unknown:
+            raise ValueError(unknown)
+        return found
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"must be quantities by resource as JSON, such as {_MOST}") from error
 
 
 def _known_presets(text: str) -> Mapping[str, presets.Preset]:
@@ -120,6 +135,18 @@ OPTIONS: tuple[Option, ...] = (
         read=_resources,
         default=_RESOURCES,
         help="Requests and limits of workers whose ModelSync names none, as JSON.",
+    ),
+    Option(
+        name="worker_max_resources",
+        read=_most_resources,
+        default=_MOST,
+        help="The most that a ModelSync may request or have as a limit, as JSON; {} bounds nothing.",
+    ),
+    Option(
+        name="worker_priority_classes",
+        read=readers.object_names,
+        default="",
+        help="PriorityClasses, with commas between, that a ModelSync may name; none when empty.",
     ),
     Option(
         name="worker_connections",
@@ -315,6 +342,8 @@ class OperatorConfig:
     worker_image: str
     worker_image_pull_policy: str
     worker_resources: podtemplate.Resources
+    worker_max_resources: Mapping[str, str]
+    worker_priority_classes: tuple[str, ...]
     worker_connections: int
     worker_chunk: int
     hub_endpoint: str

@@ -103,6 +103,11 @@ def object_name(text: str) -> str:
     return text
 
 
+def object_names(text: str) -> tuple[str, ...]:
+    """Names of Kubernetes objects, with commas between."""
+    return tuple(dict.fromkeys(object_name(part.strip()) for part in text.split(",") if part.strip()))
+
+
 def namespaces(text: str) -> tuple[str, ...]:
     """Names of namespaces, with commas between."""
     return tuple(dict.fromkeys(namespace(part.strip()) for part in text.split(",") if part.strip()))

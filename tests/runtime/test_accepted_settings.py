@@ -36,6 +36,8 @@ EXTREMES: dict[str, tuple[str, ...]] = {
         '{"requests":{},"limits":{}}',
         '{"requests":{"cpu":"1m","memory":"1"},"limits":{"memory":"1Ei"}}',
     ),
+    "worker_max_resources": ("{}", '{"cpu":"1m","memory":"1","ephemeral-storage":"1e400"}', '{"cpu":0}'),
+    "worker_priority_classes": ("", "a", ",".join(f"class-{number}" for number in range(100))),
     "worker_connections": ("1", "64"),
     "worker_chunk": ("64Ki", "1Gi"),
     "hub_endpoint": ("http://h", f"https://{'h' * 200}.example.org:65535/path"),

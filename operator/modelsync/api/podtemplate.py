@@ -129,7 +129,7 @@ class PodTemplate(Value):
     """Further annotations of the worker's Pod, for injectors that read those:
     `linkerd.io/inject: disabled`."""
     resources: Resources = Resources()
-    """Requests and limits of the worker's container."""
+    """Requests and limits of the worker's container, within what the operator's configuration allows."""
     node_selector: Annotated[
         dict[str, str] | None,
         Field(
@@ -177,4 +177,5 @@ class PodTemplate(Value):
             ),
         ),
     ] = None
-    """PriorityClass of the worker's Pod."""
+    """PriorityClass of the worker's Pod: one that the operator's configuration allows, which is none by
+    default."""

@@ -25,6 +25,14 @@ def parse_bytes(text: str) -> int:
 
     Raises ValueError with a message for users when the text is not a quantity.
     """
+    return min(int(parse(text).to_integral_value(rounding=ROUND_CEILING)), MAXIMUM)
+
+
+def parse(text: str) -> Decimal:
+    """The number in a quantity such as `500m` or `1.5Gi`; what is far beyond MAXIMUM is that.
+
+    Raises ValueError with a message for users when the text is not a quantity.
+    """
     match = _QUANTITY.match(text)
     if match is None or (match[3] or "") not in _SUFFIXES:
         raise ValueError(f"{text!r} is not a quantity; write for example 500M or 1Gi")
@@ -32,5 +40,5 @@ def parse_bytes(text: str) -> int:
     value = Decimal(number + (exponent or ""))
     if value.adjusted() > _DIGITS:
         # An exponent costs nothing to write and minutes to compute.
-        return MAXIMUM if value > 0 else -MAXIMUM
-    return min(int((value * _SUFFIXES[suffix or ""]).to_integral_value(rounding=ROUND_CEILING)), MAXIMUM)
+        return Decimal(MAXIMUM if value > 0 else -MAXIMUM)
+    return value * _SUFFIXES[suffix or ""]

@@ -16,6 +16,7 @@ from modelsync.api.presets import BUILT_IN, Preset
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import Source
 from modelsync.api.syncqueue import SyncQueueSpec
+from modelsync.core import allowances
 from modelsync.core.snapshot import SyncRecord
 
 USER = 65532
@@ -35,6 +36,8 @@ class JobSettings:
     image_pull_policy: str = "IfNotPresent"
     resources: Resources = _DEFAULT_RESOURCES
     """Requests and limits where a ModelSync names none."""
+    most_resources: Mapping[str, str] = field(default_factory=dict)
+    """Limits where a ModelSync names a request without one; see `allowances`."""
     hub_endpoint: str | None = None
     """Hub of sources that name no endpoint; None is huggingface_hub's own default."""
     ca_config_map: str | None = None
@@ -201,7 +204,7 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
         "imagePullPolicy": settings.image_pull_policy,
         "args": ["worker"],
         "ports": [{"name": "progress", "containerPort": naming.WORKER_PORT}],
-        "resources": _resources(sync.spec.pod_template.resources, settings.resources),
+        "resources": _resources(sync.spec.pod_template.resources, settings),
         "terminationMessagePath": naming.TERMINATION_LOG,
         "terminationMessagePolicy": "File",
         "securityContext": {
@@ -220,11 +223,13 @@ def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
     return container
 
 
-def _resources(wished: Resources, defaults: Resources) -> Manifest:
+def _resources(wished: Resources, settings: JobSettings) -> Manifest:
     """The wished ones; a default only for what the user says nothing of, since a default request above a
     wished limit (or the other way round) would be refused."""
     own = {"requests": wished.requests or {}, "limits": wished.limits or {}}
     named = own["requests"].keys() | own["limits"].keys()
+    own["limits"] = allowances.bounded(own["limits"], named, settings.most_resources)
+    defaults = settings.resources
     given = {"requests": defaults.requests or {}, "limits": defaults.limits or {}}
     return {
         kind: {**{name: value for name, value in given[kind].items() if name not in named}, **own[kind]}

@@ -12,7 +12,17 @@ from datetime import datetime
 from modelsync.api import conditions, presets, wire
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import blocked, bookkeeping, nodes, published, retries, settling, views, working
+from modelsync.core import (
+    allowances,
+    blocked,
+    bookkeeping,
+    nodes,
+    published,
+    retries,
+    settling,
+    views,
+    working,
+)
 from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.views import View
 
@@ -257,6 +267,11 @@ def _no_such_engine(view: View, status: ModelSyncStatus) -> Verdict | None:
     return _final(Phase.FAILED, Reason.INVALID_SPEC, message)
 
 
+def _not_allowed(view: View, status: ModelSyncStatus) -> Verdict | None:
+    message = allowances.refusal(view.sync.spec, view.settings)
+    return None if message is None else _final(Phase.FAILED, Reason.INVALID_SPEC, message[:1024])
+
+
 def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     last = status.last_failure
     if last is None or last.attempt != view.attempts or not status.failures:
@@ -376,6 +391,7 @@ _CHECKS: tuple[Check, ...] = (
     _protected,
     _no_such_preset,
     _no_such_engine,
+    _not_allowed,
     _failed,
     _node_lost,  # before the backoff, which it outlasts
     _backing_off,

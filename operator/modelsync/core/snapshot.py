@@ -187,6 +187,10 @@ class Settings:
     """Names that spec.preset may have."""
     engines: tuple[str, ...] = tuple(Engine)
     """What spec.engine may be."""
+    priority_classes: tuple[str, ...] = ()
+    """Those that spec.podTemplate may name."""
+    most_resources: Mapping[str, str] = field(default_factory=dict)
+    """Most of cpu, memory and ephemeral-storage that spec.podTemplate may request or have as a limit."""
     downloads_disabled: bool = False
     """No attempt may start; those that run go on."""
     exact_positions: int = 20

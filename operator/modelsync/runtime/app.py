@@ -277,6 +277,8 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
         protected_namespaces=snapshot.PROTECTED_NAMESPACES | {settings.operator_namespace},
         presets=tuple(settings.presets),
         engines=settings.worker_engines,
+        priority_classes=settings.worker_priority_classes,
+        most_resources=settings.worker_max_resources,
         downloads_disabled=settings.disable_model_downloads,
     )
 
@@ -287,6 +289,7 @@ def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         image=settings.worker_image,
         image_pull_policy=settings.worker_image_pull_policy,
         resources=settings.worker_resources,
+        most_resources=settings.worker_max_resources,
         hub_endpoint=settings.hub_endpoint,
         ca_config_map=settings.worker_ca_config_map,
         presets=settings.presets,

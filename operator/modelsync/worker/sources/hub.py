@@ -83,7 +83,7 @@ class HubSource:
         )
         commit, gated = asked(lambda: self._information(api, wanted))
         self._commit = commit
-        files = asked(lambda: listing.gathered(self._tree(api, commit)))
+        files = asked(lambda: listing.gathered(self._tree(api, commit), self._stages))
         if gated and files:
             asked(lambda: self._knock(api, files[0]))
         return Listing(revision=commit, files=files)
@@ -138,7 +138,6 @@ class HubSource:
         )
         for entry in entries:
             if isinstance(entry, RepoFile):
-                self._stages.advance(files=1)
                 lfs = entry.lfs
                 size, digests = (lfs.size, _sha256(lfs.sha256)) if lfs else (entry.size, _git(entry.blob_id))
                 if not isinstance(entry.path, str) or not isinstance(size, int) or size < 0:

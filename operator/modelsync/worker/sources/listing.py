@@ -12,19 +12,42 @@ from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import RemoteFile
+from modelsync.worker.stages import Stages
 
 MOST_FILES = 1_000_000
 """Beyond any known model; about 1 GiB of listing."""
+MOST_PAGES = 10_000
+"""Ten times what a listing of MOST_FILES has at a thousand a page, since a server may give shorter ones."""
 
 
-def gathered(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
-    """All files once, sorted by path; raises Failure for a listing without end."""
+class Pages:
+    """Counts the pages of a listing: one whose pages are empty, or repeat, has neither too many files nor an
+    end."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def turn(self) -> None:
+        """One more page; raises Failure when there are too many."""
+        self._count += 1
+        if self._count > MOST_PAGES:
+            text = f"The source's listing has more than {MOST_PAGES} pages and does not end."
+            raise Failure(Reason.ORIGIN_ERROR, f"{text} Check the origin that spec.source names.")
+
+
+def gathered(files: Iterable[RemoteFile], stages: Stages) -> tuple[RemoteFile, ...]:
+    """All files once, sorted by path; raises Failure for a listing without end.
+
+    A file that was listed before is no progress.
+    """
     found: dict[tuple[str, str], RemoteFile] = {}
-    for count, file in enumerate(files, start=1):
-        if count > MOST_FILES:
+    for file in files:
+        if (file.path, file.locator) not in found:
+            stages.advance(files=1)
+        found[file.path, file.locator] = file
+        if len(found) > MOST_FILES:
             text = f"The source lists more than {MOST_FILES} files. Name a smaller part of it in spec.source."
             raise Failure(Reason.INVALID_SPEC, text)
-        found[file.path, file.locator] = file
     return tuple(sorted(found.values(), key=lambda file: file.path))
 
 

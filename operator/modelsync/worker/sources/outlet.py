@@ -31,6 +31,7 @@ from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.reach import Trail
 from modelsync.worker.retry import Transient
+from modelsync.worker.sources import listing
 from modelsync.worker.transport import Transport, trouble
 
 _TRAIL = "modelsync_trail"
@@ -112,11 +113,16 @@ class _ForHttpx:
 
     def __init__(self, transport: Transport, endpoint: str, answer: Any) -> None:
         self._way, self._endpoint, self._answer = _Way(transport), endpoint, answer
+        self._pages = listing.Pages()
 
     def handle_request(self, request: Any) -> Any:
-        """Ask once; httpx follows redirects itself and hands its extensions on to the next hop."""
+        """Ask once; httpx follows redirects itself and hands its extensions on to the next hop.
+
+        A client lives for one listing, whose pages the library follows by itself: so each request counts.
+        """
         if request.read():
             raise ValueError("what has a body is not asked by this way")
+        self._pages.turn()
         trail = request.extensions.setdefault(_TRAIL, Trail())
         url, sent = str(request.url), dict(request.headers)
         if not _same_origin(url, self._endpoint):

@@ -144,19 +144,20 @@ class BucketSource:
         return found, prefix.rfind("/") + 1
 
     def _below(self, client: "S3Client", prefix: str) -> Iterator[s3_objects.Listed]:
-        count = 0
+        pages_seen, keys = listing.Pages(), set[str]()
         self._stages.anew()
         pages = client.get_paginator("list_objects_v2").paginate(
             Bucket=self._spec.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}
         )
         for page in pages:
+            pages_seen.turn()
             s3_errors.check_region(self._spec, page["ResponseMetadata"]["HTTPHeaders"])
             for entry in page.get("Contents", ()):
                 found = s3_objects.listed(entry)
-                if found is None:
+                if found is None or found.key in keys:  # again, which is no progress
                     continue
-                count += 1
-                if count > listing.MOST_FILES:
+                keys.add(found.key)
+                if len(keys) > listing.MOST_FILES:
                     text = f"There are more than {listing.MOST_FILES} objects below {self._name}."
                     raise Failure(Reason.INVALID_SPEC, f"{text} Name a longer spec.source.s3.prefix.")
                 self._stages.advance(files=1)

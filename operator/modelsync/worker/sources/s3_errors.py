@@ -84,6 +84,9 @@ def _unreachable(error: "BotoCoreError | ValueError", spec: S3Source) -> Failure
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
         text = f"{where} does not answer. Check spec.source.s3.endpoint, and that the worker can reach it."
         return Failure(Reason.NETWORK_ERROR, text)
+    if isinstance(error, exceptions.PaginationError):
+        text = f"The listing of {where} leads back to its own page. Check spec.source.s3.endpoint."
+        return Failure(Reason.ORIGIN_ERROR, text)
     if isinstance(error, parsers.ResponseParserError):
         text = f"{where} does not answer as S3 does. Check spec.source.s3.endpoint."
         return Failure(Reason.ORIGIN_ERROR, text)

@@ -1,0 +1,100 @@
+"""What a worker may ask of the cluster: nothing starts with more, and the object says what to change."""
+
+from typing import Any
+
+import pytest
+
+from modelsync.api import podtemplate
+from modelsync.api.reasons import Phase, Reason
+from modelsync.core import jobs, planner, snapshot
+from tests.builders import SyncBuilder, a_job, a_pod, a_snapshot, a_sync
+
+MOST = {"cpu": "8", "memory": "16Gi"}
+SETTINGS = snapshot.Settings(priority_classes=("low", "batch"), most_resources=MOST)
+
+
+def with_template(**fields: Any) -> SyncBuilder:
+    return a_sync().with_spec(pod_template=podtemplate.PodTemplate.model_validate(fields))
+
+
+def asking(kind: str, **wished: int | str) -> SyncBuilder:
+    return with_template(resources={kind: wished})
+
+
+REFUSED = [
+    (with_template(priorityClassName="system-node-critical"), "priorityClassName", "one of low, batch"),
+    (with_template(priorityClassName="Low"), "priorityClassName", "one of low, batch"),
+    (asking("requests", cpu=100_000), "resources.requests.cpu", "at most 8"),
+    (asking("requests", cpu="8001m"), "resources.requests.cpu", "at most 8"),
+    (asking("limits", cpu="1e9"), "resources.limits.cpu", "at most 8"),
+    (asking("limits", memory="16385Mi"), "resources.limits.memory", "at most 16Gi"),
+    (asking("limits", memory="9E"), "resources.limits.memory", "at most 16Gi"),
+    (asking("requests", memory="1e400"), "resources.requests.memory", "at most 16Gi"),
+]
+ALLOWED = [
+    with_template(),
+    with_template(priorityClassName="batch"),
+    asking("requests", cpu=8, memory="16Gi"),
+    asking("limits", cpu="8000m", memory=17_179_869_184),
+    asking("requests", cpu="0"),
+    asking("requests", **{"ephemeral-storage": "1Ei"}),
+]
+
+
+@pytest.mark.parametrize(("sync", "field", "mend"), REFUSED, ids=lambda value: str(value)[:40])
+def test_what_is_not_allowed_starts_nothing_and_says_which_field(
+    sync: SyncBuilder, field: str, mend: str
+) -> None:
+    plan = planner.plan(a_snapshot(sync, a_sync("other"), settings=SETTINGS))
+    assert [wish.sync.name for wish in plan.creations] == ["other"], "it holds no slot"
+    status = plan.statuses["uid-llama"]
+    (ready,) = (each for each in status.conditions if each.type == "Ready")
+    assert (status.phase, ready.reason) == (Phase.FAILED, Reason.INVALID_SPEC)
+    assert ready.message.startswith(f"spec.podTemplate.{field}: ")
+    assert mend in ready.message
+
+
+@pytest.mark.parametrize("sync", ALLOWED)
+def test_what_is_allowed_starts(sync: SyncBuilder) -> None:
+    assert planner.plan(a_snapshot(sync, settings=SETTINGS)).creations
+
+
+def test_no_priority_class_is_allowed_unless_it_is_named() -> None:
+    plan = planner.plan(a_snapshot(with_template(priorityClassName="low")))
+    assert not plan.creations
+    assert "leave it out" in plan.statuses["uid-llama"].conditions[0].message
+
+
+def test_a_refused_one_starts_when_it_or_the_configuration_has_changed() -> None:
+    refused, right = with_template(priorityClassName="high"), with_template(priorityClassName="low")
+    stored = planner.plan(a_snapshot(refused, settings=SETTINGS)).statuses["uid-llama"]
+    mended = right.with_status(stored).with_record(generation=2)
+    wider = snapshot.Settings(priority_classes=("high",))
+    assert planner.plan(a_snapshot(mended, settings=SETTINGS)).creations
+    assert planner.plan(a_snapshot(refused.with_status(stored), settings=wider)).creations
+
+
+def test_what_runs_or_is_complete_is_left_alone() -> None:
+    refused = with_template(priorityClassName="high")
+    plan = planner.plan(a_snapshot(refused, a_job(), a_pod().running(), settings=SETTINGS))
+    assert (plan.statuses["uid-llama"].phase, plan.deletions) == (Phase.DOWNLOADING, ())
+    complete = refused.with_status(phase=Phase.COMPLETE)
+    assert planner.plan(a_snapshot(complete, settings=SETTINGS)).statuses["uid-llama"].phase is Phase.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("sync", "limits"),
+    [
+        (with_template(), {"memory": "512Mi"}),
+        (asking("requests", memory="1Gi"), {"memory": "16Gi"}),
+        (asking("requests", cpu=2), {"cpu": "8", "memory": "512Mi"}),
+        (asking("limits", memory="1Gi"), {"memory": "1Gi"}),
+        (asking("requests", **{"ephemeral-storage": "1Gi"}), {"memory": "512Mi"}),
+    ],
+)
+def test_a_request_without_a_limit_gets_the_most_as_its_limit(
+    sync: SyncBuilder, limits: dict[str, str]
+) -> None:
+    settings = jobs.JobSettings(image="i", most_resources=MOST)
+    (container,) = jobs.render_job(sync.build(), 1, "key", settings)["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == limits

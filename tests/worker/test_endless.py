@@ -1,0 +1,42 @@
+"""Listings without end: each ends by its own bound, whatever its pages hold and however long one waits."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from modelsync.api.reasons import Reason
+from modelsync.api.sources import Source
+from modelsync.worker.connecting import Network
+from modelsync.worker.failures import Failure
+from modelsync.worker.sources import factory, listing
+from modelsync.worker.stages import Stages
+from tests.origins.endless import Endless, Kind
+
+PAGED = [
+    pytest.param(api, kind, id=f"{api}: {kind}")
+    for api in ("hub", "s3")
+    for kind in (Kind.EMPTY, Kind.REPEATED, Kind.SAME)
+]
+
+
+@pytest.mark.parametrize(("api", "kind"), PAGED)
+def test_a_listing_has_a_bounded_number_of_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, kind: Kind
+) -> None:
+    monkeypatch.setattr(listing, "MOST_PAGES", 30)
+    with Endless(api, kind).serving() as origin:
+        source, stages = Source.model_validate(origin.source), Stages()
+        secrets = factory.mounted_credentials(source, tmp_path)
+        network = Network(timeout_seconds=5.0)
+        opened = factory.open_source(source, secrets, network, stop=threading.Event(), stages=stages)
+        with pytest.raises(Failure) as failed:
+            opened.resolve(None)
+    assert failed.value.reason is Reason.ORIGIN_ERROR
+    if api == "s3" and kind is Kind.SAME:
+        assert "leads back to its own page" in failed.value.message
+        assert origin.pages <= 3
+    else:
+        assert "more than 30 pages" in failed.value.message
+        assert 28 <= origin.pages <= 31
+    assert (stages.figures().files_done or 0) <= 1, "a file that was listed before is no progress"
