@@ -4,17 +4,14 @@ One table makes the command's flags, the names of the variables, the parsing and
 cannot disagree. A bad value is told with the flag, the variable and the mend, before anything else happens.
 """
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
-from modelsync import errors, readers
-from modelsync.api import naming, podtemplate, presets, quantity, requestsize, wire
+from modelsync import documents, errors, readers
+from modelsync.api import naming, podtemplate, presets, wire
 from modelsync.api.transfer import Engine
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -55,57 +52,6 @@ class Option:
 
 _SECONDS = "a number of seconds"
 
-_PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
-_MOST = '{"cpu":"8","memory":"16Gi","ephemeral-storage":"16Gi"}'
-_RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
-
-
-def _resources(text: str) -> podtemplate.Resources:
-    try:
-        found = json.loads(text)
-        unknown = set(found) - {"requests", "limits"}
-        if unknown:
-            raise ValueError(unknown)
-        return podtemplate.Resources.model_validate(found)
-    except (ValueError, TypeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be resources as JSON, such as {_RESOURCES}") from error
-
-
-def _most_resources(text: str) -> Mapping[str, str]:
-    """The most of each resource, as quantities."""
-    try:
-        found = {name: str(value) for name, value in json.loads(text).items()}
-        for value in found.values():
-            quantity.parse(value)
-        unknown = found.keys() - {"cpu", "memory", "ephemeral-storage"}
-        if unknown:
-            raise ValueError(unknown)
-        return found
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"must be quantities by resource as JSON, such as {_MOST}") from error
-
-
-def _known_presets(text: str) -> Mapping[str, presets.Preset]:
-    """The built-in presets and the given ones, which win."""
-    try:
-        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
-        raise ValueError(f"must be presets as JSON, such as {_PRESETS}") from error
-    for name, preset in found.items():
-        if not readers.NAME.match(name):
-            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
-        if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
-            most = requestsize.MOST_PRESET
-            raise ValueError(f"gives the preset {name} more than {most} bytes: use fewer or shorter patterns")
-    return {**presets.BUILT_IN, **found}
-
-
-def _preset(fields: Any) -> presets.Preset:
-    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
-    if unknown:
-        raise ValueError(unknown)
-    return presets.Preset.model_validate(fields)
-
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -132,14 +78,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="worker_resources",
-        read=_resources,
-        default=_RESOURCES,
+        read=documents.resources,
+        default=documents.RESOURCES,
         help="Requests and limits of workers whose ModelSync names none, as JSON.",
     ),
     Option(
         name="worker_max_resources",
-        read=_most_resources,
-        default=_MOST,
+        read=documents.most_resources,
+        default=documents.MOST_RESOURCES,
         help="The most that a ModelSync may request or have as a limit, as JSON; {} bounds nothing.",
     ),
     Option(
@@ -241,7 +187,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="presets",
-        read=_known_presets,
+        read=documents.known_presets,
         default="{}",
         help="Presets beside the built-in ones, as a JSON object of lists by name; one with a built-in's name"
         " replaces it.",

@@ -1,8 +1,8 @@
 """How the texts of settings become values: one small reader for each sort.
 
 A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the mend; who
-asked, and under which name, is told by `config`. Those that make values of the API stand there, so that a
-worker's start need not load it for a number.
+asked, and under which name, is told by `config`. Those that make values of the API stand in `documents`, so
+that a worker's start need not load it for a number.
 """
 
 import ipaddress

@@ -1,8 +1,8 @@
-"""What a ModelSync may ask of the cluster for its worker, by the operator's configuration.
+"""What a ModelSync may ask for its worker, by the operator's configuration.
 
 Its author need not be one who may create Pods. A priority class would displace other people's Pods, and
-requests without end would keep nodes from them, so both are what an administrator allows. Nothing starts
-with more, and a worker that runs is left alone.
+requests without end would keep nodes from them, so both are what an administrator allows, as the engines are.
+Nothing starts with more, and a worker that runs is left alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +18,11 @@ def refusal(spec: ModelSyncSpec, settings: Settings) -> str | None:
 
 
 def _refusals(spec: ModelSyncSpec, settings: Settings) -> Iterator[str]:
+    if spec.engine not in settings.engines:
+        yield (
+            f"spec.engine: {spec.engine} is not allowed by the operator's configuration; set it to"
+            f" {' or '.join(settings.engines)}, or have the administrator add it to worker.engines."
+        )
     template = spec.pod_template
     name, known = template.priority_class_name, settings.priority_classes
     if name is not None and name not in known:

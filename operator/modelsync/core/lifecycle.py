@@ -256,17 +256,6 @@ def _no_such_preset(view: View, status: ModelSyncStatus) -> Verdict | None:
     return _final(Phase.FAILED, Reason.INVALID_SPEC, f"{message[:900]} to the operator's presets")
 
 
-def _no_such_engine(view: View, status: ModelSyncStatus) -> Verdict | None:
-    name, known = view.sync.spec.engine, view.settings.engines
-    if name in known:
-        return None
-    message = (
-        f"spec.engine: {name} is not allowed by the operator's configuration; set it to {' or '.join(known)},"
-        " or have the administrator add it to worker.engines."
-    )
-    return _final(Phase.FAILED, Reason.INVALID_SPEC, message)
-
-
 def _not_allowed(view: View, status: ModelSyncStatus) -> Verdict | None:
     message = allowances.refusal(view.sync.spec, view.settings)
     return None if message is None else _final(Phase.FAILED, Reason.INVALID_SPEC, message[:1024])
@@ -390,7 +379,6 @@ _CHECKS: tuple[Check, ...] = (
     _creating,
     _protected,
     _no_such_preset,
-    _no_such_engine,
     _not_allowed,
     _failed,
     _node_lost,  # before the backoff, which it outlasts

@@ -1,0 +1,65 @@
+"""How the texts of settings that are JSON become values of the API.
+
+As in `readers`, each takes a text and returns the value, or raises ValueError with how to fix it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from modelsync import readers
+from modelsync.api import podtemplate, presets, quantity, requestsize
+
+PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
+RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
+MOST_RESOURCES = '{"cpu":"8","memory":"16Gi","ephemeral-storage":"16Gi"}'
+
+
+def most_resources(text: str) -> Mapping[str, str]:
+    """The most of each resource, as quantities."""
+    try:
+        found = {name: str(value) for name, value in json.loads(text).items()}
+        for value in found.values():
+            quantity.parse(value)
+        unknown = found.keys() - {"cpu", "memory", "ephemeral-storage"}
+        if unknown:
+            raise ValueError(unknown)
+        return found
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"must be quantities by resource as JSON, such as {MOST_RESOURCES}") from error
+
+
+def resources(text: str) -> podtemplate.Resources:
+    """Requests and limits."""
+    try:
+        found = json.loads(text)
+        unknown = set(found) - {"requests", "limits"}
+        if unknown:
+            raise ValueError(unknown)
+        return podtemplate.Resources.model_validate(found)
+    except (ValueError, TypeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be resources as JSON, such as {RESOURCES}") from error
+
+
+def known_presets(text: str) -> Mapping[str, presets.Preset]:
+    """The built-in presets and the given ones, which win."""
+    try:
+        found = {name: _preset(fields) for name, fields in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
+        raise ValueError(f"must be presets as JSON, such as {PRESETS}") from error
+    for name, preset in found.items():
+        if not readers.NAME.match(name):
+            raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
+        if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
+            most = requestsize.MOST_PRESET
+            raise ValueError(f"gives the preset {name} more than {most} bytes: use fewer or shorter patterns")
+    return {**presets.BUILT_IN, **found}
+
+
+def _preset(fields: Any) -> presets.Preset:
+    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
+    if unknown:
+        raise ValueError(unknown)
+    return presets.Preset.model_validate(fields)
