@@ -99,7 +99,7 @@ async def first_writes(rate: float, syncs: int, weather: unsteady.Weather) -> di
         queue_namespace="ops",
         clock=loop.time,
     )
-    made.active = syncs
+    made.active = {"models": syncs}
     for number in range(syncs):
         known.observe(SYNCS, "ADDED", server.put(harness.sync(f"s{number}", phase="Queued")))
     waits = {"metadata": {"name": "default", "namespace": "ops", "uid": "q", "generation": 1}, "spec": {}}
@@ -142,7 +142,7 @@ def test_every_kind_of_status_is_written_in_a_time_that_follows_from_the_rate(
 
     virtual.in_virtual_time(play)()
     all_transitions = 4 / 3 * syncs / rate + 2  # one write of four may be progress
-    distance = budget.spacing(syncs, rate)
+    distance = budget.distances({"models": syncs}, rate).of("models")
     assert found["transition"] <= all_transitions
     assert found["queue"] <= 5 / rate + distance + 2
     assert found["progress"] <= all_transitions + 4 * (syncs + 2) / rate + 2 * distance + 2

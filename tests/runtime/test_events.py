@@ -77,7 +77,7 @@ async def test_what_another_operator_told_before_is_counted_up() -> None:
         for _ in range(2):
             async with recorder(api) as made:
                 made.announce(announce())
-                await harness.eventually(lambda: stored(api) and not made._queue.qsize())
+                await harness.eventually(lambda: stored(api) and not made.waiting())
                 await harness.eventually(lambda: made._told[events.event_name(announce())][1])
         assert [told["count"] for told in stored(api)] == [2]
 

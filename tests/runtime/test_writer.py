@@ -142,7 +142,7 @@ async def test_the_budget_holds_with_200_active_and_transitions_pass() -> None:
         names = [f"s{number}" for number in range(200)]
         for name in names:
             b.add(name, phase="Downloading")
-        b.writer.active = 200
+        b.writer.active = {"models": 200}
         written = 0
         for second in range(60):
             for name in names:
@@ -298,7 +298,7 @@ async def test_a_drain_sends_transitions_and_leaves_progress() -> None:
     ("active", "rate", "seconds"), [(1, 20, 1.0), (15, 20, 1.0), (100, 20, 100 / 15), (200, 20, 200 / 15)]
 )
 def test_the_more_are_active_the_rarer_each_one_writes(active: int, rate: float, seconds: float) -> None:
-    assert budget.spacing(active, rate) == pytest.approx(seconds)
+    assert budget.distances({"models": active}, rate).of("models") == pytest.approx(seconds)
 
 
 def test_half_of_the_bucket_is_kept_for_transitions() -> None:

@@ -42,7 +42,7 @@ class Operator:
             count=lambda result: self.results.update([result]),
             clock=asyncio.get_running_loop().time,
         )
-        self.writer.active = len(NAMES)
+        self.writer.active = {"models": len(NAMES)}
         server.hearers.append(self.known.observe)
 
     async def plan(self) -> None:

@@ -63,7 +63,7 @@ class Plan:
     events: tuple[Announce, ...] = ()
     foreign: tuple[Announce, ...] = ()
     """Events about Jobs and Pods that are not believed: wanted for as long as these are there."""
-    workers: int = 0
-    """Workers that run."""
+    workers: Mapping[str, int] = field(default_factory=dict)
+    """Workers that run, by namespace."""
     wake_at: datetime | None = None
     """When time alone changes the plan: the next retry, deadline or stall."""

@@ -6,6 +6,7 @@
 Pure and total: no clock, no I/O, and one object that cannot be handled never stops the others.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -74,7 +75,7 @@ def plan(snapshot: Snapshot) -> actions.Plan:
         queue_statuses=queuestatus.render(snapshot, wanted, holders, orphans),
         events=tuple(_events(judged, wanted)),
         foreign=tuple(announcements.foreign(one) for one in foreign),
-        workers=sum(1 for pod in snapshot.pods if pod.phase == "Running"),
+        workers=Counter(pod.namespace for pod in snapshot.pods if pod.phase == "Running"),
         wake_at=_wake_at(judged, snapshot),
     )
 

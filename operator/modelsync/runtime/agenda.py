@@ -2,8 +2,12 @@
 
 A wish holds the very record that it was decided on: nobody can send it with another version by accident.
 Whose turn it is costs a heap's logarithm however many wait (ten thousand, after one `kubectl apply`): an
-object stands in one of three heaps, urgent, calm, or resting after a failure. Entries that no longer count
-stay where they are until they come to the top.
+object stands in one heap, urgent, calm, or resting after a failure. Entries that no longer count stay where
+they are until they come to the top.
+
+Urgent ones go by turns of their namespaces, calm ones by when they are due, and a namespace with many that
+report progress makes their own distance longer, not that of others (`budget.Distances`). So a namespace whose
+objects change as soon as they are written delays the others' writes by one write each.
 """
 
 import heapq
@@ -14,6 +18,7 @@ from dataclasses import dataclass, field
 from modelsync.api import modelsync as api
 from modelsync.api import syncqueue
 from modelsync.core import snapshot, statusdiff
+from modelsync.runtime import shares
 from modelsync.runtime.kube import Object
 from modelsync.runtime.resources import Resource
 
@@ -63,10 +68,7 @@ class Slot:
 
 
 class Line:
-    """Slots by one key, the smallest first; the same keys in the order of their coming.
-
-    Fairness between namespaces would be a Line too: one of Lines, by namespace.
-    """
+    """Slots by one key, the smallest first; the same keys in the order of their coming."""
 
     def __init__(self, key: Callable[[Slot], float]) -> None:
         self._key = key
@@ -100,6 +102,46 @@ class Line:
         return entry[2].line is self and entry[2].ticket == entry[1]
 
 
+class Lines:
+    """A line for each namespace, of slots by their last write."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+        self._order = shares.Order()
+
+    def put(self, slot: Slot) -> None:
+        """Let a slot stand in its namespace's line and nowhere else."""
+        line = self._lines.get(slot.namespace)
+        if line is None:
+            line = self._lines[slot.namespace] = Line(lambda slot: slot.sent)
+        line.put(slot)
+        self._order.join(slot.namespace)
+
+    def next(self) -> Slot | None:
+        """The first slot of the namespace whose turn it is."""
+        while (namespace := self._order.first()) is not None:
+            slot = self._first(namespace)
+            if slot is not None:
+                return slot
+        return None
+
+    def went(self, slot: Slot) -> None:
+        """A slot's namespace had its turn."""
+        self._order.went(slot.namespace)
+
+    def soonest(self, distance: Callable[[str], float]) -> Slot | None:
+        """The slot that is due first, when each keeps its namespace's distance from its last write."""
+        firsts = [slot for slot in map(self._first, list(self._lines)) if slot is not None]
+        return min(firsts, key=lambda slot: slot.sent + distance(slot.namespace), default=None)
+
+    def _first(self, namespace: str) -> Slot | None:
+        slot = self._lines[namespace].first()
+        if slot is None:
+            del self._lines[namespace]
+            self._order.leave(namespace)
+        return slot
+
+
 def leave(slot: Slot) -> None:
     """Let a slot stand nowhere."""
     if slot.line is not None:
@@ -111,8 +153,8 @@ class Agenda:
     """All slots that wait, and which of them comes first."""
 
     def __init__(self) -> None:
-        self._urgent = Line(lambda slot: slot.sent)
-        self._calm = Line(lambda slot: slot.sent)
+        self._urgent = Lines()
+        self._calm = Lines()
         self._resting = Line(lambda slot: slot.not_before)
         self._in_a_row = 0
 
@@ -126,14 +168,14 @@ class Agenda:
             (self._urgent if slot.wish.urgent else self._calm).put(slot)
 
     def urgent(self, now: float) -> Slot | None:
-        """The transition that waits longest, by its object's last write."""
+        """The next transition: of the namespace whose turn it is, that of the object written longest ago."""
         self._awake(now)
-        return self._urgent.first()
+        return self._urgent.next()
 
-    def calm(self, now: float) -> Slot | None:
-        """The progress whose object was written longest ago."""
+    def calm(self, now: float, distance: Callable[[str], float] = lambda namespace: 0.0) -> Slot | None:
+        """The progress that is due first; `distance` tells the seconds between two writes, by namespace."""
         self._awake(now)
-        return self._calm.first()
+        return self._calm.soonest(distance)
 
     def awakes(self) -> float | None:
         """When the first one that rests has rested enough."""
@@ -145,9 +187,11 @@ class Agenda:
         """Whether so many transitions went in a row that progress may go before the next one."""
         return self._in_a_row >= _URGENT_IN_A_ROW
 
-    def went(self, wish: Wish) -> None:
+    def went(self, slot: Slot, wish: Wish) -> None:
         """A write has begun."""
         self._in_a_row = self._in_a_row + 1 if wish.urgent else 0
+        if wish.urgent:
+            self._urgent.went(slot)
 
     def _awake(self, now: float) -> None:
         while (slot := self._resting.first()) is not None and slot.not_before <= now:

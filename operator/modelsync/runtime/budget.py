@@ -3,7 +3,10 @@
 Pure arithmetic on times that are handed in, so that a test can play an hour in a millisecond.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from modelsync.runtime import shares
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +47,23 @@ def burst(rate: float) -> float:
     return max(2.0, 2 * rate)
 
 
-def spacing(active: int, rate: float) -> float:
-    """Seconds between two progress writes of one object: 1 Hz for few, and all fit into 3/4 of the rate."""
-    return max(1.0, active / (0.75 * rate))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distances:
+    """Seconds between two progress writes of one object: 1 Hz for few, and all fit into 3/4 of the rate.
+
+    Namespaces share that: one with many objects gets what those with few leave.
+    """
+
+    active: Mapping[str, int]
+    """Objects that report progress, by namespace."""
+    level: float
+    """Writes a second that a namespace may have."""
+
+    def of(self, namespace: str) -> float:
+        """The distance in a namespace."""
+        return max(1.0, self.active.get(namespace, 0) / self.level)
+
+
+def distances(active: Mapping[str, int], rate: float) -> Distances:
+    """The distances at a rate of writes a second."""
+    return Distances(active=active, level=shares.level(active.values(), 0.75 * rate))

@@ -2,6 +2,8 @@
 
 An Event's name follows from the object, the reason and what makes the happening one (its key), so that an
 operator that dies after telling and before storing does not tell twice: the second time adds to `count`.
+
+They are posted at a bounded rate, by turns of their namespaces, and no namespace fills the queue for others.
 """
 
 import asyncio
@@ -14,25 +16,28 @@ from datetime import datetime
 
 from modelsync.api import naming
 from modelsync.core import actions
-from modelsync.runtime import kube
+from modelsync.runtime import kube, shares
 from modelsync.runtime.resources import EVENTS, SYNCS
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 4096
 _QUEUE = 1000
+"""Announcements of one namespace that wait, where it is the only one."""
 _PER_SECOND = 10.0
 _AGAIN_AFTER = 30.0
 COMPONENT = "modelsync"
 
 
 class Recorder:
-    """Posts announcements in the order they come, at a bounded rate; a lost one is only logged."""
+    """Posts a namespace's announcements in the order they come; a lost one is only logged."""
 
     def __init__(self, api: kube.Kube, *, instance: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._instance = instance
         self._clock = clock
-        self._queue: asyncio.Queue[actions.Announce] = asyncio.Queue(_QUEUE)
+        self._waiting = shares.Turns[actions.Announce]()
+        self._room = shares.Room(_QUEUE)
+        self._came = asyncio.Event()
         self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def announce(self, what: actions.Announce) -> None:
@@ -40,18 +45,30 @@ class Recorder:
         name = event_name(what)
         now = self._clock()
         told, count = self._told.get(name, (float("-inf"), 0))
-        if now - told < _AGAIN_AFTER or self._queue.full():
+        namespace = what.sync.namespace
+        if now - told < _AGAIN_AFTER or not self._room.has_for(namespace):
             return
         self._told[name] = (now, count)
         self._told.move_to_end(name)
         while len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
-        self._queue.put_nowait(what)
+        self._room.enter(namespace)
+        self._waiting.put(namespace, 0, what)
+        self._came.set()
+
+    def waiting(self) -> int:
+        """How many announcements are not posted yet."""
+        return len(self._waiting)
 
     async def run(self) -> None:
         """Post for ever."""
         while True:
-            what = await self._queue.get()
+            what = self._waiting.pop()
+            if what is None:
+                self._came.clear()
+                await self._came.wait()
+                continue
+            self._room.leave(what.sync.namespace)
             try:
                 await self._post(what)
             except kube.ApiError as error:

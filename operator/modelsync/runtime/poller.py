@@ -8,6 +8,9 @@ Who has waited longest is asked first, and so many at once that each one is aske
 up to a thousand workers every two seconds, also while a fifth of them hang until their time-out. If all of a
 thousand hang, each is asked within ten seconds. Limits have a capacity of their own, so they wait for no
 poll; workers that do not answer come last there.
+
+Both are shared by namespace (`shares`): a thousand workers that answer late are their own namespace's
+trouble. So is the interval, which grows with a namespace's workers and not with those of others.
 """
 
 import asyncio
@@ -16,7 +19,8 @@ import heapq
 import itertools
 import logging
 import random
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,10 +28,11 @@ from typing import Any
 from modelsync.api import wire
 from modelsync.api.backoff import Backoff
 from modelsync.core import actions, snapshot
-from modelsync.runtime import channels, parts, reports, silences, store
+from modelsync.runtime import channels, parts, reports, shares, silences, store
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 128
+"""Polls at once of a namespace that is alone; of all of them a quarter more."""
 _LIMITS_IN_FLIGHT = 32
 _FEW = 20
 _MANY = 1000
@@ -41,10 +46,33 @@ class Contact:
     """How it goes with one Pod."""
 
     uid: str
+    namespace: str
     failures: int = 0
     limit_asked: float = field(default=float("-inf"))
     wish: actions.SetLimit | None = None
     """A limit that waits for its turn."""
+
+
+class Crew:
+    """Requests of one kind: those that wait, and those under way."""
+
+    def __init__(self, alone: int) -> None:
+        self.waiting = shares.Turns[Contact]()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._room = shares.Room(alone)
+
+    def next(self) -> Contact | None:
+        """Whose turn it is, as far as there is room."""
+        return self.waiting.pop(self._room.has_for)
+
+    def begin(self, namespace: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """A request is under way until its task is done."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        self._room.enter(namespace)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda task: self._room.leave(namespace))
+        return task
 
 
 class Poller:
@@ -68,16 +96,17 @@ class Poller:
         self._count = count
         self._interval = interval
         self._clock = clock
-        self._every = interval
+        self._every: dict[str, float] = {}
+        """Seconds between two polls of a worker, by namespace."""
         self._contacts: dict[str, Contact] = {}
         self._silences = silences.Silences(known.silence)
         self._due: list[tuple[float, int, Contact]] = []
         """A heap: when to ask whom; the number keeps those of one time in their order."""
-        self._limits_due: list[tuple[int, int, Contact]] = []
-        """A heap: failures, and whom to set a limit."""
         self._numbers = itertools.count()
-        self._polls: set[asyncio.Task[None]] = set()
-        self._limits: set[asyncio.Task[None]] = set()
+        self._polls = Crew(_IN_FLIGHT)
+        """By the time since when one is due."""
+        self._limits = Crew(_LIMITS_IN_FLIGHT)
+        """By failures."""
         self._freed = asyncio.Event()
 
     async def run(self) -> None:
@@ -94,7 +123,7 @@ class Poller:
                         async with asyncio.timeout_at(end):
                             await self._freed.wait()
         finally:
-            for task in self._polls | self._limits:
+            for task in self._polls.tasks | self._limits.tasks:
                 task.cancel()
 
     def targets(self) -> list[snapshot.PodRecord]:
@@ -129,7 +158,7 @@ class Poller:
         if contact is None or asyncio.get_running_loop().time() - contact.limit_asked < self._interval:
             return
         if contact.wish is None:
-            heapq.heappush(self._limits_due, (contact.failures, next(self._numbers), contact))
+            self._limits.waiting.put(contact.namespace, contact.failures, contact)
             self._freed.set()
         contact.wish = wish
 
@@ -147,13 +176,13 @@ class Poller:
 
     def _meet(self) -> None:
         """Take note of the Pods that came and went."""
-        uids = {pod.uid for pod in self.targets()} if self._may_act() else set()
-        self._every = interval_of(len(uids), self._interval)
-        for uid in self._contacts.keys() - uids:
+        found = {pod.uid: pod.namespace for pod in self.targets()} if self._may_act() else {}
+        self._every = intervals_of(Counter(found.values()), self._interval)
+        for uid in self._contacts.keys() - found.keys():
             del self._contacts[uid]
-        self._silences.keep(uids)
-        for uid in uids - self._contacts.keys():
-            contact = self._contacts[uid] = Contact(uid)
+        self._silences.keep(set(found))
+        for uid in found.keys() - self._contacts.keys():
+            contact = self._contacts[uid] = Contact(uid, found[uid])
             self._ask_at(contact, asyncio.get_running_loop().time())
 
     def _ask_at(self, contact: Contact, due: float) -> None:
@@ -162,22 +191,21 @@ class Poller:
     def _start_due(self) -> None:
         """Begin what is due, as far as there is room."""
         now = asyncio.get_running_loop().time()
-        while self._limits_due and len(self._limits) < _LIMITS_IN_FLIGHT:
-            contact = heapq.heappop(self._limits_due)[2]
+        while (contact := self._limits.next()) is not None:
             wish, contact.wish = contact.wish, None
             if wish is not None and self._contacts.get(contact.uid) is contact:
                 contact.limit_asked = now
-                self._begin(self._limits, self._limit(wish))
-        while self._due and self._due[0][0] <= now and len(self._polls) < _IN_FLIGHT:
-            contact = heapq.heappop(self._due)[2]
+                self._begin(self._limits, contact, self._limit(wish))
+        while self._due and self._due[0][0] <= now:
+            due, _, contact = heapq.heappop(self._due)
+            self._polls.waiting.put(contact.namespace, due, contact)
+        while (contact := self._polls.next()) is not None:
             pod = self._store.pods.get(contact.uid)
             if pod is not None and self._contacts.get(contact.uid) is contact:
-                self._begin(self._polls, self._poll(pod, contact, now))
+                self._begin(self._polls, contact, self._poll(pod, contact, now))
 
-    def _begin(self, tasks: "set[asyncio.Task[None]]", work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+    def _begin(self, crew: Crew, contact: Contact, work: Coroutine[Any, Any, None]) -> None:
+        task = crew.begin(contact.namespace, work)
         task.add_done_callback(parts.report)
         task.add_done_callback(lambda task: self._freed.set())
 
@@ -186,7 +214,10 @@ class Poller:
             heard = await self.ask(pod)
             contact.failures = 0 if heard else contact.failures + 1
         finally:
-            self._ask_at(contact, began + wait_after(contact.failures, self._every))
+            self._ask_at(
+                contact,
+                began + wait_after(contact.failures, self._every.get(contact.namespace, self._interval)),
+            )
 
     async def _limit(self, wish: actions.SetLimit) -> None:
         request = wire.LimitRequest(bytes_per_second=wish.bytes_per_second)
@@ -194,11 +225,16 @@ class Poller:
             await self._channel.limit(wish.pod, request)
 
 
-def interval_of(workers: int, interval: float) -> float:
-    """Seconds between two polls of one worker: the more there are, the longer; 500 polls a second at most."""
-    if workers <= _FEW:
-        return interval
-    return 2 * interval * max(1.0, workers / _MANY)
+def intervals_of(workers: Mapping[str, int], interval: float) -> dict[str, float]:
+    """Seconds between two polls of one worker, by namespace, of the numbers of workers by namespace.
+
+    Twice the interval where there are many; 500 polls a second at most, of which a namespace with very many
+    gets what those with few leave.
+    """
+    if sum(workers.values()) <= _FEW:
+        return dict.fromkeys(workers, interval)
+    most = shares.level(workers.values(), _MANY)
+    return {namespace: 2 * interval * max(1.0, count / most) for namespace, count in workers.items()}
 
 
 def wait_after(failures: int, every: float) -> float:

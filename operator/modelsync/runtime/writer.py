@@ -10,7 +10,8 @@ no write can take back what it did not know, whoever wrote that. The price is sm
 reach the store before the next one, so only others' writes within a watch's delay conflict (in a simulation
 of 200 downloads whose objects somebody edits once a minute each, 0.2 % of the writes).
 
-Transitions go at once. Progress waits for its turn, but a row of transitions cannot keep it out.
+Transitions go at once. Progress waits for its turn, but a row of transitions cannot keep it out. Both are
+shared by namespace (`agenda`), so who changes a thousand objects as they are written waits for himself.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from modelsync.api import modelsync as api
@@ -76,8 +77,20 @@ class StatusWriter:
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._calm_at = 0.0
-        self.active = 0
-        """How many objects report progress now; spaces their writes."""
+        self._active: Mapping[str, int] = {}
+        self._distances: dict[float, budget.Distances] = {}
+        """By pace."""
+
+    @property
+    def active(self) -> Mapping[str, int]:
+        """How many objects report progress now, by namespace; spaces their writes."""
+        return self._active
+
+    @active.setter
+    def active(self, counts: Mapping[str, int]) -> None:
+        if counts != self._active:
+            self._active = counts
+            self._distances.clear()
 
     def offer_sync(self, record: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
         """Wish a ModelSync's status, decided on this record."""
@@ -140,11 +153,13 @@ class StatusWriter:
 
     def _next(self, now: float, *, urgent_only: bool) -> tuple[agenda.Slot | None, float | None]:
         """The slot to write now, or None and the seconds until there may be one."""
-        urgent, calm = self._agenda.urgent(now), None if urgent_only else self._agenda.calm(now)
+        apart = self._apart(now)
+        urgent = self._agenda.urgent(now)
+        calm = None if urgent_only else self._agenda.calm(now, apart.of)
         waits = [at - now for at in (self._agenda.awakes(),) if at is not None]
         if calm is not None:
             turn = urgent is not None and self._agenda.calm_has_its_turn
-            distance = max(calm.sent + budget.spacing(self.active, self._rate * self._pace(now)) - now, 0.0)
+            distance = max(calm.sent + apart.of(calm.namespace) - now, 0.0)
             wait = max(distance, self._bucket.wait(now, urgent=turn))
             if wait <= 0 and (turn or urgent is None):
                 return calm, 0.0
@@ -158,9 +173,12 @@ class StatusWriter:
             waits.append(wait)
         return None, min(waits, default=None)
 
-    def _pace(self, now: float) -> float:
+    def _apart(self, now: float) -> budget.Distances:
         """Progress goes at half the rate for a minute after the server asked for patience."""
-        return 0.5 if now < self._calm_at else 1.0
+        pace = 0.5 if now < self._calm_at else 1.0
+        if pace not in self._distances:
+            self._distances[pace] = budget.distances(self._active, self._rate * pace)
+        return self._distances[pace]
 
     def _is_news(self, record: agenda.Record, wanted: agenda.Status) -> bool:
         """Whether this is to be written and not wished already; what is stored already withdraws the wish."""
@@ -209,7 +227,7 @@ class StatusWriter:
             return self._withdraw(slot)
         now = self._clock()
         self._bucket.take(now)
-        self._agenda.went(wish)
+        self._agenda.went(slot, wish)
         slot.busy, slot.sent = True, now
         self._agenda.place(slot, now)
         task = asyncio.create_task(self._write(slot, wish, body))

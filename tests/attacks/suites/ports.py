@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from modelsync.api import naming
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.e2e import kube, release
-from tests.runtime import floods, hostile, served
+from tests.runtime import floods, hostile, served, tenants
 
 _HOST, _ATTACKER, _KUBELET, _PROMETHEUS = "127.0.0.1", "127.66.0.1", "127.0.0.1", "127.0.0.3"
 _MOST_MEMORY = 8 * 1024 * 1024
@@ -115,6 +115,23 @@ def stored(full: bool) -> Iterator[Outcome]:
                     break
 
 
+def others_held_up(full: bool) -> Iterator[Outcome]:
+    """Polls, limits, transitions and Events of one tenant beside those who take all that they can."""
+    for spaces in (1, 40) if full else ():  # tests/runtime/test_shares.py holds the short forms
+        for seconds in (0.95, 9.0):
+            polls = tenants.polls_beside(1000, spaces=spaces, answer_after=seconds, seconds=30)
+            late = polls.longest_gap > 4.0 or polls.limit_after > 1.0
+            yield f"1,000 workers that take {seconds} s, {spaces} namespaces", f"{polls}" if late else ""
+        wait = tenants.event_beside(8000 // spaces, spaces=spaces)
+        yield f"8,000 Events, {spaces} namespaces", "" if wait <= 1.0 else f"{wait:.1f} s"
+    for count, spaces in ((1000, 1), (4000, 1), (25, 40), (1, 1000)) if full else ((300, 1),):
+        writes = tenants.writes_beside(count, spaces=spaces, turns=3)
+        yield (
+            f"{count} objects that change as they are written in each of {spaces} namespaces",
+            "" if writes.longest <= 2.0 else f"a transition took {writes.longest:.1f} s",
+        )
+
+
 _HEADERS = ("Content-Encoding", "Location", "Content-Range")
 
 
@@ -192,6 +209,7 @@ ATTACKS = (
         run=flooded_by_pods,
         in_tests=False,
     ),
+    Attack(topic="shares", name="a tenant held up by others", how=Ground.CODE, run=others_held_up),
     Attack(
         topic="values", name="hostile values of workers, Pods and Jobs", how=Ground.CODE, run=hostile_values
     ),
