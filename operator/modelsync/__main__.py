@@ -19,6 +19,7 @@ def run() -> None:
         signal.signal(signal.SIGTERM, _stopped_before_it_began)
     from modelsync import environment
 
+    environment.need_utf8()
     environment.spare_plugins()
     from modelsync.cli import main
 

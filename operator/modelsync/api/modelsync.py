@@ -12,6 +12,7 @@ from modelsync.api import hubcache
 from modelsync.api.base import Value
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
+from modelsync.api.quantity import LEAST_RATE, RATE_RULE
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
 from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
@@ -93,8 +94,9 @@ class ModelSyncSpec(Value):
     source: Source
     """Where the files come from: exactly one of huggingFace, s3 and http."""
     allow_patterns: Patterns = ()
-    """Only files whose path matches one of these shell patterns (`*.safetensors`, `onnx/*`) are synced;
-    all when empty. `*` also matches '/'. Cannot be changed."""
+    """Only files whose path matches one of these shell patterns (`*.safetensors`, `onnx/`) are synced;
+    all when empty. `*` also matches '/', a '/' at the end means all below, and `**/` any directories or none.
+    Cannot be changed."""
     ignore_patterns: Patterns = ()
     """Files whose path matches one of these shell patterns are left out; this wins over allowPatterns.
     Cannot be changed."""
@@ -136,8 +138,8 @@ class ModelSyncSpec(Value):
             max_length=24,
             json_schema_extra=rules(
                 cel(
-                    "isQuantity(self) && !quantity(self).isLessThan(quantity('1k'))",
-                    "must be a quantity of at least 1k bytes per second, such as 50M (M is mega, m is milli)",
+                    f"isQuantity(self) && !quantity(self).isLessThan(quantity('{LEAST_RATE // 1000}k'))",
+                    RATE_RULE,
                 )
             ),
         ),

@@ -17,7 +17,7 @@ from modelsync.api.base import Value
 MOST = 64
 """Patterns of one list, as in a ModelSync."""
 _Patterns = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^/](.*[^/])?$")], ...],
+    tuple[Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^/]")], ...],
     Field(max_length=MOST),
 ]
 _TEXTS = ("*.json", "*.txt", "*.model", "*.jinja", "*.tiktoken")

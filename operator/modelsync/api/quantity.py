@@ -10,6 +10,9 @@ from decimal import ROUND_CEILING, Decimal
 
 MAXIMUM = 2**63 - 1
 """More than that is this much, as in Kubernetes."""
+LEAST_RATE = 1000
+"""Bytes per second of the lowest limit: below that, a time-out ends each request before its first block."""
+RATE_RULE = "must be a quantity of at least 1k bytes per second, such as 50M (M is mega, m is milli)"
 _DIGITS = 30
 _SUFFIXES = {
     "": Decimal(1),
@@ -18,6 +21,17 @@ _SUFFIXES = {
     **{s: Decimal(1024) ** p for p, s in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
 }
 _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:([eE][+-]?[0-9]+)|([A-Za-z]*))\Z")
+
+
+def parse_rate(text: str) -> int:
+    """The bytes per second of a limit, as the schema takes one; raises ValueError with the rule."""
+    try:
+        rate = parse_bytes(text)
+    except ValueError:
+        rate = 0
+    if rate < LEAST_RATE:
+        raise ValueError(RATE_RULE)
+    return rate
 
 
 def parse_bytes(text: str) -> int:

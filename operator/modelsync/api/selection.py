@@ -3,6 +3,7 @@
 Field types of `spec`, apart from it because they say the same of any source.
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,20 +12,20 @@ from modelsync.api import requestsize
 from modelsync.api.base import Value
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import DNS_LABEL
-from modelsync.api.validations import cel, rules
+from modelsync.api.validations import cel, literal, rules
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+_LONGEST_PATTERN = 256
+_NO_PATTERN = r"^[.]{0,2}/|[\x00-\x1f\x7f]"
+_PATTERN_RULE = (
+    "must be a shell pattern of relative paths such as onnx/* or onnx/, without '/' or './' before, and"
+    " control characters"
+)
 Pattern = Annotated[
     str,
     Field(
-        max_length=256,
-        json_schema_extra=rules(
-            cel(
-                r"self != '' && !self.matches('^[.]{0,2}/|/$|[\\x00-\\x1f\\x7f]')",
-                "must be a shell pattern of relative paths such as onnx/*, without '/' or './' before,"
-                " '/' after, and control characters",
-            )
-        ),
+        max_length=_LONGEST_PATTERN,
+        json_schema_extra=rules(cel(f"self != '' && !self.matches({literal(_NO_PATTERN)})", _PATTERN_RULE)),
     ),
 ]
 Patterns = Annotated[
@@ -57,6 +58,13 @@ ManifestDigest = Annotated[
         ),
     ),
 ]
+
+
+def fault_of_pattern(text: str) -> str | None:
+    """What the schema has against a pattern, in its words; None when it is good."""
+    if len(text) > _LONGEST_PATTERN:
+        return f"must have at most {_LONGEST_PATTERN} characters"
+    return None if text and not re.search(_NO_PATTERN, text) else _PATTERN_RULE
 
 
 class Estimate(Value):

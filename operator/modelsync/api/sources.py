@@ -13,7 +13,7 @@ from pydantic import Field
 from modelsync.api import requestsize
 from modelsync.api.base import Value
 from modelsync.api.reasons import SourceKind
-from modelsync.api.validations import cel, immutable, immutable_optional, rules
+from modelsync.api.validations import cel, immutable, immutable_optional, literal, rules
 
 _NO_USER = cel(
     "!self.matches('^[^/]*//[^/?#]*@')",
@@ -50,7 +50,8 @@ DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
 """CEL: a name that a label's value can be."""
 DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"
 """CEL: a name as most objects of Kubernetes have it."""
-RELATIVE_PATH = r"!self.matches('(^|/)[.]([.]|(?i:modelsync))?(/|$)|^/|//|/$|[\\\\\\x00-\\x1f\\x7f]')"
+NO_RELATIVE_PATH = r"(^|/)[.]([.]|(?i:modelsync))?(/|$)|^/|//|/$|[\\\x00-\x1f\x7f]"
+RELATIVE_PATH = f"!self.matches({literal(NO_RELATIVE_PATH)})"
 """CEL: a path that stays inside its root, and out of `.modelsync` in any spelling, since some volumes
 ignore case; a regular expression, because it is cheap within arrays."""
 RELATIVE_PATH_MEND = (
@@ -216,7 +217,7 @@ class S3Source(Value):
 class HttpFile(Value):
     """One file behind a URL."""
 
-    url: Annotated[str, Field(max_length=1000, json_schema_extra=rules(*_URL_RULES))]
+    url: Annotated[str, Field(max_length=4096, json_schema_extra=rules(*_URL_RULES))]
     """Where the file is; http:// or https://."""
     path: Annotated[
         str,

@@ -14,6 +14,11 @@ def cel(rule: str, message: str, *, field: str | None = None) -> dict[str, str]:
     return entry if field is None else {**entry, "fieldPath": field}
 
 
+def literal(regex: str) -> str:
+    """CEL: a regular expression as a string literal, so that Python and the API server read the same one."""
+    return "'" + regex.replace("\\", "\\\\") + "'"
+
+
 def immutable(rule: str = "self == oldSelf") -> dict[str, str]:
     """A transition rule on a field that is always there (required, or with a default)."""
     return {**cel(rule, "cannot be changed; create another ModelSync"), "reason": "FieldValueForbidden"}

@@ -5,6 +5,7 @@
 So `modelsync pull` and a ModelSync go the same way from here on.
 """
 
+import re
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,16 @@ from typing import Any
 
 import pydantic
 
-from modelsync.api.sources import HttpFile, HttpSource, HuggingFaceSource, RepositoryType, S3Source, Source
+from modelsync.api.sources import (
+    NO_RELATIVE_PATH,
+    RELATIVE_PATH_MEND,
+    HttpFile,
+    HttpSource,
+    HuggingFaceSource,
+    RepositoryType,
+    S3Source,
+    Source,
+)
 from modelsync.errors import UsageError
 
 _HUB, _S3, _WEB = "hf://", "s3://", ("https://", "http://")
@@ -28,6 +38,8 @@ class Options:
     endpoint: str | None = None
     region: str | None = None
     sha256: str | None = None
+    name: str | None = None
+    """Path of the one file of an https:// address, in place of its last part."""
 
 
 def source_of(addresses: Sequence[str], options: Options) -> Source:
@@ -81,14 +93,19 @@ def _bucket(address: str, options: Options) -> S3Source:
 
 
 def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
-    if options.sha256 and len(addresses) > 1:
-        raise UsageError("--sha256 is of one file; give one address with it")
+    for option, value in (("--sha256", options.sha256), ("--name", options.name)):
+        if value and len(addresses) > 1:
+            raise UsageError(f"{option} is of one file; give one address with it")
+    if options.name is not None and re.search(NO_RELATIVE_PATH, options.name):
+        raise UsageError(f"--name: {options.name!r} {RELATIVE_PATH_MEND}")
+    if options.sha256 and not re.fullmatch("[0-9a-fA-F]{64}", options.sha256):
+        raise UsageError(f"--sha256: {options.sha256!r} must be 64 hexadecimal digits, as sha256sum prints")
     files: dict[str, HttpFile] = {}
     for address in addresses:
         parts = urllib.parse.urlsplit(address)
-        name = urllib.parse.unquote(parts.path.rpartition("/")[2])
+        name = options.name or urllib.parse.unquote(parts.path.rpartition("/")[2])
         if not parts.hostname or not name:
-            raise UsageError(f"{shown(address)} does not end in a file's name; write https://host/file")
+            raise UsageError(f"{shown(address)} does not end in a file's name; name the file by --name")
         if parts.username or parts.password:
             raise UsageError(
                 "an address must not hold a password; put a token into a file and name it by --token-file"

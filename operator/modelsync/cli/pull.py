@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import click
 import pydantic
 
 from modelsync import environment, readers
-from modelsync.api import display, exitcodes, foreign, presets, quantity, wire
+from modelsync.api import display, exitcodes, foreign, presets, quantity, selection, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Verification
@@ -47,6 +47,11 @@ PATIENCE_SECONDS = 4.0
 """How long an orderly end may take after Ctrl-C; a call that waits for an origin cannot be interrupted."""
 
 
+def _spelled(choices: Iterable[str]) -> str:
+    """The choices as the API and the pages spell them; click prints them in lower case."""
+    return f"[{'|'.join(choices)}]"
+
+
 @click.command("pull")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option(
@@ -65,6 +70,7 @@ PATIENCE_SECONDS = 4.0
 @click.option(
     "--layout",
     type=click.Choice([str(each) for each in Layout], case_sensitive=False),
+    metavar=_spelled(Layout),
     default=str(Layout.DIRECTORY),
     show_default=True,
     help="HuggingFaceCache makes --to a directory that serves as HF_HOME.",
@@ -72,6 +78,7 @@ PATIENCE_SECONDS = 4.0
 @click.option(
     "--engine",
     type=click.Choice([str(each) for each in Engine], case_sensitive=False),
+    metavar=_spelled(Engine),
     default=str(Engine.NATIVE),
     show_default=True,
     help="What fetches the files.",
@@ -84,6 +91,11 @@ PATIENCE_SECONDS = 4.0
     help="File with the token for the Hub [HF_TOKEN] or an https:// server.",
 )
 @click.option("--sha256", help="SHA-256 of the file behind an https:// address.")
+@click.option(
+    "--name",
+    metavar="PATH",
+    help="Path of the file of an https:// address below --to.  [default: the address's last part]",
+)
 @click.option("--limit-rate", metavar="QUANTITY", help="Bytes per second at most, such as 500k or 50M.")
 @click.option(
     "--allow-address",
@@ -104,6 +116,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
     takes its keys from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Ctrl-C keeps what was
     fetched; the same command goes on from there.
     """
+    environment.checked()
     surroundings = environment.worker_environment()
     variables = environment.pull_environment()
     source = _source(sources, flags, variables)
@@ -161,6 +174,7 @@ def _source(
         endpoint=flags["endpoint"] or endpoint,
         region=flags["region"] or variables.region,
         sha256=flags["sha256"],
+        name=flags["name"],
     )
     return addresses.source_of(sources, options)
 
@@ -169,9 +183,10 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
     _check_choices(source, flags)
-    allow, ignore = _preset(flags["preset"]).joined(flags["allow"], flags["ignore"])
+    allow, ignore = _preset(flags["preset"]).joined(
+        _patterns("--allow", flags["allow"]), _patterns("--ignore", flags["ignore"])
+    )
     try:
-        limit = quantity.parse_bytes(flags["limit_rate"]) if flags["limit_rate"] else None
         return wire.WorkRequest(
             uid="pull-" + hashlib.sha256(source.summary.encode()).hexdigest()[:16],
             namespace="",
@@ -184,21 +199,54 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
             layout=Layout(flags["layout"]),
             engine=Engine(flags["engine"]),
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
-            bandwidth_limit=limit if limit is None else max(1, limit),
+            bandwidth_limit=_rate(flags["limit_rate"]),
             tuning=tuning,
         )
-    except (ValueError, pydantic.ValidationError) as error:
-        raise UsageError(f"--limit-rate: {error}") from None
+    except pydantic.ValidationError as error:
+        raise UsageError(error.errors()[0]["msg"]) from None
+
+
+_ONLY_FOR = {"hugging_face": "hf://", "s3": "s3://", "http": "https://"}
+_OPTIONS = {
+    "revision": ("--revision", ("hugging_face",)),
+    "dataset": ("--dataset", ("hugging_face",)),
+    "endpoint": ("--endpoint", ("hugging_face", "s3")),
+    "region": ("--region", ("s3",)),
+    "token_file": ("--token-file", ("hugging_face", "http")),
+    "sha256": ("--sha256", ("http",)),
+    "name": ("--name", ("http",)),
+}
+"""Options by flag, with the kinds of sources that have a use for them."""
 
 
 def _check_choices(source: Source, flags: dict[str, Any]) -> None:
-    """What a ModelSync's schema refuses, in a command line's words."""
+    """What a ModelSync's schema refuses, in a command line's words; an option of another kind of source is
+    no option to ignore: who gives it expects something."""
+    kind = next(name for name in _ONLY_FOR if getattr(source, name) is not None)
+    for flag, (option, kinds) in _OPTIONS.items():
+        if flags[flag] not in (None, False) and kind not in kinds:
+            fitting = " and ".join(_ONLY_FOR[each] for each in kinds)
+            raise UsageError(f"{option}: is for {fitting} sources; leave it out with {_ONLY_FOR[kind]}")
     if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
         raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
     if flags["engine"] == Engine.HUGGING_FACE_HUB and source.hugging_face is None:
         raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
     if flags["engine"] != Engine.NATIVE and flags["limit_rate"]:
         raise UsageError("--limit-rate: only --engine Native keeps a limit")
+
+
+def _patterns(flag: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    for pattern in given:
+        if (fault := selection.fault_of_pattern(pattern)) is not None:
+            raise UsageError(f"{flag}: {pattern!r} {fault}")
+    return given
+
+
+def _rate(text: str | None) -> int | None:
+    try:
+        return None if text is None else quantity.parse_rate(text)
+    except ValueError as error:
+        raise UsageError(f"--limit-rate: {text!r} {error}") from None
 
 
 def _preset(name: str | None) -> presets.Preset:
@@ -226,12 +274,29 @@ def _credentials(
     """Only what fits the source; a Hub's token is never offered to a web server."""
     if source.s3 is not None:
         keys = {name: creds.Hidden(value) for name, value in variables.s3_keys.items()}
+        if variables.s3_profile and not keys:
+            raise UsageError(
+                "AWS_PROFILE: profiles are not read; put the keys into the environment, as"
+                " `aws configure export-credentials --format env` prints them; unset it for a public bucket"
+            )
         return creds.Given(where="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", values=keys)
-    token = token_file.read_text().strip() if token_file else None
+    token = _token_of(token_file) if token_file else None
     where = "the file of --token-file"
     if source.hugging_face is not None and token is None:
         token, where = variables.hub_token, "HF_TOKEN or --token-file"
     return creds.Given(where=where, values={creds.TOKEN: creds.Hidden(token)} if token is not None else {})
+
+
+def _token_of(file: Path) -> str:
+    """A token from a file, read as a Secret's key is."""
+    try:
+        return creds.text(file.read_bytes())
+    except ValueError:
+        raise UsageError(
+            f"--token-file: {file} is not text in UTF-8; save the plain token in it, and nothing else"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"--token-file: {file} cannot be read: {error.strerror}") from None
 
 
 class Outcome:

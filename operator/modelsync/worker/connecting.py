@@ -5,7 +5,6 @@ import socket
 import ssl
 import struct
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.util import parse_url
 
-from modelsync.worker import tls
+from modelsync.worker import noproxy, tls
 from modelsync.worker.dns import Names
 from modelsync.worker.exchange import Socket
 from modelsync.worker.reach import Reach, Trail
@@ -161,7 +160,7 @@ class Connector:
     def route(self, place: Place) -> Route:
         """The way to a place, by the proxies and their exceptions; raises UnknownProxy."""
         proxies = self._network.proxies
-        if urllib.request.proxy_bypass_environment(place.host, dict(proxies)):  # type: ignore[attr-defined]
+        if noproxy.spared(place.host, place.port, proxies.get("no", "")):
             return Route(place=place)
         address = proxies.get(place.scheme) or proxies.get("all")
         if not address:

@@ -120,13 +120,21 @@ def _target(link: Path) -> str:
         return ""
 
 
+def text(data: bytes) -> str:
+    """A credential as people store one: text in UTF-8, with or without a mark of that and a line end.
+
+    Raises ValueError for anything else.
+    """
+    return data.decode("utf-8-sig").strip()
+
+
 def _text(credentials: Credentials, file: Path) -> str:
-    with contextlib.suppress(UnicodeDecodeError):
-        return file.read_text(encoding="utf-8").strip()
-    text = (
+    with contextlib.suppress(ValueError):
+        return text(file.read_bytes())
+    told = (
         f"The key {file.name!r} in {credentials.where} is not text. Store the plain value, encoded only once."
     )
-    raise Failure(Reason.AUTHENTICATION_FAILED, text)
+    raise Failure(Reason.AUTHENTICATION_FAILED, told)
 
 
 def bearer(credentials: Credentials, key: str) -> Hidden | None:

@@ -1,6 +1,5 @@
 """From a listing to what has to be fetched: filter, check the names, pin, look at what is there already."""
 
-import fnmatch
 import hashlib
 import os
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.wire import ManifestFile, WorkRequest
-from modelsync.worker import files, hashing, manifests, names, volume
+from modelsync.worker import files, hashing, manifests, names, patterns, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
 from modelsync.worker.tree import Tree
@@ -85,9 +84,9 @@ def _selected(files: Iterable[RemoteFile], request: WorkRequest) -> dict[str, Re
 
 def wanted(path: str, allow: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
     """Whether the patterns choose a path; ignoring wins, and no allow pattern allows all."""
-    if any(fnmatch.fnmatchcase(path, pattern) for pattern in ignore):
+    if any(patterns.matches(path, pattern) for pattern in ignore):
         return False
-    return not allow or any(fnmatch.fnmatchcase(path, pattern) for pattern in allow)
+    return not allow or any(patterns.matches(path, pattern) for pattern in allow)
 
 
 def _nothing(request: WorkRequest) -> Failure:
