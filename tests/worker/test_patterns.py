@@ -4,7 +4,7 @@ import fnmatch
 
 import hypothesis
 import pytest
-from huggingface_hub.utils import filter_repo_objects
+from huggingface_hub.utils._paths import filter_repo_objects
 from hypothesis import strategies as st
 
 from modelsync.api.selection import fault_of_pattern
