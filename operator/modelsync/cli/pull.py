@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 import signal
 import sys
 import threading
@@ -25,12 +24,12 @@ from typing import Any
 import click
 import pydantic
 
-from modelsync import environment, readers
-from modelsync.api import display, exitcodes, foreign, presets, quantity, selection, wire
+from modelsync import environment
+from modelsync.api import display, exitcodes, foreign, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Verification
-from modelsync.cli import addresses, screens, wording
+from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
@@ -131,7 +130,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         connections=request.tuning.connections,
         ca_file=surroundings.ca_file,
         proxies=surroundings.proxies,
-        reach=Reach(allowed=_blocks(flags["allowed"])),
+        reach=Reach(allowed=choices.blocks(flags["allowed"])),
     )
     stop = threading.Event()
     if surroundings.downloads_disabled:
@@ -182,9 +181,9 @@ def _source(
 def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str, Any]) -> wire.WorkRequest:
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
-    _check_choices(source, flags)
-    allow, ignore = _preset(flags["preset"]).joined(
-        _patterns("--allow", flags["allow"]), _patterns("--ignore", flags["ignore"])
+    choices.check(source, flags)
+    allow, ignore = choices.preset(flags["preset"]).joined(
+        choices.patterns("--allow", flags["allow"]), choices.patterns("--ignore", flags["ignore"])
     )
     try:
         return wire.WorkRequest(
@@ -195,77 +194,15 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
             source=source,
             allow_patterns=allow,
             ignore_patterns=ignore,
-            expected_digest=_digest(flags["expected_digest"]),
+            expected_digest=choices.digest(flags["expected_digest"]),
             layout=Layout(flags["layout"]),
             engine=Engine(flags["engine"]),
             verification=Verification.SIZE if flags["no_verify"] else Verification.CHECKSUM,
-            bandwidth_limit=_rate(flags["limit_rate"]),
+            bandwidth_limit=choices.rate(flags["limit_rate"]),
             tuning=tuning,
         )
     except pydantic.ValidationError as error:
         raise UsageError(error.errors()[0]["msg"]) from None
-
-
-_ONLY_FOR = {"hugging_face": "hf://", "s3": "s3://", "http": "https://"}
-_OPTIONS = {
-    "revision": ("--revision", ("hugging_face",)),
-    "dataset": ("--dataset", ("hugging_face",)),
-    "endpoint": ("--endpoint", ("hugging_face", "s3")),
-    "region": ("--region", ("s3",)),
-    "token_file": ("--token-file", ("hugging_face", "http")),
-    "sha256": ("--sha256", ("http",)),
-    "name": ("--name", ("http",)),
-}
-"""Options by flag, with the kinds of sources that have a use for them."""
-
-
-def _check_choices(source: Source, flags: dict[str, Any]) -> None:
-    """What a ModelSync's schema refuses, in a command line's words; an option of another kind of source is
-    no option to ignore: who gives it expects something."""
-    kind = next(name for name in _ONLY_FOR if getattr(source, name) is not None)
-    for flag, (option, kinds) in _OPTIONS.items():
-        if flags[flag] not in (None, False) and kind not in kinds:
-            fitting = " and ".join(_ONLY_FOR[each] for each in kinds)
-            raise UsageError(f"{option}: is for {fitting} sources; leave it out with {_ONLY_FOR[kind]}")
-    if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
-        raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
-    if flags["engine"] == Engine.HUGGING_FACE_HUB and source.hugging_face is None:
-        raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
-    if flags["engine"] != Engine.NATIVE and flags["limit_rate"]:
-        raise UsageError("--limit-rate: only --engine Native keeps a limit")
-
-
-def _patterns(flag: str, given: tuple[str, ...]) -> tuple[str, ...]:
-    for pattern in given:
-        if (fault := selection.fault_of_pattern(pattern)) is not None:
-            raise UsageError(f"{flag}: {pattern!r} {fault}")
-    return given
-
-
-def _rate(text: str | None) -> int | None:
-    try:
-        return None if text is None else quantity.parse_rate(text)
-    except ValueError as error:
-        raise UsageError(f"--limit-rate: {text!r} {error}") from None
-
-
-def _preset(name: str | None) -> presets.Preset:
-    if name is not None and name not in presets.BUILT_IN:
-        raise UsageError(f"--preset: {presets.unknown(name, presets.BUILT_IN)}")
-    return presets.BUILT_IN[name] if name else presets.Preset()
-
-
-def _blocks(texts: tuple[str, ...]) -> tuple[wire.Block, ...]:
-    try:
-        return readers.blocks(",".join(texts))
-    except ValueError as error:
-        raise UsageError(f"--allow-address: {error}") from None
-
-
-def _digest(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
-        raise UsageError(f"--expected-digest: {text!r} must be sha256: and 64 hexadecimal digits")
-    return text
 
 
 def _credentials(

@@ -1,0 +1,76 @@
+"""What the options of `modelsync pull` may say, in the API's own rules and a command line's words."""
+
+import re
+from typing import Any
+
+from modelsync import readers
+from modelsync.api import presets, quantity, selection, wire
+from modelsync.api.sources import Source
+from modelsync.api.transfer import Engine, Layout
+from modelsync.errors import UsageError
+
+_ONLY_FOR = {"hugging_face": "hf://", "s3": "s3://", "http": "https://"}
+_OPTIONS = {
+    "revision": ("--revision", ("hugging_face",)),
+    "dataset": ("--dataset", ("hugging_face",)),
+    "endpoint": ("--endpoint", ("hugging_face", "s3")),
+    "region": ("--region", ("s3",)),
+    "token_file": ("--token-file", ("hugging_face", "http")),
+    "sha256": ("--sha256", ("http",)),
+    "name": ("--name", ("http",)),
+}
+"""Options by flag, with the kinds of sources that have a use for them."""
+
+
+def check(source: Source, flags: dict[str, Any]) -> None:
+    """Raise UsageError for what a ModelSync's schema refuses, and for an option of another kind of source:
+    a user who gives one expects something of it."""
+    kind = next(name for name in _ONLY_FOR if getattr(source, name) is not None)
+    for flag, (option, kinds) in _OPTIONS.items():
+        if flags[flag] not in (None, False) and kind not in kinds:
+            fitting = " and ".join(_ONLY_FOR[each] for each in kinds)
+            raise UsageError(f"{option}: is for {fitting} sources; leave it out with {_ONLY_FOR[kind]}")
+    if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
+        raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
+    if flags["engine"] == Engine.HUGGING_FACE_HUB and source.hugging_face is None:
+        raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
+    if flags["engine"] != Engine.NATIVE and flags["limit_rate"]:
+        raise UsageError("--limit-rate: only --engine Native keeps a limit")
+
+
+def patterns(flag: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns of an option, as `spec.allowPatterns` takes them; raises UsageError."""
+    for pattern in given:
+        if (fault := selection.fault_of_pattern(pattern)) is not None:
+            raise UsageError(f"{flag}: {pattern!r} {fault}")
+    return given
+
+
+def rate(text: str | None) -> int | None:
+    """The bytes per second of --limit-rate, as `spec.bandwidthLimit`; raises UsageError."""
+    try:
+        return None if text is None else quantity.parse_rate(text)
+    except ValueError as error:
+        raise UsageError(f"--limit-rate: {text!r} {error}") from None
+
+
+def preset(name: str | None) -> presets.Preset:
+    """The preset of --preset; one without patterns when absent. Raises UsageError."""
+    if name is not None and name not in presets.BUILT_IN:
+        raise UsageError(f"--preset: {presets.unknown(name, presets.BUILT_IN)}")
+    return presets.BUILT_IN[name] if name else presets.Preset()
+
+
+def blocks(texts: tuple[str, ...]) -> tuple[wire.Block, ...]:
+    """The CIDR blocks of --allow-address; raises UsageError."""
+    try:
+        return readers.blocks(",".join(texts))
+    except ValueError as error:
+        raise UsageError(f"--allow-address: {error}") from None
+
+
+def digest(text: str | None) -> str | None:
+    """The digest of --expected-digest; raises UsageError."""
+    if text is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise UsageError(f"--expected-digest: {text!r} must be sha256: and 64 hexadecimal digits")
+    return text
