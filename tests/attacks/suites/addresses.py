@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from dev.faults.rows import addresses as rows
 from dev.faults.rows.row import replaced
@@ -131,6 +132,26 @@ def token_of_xet(full: bool) -> Iterator[Outcome]:
             with replaced(cas, "headers", headers):
                 done = sync.run()
             yield name, "the other origin was asked" if other.accepted else "" if done.files else "no files"
+
+
+def bucket_elsewhere(full: bool) -> Iterator[Outcome]:
+    """An S3 server says that the bucket is at another host, or in a region whose name is one."""
+    with Origin({}, host=_FORBIDDEN).serving() as other:
+        place = other.url.removeprefix("http://")
+        for status in (301, 307, 400) if full else (301,):
+            for region in ("us-east-2", f"x.{place}/#", f"@{place}", "")[0 if full else 2 :]:
+                with Origin({_PATH: Computed(1, 1000)}).serving() as origin:
+                    headers = {"Location": f"{other.url}/bucket", "x-amz-bucket-region": region}
+                    told = [
+                        f"list:header={name}:{quote(value)}x*" for name, value in headers.items() if value
+                    ]
+                    origin.strike("", f"list:status={status}x*", *told)
+                    end = _ended(origin, _network(reach.Reach()), "s3", Engine.NATIVE)
+                problem = f"ended with {end.reason}" if end.reason is Reason.SYNCED else ""
+                yield (
+                    f"{status}, region {region!r}".replace(place, "HOST"),
+                    f"{other.accepted} connections to it" if other.accepted else problem,
+                )
 
 
 def spellings(full: bool) -> Iterator[Outcome]:
@@ -261,6 +282,8 @@ ATTACKS = (
     Attack(topic="addresses", name="a Hub's next page at another origin", how=Ground.LOOPBACK, run=next_page),
     Attack(topic="addresses", name="a Hub that sends the user's token elsewhere for Xet", how=Ground.LOOPBACK,
            run=token_of_xet),
+    Attack(topic="addresses", name="an S3 server that says the bucket is elsewhere", how=Ground.LOOPBACK,
+           run=bucket_elsewhere),
     Attack(topic="addresses", name="special addresses in every spelling, directly and by a proxy",
            how=Ground.CODE, run=spellings),
     Attack(topic="addresses", name="another process uses the libraries' way out", how=Ground.LOOPBACK,

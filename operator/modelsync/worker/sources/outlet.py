@@ -39,6 +39,7 @@ _HOP = {"accept-encoding", "connection", "host", "transfer-encoding"}
 """Headers that are the engine's to set; what is asked has no body, and the answer's is to have no coding."""
 _PATIENCE = {"retry-after", "ratelimit"}
 """Headers that the libraries do not get to see."""
+_REGION = "x-amz-bucket-region"
 _CREDENTIALS = {"authorization", "cookie"}
 _RESET = re.compile(r"\bt=([0-9]+)")
 """Seconds until a limit is lifted, in the header RateLimit of the Hub."""
@@ -200,6 +201,12 @@ def lead_out(client: Any, transport: Transport) -> None:
             status, told, body = way.ask(request.method, request.url, headers, Trail())
         except Transient as error:  # in botocore's words, which it tries again
             raise HTTPClientError(error=error) from error
+        if request.method == "HEAD" and 300 <= status < 400 and _REGION not in told:
+            # botocore asks with HEAD for the region to go on in, and of a redirect of that again, endlessly
+            text = f"{urls.shown(request.url)} redirects (HTTP {status}) and names no region."
+            raise Failure(
+                Reason.INVALID_SPEC, f"{text} Check spec.source.s3.region and spec.source.s3.endpoint."
+            )
         return AWSResponse(request.url, status, HTTPHeaders.from_dict(told), _Body(body))
 
     client.meta.events.register_first("before-send.s3", send)
