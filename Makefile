@@ -4,15 +4,19 @@ VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
 export PYTHONPATH := operator
 
-.PHONY: help demo test lint bench faults attacks cluster cluster-down image chart reference setup
+.PHONY: help check demo test lint bench faults attacks cluster cluster-down image chart reference setup
 
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
 
+check:  ## A first look in about a minute: style, types and the tests that need no cluster and no root.
+	@dev/setup.sh python
+	@dev/check.sh
+
 demo: setup  ## From a bare machine to a model that a Pod opens. MODEL=org/name takes it from the real Hub.
 	@$(VENV)/python -m dev.demo
 
-test: setup  ## All tests, on a real cluster that is made for them.
+test: setup  ## All tests, on a real cluster that is made for them, side by side.
 	@dev/test.sh $(ARGS)
 
 lint: setup  ## Format, style, types, generated files.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes a bare Debian machine ready for the cluster, the tests and the demo. Safe to repeat:
 # a second run finds nothing to do and says so within a second. Asks nothing.
+# `setup.sh python` makes the Python environment only, which needs no root.
 #
 # Installing must never start a daemon: the packages bring containerd, nginx and prometheus as
 # programs for the tests to start where they choose, not as services of this machine.
@@ -82,6 +83,10 @@ install_go() {
     has_go "$venv/bin/go" || refuse "Go 1.$go_minimum cannot be installed; install it by hand"
 }
 
+if [ "${1:-}" = python ]; then
+    install_python
+    exit
+fi
 missing=$(missing_packages)
 if [ -n "$missing" ]; then
     echo "installing $missing"

@@ -1,5 +1,5 @@
-"""What all tests share: those that install the chart never begin where somebody else has installed it, and a
-property is no measurement of a machine's speed.
+"""What all tests share: those that install the chart never begin where somebody else has installed it, a
+property is no measurement of a machine's speed, and with `-n` what waits runs side by side (tests/parallel).
 """
 
 import os
@@ -10,15 +10,23 @@ import pytest
 
 from dev import occupied, target
 from tests.e2e import release
+from tests.parallel import plugin
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the hooks of tests/parallel."""
+    config.pluginmanager.register(plugin, "modelsync-parallel")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """End before the first test where tests that install would remove what others made."""
     installs = any("room" in getattr(item, "fixturenames", ()) for item in session.items)
     if not installs or "KUBECONFIG" not in os.environ or session.config.option.collectonly:
+        return
+    if not plugin.is_first(session.config):
         return
     try:
         occupied.make_room(occupied.Maker.TESTS)
@@ -27,15 +35,27 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session")
-def room() -> Iterator[None]:
+def room(request: pytest.FixtureRequest) -> Iterator[None]:
     """A cluster without an installation; what the tests made is removed at the end, by its label."""
+    if plugin.leave(request.config, "room"):
+        yield
+        return
     yield
     occupied.Cluster().clean_up(occupied.Maker.TESTS)
 
 
-@pytest.fixture(scope="session")
-def operator(room: None) -> Iterator[None]:
-    """The chart's release, installed once and removed at the end."""
-    release.install()
-    yield
-    release.helm("uninstall", release.RELEASE, "-n", release.SYSTEM, "--ignore-not-found")
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """When all processes have ended: remove what their tests made on the cluster."""
+    if plugin.left(session.config, "room"):
+        try:
+            occupied.Cluster().clean_up(occupied.Maker.TESTS)
+        except target.TargetError as error:
+            print(f"\n{error}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def operator(room: None) -> None:
+    """The chart's release with the tests' values, whatever the test before made of it."""
+    release.ensure()

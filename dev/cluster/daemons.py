@@ -35,6 +35,7 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
 def prepare(cluster: layout.Cluster) -> None:
     """Make the cgroup and the folder that `start` needs."""
     cgroups.create(_cgroup(cluster))
+    cgroups.prefer(cluster.cgroup)
     (cluster.folder / "run").mkdir(parents=True, exist_ok=True)
 
 

@@ -26,6 +26,7 @@ API_VERSION = f"{GROUP}/{naming.VERSION}"
 NAMESPACE = f"modelsync-proof-{os.getpid()}"
 NEEDS_CLUSTER = [
     pytest.mark.e2e,
+    pytest.mark.alone,  # `modelsync` means the proof's kind to a kubectl that looks meanwhile
     pytest.mark.skipif(
         "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
         reason="no cluster: run `make test`, or set KUBECONFIG",

@@ -8,6 +8,7 @@ from typing import Any
 from dev import occupied
 from tests.chart import helm
 from tests.e2e import kube
+from tests.parallel import groups
 
 NAME, SYSTEM = occupied.RELEASE, occupied.SYSTEM
 CRDS = tuple(occupied.CRDS.values())
@@ -23,6 +24,7 @@ _OURS = (
 
 def upgrade(*settings: str, chart: str | Path = helm.CHART, wait: bool = True) -> str:
     """`helm upgrade --install` with some `--set` values; returns what Helm printed."""
+    groups.must_be_alone("replacing the release")
     labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
     words = [word for setting in (*_OURS, *settings) for word in ("--set", setting)]

@@ -1,6 +1,6 @@
 """Starting and stopping a second cluster beside the running one, also in the worst ways.
 
-Both use the same addresses, in network namespaces of their own.
+Both use the same addresses, in network namespaces of their own. Nothing here uses the running one.
 """
 
 import collections.abc
@@ -15,7 +15,6 @@ import pytest
 
 from tests.cluster import traces
 
-pytestmark = pytest.mark.e2e
 NAME = "second"
 STATE = traces.cache_folder() / "cluster" / NAME
 Tool = collections.abc.Callable[..., "subprocess.CompletedProcess[str]"]

@@ -37,8 +37,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def space(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, with Pod Security `restricted` and a claim called `models`."""
-    name = request.node.name.replace("_", "-").replace("[", "-").replace("]", "")[:50].rstrip("-")
-    with kube.namespace(name) as found:
+    with kube.namespace(kube.namespace_name(request.node.nodeid)) as found:
         kube.apply(kube.claim("models", found))
         yield found
 

@@ -5,8 +5,10 @@ of a process, never for a time.
 """
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -180,6 +182,12 @@ def eventually(check: Callable[[], bool], timeout: float, what: str) -> float:
             return time.monotonic() - begun
         time.sleep(0.2)
     raise AssertionError(f"not within {timeout} s: {what}")
+
+
+def namespace_name(nodeid: str) -> str:
+    """A namespace's name for a test: readable, short enough to add to it, and no other test's."""
+    words = re.sub("[^a-z0-9]+", "-", nodeid.rpartition("::")[2].lower())[:40].strip("-")
+    return f"{words}-{hashlib.sha256(nodeid.encode()).hexdigest()[:6]}"
 
 
 def make_namespace(name: str, labels: Object = RESTRICTED) -> None:

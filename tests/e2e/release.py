@@ -1,11 +1,18 @@
 """The operator on the cluster, as Helm installs it, and its parts that a test asks for."""
 
+import contextlib
+import fcntl
+import json
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from dev import occupied
 from tests.e2e import kube
+from tests.parallel import groups
 
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
@@ -22,8 +29,9 @@ FAST: dict[str, Any] = {
     "config.startDeadlineSeconds": 20,
     "worker.chunk": CHUNK,
     "worker.connections": CONNECTIONS,
-    "queues.default.maxActive": 10,
+    "queues.default.maxActive": 100,
 }
+_DESCRIPTION = "with the values that all tests share"
 
 
 def helm(*args: str, timeout: float = 180) -> str:
@@ -33,20 +41,63 @@ def helm(*args: str, timeout: float = 180) -> str:
     return done.stdout
 
 
+def ensure() -> None:
+    """Install the release with the tests' values, unless it is there so; once, however many processes ask."""
+    with (Path(tempfile.gettempdir()) / "modelsync-tests-release.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _installed() != _DESCRIPTION:
+            _install()
+
+
+def _installed() -> str:
+    """How the last installation was described, or ''; Helm itself describes those that say nothing."""
+    command = ["helm", "status", RELEASE, "-n", SYSTEM, "-o", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        return ""
+    info = json.loads(done.stdout)["info"]
+    return str(info["description"]) if info["status"] == "deployed" else ""
+
+
 def install(**values: Any) -> None:
-    """Install or upgrade the release with the tests' values, and wait for it."""
+    """Install or upgrade the release with the tests' values and some others, and wait for it."""
+    groups.must_be_alone("replacing the release")
+    _install(**values)
+
+
+def _install(**values: Any) -> None:
     labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
     settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
     settings.append(occupied.chart_setting(occupied.Maker.TESTS))
+    description = f"with {', '.join(values)}" if values else _DESCRIPTION
     helm(
         "upgrade", "--install", RELEASE, "charts/modelsync", "-n", SYSTEM, "--wait", "--timeout", "120s",
+        "--description", description,
         *(word for setting in settings for word in ("--set", setting)),
     )  # fmt: skip
 
 
+@contextlib.contextmanager
+def queue(name: str, slots: int) -> Iterator[str]:
+    """A SyncQueue of the test's own; removed at the end."""
+    kube.apply(
+        {
+            "apiVersion": "modelsync.dev/v1alpha1",
+            "kind": "SyncQueue",
+            "metadata": {"name": name, "namespace": SYSTEM, "labels": kube.OWN},
+            "spec": {"maxActive": slots},
+        }
+    )
+    try:
+        yield name
+    finally:
+        kube.kubectl("delete", "syncqueue", name, "-n", SYSTEM, "--ignore-not-found")
+
+
 def scale(replicas: int) -> None:
     """Stop (0) or start (1) the operator, and wait until that is so."""
+    groups.must_be_alone("stopping the operator")
     kube.kubectl("scale", "deployment", RELEASE, "-n", SYSTEM, f"--replicas={replicas}")
     if replicas:
         kube.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", SYSTEM, "--timeout=90s", timeout=95)
@@ -61,8 +112,6 @@ def operator_pod() -> dict[str, Any]:
         "get", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator", "-o", "json",
         "--field-selector=status.phase=Running",
     )  # fmt: skip
-    import json
-
     items: list[dict[str, Any]] = json.loads(pods)["items"]
     assert len(items) == 1, [pod["metadata"]["name"] for pod in items]
     return items[0]

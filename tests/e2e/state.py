@@ -13,6 +13,7 @@ def sections(space: str) -> Iterator[tuple[str, str]]:
     asked = {
         "operator: Pods and their restarts": ("get", "pods", *_OPERATOR, "-o", "wide"),
         "operator: last lines of its log": ("logs", *_OPERATOR, f"--tail={LOG_LINES}"),
+        "operator: before its restart": ("logs", *_OPERATOR, f"--tail={LOG_LINES}", "--previous"),
     }
     if space:
         asked[f"namespace {space}"] = ("get", "modelsyncs,jobs,pods,events", "-n", space)

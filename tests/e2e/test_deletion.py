@@ -49,13 +49,13 @@ def leftovers(namespace: str) -> list[str]:
     return found.split()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("order", "up"), CASES, ids=[f"{'-'.join(o)}-{'up' if up else 'down'}" for o, up in CASES]
 )
 def test_everything_goes_away_in_any_order(
     operator: None, hub: HubServer, order: tuple[str, ...], up: bool
 ) -> None:
-    release.install()
     namespace = f"gone-{'-'.join(name[0] for name in order)}-{'up' if up else 'down'}"
     with kube.namespace(namespace):
         source = hub_source(hub, "org/slow", size=20_000_000, rate=200_000)
@@ -68,10 +68,3 @@ def test_everything_goes_away_in_any_order(
             delete(what, namespace)
         left = begun + LIMIT_SECONDS - time.monotonic()
         kube.eventually(lambda: not leftovers(namespace), left, f"nothing left after {order}")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def release_afterwards(operator: None):  # type: ignore[no-untyped-def]
-    """Give the next module its release back."""
-    yield
-    release.install()

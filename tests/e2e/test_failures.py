@@ -154,6 +154,7 @@ def broken_image(operator: None) -> None:
     release.install(**{"worker.image.tag": "missing"})
 
 
+@pytest.mark.alone
 def test_missing_image_says_so_and_heals_by_itself(space: str, hub: HubServer, broken_image: None) -> None:
     kube.apply(kube.sync("pull", space, hub_source(hub, "org/pull", size=1000)))
     sync = kube.wait_for("pull", space, lambda s: kube.ready_reason(s) == "ImagePullFailed", 30, "reason")

@@ -29,6 +29,7 @@ def many(operator: None) -> str:
     return name
 
 
+@pytest.mark.alone
 def test_restart_over_a_thousand_idle_syncs_writes_no_status(many: str, record_property: object) -> None:
     versions = _versions(many)
     old = release.operator_pod()["metadata"]["name"]

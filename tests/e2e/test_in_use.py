@@ -10,6 +10,7 @@ import pytest
 from dev import occupied, target
 from tests.e2e import kube, release
 
+pytestmark = pytest.mark.alone
 SOMEBODYS = "somebodys"
 ENTRIES = {
     "the tests": ("-m", "dev.occupied"),
@@ -76,4 +77,3 @@ def test_cleaning_up_leaves_definitions_that_somebody_uses(somebodys: None) -> N
     with pytest.raises(target.TargetError, match=f"2 ModelSyncs in namespace {SOMEBODYS}"):
         occupied.Cluster().clean_up(occupied.Maker.TESTS)
     assert kube.exists("modelsync", "one", SOMEBODYS)
-    release.install()

@@ -48,6 +48,7 @@ def start_operator() -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command, *words], env=environment)
 
 
+@pytest.mark.alone
 def test_operator_killed_twenty_times_loses_nothing(space: str, no_operator: None, hub: HubServer) -> None:
     source = hub_source(hub, "org/op-kill", size=150_000_000, rate=1_500_000)
     kube.apply(kube.sync("survivor", space, source))

@@ -8,6 +8,7 @@ from tests.e2e import kube, prometheus, release
 from tests.e2e.sources import hub_source
 
 SHORT_DOWNLOADS = 20
+SHORT_AT_ONCE = 5
 SHORT_BYTES = 3_000_000
 
 
@@ -20,8 +21,9 @@ def test_downloaded_bytes_agree_with_the_origin_over_twenty_short_downloads(
 
     before = counted()
     names = [f"short-{index:02}" for index in range(SHORT_DOWNLOADS)]
-    kube.apply(*(kube.sync(name, space, hub_source(hub, f"org/{name}", size=size)) for name in names))
-    with kube.Watch("modelsync", space) as watch:
+    sources = {name: hub_source(hub, f"org/{name}", size=size) for name in names}
+    with release.queue(space, SHORT_AT_ONCE) as queue, kube.Watch("modelsync", space) as watch:
+        kube.apply(*(kube.sync(name, space, source, queue=queue) for name, source in sources.items()))
         for name in names:
             watch.until(
                 lambda s, n=name: (

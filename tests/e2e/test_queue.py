@@ -7,26 +7,6 @@ from dev.hub import HubServer
 from tests.e2e import kube, release
 from tests.e2e.sources import hub_source
 
-QUEUE = "narrow"
-
-
-@contextlib.contextmanager
-def one_slot() -> Iterator[None]:
-    """A queue of the test's own with one slot."""
-    meta = {"name": QUEUE, "namespace": release.SYSTEM, "labels": kube.OWN}
-    kube.apply(
-        {
-            "apiVersion": "modelsync.dev/v1alpha1",
-            "kind": "SyncQueue",
-            "metadata": meta,
-            "spec": {"maxActive": 1},
-        }
-    )
-    try:
-        yield
-    finally:
-        kube.kubectl("delete", "syncqueue", QUEUE, "-n", release.SYSTEM, "--ignore-not-found")
-
 
 @contextlib.contextmanager
 def dead_webhook(namespace: str) -> Iterator[str]:
@@ -55,13 +35,13 @@ def dead_webhook(namespace: str) -> Iterator[str]:
 
 def test_a_missing_claim_of_one_namespace_takes_the_only_slot_from_nobody(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/open", size=100_000)
-    with one_slot(), kube.namespace(f"{space}-b"[-50:]) as other:
+    with release.queue(space, 1) as queue, kube.namespace(f"{space}-b") as other:
         kube.apply(kube.claim("models", other))
-        kube.apply(kube.sync("first", space, source, claim_name="absent", queue=QUEUE, priority=9))
+        kube.apply(kube.sync("first", space, source, claim_name="absent", queue=queue, priority=9))
         kube.wait_for(
             "first", space, lambda sync: "nextRetryTime" in sync.get("status", {}), 20, "its slot back"
         )
-        kube.apply(kube.sync("second", other, source, queue=QUEUE))
+        kube.apply(kube.sync("second", other, source, queue=queue))
         kube.wait_complete("second", other, 60)
         waits = kube.get("modelsync", "first", space)
         assert kube.ready_reason(waits) in ("VolumeNotFound", "Starting"), waits["status"]
@@ -71,16 +51,16 @@ def test_a_missing_claim_of_one_namespace_takes_the_only_slot_from_nobody(space:
 
 def test_a_dead_webhook_of_one_namespace_stops_nobody_elses_download(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/open", size=100_000)
-    with one_slot(), kube.namespace(f"{space}-b"[-50:]) as other:
+    with release.queue(space, 1) as queue, kube.namespace(f"{space}-b") as other:
         kube.apply(kube.claim("models", other))
         with dead_webhook(space) as webhook:
-            kube.apply(kube.sync("first", space, source, queue=QUEUE, priority=9))
+            kube.apply(kube.sync("first", space, source, queue=queue, priority=9))
             told = kube.wait_for(
                 "first", space, lambda sync: kube.ready_reason(sync) == "JobRejected", 20, "JobRejected"
             )
             message = next(c["message"] for c in told["status"]["conditions"] if c["type"] == "Ready")
             assert webhook in message and told["status"]["nextRetryTime"]
-            kube.apply(kube.sync("second", other, source, queue=QUEUE))
+            kube.apply(kube.sync("second", other, source, queue=queue))
             kube.wait_complete("second", other, 60)
             assert kube.get("modelsync", "first", space)["status"]["phase"] == "Queued"
         kube.kubectl("annotate", "modelsync", "first", "-n", space, "modelsync.dev/retry-requested-at=now")

@@ -72,9 +72,9 @@ def authorities(operator: None) -> Iterator[str]:
     """Workers that trust the authorities in a ConfigMap of this name."""
     release.install(**{"worker.caConfigMap": "authorities"})
     yield "authorities"
-    release.install()
 
 
+@pytest.mark.alone
 def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path, authorities: str) -> None:
     with nginx.running(tmp_path, ORIGIN_HOST, tls=True) as web:
         web.put(FILES)

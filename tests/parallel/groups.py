@@ -1,0 +1,53 @@
+"""Which tests may run beside which, when pytest runs several processes (`-n`).
+
+| group     | beside it run             | a test is in it because                   |
+|-----------|---------------------------|-------------------------------------------|
+| `timing`  | nothing                   | it is marked `timing`                     |
+| `alone`   | tests without a cluster   | it is marked `alone` (and `e2e`)          |
+| `cluster` | all but those two groups  | it is marked `e2e` and a cluster is there |
+| `free`    | all but `timing`          | none of this is true                      |
+
+A test on the cluster shares the release with the others, in a namespace of its own, and in a queue of its own
+where it needs few slots or many. One that restarts, replaces or removes the release or its definitions, or
+that takes so much of the operator that others would notice, is marked `alone`. One that measures a speed or
+a share of the machine is marked `timing`.
+"""
+
+import os
+from enum import StrEnum
+
+import pytest
+
+
+class Group(StrEnum):
+    """The groups, in the order in which they begin."""
+
+    TIMING = "timing"
+    ALONE = "alone"
+    CLUSTER = "cluster"
+    FREE = "free"
+
+
+running: Group | None = None
+"""The group of the test that this process runs."""
+
+
+def must_be_alone(act: str) -> None:
+    """Fail the running test if what it is about to do would disturb those beside it."""
+    if running is Group.CLUSTER:
+        raise AssertionError(f"{act} disturbs the tests beside this one: mark it `alone`")
+
+
+def of(item: pytest.Item) -> Group:
+    """The group of a test."""
+    if item.get_closest_marker("timing"):
+        return Group.TIMING
+    if item.get_closest_marker("e2e") is None or "KUBECONFIG" not in os.environ:
+        return Group.FREE
+    return Group.ALONE if item.get_closest_marker("alone") else Group.CLUSTER
+
+
+def unit(item: pytest.Item) -> str:
+    """What runs in one process and in order: a module, or on the shared cluster a single test."""
+    group = of(item)
+    return f"{group} {item.nodeid if group is Group.CLUSTER else item.path.as_posix()}"
