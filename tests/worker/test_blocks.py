@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from modelsync.worker.blocks import BLOCK, HASHERS, Block, Pool
 from modelsync.worker.failures import Interrupted
-from modelsync.worker.parts import Copy, Handle
+from modelsync.worker.files import Handle
+from modelsync.worker.parts import Copy
 
 
 def a_copy(size: int | None) -> Copy:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelsync.worker import parts
-from modelsync.worker.parts import PAGE, Copy, Handle
+from modelsync.worker.files import Handle
+from modelsync.worker.parts import PAGE, Copy
 
 GENUINE = os.pwrite
 

@@ -20,6 +20,18 @@ class Unusable(OSError):
         super().__init__(errno.EEXIST, "something else lies in this place")
 
 
+class Handle:
+    """A descriptor that closes when its last user lets go: its number is never reused beneath a writer."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
 def create(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666) -> int:
     """A descriptor of a new file in place of what lies under the name, which is unlinked and never written.
 

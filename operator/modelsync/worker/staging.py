@@ -24,8 +24,9 @@ import secrets
 import stat
 import threading
 import time
+import weakref
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from modelsync.api import naming
 from modelsync.api.reasons import Reason
@@ -50,6 +51,18 @@ def key_of(file: RemoteFile) -> str:
     told = [file.path, str(file.size), *file.marks]
     told += sorted(f"{digest.algorithm}={digest.value}" for digest in file.digests)
     return hashlib.sha256("\0".join(told).encode()).hexdigest()[:40]
+
+
+class Sized(Protocol):
+    """A file on its way."""
+
+    handle: files.Handle
+    size: int | None
+
+
+def _missing(copy: Sized) -> int:
+    """Bytes of a file whose blocks are not taken yet."""
+    return max(0, (copy.size or 0) - os.fstat(copy.handle.descriptor).st_blocks * 512)
 
 
 class Staging:
@@ -84,6 +97,8 @@ class Staging:
             self.accounts = accounts.Accounts(self.state.descriptor, self._uid, anew=anew, owner=self.owner)
             # Counted before it is believed: a kill between the two costs bytes, and no truth.
             self.journal = Journal(self.directory.descriptor, self.accounts.flush, self.owner)
+        self._sizing = threading.Lock()
+        self._sized: weakref.WeakSet[Sized] = weakref.WeakSet()
         self.reserves = mounts.reserves(mount)
         """Whether a file's blocks are reserved before it is written."""
         self.direct = mounts.direct_writes(mount)
@@ -195,6 +210,14 @@ class Staging:
             os.stat(name, dir_fd=directory, follow_symlinks=False).st_blocks * 512
             for name in self.directory.names()
         )
+
+    def check_space(self, copy: "Sized") -> None:
+        """Refuse a file whose size was just learned if it does not fit beside all others of this kind that
+        are on their way; raises Failure."""
+        with volume.guarded("looking at staging files"), self._sizing:
+            self._sized.add(copy)
+            missing = sum(map(_missing, self._sized))
+        volume.check_space(self.directory.descriptor, missing, 0)
 
     def sweep(self) -> None:
         """After publishing: remove this attempt's directory and those of dead ones."""

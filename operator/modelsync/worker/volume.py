@@ -112,23 +112,19 @@ def check_links(directory: int) -> None:
         os.unlink(_PROBE, dir_fd=directory)
 
 
-def preallocate(descriptor: int, size: int, *, reserve: bool = True) -> None:
-    """Reserve a file's blocks and set its size, or only the size where the file system cannot.
+def reserve(descriptor: int, start: int, end: int) -> bool:
+    """Take the blocks of [start, end) of a file; False where the file system cannot. Raises OSError.
 
     Not os.posix_fallocate: glibc's writes a byte into every block where the file system lacks support,
     which takes hours for a large file on NFS.
     """
-    if size == 0:
-        return
-    if not reserve:
-        os.ftruncate(descriptor, size)
-        return
-    if _libc().fallocate(descriptor, 0, ctypes.c_longlong(0), ctypes.c_longlong(size)) == 0:
-        return
+    given = ctypes.c_longlong(start), ctypes.c_longlong(end - start)
+    if _libc().fallocate(descriptor, 0, *given) == 0:
+        return True
     number = ctypes.get_errno()
     if number not in _UNSUPPORTED:
         raise OSError(number, os.strerror(number))
-    os.ftruncate(descriptor, size)
+    return False
 
 
 def sync_file(directory: int, name: str) -> None:

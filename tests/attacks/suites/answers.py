@@ -11,15 +11,17 @@ from pathlib import Path
 
 from modelsync.api.reasons import Reason
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.origin.content import Fixed
+from tests.origin.content import Computed, Fixed
 from tests.origin.log import Entry
-from tests.origin.messages import Answer, Request, Role
+from tests.origin.messages import Answer, Object, Request, Role
 from tests.origin.server import Origin
 from tests.origin.syncs import Sync
 
 MOST_MEMORY = 320 << 20
 """Bytes that one answer may take in all its forms: a worker's default limit is 512 MiB, and it has 70 MiB
 without one."""
+MOST_TAKEN = 128 << 20
+"""Bytes of the volume: 64 MiB ahead of a connection's range, and two ranges of 16 MiB."""
 _REFUSALS = (Reason.ORIGIN_ERROR, Reason.NOTHING_MATCHED)
 """The second for XML that is well formed and lists nothing."""
 _LISTS = (Role.INFORMATION, Role.LIST)
@@ -136,7 +138,28 @@ def s3(full: bool) -> Iterator[Outcome]:
     yield from _listed("s3", full)
 
 
+_ANNOUNCED = Object(content=Computed(1, 3 << 30), etag='"one"', checksum=None)
+
+
+def announced(full: bool) -> Iterator[Outcome]:
+    """3 GiB announced by a HEAD, a listing or the answer itself, of which next to nothing comes."""
+    for kind, sizes, sent in (
+        ("web", True, 1), ("web", False, 1), ("s3", True, 1), ("s3", True, 70_000)
+    )[: 4 if full else 2]:  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder, Origin({"x": _ANNOUNCED}).serving() as origin:
+            origin.strike("x", f"stall={sent}x*")
+            sync = Sync(origin=origin, volume=Path(folder), kind=kind, sizes=sizes, digests=False)
+            sync.chunk, sync.timeout, sync.deadline, sync.max_retries = 16 << 20, 2, 10, 0
+            end = sync.run()
+            taken = sum(path.lstat().st_blocks * 512 for path in Path(folder).rglob("*"))
+        problem = f"{taken >> 20} MiB of the volume are taken" if taken > MOST_TAKEN else ""
+        if end.reason not in (Reason.NETWORK_ERROR, Reason.PROGRESS_DEADLINE_EXCEEDED):
+            problem = f"{end.reason}: {end.message}"
+        yield f"{kind}, {'listed' if sizes else 'told by the answer'}, {sent} bytes of a range sent", problem
+
+
 ATTACKS = (
+    Attack(topic="origins", name="3 GiB announced and not sent", how=Ground.LOOPBACK, run=announced),
     Attack(topic="origins", name="a Hub's listing that fills the memory", how=Ground.LOOPBACK, run=hub),
     Attack(topic="origins", name="an S3 listing that fills the memory", how=Ground.LOOPBACK, run=s3),
 )
