@@ -36,6 +36,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* The name by which the API server knows the operator. */}}
+{{- define "modelsync.operatorUser" -}}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "modelsync.serviceAccount" . }}
+{{- end -}}
+
+{{/* For a policy: the namespaces that are watched. */}}
+{{- define "modelsync.watchedSelector" -}}
+{{- if .Values.watch.namespaces -}}
+namespaceSelector:
+  matchExpressions:
+    - {key: kubernetes.io/metadata.name, operator: In, values: {{ toJson .Values.watch.namespaces }}}
+{{- else -}}
+namespaceSelector: {}
+{{- end -}}
+{{- end -}}
+
 {{- define "modelsync.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
