@@ -41,6 +41,8 @@ STATES: dict[str, Object] = {
     },
 }
 """The victim's stored status."""
+OLDER = {"phase": "Downloading", "observedGeneration": 1, "attempts": 1}
+"""That of an operator before `status.job`."""
 
 
 def forged_words(attempt: int) -> Object:
@@ -89,7 +91,7 @@ def forged_pod(job_uid: str = "job-forged", *, attempt: int = 2, ended: bool = F
 def known(state: str, *forged: tuple[Any, Object]) -> store.Store:
     """A store that heard of a queue with two slots, of the victim in a state, and of forged objects."""
     found = store.Store(clock=lambda: NOW)
-    victim = harness.sync(VICTIM, **STATES[state])
+    victim = harness.sync(VICTIM, **{"older": OLDER, **STATES}[state])
     victim["spec"]["suspend"] = state == "paused"
     meta = {"name": "default", "namespace": "ops", "uid": "uid-queue", "generation": 1}
     queue = {"metadata": meta, "spec": {"maxActive": 1}}
@@ -161,6 +163,14 @@ FORGERIES: dict[str, list[tuple[Any, Object]]] = {
 @pytest.mark.parametrize("forgery", list(FORGERIES))
 def test_what_others_made_in_the_name_of_a_modelsync_decides_nothing(state: str, forgery: str) -> None:
     decides_nothing(state, *FORGERIES[forgery])
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_where_an_older_operator_recorded_no_job_another_namespace_decides_nothing(complete: bool) -> None:
+    job = forged_job(namespace="b", attempt=1, complete=complete)
+    pod = forged_pod(namespace="b", attempt=1, ended=complete)
+    for forged in ([(JOBS, job)], [(PODS, pod)], [(JOBS, job), (PODS, pod)]):
+        decides_nothing("older", *forged)
 
 
 JOB_FIELDS = st.fixed_dictionaries(
