@@ -91,3 +91,9 @@ def test_no_word_of_json_schema_that_kubernetes_refuses_is_left() -> None:
     refused |= {"patternProperties", "prefixItems", "contains", "dependencies", "if", "then", "else", "$id"}
     refused |= {"dependentRequired", "dependentSchemas", "unevaluatedProperties", "additionalItems"}
     assert [path for path, node in NODES.items() if refused & set(node)] == []
+
+
+def test_no_default_holds_null_which_only_kubectl_leaves_out() -> None:
+    defaults = [node["default"] for node in NODES.values() if isinstance(node.get("default"), dict)]
+    assert defaults
+    assert [default for default in defaults if None in default.values()] == []
