@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from modelsync.core import snapshot
 from modelsync.runtime import proofs, records
+from tests.api.specs import extremes
 from tests.runtime import harness
 
 PROOFS = proofs.Proofs()
@@ -265,3 +267,20 @@ def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, 
         place[where] = value
         with contextlib.suppress(records.NotOurs):
             make(raw)
+
+
+@pytest.mark.parametrize("spec", extremes.LARGEST.values(), ids=extremes.LARGEST)
+def test_little_is_kept_of_the_largest_spec(spec: dict[str, Any]) -> None:
+    raw = given_version({**harness.sync(), "spec": spec})
+    raw["metadata"]["annotations"] = {"example.org/a": "x" * 250_000}
+    whole, text = records.whole_sync(raw), json.dumps(raw)
+    tracemalloc.start()
+    try:
+        kept = [records.sync_record(json.loads(text)) for _ in range(4)]
+        used = tracemalloc.get_traced_memory()[0] / len(kept)
+    finally:
+        tracemalloc.stop()
+    assert used < 24_000
+    assert kept[0].spec.source.summary == whole.spec.source.summary
+    assert kept[0].spec.source.secret_name == whole.spec.source.secret_name
+    assert kept[0].spec.target_dir == whole.spec.target_dir

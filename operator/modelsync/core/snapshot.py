@@ -28,6 +28,7 @@ class SyncRecord:
     resource_version: str
     created: datetime
     spec: api.ModelSyncSpec
+    """Without what only its Job is made of: files, patterns, podTemplate (`runtime.records.planned`)."""
     status: api.ModelSyncStatus
     retry_requested: str | None = None
     """Value of the retry annotation."""

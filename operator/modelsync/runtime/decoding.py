@@ -189,7 +189,7 @@ def one(raw: bytes) -> Object:
     texts = list(scanner.feed(raw))
     if len(texts) != 1:
         raise ValueError("not a JSON object")
-    return _without_managed(_mapping(texts[0].json))
+    return _parsed(texts[0])
 
 
 def read(text: Text) -> tuple[Object, bool]:
@@ -199,27 +199,28 @@ def read(text: Text) -> tuple[Object, bool]:
     runs, which is the safe thing to believe, and a ModelSync has a spec that nobody acts on.
     """
     try:
-        found = _slim(_mapping(text.json))
-        return ({**found, "spec": TOO_DEEP} if b"spec" in text.cut else found), not text.cut
+        return _slim(_parsed(text)), not text.cut
     except ValueError:
         rest = Scanner(_ONE, Unread(whole=frozenset({b"spec", b"status"})))
         (bare,) = rest.feed(text.json)
-        return {**_slim(_mapping(bare.json)), "spec": UNREADABLE}, False
+        return {**_slim(_parsed(bare)), "spec": UNREADABLE}, False
+
+
+def _parsed(text: Text) -> Object:
+    """An object without managedFields; a spec that was cut is none."""
+    found = _mapping(text.json)
+    meta = found.get("metadata")
+    if isinstance(meta, dict):
+        meta.pop("managedFields", None)
+    return {**found, "spec": TOO_DEEP} if b"spec" in text.cut else found
 
 
 def _slim(found: Object) -> Object:
     """Without annotations of others: one may have 256 KiB."""
-    meta = _without_managed(found).get("metadata")
+    meta = found.get("metadata")
     notes = meta.get("annotations") if isinstance(meta, dict) else None
     if isinstance(meta, dict) and isinstance(notes, dict):
         meta["annotations"] = {name: notes[name] for name in _OUR_ANNOTATIONS if name in notes}
-    return found
-
-
-def _without_managed(found: Object) -> Object:
-    meta = found.get("metadata")
-    if isinstance(meta, dict):
-        meta.pop("managedFields", None)
     return found
 
 

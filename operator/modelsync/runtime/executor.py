@@ -12,7 +12,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from modelsync.api.reasons import Reason
 from modelsync.core import actions, queueing, snapshot
 from modelsync.runtime import kube, records, store
 from modelsync.runtime.proofs import Made
-from modelsync.runtime.resources import JOBS
+from modelsync.runtime.resources import JOBS, SYNCS
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 64
@@ -141,7 +141,10 @@ class Executor:
     async def _make(self, wish: actions.CreateJob, name: str) -> None:
         sync = wish.sync
         await self._end_unseen(sync)
-        manifest = self._render(sync, wish.attempt, secrets.token_urlsafe(24))
+        whole = await self._whole(sync)
+        if whole is None:
+            return
+        manifest = self._render(whole, wish.attempt, secrets.token_urlsafe(24))
         made_for = Made(sync_uid=sync.uid, attempt=wish.attempt, queue=sync.spec.queue)
         self._store.proofs.sign(manifest, made_for, self._clock())
         try:
@@ -153,6 +156,20 @@ class Executor:
         self._store.absolve_group(queueing.group(sync))
         _log.info("started Job %s/%s", sync.namespace, name)
         self._on_created(sync, self._clock())
+
+    async def _whole(self, sync: snapshot.SyncRecord) -> snapshot.SyncRecord | None:
+        """The ModelSync with its whole spec; None when it has changed, and is planned anew."""
+        mark = self._store.mark()
+        found = await self._api.get(SYNCS, sync.namespace, sync.name)
+        record = records.whole_sync(found)
+        if record.uid != sync.uid:
+            raise kube.NotFound(404, "NotFound", "the ModelSync is another one of its name by now")
+        if record.generation != sync.generation:
+            self._store.observe(SYNCS, "MODIFIED", found, mark=mark)
+            return None
+        if record.invalid is not None:
+            raise kube.ApiError(422, "", f"the object cannot be understood: {record.invalid}")
+        return replace(sync, spec=record.spec)
 
     async def _existing(self, sync: snapshot.SyncRecord, name: str) -> kube.Object:
         """The Job that has our name already: ours from an earlier try, or a stranger's."""

@@ -31,7 +31,7 @@ def _rule(resource: Resource, *verbs: str, scope: Scope = "watched", sub: str = 
 
 
 PERMISSIONS: tuple[Permission, ...] = (
-    _rule(SYNCS, "get", "list", "watch", why="to know what is wanted; get after a conflict"),
+    _rule(SYNCS, "get", "list", "watch", why="to know what is wanted; get after a conflict, and for a Job"),
     _rule(SYNCS, "patch", sub="status", why="to tell what is"),
     _rule(
         JOBS,

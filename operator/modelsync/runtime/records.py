@@ -7,12 +7,13 @@ the operator made is said by their proofs (`proofs`); what is believed of the ot
 `core.belief`.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pydantic
 
-from modelsync.api import foreign, naming, sources, syncqueue, wire
+from modelsync.api import foreign, naming, podtemplate, sources, syncqueue, wire
 from modelsync.api import modelsync as api
 from modelsync.core import snapshot
 from modelsync.runtime.proofs import Made, Proofs
@@ -30,13 +31,22 @@ _PLACEHOLDER = api.ModelSyncSpec(
 )
 """Stands in for a spec that could not be read; `invalid` keeps anybody from acting on it."""
 
+_A_FILE = sources.HttpFile(url="", path="")
+_NO_TEMPLATE = podtemplate.PodTemplate()
+
 
 class NotOurs(ValueError):
     """The object lacks what would make it one of ours; it is ignored."""
 
 
 def sync_record(raw: Object) -> snapshot.SyncRecord:
-    """A ModelSync; one that cannot be read comes with `invalid`."""
+    """A ModelSync with what the planner needs of it; one that cannot be read comes with `invalid`."""
+    record = whole_sync(raw)
+    return replace(record, spec=planned(record.spec))
+
+
+def whole_sync(raw: Object) -> snapshot.SyncRecord:
+    """A ModelSync with its whole spec, to make a Job of; one that cannot be read comes with `invalid`."""
     meta = _meta(raw)
     spec, invalid = _spec(raw.get("spec"))
     return snapshot.SyncRecord(
@@ -197,6 +207,20 @@ def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("spec", *first["loc"]))
         return _PLACEHOLDER, foreign.clean(f"{where}: {first['msg']}", 500)
+
+
+def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
+    """What the planner needs of a spec: a few kB, where the whole one may have a megabyte.
+
+    All else is asked for again when a Job is made of it. Of the files, their number is left.
+    """
+    http = spec.source.http
+    if http is not None:
+        told = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
+        http = http.but(files=tuple(told) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
+    return spec.but(
+        source=spec.source.but(http=http), allow_patterns=(), ignore_patterns=(), pod_template=_NO_TEMPLATE
+    )
 
 
 def _status(raw: object, kind: type[S]) -> S:
