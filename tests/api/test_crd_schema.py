@@ -1,5 +1,6 @@
 """Properties of the whole schema that no example shows: bounded, described, bound to one namespace."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,6 +56,10 @@ def test_every_field_is_described_in_sentences() -> None:
 def test_no_reference_can_name_another_namespace() -> None:
     own = [path for path in SPEC if not path.startswith(AFFINITY)]  # there it says whose Pods to run next to
     assert [path for path in own if path.split(".")[-1].lower() in ("namespace", "namespaces")] == []
+
+
+def test_no_default_holds_a_null() -> None:
+    assert not [path for path, node in NODES.items() if "null" in json.dumps(node.get("default"))[1:]]
 
 
 def test_nothing_is_opaque() -> None:

@@ -27,7 +27,7 @@ from tests.api.specs import extremes
 from tests.runtime import fake_api, harness
 
 _NUMBER = "NUMBER"
-_MANAGED = {"fieldsV1": {f"f:{'a' * 9}{n}": {} for n in range(50_000)}}
+_MANAGED: harness.Object = {"fieldsV1": {f"f:{'a' * 9}{n}": {} for n in range(50_000)}}
 HOSTILE: dict[str, Callable[[harness.Object], object]] = {
     "annotations of 250 KiB": lambda raw: raw["metadata"].update(
         annotations={"example.org/a": "x" * 250_000}

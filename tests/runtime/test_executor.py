@@ -1,7 +1,6 @@
 """Jobs are made and ended once, whatever the API server answers or does not answer."""
 
 import asyncio
-import copy
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -17,7 +16,7 @@ from modelsync.core import actions, snapshot
 from modelsync.runtime import executor, kube, proofs, store
 from modelsync.runtime.resources import JOBS, SYNCS
 from tests.builders import SETTINGS
-from tests.runtime import fake_api, harness, hostile_json, virtual
+from tests.runtime import fake_api, harness, virtual
 
 NAME = naming.job_name("llama", "uid-llama", 1)
 
@@ -293,62 +292,6 @@ async def test_one_that_fails_does_not_stop_the_others() -> None:
         await b.executor.finish()
         assert b.admitted == ["other"]
         assert "a manifest that cannot be made" in b.problem.message and not b.known.troubles
-
-
-@virtual.in_virtual_time
-async def test_a_job_is_made_of_the_whole_spec_which_the_store_does_not_hold() -> None:
-    async with bench() as b:
-        raw = b.server.get(SYNCS, "models", "llama")
-        raw["spec"] |= {"allowPatterns": ["*.bin"], "podTemplate": {"nodeSelector": {"gpu": "yes"}}}
-        b.known.observe(SYNCS, "MODIFIED", b.server.put(SYNCS, raw))
-        assert (b.sync.spec.allow_patterns, b.sync.spec.pod_template.node_selector) == ((), None)
-        made, render = list[snapshot.SyncRecord](), b.executor._render
-
-        def note(sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
-            made.append(sync)
-            return render(sync, attempt, key)
-
-        b.executor._render = note
-        await b.create()
-        spec = made[0].spec
-        assert (spec.allow_patterns, spec.pod_template.node_selector) == (("*.bin",), {"gpu": "yes"})
-
-
-@virtual.in_virtual_time
-async def test_a_sync_that_has_changed_meanwhile_is_planned_anew_and_no_job_is_made() -> None:
-    async with bench() as b:
-        raw = copy.deepcopy(b.server.get(SYNCS, "models", "llama"))
-        raw["metadata"]["generation"] += 1
-        raw["spec"]["suspend"] = True
-        b.server.put(SYNCS, raw)
-        await b.create()
-        assert not jobs(b.server) and not b.known.assumed
-        assert b.sync.spec.suspend and not b.known.problems
-
-
-@virtual.in_virtual_time
-@pytest.mark.parametrize("replaced", [False, True])
-async def test_a_sync_that_is_gone_or_another_one_is_tried_with_backoff(replaced: bool) -> None:
-    async with bench() as b:
-        b.server.remove(SYNCS, "models", "llama")
-        if replaced:
-            b.server.put(SYNCS, harness.sync("llama", uid="another"))
-        await b.create()
-        assert not jobs(b.server) and not b.known.assumed
-        assert b.problem.due is not None and b.problem.due > virtual.now()
-
-
-@virtual.in_virtual_time
-@pytest.mark.parametrize("text", hostile_json.DEEP.values(), ids=hostile_json.DEEP)
-async def test_a_spec_of_which_no_job_can_be_made_is_reported_and_holds_nothing(text: str) -> None:
-    async with bench() as b:
-        raw = copy.deepcopy(b.server.get(SYNCS, "models", "llama"))
-        raw["spec"]["podTemplate"] = {"affinity": "deep"}
-        b.server.texts = {"deep": text}
-        b.server.put(SYNCS, raw)
-        await b.create()
-        assert "cannot be understood: spec" in b.problem.message
-        assert not jobs(b.server) and not b.known.assumed and not b.known.troubles
 
 
 @virtual.in_virtual_time

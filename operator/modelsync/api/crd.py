@@ -158,8 +158,15 @@ def structural(
         elif key == "patternProperties":  # keys with a pattern; Kubernetes knows no such rule
             (result["additionalProperties"],) = (structural(sub, definitions, made) for sub in value.values())
         else:
-            result[key] = value
+            result[key] = _without_absent(value) if key == "default" else value
     return _tidied(result)
+
+
+def _without_absent(default: Any) -> Any:
+    """A default as it is stored; the API server refuses one with a null where the field has no such type."""
+    if not isinstance(default, dict):
+        return default
+    return {key: _without_absent(value) for key, value in default.items() if value is not None}
 
 
 def _default_words(schema: dict[str, Any]) -> list[str]:
