@@ -23,10 +23,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def place(operator: None) -> Iterator[str]:
-    """A namespace, once the policies are enforced."""
-    with kube.namespace("policies") as found:
+@pytest.fixture
+def place(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own, once the policies are enforced."""
+    with kube.namespace(request.node.name.replace("_", "-")[:50].rstrip("-")) as found:
         kube.apply(kube.claim("models", found))
         job = workers.rendered(workers.sync(found))
         job["spec"]["template"]["spec"]["hostPID"] = True
