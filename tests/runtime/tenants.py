@@ -92,8 +92,8 @@ class Writes:
     """Writes of all."""
 
 
-def writes_beside(count: int, *, spaces: int, turns: int, longest: float = 60.0) -> Writes:
-    """Transitions of one object beside so many in each other namespace that change as they are written."""
+def writes_beside(count: int, *, spaces: int, turns: int, idle: int = 5, longest: float = 60.0) -> Writes:
+    """Transitions of one object, `idle` seconds apart, beside many that change as they are written."""
     found: list[Writes] = []
 
     async def play() -> None:
@@ -103,7 +103,7 @@ def writes_beside(count: int, *, spaces: int, turns: int, longest: float = 60.0)
         tenants.add(VICTIM, 1)
         running = asyncio.ensure_future(tenants.writer.run())
         for _ in range(turns):
-            for _ in range(10):
+            for _ in range(2 * idle):
                 tenants.flip(victim=False)
                 await asyncio.sleep(0.5)
             began, before = tenants.loop.time(), tenants.phase()
