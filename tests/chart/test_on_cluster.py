@@ -264,6 +264,85 @@ def test_who_may_not_get_the_secret_may_pause_its_sync_but_not_redirect_it(users
             kube.kubectl(*as_plain, json.dumps({"spec": {"source": {"huggingFace": change}}}))
 
 
+LEADS: dict[str, Any] = {
+    "engine": {"engine": "HuggingFaceHub"},
+    "node": {"podTemplate": {"nodeSelector": {"kubernetes.io/hostname": "mine"}}},
+    "toleration": {"podTemplate": {"tolerations": [{"operator": "Exists"}]}},
+    "affinity": {"podTemplate": {"affinity": {"nodeAffinity": {}}}},
+    "priority class": {"podTemplate": {"priorityClassName": "high"}},
+    "requests": {"podTemplate": {"resources": {"requests": {"cpu": 7}}}},
+    "labels": {"podTemplate": {"labels": {"sidecar.example.org/inject": "true"}}},
+    "podTemplate that was there, removed": {"podTemplate": None},
+}
+
+
+def test_who_may_not_get_the_secret_may_change_nothing_that_leads_it_elsewhere(users: None) -> None:
+    template = {"annotations": {"a.example.org/b": "c"}}
+    create_as("holder", paused("led", source=WITH_SECRET["huggingFace"], podTemplate=template))
+    as_plain = ("patch", "modelsync", "led", "-n", SPACE, "--type=merge", "--as", "plain", "-p")
+    for change in LEADS.values():
+        with pytest.raises(kube.KubectlError, match=NO_SECRET):
+            kube.kubectl(*as_plain, json.dumps({"spec": change}))
+        as_holder = ("--as", "holder", "--dry-run=server")
+        kube.kubectl(*as_plain[:-3], "-p", json.dumps({"spec": change}), *as_holder)
+    for harmless in ({"suspend": False}, {"suspend": True}, {"bandwidthLimit": "1M"}, {"queue": "other"}):
+        kube.kubectl(*as_plain, json.dumps({"spec": harmless}))
+
+
+def test_secrets_for_pulling_the_image_are_for_those_who_may_get_them(users: None) -> None:
+    def pulls(name: str, *secrets: str) -> kube.Object:
+        return paused(name, podTemplate={"imagePullSecrets": [{"name": secret} for secret in secrets]})
+
+    said = "spec.podTemplate.imagePullSecrets: you may not get all of the Secrets 'tok'"
+    with pytest.raises(kube.KubectlError, match=said):
+        create_as("plain", pulls("pulls", "tok"))
+    with pytest.raises(kube.KubectlError, match="'tok', 'other'"):
+        create_as("holder", pulls("pulls", "tok", "other"))
+    create_as("holder", pulls("pulls", "tok"))
+    kube.apply(pulls("pulls-most", *(f"s{number}" for number in range(8))))  # the most, as an administrator
+    as_plain = ("patch", "modelsync", "pulls", "-n", SPACE, "--type=merge", "--as", "plain", "-p")
+    kube.kubectl(*as_plain, '{"spec": {"priority": 3}}')
+    create_as("plain", paused("pulls-later"))
+    later = json.dumps({"spec": {"podTemplate": {"imagePullSecrets": [{"name": "tok"}]}}})
+    with pytest.raises(kube.KubectlError, match=said):
+        kube.kubectl("patch", "modelsync", "pulls-later", *as_plain[3:], later)
+
+
+def test_queue_is_for_those_who_may_use_it_from_their_namespace(users: None) -> None:
+    release.upgrade("queueAccess.enabled=true")
+    member = {"apiGroups": ["modelsync.dev"], "resources": ["syncqueues"], "verbs": ["use"]}
+    grant("member", CLAIM, {**member, "resourceNames": ["gpu"]})
+    edit = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"}
+    subject = {"kind": "User", "name": "editor", "apiGroup": "rbac.authorization.k8s.io"}
+    role = {"kind": "ClusterRole", "name": "edit", "apiGroup": "rbac.authorization.k8s.io"}
+    kube.apply(
+        {**edit, "metadata": {"name": "editor", "namespace": SPACE}, "roleRef": role, "subjects": [subject]}
+    )
+
+    def may(user: str, queue: str) -> bool:
+        try:
+            create_as(user, paused("asks", queue=queue), "--dry-run=server")
+        except kube.KubectlError as error:
+            assert f"spec.queue: you may not use SyncQueue '{queue}' from namespace" in str(error)
+            return False
+        return True
+
+    kube.eventually(lambda: not may("plain", "default"), 20, "the API server enforces the policy")
+    kube.eventually(lambda: may("editor", "default"), 20, "the role edit has the open queue")
+    assert [may(*asked) for asked in (("editor", "gpu"), ("member", "gpu"), ("member", "default"))] == [
+        False,
+        True,
+        False,
+    ]
+    kube.apply(paused("placed", queue="gpu"))
+    as_editor = ("patch", "modelsync", "placed", "-n", SPACE, "--type=merge", "--as", "editor", "-p")
+    kube.kubectl(*as_editor, '{"spec": {"priority": 3}}')
+    kube.kubectl(*as_editor, '{"spec": {"queue": "default"}}')
+    with pytest.raises(kube.KubectlError, match="you may not use SyncQueue 'gpu'"):
+        kube.kubectl(*as_editor, '{"spec": {"queue": "gpu"}}')
+    release.upgrade("queueAccess.enabled=false")
+
+
 def test_policy_can_be_switched_off(users: None) -> None:
     release.upgrade("admissionPolicy.enabled=false")
     kube.eventually(lambda: not refused("stranger"), 20, "the API server forgets the policy")

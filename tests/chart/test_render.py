@@ -40,6 +40,7 @@ def test_lint_is_clean() -> None:
         pytest.param("queues.default.minimumRate=fast", "minimumRate", id="a speed in words"),
         pytest.param("queues.default.maxRate=1", "maxRate", id="an unknown field of a queue"),
         pytest.param("queues.Big.maxActive=1", "Big", id="a queue name in capitals"),
+        pytest.param("queueAccess.open={Big}", "open", id="a queue in capitals that is open"),
         pytest.param("config.logLevel=loud", "logLevel", id="an unknown log level"),
         pytest.param("config.hubEndpoint=hub", "hubEndpoint", id="an endpoint that is no URL"),
         pytest.param("presets.Big.allowPatterns={*}", "Big", id="a preset in capitals"),
@@ -109,6 +110,28 @@ def test_rights_contain_no_secret_no_wildcard_and_no_exec() -> None:
     golden = GOLDEN.read_text()
     for word in ("secrets", "*", "exec", "nodes", "escalate", "impersonate", "bind"):
         assert word not in golden
+
+
+@pytest.mark.parametrize(
+    ("setting", "names"),
+    [("queueAccess.enabled=true", ["default"]), ("queueAccess.open={a,b}", ["a", "b"])],
+)
+def test_roles_of_users_may_use_the_open_queues_and_no_others(setting: str, names: list[str]) -> None:
+    roles = helm.of_kind(helm.template(setting), "ClusterRole")
+    found = [rule for role in roles for rule in role["rules"] if "use" in rule["verbs"]]
+    assert found == [
+        {
+            "apiGroups": ["modelsync.dev"],
+            "resources": ["syncqueues"],
+            "resourceNames": names,
+            "verbs": ["use"],
+        }
+    ]
+
+
+def test_no_open_queue_is_no_right_on_all_of_them() -> None:
+    roles = helm.of_kind(helm.template("queueAccess.open=null"), "ClusterRole")
+    assert not [rule for role in roles for rule in role["rules"] if "use" in rule["verbs"]]
 
 
 def test_namespaced_mode_has_no_cluster_role_of_the_operator() -> None:

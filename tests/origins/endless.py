@@ -21,6 +21,13 @@ class Kind(StrEnum):
     DRIPPING = "a page that comes byte by byte"
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A worker that leaves in the middle of a page is what is tested."""
+
+
 @dataclass
 class Endless:
     """A server on loopback; `source` names it as `spec.source` would."""
@@ -66,8 +73,7 @@ class Endless:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{server.server_port}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
