@@ -2,14 +2,21 @@
 #
 #   docker build -t modelsync .
 #
-# BASE needs python3 (3.11 or newer) with venv and the CA certificates; nothing else of it is used. All packages
-# are wheels, so no stage holds a compiler.
-ARG BASE=python:3.13-slim
+# BASE is a Debian (or derivative) with python3 (3.11 or newer), venv and the CA certificates. Nothing of it gets into
+# the image but what dev/image/rootfs.py copies: no shell, no package manager, no program but Python. It is named by
+# digest, so that the same files are copied tomorrow; to renew it, look up the tag's digest and change both. All
+# packages are wheels, so no stage holds a compiler.
+ARG BASE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE} AS dependencies
 COPY requirements/image.txt /build/requirements.txt
 RUN python3 -m venv /opt/modelsync \
  && /opt/modelsync/bin/python -m pip install --no-cache-dir --no-compile --require-hashes -r /build/requirements.txt
+
+FROM dependencies AS root
+COPY dev/image/rootfs.py /build/rootfs.py
+RUN python3 /build/rootfs.py /opt/modelsync /rootfs \
+ && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s /rootfs -p / /rootfs/usr
 
 FROM dependencies AS build
 COPY requirements/build.txt /build/tools.txt
@@ -23,14 +30,21 @@ RUN cd /build/source \
  && /opt/modelsync/bin/python -m pip install --no-cache-dir --no-compile --no-deps --no-index /build/wheel/*.whl \
  && /opt/modelsync/bin/python -m pip uninstall --yes --quiet pip \
  && find /opt/modelsync -type d -name tests -prune -exec rm -rf {} + \
+ && find /opt/modelsync/bin -type f ! -name modelsync -delete \
+ && find /opt/modelsync/lib -name '*.sh' -delete \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/modelsync/lib
+COPY --from=root /rootfs /rootfs
+COPY dev/image/sbom.py /build/sbom.py
+RUN /build/venv/bin/python /build/sbom.py /opt/modelsync /rootfs > /opt/modelsync/sbom.cdx.json
 
-FROM ${BASE}
+FROM scratch
 LABEL org.opencontainers.image.title="modelsync" \
       org.opencontainers.image.description="Puts AI models onto Kubernetes volumes, and shows every byte of it" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=root /rootfs /
 COPY --from=build /opt/modelsync /opt/modelsync
-ENV PATH=/opt/modelsync/bin:/usr/local/bin:/usr/bin:/bin \
+ENV PATH=/opt/modelsync/bin \
+    LANG=C.UTF-8 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
