@@ -12,7 +12,6 @@ from dev.hub import HubServer
 from modelsync.api import sources, wire
 from modelsync.api.sources import RepositoryType
 from modelsync.api.transfer import Engine, Layout, Verification
-from modelsync.worker import counters
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.layers import Devices
@@ -39,7 +38,8 @@ class HubSync:
     token: str | None = None
     allow: tuple[str, ...] = ()
     uid: str = "uid-1"
-    devices: Devices = counters.network_devices
+    devices: Devices | None = None
+    """Those of a Pod that does nothing else, by default: what this machine's devices count, others cause."""
     ca_file: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
@@ -89,9 +89,13 @@ class HubSync:
             stop=self.stop,
             volume=self.volume,
             lock_wait_seconds=0.0,
-            devices=self.devices,
+            devices=self.devices or self._sent,
         )
         return run(request, tools)
+
+    def _sent(self) -> tuple[wire.DeviceCounters, ...]:
+        """What the origin has sent, as a Pod's only device counts it."""
+        return (wire.DeviceCounters(device="eth0", receive_bytes=self.hub.bytes_sent(), transmit_bytes=0),)
 
 
 def library(home: Path, program: str, **variables: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 from dev.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.transfer import Engine, Layout
-from modelsync.api.wire import DeviceCounters, Progress
+from modelsync.api.wire import Progress
 from modelsync.worker.engines import backends, child, figures, process
 from modelsync.worker.failures import Failure
 from tests.worker.hubs import HubSync
@@ -199,11 +199,7 @@ def test_progress_comes_from_the_best_layer_that_is_left(
     layer: Layer,
 ) -> None:
     disable(monkeypatch)
-
-    def devices() -> tuple[DeviceCounters, ...]:
-        return (DeviceCounters(device="eth0", receive_bytes=hub.bytes_sent(), transmit_bytes=0),)
-
-    sync = HubSync(hub, tmp_path, "org/big", engine=engine, devices=devices)
+    sync = HubSync(hub, tmp_path, "org/big", engine=engine)
     # Before a library's first block is told or written, only the network can see anything.
     assert layers_of(hub, sync, layer) <= {layer, Layer.NETWORK}
 

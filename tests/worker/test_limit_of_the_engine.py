@@ -27,6 +27,7 @@ from modelsync.worker.run import Tools, run
 from tests.origins import nginx
 from tests.worker.syncs import ListSource
 
+pytestmark = pytest.mark.timing
 MB = 1_000_000
 SIZE = 1 << 30
 WINDOW = 2.5
