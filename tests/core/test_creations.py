@@ -81,7 +81,7 @@ def test_a_namespace_that_does_not_answer_holds_few_slots() -> None:
     hangs = [a_sync(f"h{n:02}").in_namespace("hangs") for n in range(30)]
     fine = [a_sync(f"f{n}") for n in range(3)]
     plan = planner.plan(a_snapshot(*hangs, *fine, a_queue(max_active=99)))
-    assert started(plan) == [*(f"h{n:02}" for n in range(queueing.UNANSWERED)), "f0", "f1", "f2"]
+    assert sorted(started(plan)) == ["f0", "f1", "f2", *(f"h{n:02}" for n in range(queueing.UNANSWERED))]
     under_way = [a_job(f"h{n:02}").assumed() for n in range(queueing.UNANSWERED)]
     plan = planner.plan(a_snapshot(*hangs, *fine, *under_way, a_queue(max_active=99)))
     assert started(plan) == ["f0", "f1", "f2"]
