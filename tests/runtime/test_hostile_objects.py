@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from modelsync.api import modelsync as api
 from modelsync.core import snapshot
-from modelsync.runtime import metrics, oddities, records, resync, store, watching
+from modelsync.runtime import metrics, oddities, records, resync, store, watching, writer
 from modelsync.runtime.resources import JOBS, PODS, SYNCS, WATCHED, Resource
 from tests.runtime import fake_api, harness, test_operator
 from tests.runtime import hostile_json as hostile
@@ -234,3 +235,25 @@ async def test_a_part_that_fails_is_counted_and_starts_again(monkeypatch: pytest
             counted("modelsync_unexpected_errors_total", {"part": p}) or 0 for p in ("resync", "first list")
         ]
         assert sum(by_part) == 3
+
+
+@harness.in_loop
+async def test_a_status_that_cannot_be_handed_over_holds_back_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    offer = writer.StatusWriter.offer_sync
+
+    def breaks(self: writer.StatusWriter, record: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
+        if record.name == "first":
+            raise RecursionError
+        offer(self, record, wanted)
+
+    monkeypatch.setattr(writer.StatusWriter, "offer_sync", breaks)
+    server = fake_api.FakeApi()
+    server.put(SYNCS, harness.sync("first"))
+    async with server.serving(), test_operator.running(server) as run:
+        await harness.eventually(lambda: run.operator.store.syncs)
+        server.put(SYNCS, harness.sync("good"))
+        await harness.eventually(lambda: test_operator.status(server, "good").get("phase") == "Queued")
+        counted = run.measured.registry.get_sample_value
+        assert (counted("modelsync_unexpected_errors_total", {"part": "engine"}) or 0) >= 1

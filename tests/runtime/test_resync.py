@@ -1,6 +1,10 @@
 """Lists: complete before the first plan, whatever happens to them."""
 
+import asyncio
+import json
+
 import pytest
+from aiohttp import web
 
 from modelsync.runtime import kube, resync, store
 from modelsync.runtime.resources import JOBS, SYNCS
@@ -101,3 +105,32 @@ async def test_trouble_at_start_is_waited_out() -> None:
         await lists.until_complete()
         assert known.syncs
         await client.close()
+
+
+@harness.in_loop
+async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_still_is_not() -> None:
+    known, pause = store.Store(), [0.15]
+
+    async def slowly(request: web.Request) -> web.StreamResponse | None:
+        if not request.path.endswith(SYNCS.plural):
+            return None
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        items = [json.dumps(harness.versioned(harness.sync(f"s{number}"), 5)) for number in range(5)]
+        for piece in ('{"items":[', *(f"{item}," for item in items[:-1]), items[-1], "]}"):
+            await answer.write(piece.encode())
+            await asyncio.sleep(pause[0])
+        return answer
+
+    async with fake_api.FakeApi().serving() as api:
+        api.faults.append(slowly)
+        client = harness.connect(api.url, timeout=0.6)
+        try:
+            lists = resync.Resync(client, known, namespaces=["models"], operator_namespace="ops")
+            await lists.once()
+            assert len(known.syncs) == 5
+            pause[0] = 5.0
+            with pytest.raises(kube.Unreachable):
+                await lists.once()
+        finally:
+            await client.close()

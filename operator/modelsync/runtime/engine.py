@@ -140,8 +140,11 @@ class Engine:
         """Statuses, Events and limits: handed over without waiting."""
         for uid, status in plan.statuses.items():
             sync = picture.syncs[uid]
-            self._counting.on_plan(sync, status)
-            self._writing.offer_sync(sync, status)
+            try:
+                self._counting.on_plan(sync, status)
+                self._writing.offer_sync(sync, status)
+            except Exception:  # of one object; the others' statuses, Jobs and deletions do not wait for it
+                _log.exception("the status of %s/%s is not offered", sync.namespace, sync.name)
         for name, queue_status in plan.queue_statuses.items():
             self._writing.offer_queue(picture.queues[name], queue_status)
         for announcement in plan.events:

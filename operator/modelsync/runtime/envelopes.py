@@ -23,6 +23,8 @@ Report = Callable[[Resource, Object | None], None]
 _CONTENT, _WHOLE = "content", "whole"
 _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 _BLOCK = 1 << 16
+_LONGEST_LIST = 300.0
+"""Seconds that a page of a list may take altogether."""
 
 
 def opened(envelope: Any) -> tuple[Object, bool]:
@@ -39,6 +41,16 @@ class Session:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
+
+    async def request(
+        self, *, timeout: aiohttp.ClientTimeout, url: str, **more: Any
+    ) -> aiohttp.ClientResponse:
+        """Ask; a list may take longer than kopf waits for other answers, as long as it comes."""
+        if timeout.sock_read is None and "watch=true" not in url:
+            timeout = aiohttp.ClientTimeout(
+                total=_LONGEST_LIST, sock_connect=timeout.sock_connect, sock_read=timeout.total
+            )
+        return await self._real.request(timeout=timeout, url=url, **more)
 
     async def close(self) -> None:
         """Keep it open; see the class."""

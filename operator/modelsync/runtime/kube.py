@@ -27,8 +27,10 @@ Observer = Callable[[str, str, str, float], None]
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
-PAGE = 100
-"""Objects asked for at once: of 1.5 MiB each, the most that etcd takes, they come within the timeout."""
+PAGE = 50
+"""Objects asked for at once: each may have 1.5 MiB, the most that etcd takes."""
+_LONGEST_PAGE = 300.0
+"""Seconds that a page of a list may take altogether."""
 _LONGEST_WAIT = 60.0
 _MOST_REASON = 128
 _MOST_MESSAGE = 2048
@@ -336,9 +338,12 @@ class Kube:
                 auth_settings=["BearerToken"],
             )
         sent = self.clock.read()
-        answer = await self._client.call_api(
-            *prepared, _request_timeout=aiohttp.ClientTimeout(total=timeout or self._timeout)
-        )
+        limit = aiohttp.ClientTimeout(total=timeout or self._timeout)
+        if into is not None:  # a list may be long; what counts is that it comes
+            limit = aiohttp.ClientTimeout(
+                total=_LONGEST_PAGE, sock_connect=limit.total, sock_read=limit.total
+            )
+        answer = await self._client.call_api(*prepared, _request_timeout=limit)
         if naming.KEY_HEADER not in headers:  # the answer of a Pod is not the API server's
             self.clock.hear(answer.getheader("Date"), sent)
         if into is not None and answer.status == 200:
