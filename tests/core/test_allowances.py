@@ -30,6 +30,7 @@ REFUSED = [
     (asking("limits", memory="16385Mi"), "resources.limits.memory", "at most 16Gi"),
     (asking("limits", memory="9E"), "resources.limits.memory", "at most 16Gi"),
     (asking("requests", memory="1e400"), "resources.requests.memory", "at most 16Gi"),
+    (asking("requests", cpu="0" * 500_000 + "1"), "resources.requests.cpu", "at most 8"),
 ]
 ALLOWED = [
     with_template(),

@@ -4,9 +4,12 @@ import copy
 
 import pytest
 
-from modelsync.core import snapshot
-from modelsync.runtime import kube
+from modelsync.core import planner, snapshot
+from modelsync.runtime import kube, records
 from modelsync.runtime.resources import SYNCS
+from tests import builders
+from tests.builders import SyncBuilder
+from tests.core import test_allowances
 from tests.runtime import harness, hostile_json, virtual
 from tests.runtime.test_executor import bench, jobs
 
@@ -28,6 +31,26 @@ async def test_a_job_is_made_of_the_whole_spec_which_the_store_does_not_hold() -
         await b.create()
         spec = made[0].spec
         assert (spec.allow_patterns, spec.pod_template.node_selector) == (("*.bin",), {"gpu": "yes"})
+
+
+@pytest.mark.parametrize(("asking", "field", "_"), test_allowances.REFUSED)
+def test_what_the_store_holds_is_enough_to_refuse_what_is_not_allowed(
+    asking: SyncBuilder, field: str, _: str
+) -> None:
+    raw = harness.versioned(harness.sync(), 1)
+    raw["spec"]["podTemplate"] = asking.build().spec.pod_template.dump()
+    record = records.sync_record(raw)
+    plan = planner.plan(
+        snapshot.Snapshot(
+            now=builders.NOW,
+            syncs={record.uid: record},
+            queues={"default": builders.a_queue()},
+            settings=test_allowances.SETTINGS,
+        )
+    )
+    assert not plan.creations
+    assert f"spec.podTemplate.{field}" in plan.statuses[record.uid].conditions[0].message
+    assert len(record.spec.pod_template.dump_json()) < 1000
 
 
 @virtual.in_virtual_time

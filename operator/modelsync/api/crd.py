@@ -153,8 +153,6 @@ def structural(
             result[key] = made[id(value)]
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             result[key] = structural(value, definitions, made)
-        elif key == "default" and isinstance(value, dict):
-            result[key] = {name: given for name, given in value.items() if given is not None}
         elif key == "patternProperties":  # keys with a pattern; Kubernetes knows no such rule
             (result["additionalProperties"],) = (structural(sub, definitions, made) for sub in value.values())
         else:

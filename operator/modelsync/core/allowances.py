@@ -11,6 +11,9 @@ from modelsync.api import quantity
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.core.snapshot import Settings
 
+MOST_CHARACTERS = 64
+"""Of a quantity: Kubernetes reads any number of zeros, which would have to be kept to be compared."""
+
 
 def refusal(spec: ModelSyncSpec, settings: Settings) -> str | None:
     """Why a worker with this spec may not start: the field, and how to fix it. None when it may."""
@@ -35,8 +38,9 @@ def _refusals(spec: ModelSyncSpec, settings: Settings) -> Iterator[str]:
         for resource, wished in (getattr(template.resources, kind) or {}).items():
             most = settings.most_resources.get(resource)
             if most is not None and _exceeds(wished, most):
+                told = str(wished)[:MOST_CHARACTERS]
                 yield (
-                    f"spec.podTemplate.resources.{kind}.{resource}: {wished} is more than the operator allows"
+                    f"spec.podTemplate.resources.{kind}.{resource}: {told} is more than the operator allows"
                     f" (its worker.maxResources); lower it to at most {most}"
                 )
 
@@ -50,7 +54,8 @@ def bounded(
 
 def _exceeds(wished: int | str, most: str) -> bool:
     """Whether a quantity is more than another; what is none is refused by the API server, with the Job."""
+    text = str(wished)
     try:
-        return quantity.parse(str(wished)) > quantity.parse(most)
+        return len(text) > MOST_CHARACTERS or quantity.parse(text) > quantity.parse(most)
     except ValueError:
         return False

@@ -28,7 +28,7 @@ class SyncRecord:
     resource_version: str
     created: datetime
     spec: api.ModelSyncSpec
-    """Without what only its Job is made of: files, patterns, podTemplate (`runtime.records.planned`)."""
+    """Without what only its Job is made of: files, patterns, most of podTemplate (`records.planned`)."""
     status: api.ModelSyncStatus
     retry_requested: str | None = None
     """Value of the retry annotation."""

@@ -15,7 +15,7 @@ import pydantic
 
 from modelsync.api import foreign, naming, podtemplate, sources, syncqueue, wire
 from modelsync.api import modelsync as api
-from modelsync.core import snapshot
+from modelsync.core import allowances, snapshot
 from modelsync.runtime.proofs import Made, Proofs
 
 Object = dict[str, Any]
@@ -212,15 +212,32 @@ def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
 def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
     """What the planner needs of a spec: a few kB, where the whole one may have a megabyte.
 
-    All else is asked for again when a Job is made of it. Of the files, their number is left.
+    All else is asked for again when a Job is made of it. Of the files, their number is left, of the
+    podTemplate what is judged before (`core.allowances`).
     """
     http = spec.source.http
     if http is not None:
         told = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
         http = http.but(files=tuple(told) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
-    return spec.but(
-        source=spec.source.but(http=http), allow_patterns=(), ignore_patterns=(), pod_template=_NO_TEMPLATE
+    template = _NO_TEMPLATE.but(
+        resources=podtemplate.Resources(
+            requests=_amounts(spec.pod_template.resources.requests),
+            limits=_amounts(spec.pod_template.resources.limits),
+        ),
+        priority_class_name=spec.pod_template.priority_class_name,
     )
+    return spec.but(
+        source=spec.source.but(http=http), allow_patterns=(), ignore_patterns=(), pod_template=template
+    )
+
+
+def _amounts(given: podtemplate.Quantities | None) -> podtemplate.Quantities | None:
+    """Quantities, each cut to one character more than `allowances` accepts: the API server bounds none."""
+    if given is None:
+        return None
+    most = allowances.MOST_CHARACTERS + 1
+    known = {name: given[name] for name in ("cpu", "memory", "ephemeral-storage") if name in given}
+    return {name: value if isinstance(value, int) else value[:most] for name, value in known.items()}
 
 
 def _status(raw: object, kind: type[S]) -> S:
