@@ -37,6 +37,18 @@ FOR_OTHERS = {
     "ManifestFile": "as above",
     "PodTemplate": "goes into the Pod as a whole",
     "Toleration": "as above",
+    "NodeSelectorRequirement": "as above",
+    "NodeSelectorTerm": "as above",
+    "NodeSelector": "as above",
+    "PreferredSchedulingTerm": "as above",
+    "NodeAffinity": "as above",
+    "LabelSelectorRequirement": "as above",
+    "LabelSelector": "as above",
+    "PodAffinityTerm": "as above",
+    "WeightedPodAffinityTerm": "as above",
+    "PodAffinity": "as above",
+    "PodAntiAffinity": "as above",
+    "Affinity": "as above",
     "Permission": "compared with the chart's roles by a test",
 }
 """Classes whose fields are read outside of this code, and by whom."""

@@ -30,6 +30,8 @@ from tests.origin.server import Origin
 from tests.origin.syncs import Sync
 
 KEY = "the-key-of-progress"
+PATIENCE = 20
+"""Seconds without progress that end a worker: more than a loaded machine takes to load the libraries."""
 WORDS = ("canary", base64.b64encode(b"somebody:canary-password").decode())
 """Every secret holds the first; a Basic header hides it."""
 CREDENTIALS = {
@@ -126,7 +128,7 @@ def _request(sync: Sync) -> str:
     for name, fields in SECRET_OF[sync.kind].items():
         source = source.model_copy(update={name: getattr(source, name).model_copy(update=fields)})
     addresses = wire.Addresses(allowed=(ipaddress.IPv4Network("127.0.0.0/8"),))
-    return request.but(source=source, progress_deadline_seconds=3, addresses=addresses).dump_json()
+    return request.but(source=source, progress_deadline_seconds=PATIENCE, addresses=addresses).dump_json()
 
 
 def _watched(process: "subprocess.Popen[bytes]", port: int) -> list[str]:

@@ -5,6 +5,7 @@ ends within seconds whatever happens: 0 after SIGTERM, 1 when the lease was lost
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -41,7 +42,12 @@ def command(**flags: Any) -> None:
     """Run the operator: watch ModelSyncs, start workers, tell their progress."""
     settings = config.operator_config(flags)
     logs.configure(settings.log_format, settings.log_level)
-    sys.exit(asyncio.run(_run(settings)))
+    code = asyncio.run(_run(settings))
+    logging.shutdown()
+    sys.stdout.flush()
+    # All is in order by now. What threads of the libraries still do must not meet an interpreter that takes
+    # itself apart: a process that ended well was then seen to end by SIGSEGV.
+    os._exit(code)
 
 
 async def _run(settings: config.OperatorConfig) -> int:
