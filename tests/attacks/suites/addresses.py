@@ -264,7 +264,7 @@ def service(full: bool) -> Iterator[Outcome]:
         "metadata": "http://169.254.169.254/latest/meta-data/",
     }
     with kube.namespace("attack-addresses") as space:
-        kube.claim("models", space)
+        kube.apply(kube.claim("models", space))
         for number, url in enumerate(targets.values()):
             files = [{"url": url, "path": "f"}]
             kube.apply(kube.sync(f"s{number}", space, {"http": {"files": files}}))
