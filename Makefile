@@ -9,7 +9,7 @@ export PYTHONPATH := operator
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
 
-check:  ## A first look in about a minute: style, types and the tests that need no cluster and no root.
+check:  ## A first look in about a minute: style, and tests that need no cluster and no root.
 	@dev/setup.sh python
 	@dev/check.sh
 

@@ -13,6 +13,7 @@ from tests.e2e import release
 from tests.parallel import plugin
 
 hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("untimed")
 
 

@@ -59,6 +59,7 @@ def calm(world: World) -> None:
         world.tick(max(0.1, (plan.wake_at - world.now).total_seconds()) if plan.wake_at else 0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_hand", [False, True], ids=["ours alone", "Jobs deleted by hand"])
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), max_active=st.integers(1, 3), steps=st.integers(1, 25))

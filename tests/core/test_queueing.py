@@ -344,6 +344,7 @@ def test_a_queues_status_that_was_written_is_wanted_again() -> None:
     assert planner.plan(later).queue_statuses["default"] is wanted
 
 
+@pytest.mark.slow
 def test_ten_thousand_waiting_ones_are_planned_in_a_moment(
     record_property: object,
 ) -> None:

@@ -25,7 +25,15 @@ async def crowd(count: int, hanging: int) -> AsyncIterator[tuple[poller.Poller, 
 
 
 @pytest.mark.parametrize(
-    ("count", "hanging"), [(1, 0), (20, 5), (21, 0), (600, 0), (1000, 0), (1000, 200), (3000, 300)]
+    ("count", "hanging"),
+    [
+        (1, 0),
+        (20, 5),
+        (21, 0),
+        (600, 0),
+        pytest.param(1000, 200, marks=pytest.mark.slow),
+        pytest.param(3000, 300, marks=pytest.mark.slow),
+    ],
 )
 def test_every_worker_is_asked_within_twice_its_interval(count: int, hanging: int) -> None:
     every = 1.0 if count <= 20 else 2.0 * max(1.0, count / 1000)
