@@ -18,8 +18,6 @@ WORKER, OTHER = 0, 1234
 
 def claims(full: bool) -> Iterator[Outcome]:
     """Another user's bytes, with a journal or a manifest that vouches for them, where no checksum tells."""
-    if os.geteuid():
-        return
     with bench_made() as (server, origin):
         for name, plant in _CLAIMS.items():
             for checks in ("an ETag only", "verification Size"):
@@ -116,5 +114,11 @@ _CLAIMS = {
 }
 
 ATTACKS = (
-    Attack(topic="volume", name="another user's bytes without a checksum", how=Ground.LOOPBACK, run=claims),
+    Attack(
+        topic="volume",
+        name="another user's bytes without a checksum",
+        how=Ground.LOOPBACK,
+        run=claims,
+        in_tests=os.geteuid() == 0,  # who else could give files to another user?
+    ),
 )
