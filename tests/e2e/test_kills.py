@@ -14,6 +14,7 @@ import pytest
 
 from dev.hub import HubServer
 from tests.e2e import kube, release
+from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 KILLS = 20
@@ -37,6 +38,7 @@ def start_operator() -> subprocess.Popen[bytes]:
         "worker-image": release.IMAGE,
         "worker-image-pull-policy": "IfNotPresent",
         "retry-base-seconds": "1",
+        "worker-allowed-addresses": ORIGIN_HOST,
         "worker-chunk": str(release.CHUNK),
         "worker-connections": str(release.CONNECTIONS),
         "port": "18080",

@@ -2,6 +2,8 @@
 
 import itertools
 
+import pytest
+
 from dev.hub import HubServer
 from tests.e2e import kube
 from tests.e2e.sources import hub_source
@@ -10,6 +12,7 @@ SECONDS = 60
 RATE = 2_000_000
 
 
+@pytest.mark.timing
 def test_watch_of_a_minutes_download_is_lively_and_monotone(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/minute", size=SECONDS * RATE, rate=RATE)
     with kube.Watch("modelsync", space) as watch:
