@@ -8,12 +8,12 @@ from dev.hub import HubServer
 from tests.e2e import kube
 from tests.e2e.sources import hub_source
 
-SECONDS = 60
+SECONDS = 30
 RATE = 2_000_000
 
 
 @pytest.mark.timing
-def test_watch_of_a_minutes_download_is_lively_and_monotone(space: str, hub: HubServer) -> None:
+def test_watch_of_half_a_minutes_download_is_lively_and_monotone(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/minute", size=SECONDS * RATE, rate=RATE)
     with kube.Watch("modelsync", space) as watch:
         kube.apply(kube.sync("minute", space, source))
