@@ -17,7 +17,7 @@ def test_watch_of_half_a_minutes_download_is_lively_and_monotone(space: str, hub
     source = hub_source(hub, "org/minute", size=SECONDS * RATE, rate=RATE)
     with kube.Watch("modelsync", space) as watch:
         kube.apply(kube.sync("minute", space, source))
-        watch.until(kube.phase_is("Complete", "Failed"), SECONDS * 2, "Complete")
+        watch.until(kube.phase_is("Complete", "Failed"), SECONDS + 60, "Complete")
     lines = [
         (when, sync["status"])
         for when, sync in watch.seen

@@ -2,8 +2,8 @@
 
 pytest-xdist brings schedulers that spread tests evenly. This one knows groups (tests/parallel/groups.py):
 first the `timing` tests, in one process while all others rest; then those that need the cluster `alone`, in
-one process; beside them those that need no cluster, in as many processes as there are cores; and when the
-last `alone` is done, the others on the cluster, which wait most of the time, in all processes that are left.
+one process; beside them those that need no cluster, in about as many processes as there are cores; and when
+the last `alone` is done, the others on the cluster, which wait most of the time, in all processes left.
 
 A process of pytest-xdist begins a test only when it has the next one, or knows that none comes. So each holds
 one more than it runs, and where nothing may begin yet, its last test waits as well.
@@ -21,7 +21,8 @@ from xdist.workermanage import WorkerController
 
 from tests.parallel.groups import Group
 
-CORES = os.cpu_count() or 1
+FREE_AT_ONCE = (os.cpu_count() or 1) + 1
+"""Tests without a cluster wait too, for timers of theirs: one more than there are cores keeps these busy."""
 
 
 @dataclass(slots=True)
@@ -149,9 +150,9 @@ class Scheduler:
             return False
         if group is Group.CLUSTER and self._queues[Group.ALONE]:
             return False
-        # With nothing left but these, all cores and the waiting in between are theirs.
+        # With nothing left but these, all processes are theirs.
         spare = not self._left[Group.CLUSTER] and not self._left[Group.ALONE]
-        return group is not Group.FREE or spare or others[Group.FREE] < CORES
+        return group is not Group.FREE or spare or others[Group.FREE] < FREE_AT_ONCE
 
     def _runs_elsewhere(self, process: _Process, group: Group) -> bool:
         """Whether another process has tests of a group, the last of which may be running."""

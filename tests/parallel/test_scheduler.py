@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.parallel.groups import Group
-from tests.parallel.scheduler import CORES, Scheduler
+from tests.parallel.scheduler import FREE_AT_ONCE, Scheduler
 
 Tests = list[tuple[Group, str]]
 
@@ -88,7 +88,7 @@ class Play:
         assert count[Group.ALONE] == 0 or count[Group.ALONE] + count[Group.FREE] == len(running), running
         assert count[Group.ALONE] <= 1, running
         on_cluster = count[Group.ALONE] + count[Group.CLUSTER]
-        assert count[Group.FREE] <= CORES or not on_cluster, running
+        assert count[Group.FREE] <= FREE_AT_ONCE or not on_cluster, running
 
 
 def rows(*groups: str) -> Tests:

@@ -1,5 +1,6 @@
 """The largest specs that the schema accepts, of every kind of source, and the largest settings."""
 
+import functools
 import ipaddress
 import json
 import uuid
@@ -42,6 +43,7 @@ def _http(files: list[Object]) -> Object:
     return {"http": {"files": files, "secretRef": {"name": "s" * 253}}}
 
 
+@functools.cache
 def _cost(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode()) - 2
 

@@ -25,7 +25,6 @@ MOST_TAKEN = 128 << 20
 _REFUSALS = (Reason.ORIGIN_ERROR, Reason.NOTHING_MATCHED)
 """The second for XML that is well formed and lists nothing."""
 _LISTS = (Role.INFORMATION, Role.LIST)
-_PAGE = b"[" + b" " * (200 << 20) + b"]"
 _XML = b'<?xml version="1.0"?>'
 _BILLION = b"".join(b'<!ENTITY e%d "%s">' % (level + 1, b"&e%d;" % level * 10) for level in range(10))
 
@@ -97,7 +96,8 @@ def _rich(kind: str) -> Mapping[str, bytes]:
 
 
 def _variants(kind: str, full: bool) -> Iterator[tuple[str, Hostile]]:
-    page = _PAGE if kind == "hub" else _XML + b"<r>" + b" " * (200 << 20) + b"</r>"
+    begin, end = (b"[", b"]") if kind == "hub" else (_XML + b"<r>", b"</r>")
+    page = begin + b" " * (200 << 20) + end
     kinds = [(name, Hostile(body=body)) for name, body in _rich(kind).items()]
     if not full:
         yield next(_coded(page))
