@@ -21,8 +21,8 @@ from xdist.workermanage import WorkerController
 
 from tests.parallel.groups import Group
 
-FREE_AT_ONCE = (os.cpu_count() or 1) + 1
-"""Tests without a cluster wait too, for timers of theirs: one more than there are cores keeps these busy."""
+FREE_AT_ONCE = os.cpu_count() or 1
+"""Tests without a cluster beside others on it: more would take the processor time that those rely on."""
 
 
 @dataclass(slots=True)
