@@ -135,7 +135,7 @@ def _nested(depth: int) -> str:
     fields = '{"f:a":' * depth + "{}" + "}" * depth
     managed = {"manager": "x", "operation": "Apply", "apiVersion": "modelsync.dev/v1alpha1",
                "fieldsType": "FieldsV1", "time": "2026-01-01T00:00:00Z", "fieldsV1": "FIELDS"}  # fmt: skip
-    sync = kube.sync(f"nested-{depth}", MALLORY, {"s3": {"bucket": "b"}}, queue=QUEUE, suspend=True)
+    sync = kube.sync(f"nested-{depth}", MALLORY, {"s3": {"bucket": "models"}}, queue=QUEUE, suspend=True)
     sync["metadata"]["managedFields"] = [managed]
     return json.dumps(sync).replace('"FIELDS"', fields)
 
@@ -154,7 +154,7 @@ def _plant(hub: HubServer, seen: Seen) -> None:
     for depth in (9_990, 3_000, 300, 100):
         seen.act("nested ModelSyncs", _create_raw(_nested(depth)))
     for number in range(4):
-        large = kube.sync(f"large-{number}", MALLORY, {"s3": {"bucket": "b"}}, queue=QUEUE, suspend=True)
+        large = kube.sync(f"large-{number}", MALLORY, {"s3": {"bucket": "models"}}, queue=QUEUE, suspend=True)
         large["metadata"]["annotations"] = {"example.org/filler": "x" * 250_000}
         seen.act("large ModelSyncs", _made(large))
     hub.add(Repository("org/drip", {"model.safetensors": Synthetic(10**9)}))
