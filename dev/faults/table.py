@@ -3,6 +3,8 @@
 from collections.abc import Container, Iterable
 from typing import TypedDict
 
+from dev import tables
+
 
 class Row(TypedDict):
     """One result, as docs/reference/faults.json holds it."""
@@ -16,24 +18,22 @@ class Row(TypedDict):
     date: str
 
 
-def merged(known: Iterable[Row], new: Iterable[Row], named: Container[tuple[str, str]]) -> list[Row]:
+def merged(known: Iterable[Row], new: Iterable[Row], named: Container[tables.Name]) -> list[Row]:
     """Known rows with the new ones in their places; rows of cases that are no more fall out."""
-    rows = {(row["suite"], row["case"]): row for row in known}
-    rows |= {(row["suite"], row["case"]): row for row in new}
-    return [rows[key] for key in sorted(rows) if key in named]
+    return tables.merged(known, new, named, _name)
 
 
 def page(rows: Iterable[Row]) -> str:
     """The page as Markdown, a table for each suite."""
-    lines = [_HEAD]
-    suite = ""
-    for row in rows:
-        if row["suite"] != suite:
-            suite = row["suite"]
-            lines.append(f"\n## {suite}\n\n| case | passed | seed | date |\n|---|---|---|---|")
-        case = row["case"].replace("|", "\\|")
-        lines.append(f"| {case} | {row['passed']}/{row['tried']} | {row['seed']} | {row['date']} |")
-    return "\n".join(lines) + "\n"
+    return tables.page(_HEAD, ("case", "passed", "seed", "date"), rows, _name, _cells)
+
+
+def _name(row: Row) -> tables.Name:
+    return row["suite"], row["case"]
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    return (f"{row['passed']}/{row['tried']}", row["seed"], row["date"])
 
 
 _HEAD = """# Faults that were tried

@@ -3,6 +3,8 @@
 from collections.abc import Container, Iterable
 from typing import TypedDict
 
+from dev import tables
+
 
 class Row(TypedDict):
     """One result, as docs/reference/attacks.json holds it."""
@@ -16,24 +18,22 @@ class Row(TypedDict):
     date: str
 
 
-def merged(known: Iterable[Row], new: Iterable[Row], named: Container[tuple[str, str]]) -> list[Row]:
+def merged(known: Iterable[Row], new: Iterable[Row], named: Container[tables.Name]) -> list[Row]:
     """Known rows with the new ones in their places; rows of attacks that are no more fall out."""
-    rows = {(row["topic"], row["attack"]): row for row in known}
-    rows |= {(row["topic"], row["attack"]): row for row in new}
-    return [rows[key] for key in sorted(rows) if key in named]
+    return tables.merged(known, new, named, _name)
 
 
 def page(rows: Iterable[Row]) -> str:
     """The page as Markdown, a table for each topic."""
-    lines = [_HEAD]
-    topic = ""
-    for row in rows:
-        if row["topic"] != topic:
-            topic = row["topic"]
-            lines.append(f"\n## {topic}\n\n| attack | refused | how | date |\n|---|---|---|---|")
-        attack = row["attack"].replace("|", "\\|")
-        lines.append(f"| {attack} | {row['refused']}/{row['tried']} | {row['how']} | {row['date']} |")
-    return "\n".join(lines) + "\n"
+    return tables.page(_HEAD, ("attack", "refused", "how", "date"), rows, _name, _cells)
+
+
+def _name(row: Row) -> tables.Name:
+    return row["topic"], row["attack"]
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    return (f"{row['refused']}/{row['tried']}", row["how"], row["date"])
 
 
 _HEAD = """# Attacks that were tried
