@@ -7,6 +7,7 @@ import pytest
 
 from dev.hub import HubServer, Repository, Synthetic
 from dev.hub.faults import Stall
+from modelsync.worker.blocks import BLOCK
 from tests.e2e import kube
 from tests.e2e.test_kills import worker_process
 
@@ -15,6 +16,9 @@ REST = 1_000_000
 PERMILLE = (SIZE + REST) // 1000
 CUT = 8 * 256 * 1024
 """What eight connections that are cut may hold: sent by the origin, and received by nobody."""
+UNWRITTEN = 8 * BLOCK
+"""What eight connections may hold in memory: received, lost by a kill, and fetched again. The busier the
+machine, the fuller it is."""
 
 
 @pytest.fixture
@@ -65,4 +69,4 @@ def test_what_a_killed_worker_received_is_in_the_next_ones_first_report(
     print(f"received {done['bytesNetwork']} of {hub.bytes_sent()} sent")
     assert done["bytesReused"] == 0
     assert SIZE + REST - PERMILLE <= done["bytesNetwork"] <= hub.bytes_sent()
-    assert hub.bytes_sent() - done["bytesNetwork"] <= PERMILLE + CUT
+    assert hub.bytes_sent() - done["bytesNetwork"] <= PERMILLE + CUT + UNWRITTEN
