@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 
+from modelsync.api.reasons import Reason
 from modelsync.api.wire import Tuning
 from modelsync.worker import fetch, gate, transport
 from modelsync.worker.blocks import BLOCK, Pool
@@ -49,8 +50,12 @@ class Remote:
     """Whether the origin serves ranges of it."""
     digest: bool = True
     """Whether the source tells a checksum."""
+    right: bool = True
+    """Whether that is the checksum of its bytes."""
     there: tuple[tuple[int, int], ...] = ()
     """What an earlier attempt has left on the volume."""
+    rotten: bool = False
+    """Whether the volume holds other bytes than were written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +181,7 @@ class Origin:
         return [self._listed(number, file) for number, file in enumerate(self.files)]
 
     def _listed(self, number: int, file: Remote) -> RemoteFile:
-        value = disks.digest(self.kept[number], file.size)
+        value = disks.digest(self.kept[number], file.size) if file.right else "0" * 64
         digests = (Digest(algorithm="sha256", value=value),) if file.digest else ()
         size = file.size if file.told else None
         return RemoteFile(path=str(number), size=size, digests=digests, locator=str(number))
@@ -195,6 +200,8 @@ class Ended:
 
     wrong: str = ""
     """What is wrong, or nothing."""
+    reason: Reason | None = None
+    """Of the engine's failure."""
     seconds: float = 0.0
     switches: int = 0
     waits: str = field(default="", repr=False)
@@ -210,7 +217,9 @@ def run(pull: Pull, seed: int) -> Ended:
         if remote.there:
             key = key_of(file)
             entries[key] = Entry(size=remote.size, ranges=RangeSet(remote.there))
-            disk.files[f"{key}.0"] = disks.File(remote.size, bytearray(kept))
+            disk.files[f"{key}.0"] = disks.File(
+                remote.size, bytearray(bytes(len(kept)) if remote.rotten else kept)
+            )
     sums = SimpleNamespace(new=lambda *_: disks.Sum(disk), STRENGTH=("sha256",))
     with inside(
         world,
@@ -238,7 +247,8 @@ def run(pull: Pull, seed: int) -> Ended:
             wrong = _ended(world, engine, state, limiter, disk, pull) or _judged(engine, disk, origin, pull)
         except Stuck:
             wrong = "all threads wait for each other"
-    return Ended(wrong=wrong, seconds=world.now, switches=world.switches)
+    reason = engine.failure.reason if engine.failure else None
+    return Ended(wrong=wrong, reason=reason, seconds=world.now, switches=world.switches)
 
 
 def _ended(

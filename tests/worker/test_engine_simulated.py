@@ -1,8 +1,13 @@
 """The engine in a simulated world: whatever files, line, limit and disk, a pull ends and is right."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 
+from modelsync.api.reasons import Reason
 from modelsync.worker.blocks import BLOCK, Pool
+from modelsync.worker.parts import WHOLE_BYTES
 from tests.simulated import pulls
 from tests.simulated.pulls import Pull, Remote
 
@@ -48,6 +53,36 @@ CASES = {
 def test_a_pull_ends_and_is_right(pull: Pull) -> None:
     for seed in (1, 2):
         assert pulls.run(pull, seed).wrong == ""
+
+
+SIZES = {"empty": 0, "a byte": 1, "small": WHOLE_BYTES, "one block": WHOLE_BYTES + 1, "two blocks": BLOCK + 1}
+
+
+def left(size: int) -> dict[str, Remote]:
+    """What an earlier attempt may have left of a file."""
+    return {
+        "nothing": Remote(size=size),
+        "a part": Remote(size=size, there=((size // 3, size // 2),)),
+        "all": Remote(size=size, there=((0, size),)),
+        "all, rotten": Remote(size=size, there=((0, size),), rotten=size > 0),
+    }
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES.keys())
+def test_whatever_is_known_and_judged_of_a_file_there_is_a_next_step(size: int) -> None:
+    """All states in which a file may be opened, with each verdict on its bytes: the engine ends at once, and
+    with the verdict's own end."""
+    choices = itertools.product(left(size), itertools.product((True, False), repeat=5))
+    for name, (told, ranged, digest, right, checksum) in choices:
+        file = left(size)[name]
+        remote = replace(file, told=told, ranged=ranged, digest=digest, right=right)
+        lasting = checksum and digest and not right
+        if not (lasting or right) or (file.rotten and not (checksum and digest)):
+            continue  # nothing would show it
+        ended = pulls.run(Pull(files=(remote,), checksum=checksum, connections=2, direct=False), 1)
+        case = f"{name} there, {remote}, checksum={checksum}"
+        assert (ended.reason is Reason.CHECKSUM_MISMATCH) if lasting else not ended.wrong, case
+        assert ended.seconds < 2, f"{case} took {ended.seconds} s"
 
 
 def test_a_seed_gives_the_same_run_again() -> None:

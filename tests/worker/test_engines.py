@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -82,6 +83,23 @@ def test_a_damaged_file_is_fetched_again_and_one_that_stays_damaged_is_refused(
     assert caught.value.reason is Reason.CHECKSUM_MISMATCH
     assert files_in(sync.home) == []
     assert hub.bytes_sent("model.safetensors") >= 2 * SIZE
+
+
+@pytest.mark.parametrize("engine", Engine)
+def test_an_empty_file_with_a_wrong_checksum_ends_at_once(
+    hub: HubServer, tmp_path: Path, engine: Engine
+) -> None:
+    """Nothing of it can be fetched again, so nothing else would end it."""
+    commit = hub.state.repositories["model", "org/model"].find("main")
+    assert commit is not None
+    wrong = replace(commit.files["empty"], blob_id="0" * 40)
+    commit.files["empty"] = wrong  # type: ignore[index]
+    sync = HubSync(hub, tmp_path, engine=engine, layout=Layout.DIRECTORY, allow=("empty",))
+    with pytest.raises(Failure) as caught:
+        sync.run()
+    assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+    assert "git-sha1" in caught.value.message and "fetched again" not in caught.value.message
+    assert files_in(sync.home) == []
 
 
 def test_a_refusal_has_its_own_reason(sync: HubSync, hub: HubServer) -> None:

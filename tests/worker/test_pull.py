@@ -331,11 +331,15 @@ def test_files_behind_https_are_pulled_with_an_own_authority(tmp_path: Path) -> 
     right = hashlib.sha256(body).hexdigest()
     (tmp_path / "web").mkdir()
     with nginx.running(tmp_path / "web", tls=True) as server:
-        server.put({"a.bin": body, "b.bin": b"b"})
+        server.put({"a.bin": body, "b.bin": b"b", "empty": b""})
         trust = {"SSL_CERT_FILE": str(server.authority)}
         both = pull(f"{server.url}/a.bin", f"{server.url}/b.bin", "--to", tmp_path / "new", **trust)
-        wrong = pull(f"{server.url}/a.bin", "--to", tmp_path / "bad", "--sha256", "0" * 64, **trust)
+        wrong, empty = (
+            pull(f"{server.url}/{name}", "--to", tmp_path / "bad", "--sha256", "0" * 64, **trust)
+            for name in ("a.bin", "empty")
+        )
     assert both.returncode == 0, both.stderr
     assert hashes(tmp_path / "new") == {"a.bin": right, "b.bin": hashlib.sha256(b"b").hexdigest()}
     assert wrong.returncode == exitcodes.BY_REASON[Reason.CHECKSUM_MISMATCH], wrong.stderr
+    assert empty.returncode == exitcodes.BY_REASON[Reason.CHECKSUM_MISMATCH], empty.stderr
     assert hashes(tmp_path / "bad") == {}

@@ -12,9 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
-from modelsync.worker import transport, unexpected
+from modelsync.worker import hashing, transport, unexpected
 from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
 from modelsync.worker.crowd import Crowd
@@ -290,12 +289,11 @@ class Engine:
             self._found_right(part, copy, digests.sha256)
             self._finish(part, copy, digests.sha256, digests.verified_by())
             return
-        text = (
-            f"The file {part.file.path} has another {wrong} than the source tells, also after it was"
-            " fetched again. The origin serves damaged bytes, or the checksum in the source is wrong."
-        )
+        failure = hashing.damaged(part.file, wrong)
+        if part.file.size == 0:
+            raise failure  # there is nothing to fetch again
         _log.warning("%s of %r is wrong; it is fetched again", wrong, part.file.path)
-        part.restart(copy, Failure(Reason.CHECKSUM_MISMATCH, text))
+        part.restart(copy, failure)
         self._pool.forget(copy)
         self._over_again(part)
 

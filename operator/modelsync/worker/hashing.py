@@ -9,8 +9,10 @@ promises.
 import os
 from collections.abc import Callable, Iterable
 
-from modelsync.worker import checksums
-from modelsync.worker.model import Digest
+from modelsync.api.reasons import Reason
+from modelsync.worker import checksums, names
+from modelsync.worker.failures import Failure
+from modelsync.worker.model import Digest, RemoteFile
 
 BLOCK = 1 << 20
 Read = Callable[[int], None]
@@ -80,3 +82,19 @@ def digest_file(
     while digests.offset < size and (count := digests.feed(descriptor, size)):
         read(count)
     return digests
+
+
+def damaged(file: RemoteFile, wrong: str) -> Failure:
+    """The failure of a file whose `wrong` (an algorithm, or size) is another than the source lists."""
+    path = names.printable(file.path)
+    if file.size == 0:
+        text = (
+            f"The source lists {path} as empty, but with a {wrong} that is not that of an empty file. Correct"
+            " the checksum, or bring the file's content back at the source."
+        )
+        return Failure(Reason.CHECKSUM_MISMATCH, text)
+    text = (
+        f"The file {path} has another {wrong} than the source lists, also after it was fetched again. The"
+        " origin serves damaged bytes, or the source lists a wrong one."
+    )
+    return Failure(Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH, text)

@@ -162,14 +162,11 @@ class LibraryEngine:
                 self._finish(judged)
                 return
             wrong = judged
+            if file.size == 0:
+                break  # there is nothing to fetch again
             _log.warning("%s of %r is wrong; it is fetched again", wrong, file.path)
             self._lose(key, file, size)
-        reason = Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH
-        text = (
-            f"The file {names.printable(file.path)} has another {wrong} than the source tells, also after it"
-            " was fetched again. The origin serves damaged bytes, or the source tells wrong ones."
-        )
-        raise Failure(reason, text)
+        raise hashing.damaged(file, wrong)
 
     def _kept(self, file: RemoteFile, key: str) -> Fetched | None:
         """The file as an earlier attempt left it, if it is right."""
