@@ -1,5 +1,9 @@
-"""The origin as S3: ListObjectsV2, HeadObject and GetObject of one bucket; any signature is accepted."""
+"""The origin as S3: ListObjectsV2, HeadObject and GetObject of one bucket; any signature is accepted.
 
+What stores do differently is said by `Origin.s3`, before the first request.
+"""
+
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -15,20 +19,42 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?>'
 _DATE = "2024-01-01T00:00:00.000Z"
 
 
+@dataclass(slots=True, kw_only=True)
+class Habits:
+    """What a store does that others do not."""
+
+    errors: dict[Role, tuple[int, str]] = field(default_factory=dict)
+    """Status and members of the error that each request of a role gets, such as `<Code>SlowDown</Code>`."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of every answer about an object."""
+    page: bool = False
+    """Whether everything is answered with a page for people."""
+
+
 def answer(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
     """What S3 answers."""
     path = request.path.removeprefix(ROOT).lstrip("/")
+    role = Role.HEAD if request.method == "HEAD" else Role.DATA if path else Role.LIST
+    if origin.s3.page:
+        return role, path, Answer.of(b"<!doctype html><html><body>Console</body></html>", kind="text/html")
+    if role in origin.s3.errors:
+        status, members = origin.s3.errors[role]
+        return role, path, _error(status, members)
     if not path:
         return Role.LIST, "", Answer.of(_listing(origin, request).encode(), kind="application/xml")
-    role = Role.HEAD if request.method == "HEAD" else Role.DATA
     found = origin.files.get(path)
     if found is None:
-        text = f"{_XML}<Error><Code>NoSuchKey</Code><Message>none</Message></Error>"
-        return role, path, Answer.of(text.encode(), status=404, kind="application/xml")
+        return role, path, _error(404, "<Code>NoSuchKey</Code>")
     answer = file_answer(found, request)
+    answer.headers |= origin.s3.headers
     if role is Role.HEAD:
         answer.headers |= {"Content-Length": str(found.announced.size), **_checksum(found)}
     return role, path, answer
+
+
+def _error(status: int, members: str) -> Answer:
+    text = f"{_XML}<Error>{members}<RequestId>1</RequestId></Error>"
+    return Answer.of(text.encode(), status=status, kind="application/xml")
 
 
 def _checksum(found: Object) -> dict[str, str]:

@@ -51,6 +51,8 @@ class Origin:
         self.page_size = 1000
         self.pages_at = ""
         """Where a Hub's listing says that its next page is, in place of here."""
+        self.s3 = s3.Habits()
+        """What it does as S3 that others do not."""
         self.endless = False
         """Whether listings never come to an end."""
         self.most_connections: int | None = None

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from modelsync.api import sources, wire
 from modelsync.api.reasons import Reason
@@ -59,6 +60,8 @@ class Sync:
     engine: Engine = Engine.NATIVE
     resolved: Resolved | None = None
     uid: str = "uid-1"
+    bucket: dict[str, Any] = field(default_factory=dict)
+    """Further fields of `spec.source.s3`."""
     urls: dict[str, str] = field(default_factory=dict)
     """URL by path, for the web source, in place of the origin's own."""
     ca_file: Path | None = None
@@ -73,7 +76,7 @@ class Sync:
                 hugging_face=sources.HuggingFaceSource(repository=hub.REPOSITORY, endpoint=base)
             )
         if self.kind == "s3":
-            return sources.Source(s3=sources.S3Source(bucket=s3.BUCKET, endpoint=base))
+            return sources.Source(s3=sources.S3Source(bucket=s3.BUCKET, endpoint=base, **self.bucket))
         files = tuple(
             sources.HttpFile(
                 url=self.urls.get(path) or f"{base}/web/{path}",

@@ -13,7 +13,7 @@ from botocore.config import Config
 from modelsync.api.sources import S3Source
 from modelsync.api.wire import StageProgress
 from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Hidden, Keys
+from modelsync.worker.credentials import Given, Hidden, Keys
 from modelsync.worker.sources import s3_objects
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
 from modelsync.worker.stages import Stages
@@ -89,6 +89,7 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 client=client,
                 signer=signer,
                 spec=spec,
+                credentials=Given(where="the Secret"),
                 transport=transport,
                 connections=1,
                 stages=Stages(),
@@ -119,6 +120,7 @@ def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int
             client=client,
             signer=signer,
             spec=S3Source(bucket="bucket"),
+            credentials=Given(where="the Secret"),
             transport=transport,
             connections=8,
             stages=Stages(),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import Tuning
-from modelsync.worker import responses, transport
+from modelsync.worker import refusals, responses, transport
 from modelsync.worker.blocks import Pool
 from modelsync.worker.body import BodyReader
 from modelsync.worker.crowd import Crowd
@@ -95,7 +95,7 @@ class Connection:
         try:
             self._stream(part, chunk, budget, cached or self._shared.source.request(part.file))
         except responses.Renew as renew:
-            if cached is None:
+            if cached is None and not renew.again:
                 raise renew.failure from renew
             part.target = None
         except responses.Changed as changed:
@@ -148,6 +148,7 @@ class Connection:
         )
         answer = self._shared.network.get(request, _headers(asked))
         try:
+            refusals.check(answer)
             body = responses.read(answer.response.status, answer.response.headers, asked)
             if copy.size is None and not part.digested:
                 responses.check_end(answer.response.headers, asked)

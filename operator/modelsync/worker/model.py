@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from modelsync.api.transfer import Resolved
+from modelsync.worker.failures import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,22 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """What an origin's error answer means."""
+
+    failure: Failure
+    again: bool = False
+    """Whether the source has another way to ask for this file, which it takes from now on."""
+
+
+class Explain(Protocol):
+    """Reads an error answer in the words of the source's own kind."""
+
+    def __call__(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused | None:
+        """What it means; None where it says no more than its status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """How to GET a file: a URL and the headers for its own origin."""
 
@@ -70,6 +87,8 @@ class Request:
     """May hold Authorization; sent to the URL's exact origin only."""
     outside: bool = False
     """Whether an answer from the internet led here, rather than the user."""
+    explain: Explain | None = field(default=None, repr=False, compare=False)
+    """Reads the errors of this origin; None where a redirect led here."""
 
 
 class Source(Protocol):

@@ -27,11 +27,12 @@ class Changed(Exception):
 
 
 class Renew(Exception):
-    """The URL may have expired: ask the source for another. The failure holds when that does not help."""
+    """The URL may have expired: ask the source for another. The failure holds when that does not help, which
+    for a new URL is known beforehand, unless the source has another way (`again`)."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, *, again: bool = False) -> None:
         super().__init__(failure.message)
-        self.failure = failure
+        self.failure, self.again = failure, again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

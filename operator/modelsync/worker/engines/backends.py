@@ -8,7 +8,7 @@ import modelsync
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.api.wire import Tuning
-from modelsync.worker import names, responses, urls
+from modelsync.worker import names, refusals, responses, urls
 from modelsync.worker.connecting import Network
 from modelsync.worker.engines.gateway import Gateway
 from modelsync.worker.engines.process import Job, environment
@@ -104,10 +104,12 @@ class HFTransfer:
         )
         answer = self._transport.get(self._source.request(file), {"Range": "bytes=0-0"})
         try:
-            try:
-                body = responses.read(answer.response.status, answer.response.headers, asked)
-            except responses.Renew as renew:
-                raise renew.failure from renew
+            refusals.check(answer)
+            body = responses.read(answer.response.status, answer.response.headers, asked)
+        except responses.Renew as renew:
+            if renew.again:
+                return self._located(file)
+            raise renew.failure from renew
         finally:
             answer.response.close()
         kind, _, value = (body.validator or "").partition(":")

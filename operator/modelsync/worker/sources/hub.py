@@ -58,6 +58,7 @@ class HubSource:
         self._key = spec.secret_ref.key if spec.secret_ref else creds.TOKEN
         self._kind = "dataset" if spec.repository_type is RepositoryType.DATASET else "model"
         self._commit: str | None = None
+        self._asked: hub_errors.Asking | None = None
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the repository at the pinned commit, or at what the revision names now."""
@@ -71,7 +72,7 @@ class HubSource:
             return self._listed(api, wanted)
 
     def _listed(self, api: "HfApi", wanted: str) -> Listing:
-        asked = hub_errors.Asking(
+        self._asked = asked = hub_errors.Asking(
             endpoint=self._endpoint,
             repository=self._spec.repository,
             kind=self._kind,
@@ -92,7 +93,8 @@ class HubSource:
         """The file's address at the resolved commit, with the token for the endpoint's own origin."""
         token = self._token()
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        return Request(url=self._url(file.locator), headers=headers)
+        explain = self._asked.explain if self._asked else None
+        return Request(url=self._url(file.locator), headers=headers, explain=explain)
 
     @property
     def page(self) -> str:

@@ -9,13 +9,14 @@ import socket
 import sys
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from modelsync.api.reasons import Reason
 from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.model import Refused
 from modelsync.worker.retry import Budget, Transient, retry_after
 from modelsync.worker.stages import Stages
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 TRIES = 3
+_DISABLED = "Disabled"
+"""Our name for what the Hub says by a message alone."""
+_DISABLED_MESSAGE = "Access to this resource is disabled."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,22 +89,41 @@ class Asking:
             text = f"{self.endpoint} does not answer as the Hub does. Check spec.source.huggingFace.endpoint."
             raise Failure(Reason.ORIGIN_ERROR, text) from None
 
+    def explain(self, status: int, headers: Mapping[str, str], body: bytes) -> Refused | None:
+        """What an error answer about a file says by the Hub's own code; None where it says no more than its
+        status."""
+        disabled = headers.get("X-Error-Message", "") == _DISABLED_MESSAGE
+        failure = self._by_code(_DISABLED if disabled else headers.get("X-Error-Code", ""))
+        if failure is None and status == 401:
+            failure = self._by_status(status)
+        return Refused(failure=failure) if failure is not None else None
+
     def _refused(self, error: "HfHubHTTPError") -> Failure:
-        """What an error status of the Hub means."""
+        """What an error status of the Hub means: by its code, as the library read it, else by itself."""
         from huggingface_hub import errors
 
-        status, name, given = error.response.status_code, self.repository, self.credentials.given
-        token = self.credentials.where
-        if isinstance(error, errors.GatedRepoError):
+        codes: dict[type[Exception], str] = {
+            errors.GatedRepoError: "GatedRepo",
+            errors.DisabledRepoError: _DISABLED,
+            errors.RevisionNotFoundError: "RevisionNotFound",
+            errors.RepositoryNotFoundError: "RepoNotFound",
+        }
+        code = next((code for kind, code in codes.items() if isinstance(error, kind)), "")
+        return self._by_code(code) or self._by_status(error.response.status_code)
+
+    def _by_code(self, code: str) -> Failure | None:
+        """What the Hub's own code (X-Error-Code) means; None for one that is not known."""
+        name, given, token = self.repository, self.credentials.given, self.credentials.where
+        if code == "GatedRepo":
             account = f"with the account of the token in {token}" if given else f"and name a token in {token}"
             text = f"The repository {name} is gated: accept its terms at {self.page} {account}."
             return Failure(Reason.ACCESS_DENIED, text)
-        if isinstance(error, errors.DisabledRepoError):
+        if code == _DISABLED:
             return Failure(Reason.ACCESS_DENIED, f"The Hub has disabled the repository {name}.")
-        if isinstance(error, errors.RevisionNotFoundError):
+        if code == "RevisionNotFound":
             text = f"The repository {name} has no revision {self.revision}."
             return Failure(Reason.REVISION_NOT_FOUND, f"{text} Correct spec.source.huggingFace.revision.")
-        if isinstance(error, errors.RepositoryNotFoundError):
+        if code == "RepoNotFound":
             where = f"There is no {self.kind} {name} at {self.endpoint}"
             mend = (
                 "that the token may see"
@@ -108,7 +131,7 @@ class Asking:
                 else f"that can be seen without a token; name one in {token}"
             )
             return Failure(Reason.NOT_FOUND, f"{where} {mend}. Check spec.source.huggingFace.repository.")
-        return self._by_status(status)
+        return None
 
     def _by_status(self, status: int) -> Failure:
         name, token, told = self.repository, self.credentials.where, f"(HTTP {status})"

@@ -201,6 +201,13 @@ def lead_out(client: Any, transport: Transport) -> None:
             status, told, body = way.ask(request.method, request.url, headers, Trail())
         except Transient as error:  # in botocore's words, which it tries again
             raise HTTPClientError(error=error) from error
+        if told.get("content-type", "").lower().startswith("text/html") and request.method != "HEAD":
+            # which botocore takes for a listing of nothing, or for an error without a code
+            text = (
+                f"{urls.shown(request.url)} answers with a web page (HTTP {status}), as a console or a login"
+            )
+            mend = "does. Name the address of the S3 API in spec.source.s3.endpoint."
+            raise Failure(Reason.ORIGIN_ERROR, f"{text} {mend}")
         if request.method == "HEAD" and 300 <= status < 400 and _REGION not in told:
             # botocore asks with HEAD for the region to go on in, and of a redirect of that again, endlessly
             text = f"{urls.shown(request.url)} redirects (HTTP {status}) and names no region."

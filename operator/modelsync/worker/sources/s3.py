@@ -9,8 +9,9 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 """
 
 import contextlib
+import functools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from modelsync.loading import loading
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
-from modelsync.worker.model import Listing, RemoteFile, Request
+from modelsync.worker.model import Listing, Refused, RemoteFile, Request
 from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import Signer
 from modelsync.worker.stages import Stages
@@ -30,7 +31,6 @@ from modelsync.worker.transport import Transport
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-DEFAULT_REGION = "us-east-1"
 PAGE_SIZE = 1000
 """Objects of one page of a listing; the most that S3 gives."""
 
@@ -72,6 +72,7 @@ class BucketSource:
                 client=opened.client,
                 signer=opened.signer,
                 spec=self._spec,
+                credentials=self._credentials,
                 transport=self._transport,
                 connections=self._network.connections,
                 stages=self._stages,
@@ -84,7 +85,12 @@ class BucketSource:
     def request(self, file: RemoteFile) -> Request:
         """A URL that may be fetched for an hour without further credentials."""
         with s3_errors.explained(self._spec, self._credentials):
-            return Request(url=self._connect().signer.url("GET", file.locator, file.version))
+            url = self._connect().signer.url("GET", file.locator, file.version)
+        return Request(url=url, explain=functools.partial(self._refused, file.locator))
+
+    def _refused(self, key: str, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+        refusal = s3_errors.read(status, headers, body, key)
+        return Refused(failure=s3_errors.failure(refusal, self._spec, self._credentials))
 
     @property
     def _name(self) -> str:
@@ -119,12 +125,13 @@ class BucketSource:
             secret["aws_session_token"] = keys.session_token.reveal() if keys.session_token else None
         client: S3Client = boto3.session.Session().client(
             "s3",
-            region_name=self._spec.region or DEFAULT_REGION,
+            region_name=self._spec.region or s3_errors.DEFAULT_REGION,
             endpoint_url=self._spec.endpoint,
             config=config,
             **secret,
         )
         outlet.lead_out(client, self._transport)
+        s3_errors.stay(client, self._spec, self._credentials)
         return client
 
     def _objects(self, client: "S3Client") -> tuple[list[s3_objects.Listed], int]:

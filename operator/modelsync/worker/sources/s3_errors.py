@@ -1,27 +1,73 @@
-"""What S3's errors mean for a user. No message carries a URL's query or a server's own text."""
+"""S3's errors as Failures: the code's meaning, with what the answer names (region, times, right, tier).
+
+No message carries a URL's query or a server's own text; of that only words of a known form are taken.
+"""
 
 import contextlib
+import html
+import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
+from modelsync.worker import names
 from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure
+from modelsync.worker.sources import s3_codes
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
+    from mypy_boto3_s3.client import S3Client
 
-_WRONG_KEYS = {
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "AuthorizationHeaderMalformed",
-    "ExpiredToken",
-    "InvalidToken",
-    "TokenRefreshRequired",
-    "XAdminUserNotFound",  # versitygw's word for InvalidAccessKeyId
-}
-_SLOW_DOWN = {"SlowDown", "TooManyRequests", "ThrottlingException", "RequestLimitExceeded"}
+DEFAULT_REGION = "us-east-1"
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{2,59}")
+_REGION = re.compile(r"[a-z0-9-]{2,63}")
+_EXPECTED = re.compile(r"""expecting ["']([a-z0-9-]{2,63})["']""")
+_TIME = re.compile(r"[0-9A-Za-z:., +-]{8,40}")
+_TIER = re.compile(r"[A-Za-z_]{2,40}")
+_RIGHT = re.compile(r"not authorized to perform: ([a-z0-9-]{2,20}:[A-Za-z]{2,40})")
+_ELEMENT = re.compile(rb"<([A-Za-z]{2,40})>([^<]{1,1000})</")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An error answer of S3."""
+
+    status: int
+    members: Mapping[str, str]
+    """Elements of its document, such as Code, Message and Region; none in the answer to a HEAD."""
+    headers: Mapping[str, str]
+    """By names in lower case."""
+    key: str | None = None
+    """The object that was asked for; None where it was the bucket."""
+
+    @property
+    def code(self) -> str:
+        """S3's own code; empty without one. botocore names the status where there is none."""
+        code = self.members.get("Code", "")
+        return code if _CODE.fullmatch(code) else ""
+
+    @property
+    def said(self) -> str:
+        """Its own words, to be searched and never shown."""
+        return self.members.get("Message", "")
+
+    def word(self, pattern: re.Pattern[str], *members: str) -> str:
+        """The first of these members that is of a known form; empty when none is."""
+        values = (self.members.get(member, "").strip() for member in members)
+        return next((value for value in values if pattern.fullmatch(value)), "")
+
+
+def read(status: int, headers: Mapping[str, str], body: bytes, key: str) -> Refusal:
+    """The refusal of an object, from the answer as it came."""
+    members = {
+        name.decode(): html.unescape(value.decode("utf-8", "replace"))
+        for name, value in _ELEMENT.findall(body)
+    }
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Refusal(status=status, members=members, headers=lower, key=key)
 
 
 @contextlib.contextmanager
@@ -32,49 +78,123 @@ def explained(spec: S3Source, credentials: Credentials) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refused(error, spec, credentials) from None
+        raise failure(refusal_of(error), spec, credentials) from None
     except (BotoCoreError, ValueError) as error:
         raise _unreachable(error, spec) from None
+
+
+def refusal_of(error: "ClientError", key: str | None = None) -> Refusal:
+    """What botocore read of an error answer."""
+    return _parsed(dict(error.response), key)
+
+
+def _parsed(answer: Mapping[str, Any], key: str | None = None) -> Refusal:
+    told = answer.get("ResponseMetadata", {})
+    members = {str(name): str(value) for name, value in answer.get("Error", {}).items()}
+    return Refusal(
+        status=int(told.get("HTTPStatusCode", 0)),
+        members=members,
+        headers=told.get("HTTPHeaders", {}),
+        key=key or members.get("Key"),
+    )
+
+
+def stay(client: "S3Client", spec: S3Source, credentials: Credentials) -> None:
+    """Report an answer that names another region at once: botocore would go on there by itself, which the
+    URLs of objects do not."""
+
+    def judge(response: tuple[Any, Mapping[str, Any]] | None = None, **_: Any) -> None:
+        if response is not None and response[1].get("Error"):
+            refusal = _parsed(response[1])
+            if _meaning(refusal, spec) in (s3_codes.ELSEWHERE, s3_codes.OTHER_ENDPOINT):
+                raise failure(refusal, spec, credentials)
+
+    client.meta.events.register_first("needs-retry.s3", judge)
 
 
 def check_region(spec: S3Source, headers: Mapping[str, str]) -> None:
     """Refuse a bucket in another region: listing follows it there, but a signed URL would not."""
     told = headers.get("x-amz-bucket-region")
-    if spec.endpoint is None and told and told != (spec.region or "us-east-1"):
+    if spec.endpoint is None and told and told != (spec.region or DEFAULT_REGION):
         text = f"The bucket {spec.bucket} is in the region {told}. Set spec.source.s3.region to {told}."
         raise Failure(Reason.INVALID_SPEC, text)
 
 
-def _refused(error: "ClientError", spec: S3Source, credentials: Credentials) -> Failure:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    told = f"({code[:60]})" if code.isalnum() else f"(HTTP {status})"
-    if code in _WRONG_KEYS:
-        text = (
-            f"S3 refuses the keys {told}. Put valid ones into {credentials.where}; check"
-            " spec.source.s3.region."
-        )
-        return Failure(Reason.AUTHENTICATION_FAILED, text)
-    if code == "NoSuchBucket" or (status == 404 and error.operation_name == "ListObjectsV2"):
-        return Failure(Reason.NOT_FOUND, f"There is no bucket {spec.bucket}. Check spec.source.s3.bucket.")
-    if code in ("NoSuchKey", "NoSuchVersion", "NotFound") or status == 404:
-        text = f"An object of the bucket {spec.bucket} is gone since it was listed."
-        return Failure(Reason.SOURCE_CHANGED, text)
-    if code in _SLOW_DOWN or status == 429:
-        return Failure(Reason.RATE_LIMITED, f"S3 limits the rate of requests {told}. Try with fewer at once.")
-    if status in (401, 403):
-        mend = "Give the account of the keys the right to list and read it: s3:ListBucket and s3:GetObject."
-        if not credentials.given:
-            mend = f"Requests are unsigned; name keys in {credentials.where}."
-        return Failure(Reason.ACCESS_DENIED, f"S3 denies access to the bucket {spec.bucket} {told}. {mend}")
-    if status in (301, 307, 400):
-        text = (
-            f"S3 does not accept the request {told}. Check spec.source.s3.region and spec.source.s3.endpoint."
-        )
-        return Failure(Reason.INVALID_SPEC, text)
-    return Failure(
-        Reason.ORIGIN_ERROR, f"S3 answers with HTTP {status} {told if code else ''}".rstrip() + "."
+def failure(refusal: Refusal, spec: S3Source, credentials: Credentials) -> Failure:
+    """What a refusal means, and what mends it."""
+    meaning = _meaning(refusal, spec)
+    text = meaning.text.format(
+        code=refusal.code or f"HTTP {refusal.status}",
+        bucket=spec.bucket,
+        endpoint=spec.endpoint or "S3",
+        keys=credentials.where,
+        object=_object(refusal, spec),
+        region=_region(refusal, spec),
+        right=_right(refusal, spec, credentials),
+        tier=_within(refusal.word(_TIER, "AccessTier", "StorageClass")),
+        times=_times(refusal),
     )
+    return Failure(meaning.reason, re.sub("^the ", "The ", text))
+
+
+def _meaning(refusal: Refusal, spec: S3Source) -> s3_codes.Meaning:
+    """The code's meaning; where one code stands for several causes, what else the answer says."""
+    code, said = refusal.code, refusal.said.lower()
+    if "console port" in said or "api port" in said:
+        return s3_codes.CONSOLE
+    if "server side encryption" in said or "server-side-encryption-customer" in said:
+        return s3_codes.CUSTOMER_KEY
+    if "kms:" in said and code == "AccessDenied":
+        return s3_codes.KEY_SERVICE
+    if "ServerTime" in refusal.members and code == "AccessDenied":
+        return s3_codes.CLOCK
+    if "access key" in said and code == "InvalidArgument":
+        return s3_codes.UNKNOWN_KEYS
+    found = s3_codes.BY_CODE.get(code)
+    if found is None and code.startswith(("KMS.", "XMinioKMS")):
+        found = s3_codes.KEY_SERVICE
+    found = found or s3_codes.by_status(refusal.status, listing=refusal.key is None)
+    if found is s3_codes.OTHER_ENDPOINT and _region(refusal, spec):
+        return s3_codes.ELSEWHERE
+    return found
+
+
+def _region(refusal: Refusal, spec: S3Source) -> str:
+    """The region that an answer names, if it is not the one that was asked."""
+    expected = _EXPECTED.search(refusal.said)
+    header = refusal.headers.get("x-amz-bucket-region", "")
+    told = refusal.word(_REGION, "Region") or (expected[1] if expected else "")
+    told = told or (header if _REGION.fullmatch(header) else "")
+    return "" if told == (spec.region or DEFAULT_REGION) else told
+
+
+def _object(refusal: Refusal, spec: S3Source) -> str:
+    if refusal.key is None:
+        return f"the bucket {spec.bucket}"
+    return f"the object {names.printable(refusal.key)} of the bucket {spec.bucket}"
+
+
+def _right(refusal: Refusal, spec: S3Source, credentials: Credentials) -> str:
+    if not credentials.given:
+        return f"Requests are unsigned; name keys in {credentials.where}."
+    named = _RIGHT.search(refusal.said)
+    rights = named[1] if named else "to list and read it: s3:ListBucket and s3:GetObject"
+    text = f"Give the account of the keys in {credentials.where} the right {rights}."
+    if spec.endpoint is None and not named:
+        text += " If readers pay for it, set spec.source.s3.requesterPays."
+    return text
+
+
+def _times(refusal: Refusal) -> str:
+    here, there = refusal.word(_TIME, "RequestTime"), refusal.word(_TIME, "ServerTime")
+    there = there or refusal.headers.get("date", "")
+    if not _TIME.fullmatch(there):
+        return ""
+    return f": it was {there} there" + (f" and {here} here" if here else "")
+
+
+def _within(word: str) -> str:
+    return f" ({word})" if word else ""
 
 
 def _unreachable(error: "BotoCoreError | ValueError", spec: S3Source) -> Failure:

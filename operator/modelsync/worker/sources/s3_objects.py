@@ -19,10 +19,11 @@ from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.worker import checksums, names
+from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile, Request
 from modelsync.worker.retry import Transient
-from modelsync.worker.sources import s3_parts
+from modelsync.worker.sources import s3_errors, s3_parts
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+_ARCHIVED = {"GLACIER", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"}
+"""Storage classes and tiers that have to be restored first; others' are found by the error of a GET."""
 _CHECKSUMS = {
     "ChecksumSHA256": "sha256",
     "ChecksumSHA1": "sha1",
@@ -46,6 +48,7 @@ _HEADERS = {
     **{f"x-amz-{member.lower().replace('checksum', 'checksum-')}": member for member in _CHECKSUMS},
     "content-length": "ContentLength",
     "etag": "ETag",
+    "x-amz-archive-status": "ArchiveStatus",
     "x-amz-checksum-type": "ChecksumType",
     "x-amz-restore": "Restore",
     "x-amz-server-side-encryption": "ServerSideEncryption",
@@ -85,6 +88,7 @@ class Asking:
     client: "S3Client"
     signer: Signer
     spec: S3Source
+    credentials: Credentials
     transport: Transport
     connections: int
     stages: Stages
@@ -116,9 +120,10 @@ class Asking:
         head = self._told(each.key)
         name = names.printable(each.key)
         restored = 'ongoing-request="false"' in str(head.get("Restore", ""))
-        if head.get("StorageClass", each.storage_class) in _ARCHIVED and not restored:
-            text = f"The object {name} is archived ({each.storage_class}). Restore it in the bucket, then"
-            raise Failure(Reason.ACCESS_DENIED, f"{text} retry.")
+        tier = str(head.get("ArchiveStatus") or head.get("StorageClass", each.storage_class))
+        if tier in _ARCHIVED and not restored:
+            text = f"The object {name} is archived ({tier}). Restore it in the bucket, then retry."
+            raise Failure(Reason.ACCESS_DENIED, text)
         if is_another(each, head):
             raise Failure(Reason.SOURCE_CHANGED, f"The object {name} changed while the bucket was listed.")
         return head
@@ -134,7 +139,31 @@ class Asking:
                 return _members(response.headers)
         except (Transient, Failure) as error:
             _log.debug("an object is asked for again: %s", error)
-        return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
+        from botocore.exceptions import ClientError
+
+        try:
+            return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if s3_errors.refusal_of(error, key).status in (429, 503):
+                raise
+            return self._by_first_byte(key)
+
+    def _by_first_byte(self, key: str) -> Mapping[str, Any]:
+        """What a GET of one byte tells in place of a HEAD: that has no body, so its errors have no code, and
+        some proxies answer none."""
+        from botocore.exceptions import ClientError
+
+        which: dict[str, Any] = {"Bucket": self.spec.bucket, "Key": key}
+        try:
+            answer = self.client.get_object(**which, Range="bytes=0-0")
+        except ClientError as error:
+            refusal = s3_errors.refusal_of(error, key)
+            if refusal.status != 416:  # an empty object has no first byte
+                raise s3_errors.failure(refusal, self.spec, self.credentials) from None
+            answer = self.client.get_object(**which)
+        told = {name: value for name, value in answer.items() if name in _HEADERS.values()}
+        size = answer.get("ContentRange", "").rpartition("/")[2]
+        return told | {"ContentLength": foreign.count(size)} if size else told
 
 
 def _members(headers: Mapping[str, str]) -> dict[str, str | int]:

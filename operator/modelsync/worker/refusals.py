@@ -1,0 +1,44 @@
+"""Error answers in the words of the source's own kind: S3's code or the Hub's decides, not the status alone.
+
+Both say in the body or the headers of an error what is wrong, where one status has many causes. A source
+reads its own words (`Request.explain`); what it makes of them is put here into what the engine does next.
+"""
+
+from collections.abc import Mapping
+
+from modelsync.api.reasons import Reason
+from modelsync.worker import responses
+from modelsync.worker.exchange import Broken
+from modelsync.worker.model import Refused
+from modelsync.worker.retry import Transient, retry_after
+from modelsync.worker.transport import Answer
+
+MOST_BYTES = 64 * 1024
+"""Of an error's body; S3's have less than 2 KiB."""
+_PASSING = {Reason.NETWORK_ERROR, Reason.ORIGIN_ERROR, Reason.RATE_LIMITED}
+
+
+def check(answer: Answer) -> None:
+    """Raise what an error answer means; nothing where its source knows no more than `responses.read` does.
+
+    Raises Changed, Renew and Transient.
+    """
+    response, explain = answer.response, answer.request.explain
+    if response.status in (200, 206) or explain is None:
+        return
+    try:
+        body = response.read(MOST_BYTES)
+    except Broken:
+        body = b""
+    refused = explain(response.status, response.headers, body)
+    if refused is not None:
+        raise _consequence(refused, response.status, response.headers)
+
+
+def _consequence(refused: Refused, status: int, headers: Mapping[str, str]) -> Exception:
+    failure = refused.failure
+    if status in (412, 416):
+        return responses.Changed(failure.reason, failure.message)
+    if failure.reason in _PASSING and not refused.again:
+        return Transient(failure, wait_seconds=retry_after(headers.get("Retry-After")))
+    return responses.Renew(failure, again=refused.again)
