@@ -57,7 +57,7 @@ def pulled(pull: Pull, seed: int) -> str:
     limiter, ended = Limiter(pull.limit), threading.Event()
     with tempfile.TemporaryDirectory(prefix="faults-") as directory, Origin(files).serving() as origin:
         for number, name in enumerate(names):
-            untold = () if pull.told else ("chunkedx*", "head:chunkedx*")
+            untold = () if pull.told else ("wholex*", "chunkedx*")
             origin.strike(name, *untold, *pull.faults[number % len(pull.faults)])
         sync = Sync(
             origin=origin,

@@ -17,7 +17,7 @@ def test_a_low_limit_and_a_body_without_a_length_end_complete(space: str, hub: H
     files = {"tokenizer.json": TOKENIZER, "model.safetensors": TOKENIZER[::-1] * 4}
     slow = kube.sync("slow", space, hub_source(hub, "org/slow", files=files), bandwidthLimit="150k")
     with Origin({"model.bin": CHUNKED}, host=ORIGIN_HOST).serving() as origin:
-        origin.strike("model.bin", "chunkedx*", "head:chunkedx*")
+        origin.strike("model.bin", "wholex*", "chunkedx*")
         http = {"http": {"files": [{"url": f"{origin.url}/web/model.bin", "path": "model.bin"}]}}
         untold = kube.sync("untold", space, http)
         kube.apply(slow, untold)

@@ -2,7 +2,12 @@
 
 An origin's answer is believed only as far as it can be checked: a 206 must name exactly the range that was
 asked for, the object must be the one that the first answer was about (ETag or Last-Modified, and size), and
-no encoding may stand between its bytes and the file's.
+no coding may stand between its bytes and the file's.
+
+No coding is ever asked for, so a Content-Encoding is mostly a label: of an object that was stored in this
+form, or of a name that a server knows (Apache's AddEncoding for .gz). It is one where the bytes are counted
+in that form: by ranges of it, or by a length that is the expected one. What was coded on the way has another
+length, or none.
 """
 
 import re
@@ -16,6 +21,19 @@ from modelsync.worker.failures import Failure
 from modelsync.worker.retry import Transient, retry_after
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
+_NO_CODING = {"", "identity", "none", "binary", "utf-8", "aws-chunked"}
+"""What people and SDKs write into Content-Encoding that changes no bytes; `aws-chunked` was of an upload."""
+_CODED_NAMES = {
+    "gzip": (".gz", ".tgz"),
+    "x-gzip": (".gz", ".tgz"),
+    "compress": (".z",),
+    "x-compress": (".z",),
+    "x-bzip2": (".bz2", ".tbz2"),
+    "br": (".br",),
+    "zstd": (".zst", ".tzst"),
+    "x-xz": (".xz", ".txz"),
+}
+"""Endings of names that say the same as a coding: the file is the coded form."""
 
 
 class Changed(Exception):
@@ -87,11 +105,9 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
     """What the body of a 200 or 206 is; raises Changed, Renew, Transient or Failure."""
     if status not in (200, 206):
         _refuse(status, headers, asked)
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise Transient(
-            _origin(asked, f"answers with Content-Encoding {encoding[:40]}, which was not asked for")
-        )
+    if not is_plain(headers, asked.path) and not _counted(status, headers, asked):
+        coding = headers.get("Content-Encoding", "")[:40]
+        raise Transient(_origin(asked, f"answers with Content-Encoding {coding}, which was not asked for"))
     if _is_page(headers, asked):
         text = "answers with an HTML page, as a login page or a proxy in between does,"
         raise Transient(_origin(asked, text))
@@ -105,6 +121,21 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
     if status == 206:
         return _partial(headers, asked, validator)
     return _whole(headers, asked, validator)
+
+
+def is_plain(headers: Mapping[str, str], path: str) -> bool:
+    """Whether no coding stands between an answer's body and the file of this name."""
+    told = headers.get("Content-Encoding", "")
+    codings = {coding.strip().lower() for coding in told.split(",")} - _NO_CODING
+    return all(path.lower().endswith(_CODED_NAMES.get(coding, ())) for coding in codings)
+
+
+def _counted(status: int, headers: Mapping[str, str], asked: Asked) -> bool:
+    """Whether the bytes of a coded answer are those that the file is said to have."""
+    length = _length(headers)
+    if status == 206:
+        return length is not None  # which `_partial` compares with the range
+    return length is not None and length == asked.size
 
 
 def same(known: str | None, told: str | None) -> bool:

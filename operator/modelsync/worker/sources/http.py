@@ -1,10 +1,13 @@
 """Files behind URLs: each is asked for its size and ETag, then the engine fetches it.
 
-HEAD tells both, and where a server does not allow it, a GET of the first byte does. A file whose size and
-SHA-256 the user gave is not asked for: it is pinned already, and by better means. Credentials go to https
-URLs of the list alone, and the transport drops them at a redirect to another origin.
+A GET of the first byte tells both. A HEAD would be a request of its own kind, which servers answer with other
+lengths (0, those of an error page or of a coded form) and other errors than the GET that brings the bytes:
+presigned URLs refuse it, and some servers do not know it. A file whose size and SHA-256 the user gave is not
+asked for: it is pinned already, and by better means. Credentials go to https URLs of the list alone, and the
+transport drops them at a redirect to another origin.
 """
 
+import contextlib
 import re
 import threading
 from collections.abc import Mapping
@@ -17,7 +20,7 @@ from modelsync.api.transfer import Resolved
 from modelsync.worker import credentials as creds
 from modelsync.worker import responses, retry, transport, urls
 from modelsync.worker.connecting import Network
-from modelsync.worker.exchange import Headers
+from modelsync.worker.exchange import Broken
 from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.sources import listing
@@ -26,8 +29,9 @@ from modelsync.worker.stages import Stages
 PROBES = 4
 """Files asked for at once."""
 TRIES = 3
-_NO_HEAD = {400, 403, 405, 500, 501}
-"""Statuses with which servers answer a HEAD that they would answer as a GET (presigned URLs answer 403)."""
+_FIRST_BYTE = {"Range": "bytes=0-0"}
+_NO_RANGE = {400, 403, 405, 412, 416, 500, 501}
+"""Statuses with which servers may refuse a range of a file that they give as a whole."""
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d{1,19})")
 
 
@@ -81,7 +85,7 @@ class WebSource:
         if size is None or not digests:
             status, headers = self._patiently(network, file)
             self._check(status, headers, file)
-            size = size if size is not None else _size(status, headers)
+            size = size if size is not None else _size(status, headers, file.path)
             validator = responses.validator_of(headers) or ""
             kind, _, value = validator.partition(":")
             # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
@@ -96,20 +100,20 @@ class WebSource:
         budget = retry.Budget(most=TRIES - 1)
         while True:
             try:
-                return self._head(network, file.url)
+                return self._told(network, file.url)
             except retry.Transient as trouble:
                 seconds = budget.spend(trouble)
                 self._stages.retry(trouble, budget, seconds)
                 if self._stop.wait(seconds):
                     raise Interrupted from trouble
 
-    def _head(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:
+    def _told(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:
+        """Status and headers of a file; raises what passes as Transient."""
         request = self._request(url)
-        status, headers = _asked(network, request, {}, "HEAD")
-        if status in _NO_HEAD:
-            status, headers = _asked(network, request, {"Range": "bytes=0-0"}, "GET")
-        if status == 416:  # an empty file has no first byte
-            return 200, Headers({**headers, "Content-Length": "0"})
+        status, headers = _asked(network, request, _FIRST_BYTE)
+        empty = status == 200 and headers.get("Content-Length") == "0"
+        if status in _NO_RANGE or empty:  # an empty file has no first byte
+            status, headers = _asked(network, request, {})
         if status in (429, 500, 502, 503, 504):
             reason = Reason.RATE_LIMITED if status == 429 else Reason.ORIGIN_ERROR
             failure = Failure(reason, f"{urls.shown(url)} answers with HTTP {status}.")
@@ -120,7 +124,7 @@ class WebSource:
         """Raise what a status other than success means."""
         told, url, where = f"(HTTP {status})", urls.shown(file.url), self._credentials.where
         if status in (200, 206):
-            told_size = _size(status, headers)
+            told_size = _size(status, headers, file.path)
             if file.size is not None and told_size is not None and told_size != file.size:
                 text = f"{url} has {told_size} bytes, but spec.source.http.files[].size says {file.size}."
                 raise Failure(Reason.SIZE_MISMATCH, text)
@@ -148,19 +152,21 @@ def _may_see_credentials(url: str) -> bool:
 
 
 def _asked(
-    network: transport.Transport, request: Request, extra: Mapping[str, str], method: str
+    network: transport.Transport, request: Request, extra: Mapping[str, str]
 ) -> tuple[int, Mapping[str, str]]:
-    """Status and headers alone; the connection is closed rather than a body read."""
-    response = network.get(request, extra, method=method).response
+    """Status and headers alone; a long body is not read, and ends with its connection."""
+    response = network.get(request, extra).response
+    with contextlib.suppress(Broken):
+        response.skip()
     response.close()
     return response.status, response.headers
 
 
-def _size(status: int, headers: Mapping[str, str]) -> int | None:
-    """The file's size; None when the server does not tell, or tells that of an encoding."""
-    if headers.get("Content-Encoding", "identity") != "identity":
-        return None
+def _size(status: int, headers: Mapping[str, str], path: str) -> int | None:
+    """The file's size; None when the server does not tell, or tells that of another form of it."""
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
         return foreign.count(found[1]) if found else None
+    if not responses.is_plain(headers, path):
+        return None
     return foreign.count(headers.get("Content-Length", ""))
