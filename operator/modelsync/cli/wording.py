@@ -8,6 +8,7 @@ _WORDS = {
     "spec.source.huggingFace.repository": "the name after hf://",
     "spec.source.huggingFace.revision": "--revision",
     "spec.source.huggingFace.endpoint": "--endpoint",
+    "take spec.source.huggingFace for a Hub's repository": "write hf://org/name for a Hub's repository",
     "spec.source.huggingFace": "the address and --endpoint",
     "spec.source.s3.bucket": "the bucket after s3://",
     "spec.source.s3.prefix": "the prefix after the bucket",

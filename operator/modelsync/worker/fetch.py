@@ -7,13 +7,14 @@ calls in threads were the fastest of all engines measured, and the simplest. Mem
 import collections
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelsync.api.wire import FileProgress, Tuning
-from modelsync.worker import hashing, transport, unexpected
+from modelsync.worker import contents, hashing, transport, unexpected, volume
 from modelsync.worker.blocks import Pool
 from modelsync.worker.connection import Connection, Shared
 from modelsync.worker.crowd import Crowd
@@ -281,9 +282,20 @@ class Engine:
             if not copy.complete or copy.judged or part.copy is not copy:
                 return
             copy.judged = True
+        self._check_content(part, copy)
         self._finish(part, copy, None, "size")
 
+    def _check_content(self, part: Part, copy: Copy) -> None:
+        """Raise a Failure, and forget the bytes, when a complete file cannot be what its name says."""
+        with volume.guarded("reading a staging file"):
+            head = os.pread(copy.handle.descriptor, contents.HEAD, 0)
+        found = contents.problem(part.file.path, copy.size or 0, head, copy.media_type)
+        if found is not None:
+            part.restart(copy, found)
+            raise found
+
     def _judge(self, part: Part, copy: Copy, digests: Digests) -> None:
+        self._check_content(part, copy)
         wrong = digests.wrong()
         if wrong is None:
             self._found_right(part, copy, digests.sha256)

@@ -45,6 +45,7 @@ class Copy:
         "handle",
         "headed",
         "judged",
+        "media_type",
         "ready",
         "reserve_lock",
         "reserved",
@@ -65,6 +66,8 @@ class Copy:
         """The same file for writes past the page cache, where they pay."""
         self.size = size
         self.validator = validator
+        self.media_type = ""
+        """As the first answer of this attempt said."""
         self.written = RangeSet()
         self.ready = RangeSet()
         """What of it may be hashed: all but the blocks that are still being filled."""
@@ -248,6 +251,7 @@ class Part:
             learned = body.size if copy.size is None else None
             first = news or learned is not None or not copy.written.total
             copy.validator = copy.validator or body.validator
+            copy.media_type = copy.media_type or body.media_type
             copy.size = body.size if copy.size is None else copy.size
         if learned is not None:
             self._staging.check_space(copy)

@@ -9,7 +9,7 @@ from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.wire import ManifestFile, WorkRequest
-from modelsync.worker import files, hashing, manifests, names, patterns, volume
+from modelsync.worker import contents, files, hashing, manifests, names, patterns, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
 from modelsync.worker.tree import Tree
@@ -157,7 +157,7 @@ def right_at(
             return None
     with volume.guarded(f"reading {names.printable(place)}"):
         digests = _digests(target, place, file, found.st_size, read)
-    if digests.offset != found.st_size or digests.wrong() is not None:
+    if digests is None or digests.offset != found.st_size or digests.wrong() is not None:
         return None
     known = published.entry(file.path)
     if not digests.comparable and not _same_object(file, known, digests.sha256):
@@ -172,9 +172,14 @@ def right_at(
     return known if entry == known else entry
 
 
-def _digests(target: Tree, place: str, file: RemoteFile, size: int, read: hashing.Read) -> hashing.Digests:
+def _digests(
+    target: Tree, place: str, file: RemoteFile, size: int, read: hashing.Read
+) -> hashing.Digests | None:
+    """The checksums of a file that is there; None when it cannot be what its name says."""
     descriptor = target.open_file(place)
     try:
+        if contents.problem(file.path, size, os.pread(descriptor, contents.HEAD, 0)):
+            return None
         return hashing.digest_file(descriptor, file.digests, size, read)
     finally:
         os.close(descriptor)

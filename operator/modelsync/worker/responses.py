@@ -62,6 +62,8 @@ class Body:
     size: int | None
     """Size of the whole file, where told."""
     validator: str | None
+    media_type: str = ""
+    """Content-Type without parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ def check_end(headers: Mapping[str, str], asked: Asked) -> None:
 
 def _is_page(headers: Mapping[str, str], asked: Asked) -> bool:
     """Whether an answer is a page for people in place of the file."""
-    html = headers.get("Content-Type", "").strip().lower().startswith("text/html")
+    html = _media_type(headers) == "text/html"
     if asked.path.lower().endswith((".html", ".htm")):
         return False
     return html and asked.size not in (None, _length(headers)) and "Content-Range" not in headers
@@ -175,14 +177,18 @@ def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) ->
     exact = first == asked.start and (asked.end is None or last == asked.end - 1)
     if not exact or (length is not None and length != last - first + 1):
         raise Transient(_origin(asked, "answers with another range than was asked for"))
-    return Body(start=first, size=total, validator=validator)
+    return Body(start=first, size=total, validator=validator, media_type=_media_type(headers))
 
 
 def _whole(headers: Mapping[str, str], asked: Asked, validator: str | None) -> Body:
     length = _length(headers)
     if asked.size is not None and length is not None and length != asked.size:
         raise _resized(asked, length)
-    return Body(start=0, size=length, validator=validator)
+    return Body(start=0, size=length, validator=validator, media_type=_media_type(headers))
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
-from modelsync.worker import hashing, names, responses, unexpected, volume
+from modelsync.worker import contents, hashing, names, responses, unexpected, volume
 from modelsync.worker.connecting import Network
 from modelsync.worker.engines.backends import Backend, Prepared
 from modelsync.worker.engines.figures import Figures, Flight
@@ -275,6 +275,7 @@ class LibraryEngine:
         """The whole file as a result, or what of it is wrong."""
         if file.size is not None and size != file.size:
             return "size"
+        self._check_content(file, key, size)
         sha256, verified_by = None, "size"
         if self._checksum:
             started = time.thread_time()
@@ -289,6 +290,19 @@ class LibraryEngine:
         return Fetched(
             file=file, staged=key + WHOLE, size=size, sha256=sha256, verified_by=verified_by, etag=etag
         )
+
+    def _check_content(self, file: RemoteFile, key: str, size: int) -> None:
+        """Raise a Failure, and forget the bytes, when a whole file cannot be what its name says."""
+        with volume.guarded("reading a staging file"):
+            descriptor = self._staging.directory.open_file(key + WHOLE)
+            try:
+                head = os.pread(descriptor, contents.HEAD, 0)
+            finally:
+                os.close(descriptor)
+        found = contents.problem(file.path, size, head)
+        if found is not None:
+            self._lose(key, file, size)
+            raise found
 
     @contextlib.contextmanager
     def _busy_judging(self) -> Iterator[None]:
