@@ -1,6 +1,7 @@
 """Origins that are right in an unusual way: the file that a GET brings is published as it is."""
 
 import gzip
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ LARGE, SMALL = Computed(11, 5 * CHUNK + 321), Fixed(b"\x08\x00weights")
 BARE = {"kind": "web", "digests": False, "sizes": False}
 
 
-def ended(folder: Path, laid: dict[str, tuple[str, ...]], content: Content, **how: object) -> list[str]:
+def ended(folder: Path, laid: Mapping[str, tuple[str, ...]], content: Content, **how: object) -> list[str]:
     """The names of files, each with its faults, of which not just the origin's bytes were published."""
     names = {f"{number:02} {name}.bin": faults for number, (name, faults) in enumerate(laid.items())}
     with Origin(dict.fromkeys(names, content)).serving() as origin:
