@@ -224,6 +224,11 @@ class ManifestFile(Value):
     """What it was compared with: `sha256`, `git-sha1`, `etag-md5`, `crc64nvme`, `crc32c`, `composite-crc32`
     (over the checksums of an upload's parts), … or `size`."""
     etag: str | None = None
+    modified: int | None = None
+    """Its modification time in nanoseconds since 1970, where there is no SHA-256: shows a later sync
+    whether it was changed."""
+    adopted: bool | None = None
+    """True for a file that somebody else had put there, and that was found right: it is never removed."""
 
 
 class Manifest(Value):

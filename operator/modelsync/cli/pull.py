@@ -187,7 +187,7 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
     )
     try:
         return wire.WorkRequest(
-            uid="pull-" + hashlib.sha256(source.summary.encode()).hexdigest()[:16],
+            uid=_uid(source),
             namespace="",
             name=target.resolve().name,
             attempt=1,
@@ -203,6 +203,14 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
         )
     except pydantic.ValidationError as error:
         raise UsageError(error.errors()[0]["msg"]) from None
+
+
+def _uid(source: Source) -> str:
+    """A name of the source, for later pulls of it: a list's summary is only its length. No query, which may
+    hold a signature that changes."""
+    listed = source.http.files if source.http is not None else ()
+    text = "\n".join(f"{file.url.partition('?')[0]} {file.path}" for file in listed) or source.summary
+    return "pull-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _credentials(

@@ -47,6 +47,8 @@ class Fetched:
     sha256: str | None
     verified_by: str
     etag: str | None
+    modified: int | None = None
+    """Its modification time in nanoseconds since 1970, once it is durable and where there is no SHA-256."""
 
 
 class Engine:

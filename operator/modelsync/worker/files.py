@@ -6,9 +6,11 @@ and what it finds is opened without waiting, is a regular file, and, where only 
 one name and was made by the worker's own user. `tree` opens the directories.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 _ALWAYS = os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -88,6 +90,15 @@ def shared(directory: int, name: str, mode: int = 0o644) -> int:
         return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALWAYS, mode, dir_fd=directory)
     except FileExistsError:  # another one was faster
         return existing(directory, name, os.O_RDWR)
+
+
+@contextlib.contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """A descriptor that is closed after the block."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def again(descriptor: int, flags: int) -> int:

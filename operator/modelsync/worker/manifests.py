@@ -5,10 +5,11 @@ memory three times. The entries here are bare values, and the text is written an
 it is matters to neither side, so what one attempt wrote the next one can always read.
 """
 
+import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from modelsync.api.wire import Manifest, ManifestFile
@@ -25,6 +26,10 @@ class Published:
     believed: bool = True
     """Whether that user wrote the manifest. Another's says which files modelsync may replace, and nothing of
     their bytes."""
+    writer: int | None = None
+    """User id of who wrote it."""
+    head: Mapping[str, object] = field(default_factory=dict)
+    """Its fields before the files."""
 
     def __contains__(self, path: str) -> bool:
         return path in self.files
@@ -32,6 +37,12 @@ class Published:
     def entry(self, path: str) -> ManifestFile | None:
         """What is known of a file's bytes."""
         return self.files.get(path) if self.believed else None
+
+    def made(self, path: str, owner: int) -> bool:
+        """Whether modelsync put a file of this user there: who wrote a manifest vouches for what it lists,
+        another user than ours for that user's own files only."""
+        found = self.files.get(path)
+        return found is not None and not found.adopted and (self.believed or owner == self.writer)
 
 
 _FIELDS = set(ManifestFile.model_fields)
@@ -47,11 +58,45 @@ _MOST_HELD = 160 << 20
 """Bytes of memory that the texts of all entries take; 200,000 files with paths of 335 bytes take 120 MB."""
 
 
-def entry(*, path: str, size: int, sha256: str | None, verified_by: str, etag: str | None) -> ManifestFile:
+def entry(
+    *,
+    path: str,
+    size: int,
+    sha256: str | None,
+    verified_by: str,
+    etag: str | None,
+    modified: int | None = None,
+    adopted: bool | None = None,
+) -> ManifestFile:
     """An entry of values that need no validation."""
     return ManifestFile.model_construct(
-        _FIELDS, path=path, size=size, sha256=sha256, verified_by=verified_by, etag=etag
+        _FIELDS,
+        path=path,
+        size=size,
+        sha256=sha256,
+        verified_by=verified_by,
+        etag=etag,
+        modified=modified,
+        adopted=adopted,
     )
+
+
+def renamed(known: ManifestFile, path: str) -> ManifestFile:
+    """An entry of the same bytes at another path."""
+    return entry(**{name: getattr(known, name) for name in _FIELDS} | {"path": path})
+
+
+def head(file: BinaryIO) -> dict[str, object]:
+    """The fields of a manifest before its files; none for what is no manifest of our form."""
+    lines: list[bytes] = []
+    while len(lines) < _MOST_HEAD_LINES and (line := file.readline(_MOST_LINE)):
+        if line.strip() == _BEGIN:
+            with contextlib.suppress(ValueError, RecursionError):
+                found = json.loads(b"".join(lines).rstrip().rstrip(b",") + b"}")
+                return found if isinstance(found, dict) else {}
+            break
+        lines.append(line)
+    return {}
 
 
 def load(file: BinaryIO, most: int) -> dict[str, ManifestFile]:
@@ -106,12 +151,12 @@ def _bare(fields: dict[str, Any]) -> dict[str, Any] | ManifestFile:
     return entry(**{name: getattr(valid, name) for name in _FIELDS})
 
 
-def text(manifest: Manifest) -> Iterator[bytes]:
-    """The manifest as JSON, a line for each file."""
+def text(manifest: Manifest, files: Iterable[ManifestFile] | None = None) -> Iterator[bytes]:
+    """The manifest as JSON, a line for each file: its own, or these."""
     empty = manifest.but(files=()).model_dump_json(by_alias=True, exclude_none=True, indent=1)
     head, _, tail = empty.partition(_EMPTY)
     yield f'{head}"files": ['.encode()
-    yield from _lines(manifest.files)
+    yield from _lines(manifest.files if files is None else files)
     yield f"\n ]{tail}\n".encode()
 
 

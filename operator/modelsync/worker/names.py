@@ -53,12 +53,12 @@ def _component_problem(component: str) -> str | None:
         return "contains an empty, '.' or '..' component"
     if len(component.encode()) > MAX_COMPONENT_BYTES:
         return f"has a component longer than {MAX_COMPONENT_BYTES} bytes"
-    if _folded(component) == naming.STATE_DIR:
+    if folded(component) == naming.STATE_DIR:
         return f"uses {naming.STATE_DIR}, which is modelsync's own directory"
     return None
 
 
-def _folded(path: str) -> str:
+def folded(path: str) -> str:
     """The form in which two names meet on a volume that ignores case or normalises Unicode."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
@@ -75,14 +75,14 @@ def check(paths: Iterable[str]) -> None:
         found = problem(path)
         if found:
             raise _unsafe(f'"{printable(path)}" {found}')
-        folded = _folded(path)
-        if folded in files:
-            raise _unsafe(f'"{printable(files[folded])}" and "{printable(path)}" differ in case or form only')
-        files[folded] = path
-        while (folded := folded.rpartition("/")[0]) and folded not in directories:
-            directories[folded] = path
-    for folded in files.keys() & directories.keys():
-        raise _unsafe(f'"{printable(files[folded])}" is a file and the directory of another file')
+        form = folded(path)
+        if form in files:
+            raise _unsafe(f'"{printable(files[form])}" and "{printable(path)}" differ in case or form only')
+        files[form] = path
+        while (form := form.rpartition("/")[0]) and form not in directories:
+            directories[form] = path
+    for form in files.keys() & directories.keys():
+        raise _unsafe(f'"{printable(files[form])}" is a file and the directory of another file')
 
 
 def _unsafe(what: str) -> Failure:

@@ -111,20 +111,29 @@ def digest_of(files: Iterable[RemoteFile]) -> str:
 def read_manifest(target: Tree, owner: int) -> manifests.Published:
     """What an earlier sync published here; nothing when no readable manifest is there. `owner` is the user id
     of what this worker makes."""
+    return read_entries(target, MANIFEST, owner)
+
+
+def read_entries(target: Tree, path: str, owner: int) -> manifests.Published:
+    """What a file of a manifest's form lists, as `read_manifest`."""
     nothing = manifests.Published(files={}, owner=owner)
     try:
-        descriptor = target.open_file(MANIFEST)
+        descriptor = target.open_file(path)
     except (FileNotFoundError, NotADirectoryError, files.Unusable):
         return nothing
     except OSError as error:
-        raise volume.failure(error, f"reading {MANIFEST}") from error
+        raise volume.failure(error, f"reading {path}") from error
     with open(descriptor, "rb") as file:
-        believed = files.is_own(os.fstat(file.fileno()), owner)
+        there = os.fstat(file.fileno())
+        head = manifests.head(file)
+        file.seek(0)
         try:
             found = manifests.load(file, MOST_FILES)
         except ValueError:
             return nothing
-    return manifests.Published(files=found, owner=owner, believed=believed)
+    return manifests.Published(
+        files=found, owner=owner, believed=files.is_own(there, owner), writer=there.st_uid, head=head
+    )
 
 
 def right_at(
@@ -148,11 +157,12 @@ def right_at(
         found = target.regular(place)
     if found is None or (file.size is not None and found.st_size != file.size):
         return None
+    adopted = None if published.made(file.path, found.st_uid) else True
     if not checksum:
         if not trusted or file.size is None:
             return None
         if found.st_uid == published.owner:
-            return _by_size(file, found.st_size)
+            return _by_size(file, found, adopted=adopted)
         if not hashing.comparable(file.digests):
             return None
     with volume.guarded(f"reading {names.printable(place)}"):
@@ -168,6 +178,7 @@ def right_at(
         sha256=digests.sha256,
         verified_by=digests.verified_by(),
         etag=file.etag,
+        adopted=adopted,
     )
     return known if entry == known else entry
 
@@ -192,5 +203,13 @@ def _same_object(file: RemoteFile, published: ManifestFile | None, sha256: str) 
     return file.etag is not None and published.etag == file.etag
 
 
-def _by_size(file: RemoteFile, size: int) -> ManifestFile:
-    return manifests.entry(path=file.path, size=size, sha256=None, verified_by="size", etag=file.etag)
+def _by_size(file: RemoteFile, found: os.stat_result, *, adopted: bool | None) -> ManifestFile:
+    return manifests.entry(
+        path=file.path,
+        size=found.st_size,
+        sha256=None,
+        verified_by="size",
+        etag=file.etag,
+        modified=found.st_mtime_ns,
+        adopted=adopted,
+    )

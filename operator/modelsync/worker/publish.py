@@ -5,6 +5,7 @@ finds all files whole, even after a power cut. A reader meets a file either not 
 """
 
 import contextlib
+import dataclasses
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +42,18 @@ def foreign(path: str) -> Failure:
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
 
 
+def durable(staging: Staging, fetched: Sequence[Fetched], stages: Stages) -> list[Fetched]:
+    """Fetched files on the disk; raises Failure. A file server may set their time only now."""
+    _sync(staging, fetched, stages)
+    with volume.guarded("looking at staging files"):
+        return [each if each.sha256 else _dated(staging, each) for each in fetched]
+
+
+def _dated(staging: Staging, fetched: Fetched) -> Fetched:
+    found = os.stat(fetched.staged, dir_fd=staging.directory.descriptor, follow_symlinks=False)
+    return dataclasses.replace(fetched, modified=found.st_mtime_ns)
+
+
 def publish(
     target: Tree,
     staging: Staging,
@@ -49,11 +62,9 @@ def publish(
     layout: Places,
     stages: Stages,
 ) -> list[ManifestFile]:
-    """Move files from staging into their places; raises Failure. `sync_parents` makes it durable."""
-    ready = list(fetched)
-    _sync(staging, ready, stages)
+    """Move durable files from staging into their places; raises Failure. `sync_parents` follows."""
     entries: list[ManifestFile] = []
-    for each in ready:
+    for each in fetched:
         path, place = each.file.path, layout.place(each.file)
         with volume.guarded(f"publishing {names.printable(path)}"):
             _place(target, staging, each, place, stages, ours=layout.ours(each.file, published))
@@ -97,6 +108,7 @@ def entry(fetched: Fetched, path: str) -> ManifestFile:
         sha256=fetched.sha256,
         verified_by=fetched.verified_by,
         etag=fetched.etag,
+        modified=fetched.modified,
     )
 
 

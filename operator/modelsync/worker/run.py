@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Engine, Resolved, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import hashing, manifests, planning, publish, volume
+from modelsync.worker import hashing, manifests, outdated, planning, publish, volume
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
@@ -90,12 +90,19 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     fetched = transfer(request, tools, staging, plan.resolved, found.missing)
     state.stages.enter(Stage.PUBLISHING, files=len(fetched))
     staging.check_owned()
+    fetched = publish.durable(staging, fetched, state.stages)
+    old = outdated.Outdated(
+        target=target, request=request, layout=layout, stages=state.stages, check_stop=tools.check_stop
+    )
+    old.gather(published, plan.files)
+    old.note(fetched)
     entries = publish.publish(target, staging, fetched, published, layout, state.stages)
     entries += found.right + _twins(tools, layout, fetched, found.twins)
     publish.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
     layout.finish(target, staging, plan.files, state.stages.advance)
     manifest = _manifest(request, plan.resolved, entries)
     publish.write_manifest(target, manifest)
+    old.remove()
     with volume.guarded("removing staging files"):
         staging.sweep()
     state.stages.enter(Stage.DONE)

@@ -4,6 +4,7 @@
     .modelsync/<uid>/staging/<attempt>/   journal and staging files of one process
     .modelsync/accounts                   what the sync received, over all attempts (`accounts`)
     .modelsync/manifest.json              what was published
+    .modelsync/outdated.json              while files are published, what else may lie there (`outdated`)
 
 What lies there is used only if the worker's own user made it: who owns a directory can put another file in
 place of a verified one at any moment, and who wrote a journal vouches for bytes that no checksum may judge.
@@ -40,8 +41,12 @@ _log = logging.getLogger(__name__)
 
 STAGING = "staging"
 _LOCK = "lock"
+OUTDATED = "outdated.json"
+"""See `outdated`."""
 TEMPORARY = "manifest.new"
 """A file that is about to replace another one."""
+_FILES = {_LOCK, naming.MANIFEST_FILE, OUTDATED, TEMPORARY, accounts.NAME}
+"""Of the directory of modelsync's state; all else in it is a uid's."""
 STALE_SECONDS = 3600.0
 """Without working locks, a staging directory counts as dead when it has not changed for so long."""
 
@@ -106,7 +111,7 @@ class Staging:
 
     def _check_names(self) -> None:
         """Refuse directories where the last step would meet them; raises OSError."""
-        for name in (naming.MANIFEST_FILE, TEMPORARY):
+        for name in (naming.MANIFEST_FILE, OUTDATED, TEMPORARY):
             found = self.state.stat(name)
             if found is not None and stat.S_ISDIR(found.st_mode):
                 raise IsADirectoryError(errno.EISDIR, name)
@@ -155,8 +160,7 @@ class Staging:
                 _remove(staging, each.name)
 
     def _uids(self) -> list[str]:
-        kept = {_LOCK, naming.MANIFEST_FILE, TEMPORARY, accounts.NAME}
-        return [name for name in self.state.names() if name not in kept and not name.startswith(".")]
+        return [name for name in self.state.names() if name not in _FILES and not name.startswith(".")]
 
     def _staging(self, uid: str) -> Tree:
         with self.state.parent(f"{uid}/{STAGING}/x") as (directory, _):
@@ -243,7 +247,7 @@ class Staging:
 
 
 def _component(uid: str) -> str:
-    if not uid or "/" in uid or uid.startswith(".") or uid in (_LOCK, naming.MANIFEST_FILE, accounts.NAME):
+    if not uid or "/" in uid or uid.startswith(".") or uid in _FILES:
         raise Failure(Reason.INVALID_SPEC, "The work request's uid cannot be the name of a directory.")
     return uid
 

@@ -118,6 +118,13 @@ class Tree:
             inner._empty()
         os.rmdir(name, dir_fd=self.descriptor)
 
+    def remove_below(self, path: str) -> None:
+        """As `remove`, durably, for a path; nothing when its directory is missing. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError), self.parent(path) as (directory, name):
+            with Tree(os.dup(directory)) as folder:
+                folder.remove(name)
+            os.fsync(directory)
+
     def _empty(self) -> None:
         """Remove all that lies below. What lies deeper is moved up first, so that no depth takes more
         descriptors or stack than another."""

@@ -4,7 +4,7 @@ Fetching, verifying and the order of durable steps are the same for all layouts 
 places differ. Another layout is another implementation of this protocol and a line in `factory`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from modelsync.api.wire import ManifestFile
@@ -31,6 +31,14 @@ class Layout(Protocol):
 
     def place(self, file: RemoteFile) -> str:
         """Where a file's bytes lie; files with the same place have the same bytes. Raises Failure."""
+
+    def names(self, file: RemoteFile) -> tuple[str, ...]:
+        """All paths below the target that a file takes: what programs open, and what holds its bytes. Raises
+        Failure."""
+
+    def earlier(self, target: Tree, published: Published, source: str) -> Iterable[tuple[str, ManifestFile]]:
+        """The same of the files of a manifest of this repository or bucket, with their entries, as far as a
+        sync of this source (`Source.summary`) takes their place; raises OSError."""
 
     def ours(self, file: RemoteFile, published: Published) -> bool:
         """Whether what lies in the place may be replaced without a look at who wrote it."""

@@ -1,7 +1,7 @@
 """`layout: Directory`: the source's files under their own names, ready for any program."""
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from modelsync.api.wire import ManifestFile
@@ -24,6 +24,14 @@ class DirectoryLayout:
     def place(self, file: RemoteFile) -> str:
         """The file's own path."""
         return file.path
+
+    def names(self, file: RemoteFile) -> tuple[str, ...]:
+        """The file's own path."""
+        return (file.path,)
+
+    def earlier(self, target: Tree, published: Published, source: str) -> Iterable[tuple[str, ManifestFile]]:
+        """All of them, of whichever revision."""
+        return published.files.items()
 
     def ours(self, file: RemoteFile, published: Published) -> bool:
         """Only what modelsync published itself."""

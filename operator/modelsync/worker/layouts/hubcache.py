@@ -11,6 +11,7 @@ the opposite order, and a reader meets the new revision either whole or not at a
 digest: one with other bytes is damage, not somebody's work, and is replaced.
 """
 
+import contextlib
 import os
 import re
 import stat
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from modelsync.api.hubcache import BLOBS, REFS, SNAPSHOTS
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import ManifestFile
-from modelsync.worker import names, planning, publish, volume
+from modelsync.worker import files, names, planning, publish, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Read
 from modelsync.worker.layouts.base import Advance
@@ -33,6 +34,22 @@ _NAMING = ("sha256", "git-sha1")
 """Digests that the Hub uses as ETags, the first that a file has."""
 _SHARED = re.compile(r"\.\./\.\./(blobs/[0-9a-f]{2}/[0-9a-f]{64})")
 """A blob that huggingface_hub 2 moved to the cache's shared store (`utils/_shared_blobs.py`)."""
+
+
+_LINK = re.compile(r"(?:\.\./)+(blobs/(?:[0-9a-f]{40}|[0-9a-f]{64}))")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+def linked_blob(text: str | None) -> str | None:
+    """The blob that a snapshot's link names; None for any other link."""
+    found = _LINK.fullmatch(text or "")
+    return found[1] if found else None
+
+
+def _text(directory: int, name: str) -> str:
+    """A ref's commit; raises OSError."""
+    with open(files.existing(directory, name), "rb") as file:
+        return file.read(128).decode("ascii", "replace").strip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +73,37 @@ class HubCacheLayout:
             )
             raise Failure(Reason.ORIGIN_ERROR, text)
         return f"{BLOBS}/{value}"
+
+    def names(self, file: RemoteFile) -> tuple[str, ...]:
+        """The snapshot's link and the blob."""
+        return self._pointer(file), self.place(file)
+
+    def earlier(self, target: Tree, published: Published, source: str) -> Iterator[tuple[str, ManifestFile]]:
+        """Those of the snapshot that the same branch named before, unless another ref names it too. Revisions
+        that were asked for by other names stay side by side, as in any such cache."""
+        commit = published.head.get("revision")
+        if published.head.get("source") != source or not isinstance(commit, str):
+            return
+        if not _COMMIT.fullmatch(commit) or (commit != self.commit and commit in self._named(target)):
+            return
+        for path, entry in published.files.items():
+            pointer = f"{SNAPSHOTS}/{commit}/{path}"
+            if names.problem(pointer) is None:
+                yield pointer, entry
+                blob = linked_blob(target.link(pointer))
+                if blob is not None:
+                    yield blob, entry
+
+    def _named(self, target: Tree) -> set[str]:
+        """The commits that refs name, that of this sync's branch left out, which is about to change."""
+        found: set[str] = set()
+        with contextlib.suppress(FileNotFoundError), target.parent(f"{REFS}/x") as (refs, _):
+            for folder, _, listed, descriptor in os.fwalk(".", dir_fd=refs):
+                for name in listed:
+                    if f"{folder}/{name}".removeprefix("./") != self.revision:
+                        with contextlib.suppress(OSError):
+                            found.add(_text(descriptor, name))
+        return found
 
     def ours(self, file: RemoteFile, published: Published) -> bool:
         """Always: a blob of this name with other bytes is damaged."""
