@@ -44,7 +44,7 @@ class RemoteFile:
     @property
     def named(self) -> bool:
         """Whether a SHA-256 says which bytes these are, so that no ETag, date or version need tell it."""
-        return any(digest.algorithm == "sha256" for digest in self.digests)
+        return "sha256" in [digest.algorithm for digest in self.digests]
 
     @property
     def marks(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ that hold an address the narrowest decides, so that 10.0.0.0/8 may be allowed wi
 in it, and fc00::/7 without the clouds' metadata.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -91,5 +92,7 @@ def of_worker(allowed: Iterable[Block] = (), denied: Iterable[Block] = ()) -> Re
     return Reach(allowed=tuple(allowed), denied=tuple(denied), internet_only=True)
 
 
+@functools.lru_cache(maxsize=256)
 def _of_the_internet(text: str) -> bool:
+    """Asked for each request, hence kept."""
     return all(special(address) is None for address in faces(text))

@@ -21,7 +21,7 @@ from modelsync.worker.layouts.factory import layout_of
 from modelsync.worker.model import RemoteFile
 from modelsync.worker.slowness import Slowness
 from modelsync.worker.stages import Stages
-from modelsync.worker.staging import Staging, key_of
+from modelsync.worker.staging import Staging
 from modelsync.worker.tools import Tools
 from modelsync.worker.transferring import transfer
 from modelsync.worker.tree import Tree
@@ -81,7 +81,7 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     layout.prepare(target, plan.files, published, state.stages.advance)
     found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
     with volume.guarded("removing outdated staging files"):
-        staging.prune({key_of(file) for file in found.missing})
+        staging.prune(found.missing)
     clear(staging, request.engine)
     _account(staging, found, request.engine)
     if found.missing and layout.links:

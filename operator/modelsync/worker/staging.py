@@ -191,16 +191,20 @@ class Staging:
         if found is None or (found.st_ino, found.st_dev) != (here.st_ino, here.st_dev):
             raise Failure(Reason.TARGET_BUSY, "Another worker took over this target directory.")
 
-    def prune(self, keys: set[str]) -> None:
-        """Remove staging files that are of no use for these keys."""
-        for name in self.directory.names():
-            if "." in name and name.partition(".")[0] not in keys and not name.startswith("journal"):
+    def prune(self, files: Iterable[RemoteFile]) -> None:
+        """Remove staging files that are of no use for these files."""
+        there = [name for name in self.directory.names() if "." in name and not name.startswith("journal")]
+        keys = set(map(key_of, files)) if there else set()
+        for name in there:
+            if name.partition(".")[0] not in keys:
                 self.directory.remove(name)
 
     def journaled(self, files: Iterable[RemoteFile]) -> dict[str, int]:
         """How many bytes of each file, by key, are there already; files without any are left out."""
         there = set(self.directory.names())
         found: dict[str, int] = {}
+        if not self.journal.entries:
+            return found
         for key in map(key_of, files):
             entry = self.journal.entries.get(key)
             if entry is not None and entry.ranges.total and f"{key}.{entry.generation}" in there:

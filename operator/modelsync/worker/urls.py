@@ -5,6 +5,7 @@ thousands of them alike: one pattern recognises these, since for a small file th
 that it costs.
 """
 
+import functools
 import re
 import urllib.parse
 from typing import NamedTuple
@@ -49,7 +50,7 @@ def parsed(text: str) -> Url:
     plain = _PLAIN.fullmatch(text)
     if plain is not None and "/." not in text:
         scheme, host, port, target = plain.groups()
-        return Url(_checked(Place(scheme, host, int(port) if port else PORTS[scheme])), target)
+        return Url(_place(scheme, host, int(port) if port else PORTS[scheme]), target)
     try:
         found = parse_url(text)
     except LocationParseError:
@@ -57,18 +58,20 @@ def parsed(text: str) -> Url:
     if found.scheme not in PORTS or not found.host:
         raise ValueError("it is neither http nor https")
     port_number = PORTS[found.scheme] if found.port is None else found.port
-    return Url(_checked(Place(found.scheme, found.host.strip("[]").lower(), port_number)), found.request_uri)
+    return Url(_place(found.scheme, found.host.strip("[]").lower(), port_number), found.request_uri)
 
 
-def _checked(place: Place) -> Place:
-    """The place, if a socket can be asked for it; what the parsers let pass would raise only there."""
-    if not 1 <= place.port <= 65535:
+@functools.lru_cache(maxsize=256)
+def _place(scheme: str, host: str, port: int) -> Place:
+    """The place, if a socket can be asked for it; what the parsers let pass would raise only there. Kept,
+    since thousands of small files come from one place, and the codec costs more than all the rest here."""
+    if not 1 <= port <= 65535:
         raise ValueError("its port is not between 1 and 65535")
     try:
-        place.host.encode("idna")
+        host.encode("idna")
     except UnicodeError:
         raise ValueError("its host is no name: a part is empty or longer than 63 characters") from None
-    return place
+    return Place(scheme, host, port)
 
 
 def host_of(text: str) -> str:

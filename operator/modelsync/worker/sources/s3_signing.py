@@ -30,6 +30,7 @@ class Signer:
 
         model = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
         self._base = model.partition("?")[0].removesuffix("x")
+        self._host = _host_of(self._base)
         self._auth: S3SigV4QueryAuth | None = None
         if keys is not None:
             token = keys.session_token.reveal() if keys.session_token else None
@@ -46,6 +47,15 @@ class Signer:
             url += f"?versionId={urllib.parse.quote(version, safe='')}"
         if self._auth is None:
             return url
-        request = AWSRequest(method=method, url=url, headers=headers or {})
+        # Without the host, botocore would take it from the URL, twice, which is a quarter of a signature.
+        request = AWSRequest(method=method, url=url, headers={"host": self._host, **(headers or {})})
         self._auth.add_auth(request)
         return str(request.url)
+
+
+def _host_of(url: str) -> str:
+    """A URL's host as the header Host has it, and hence the signature: without the scheme's own port."""
+    found = urllib.parse.urlsplit(url)
+    if found.port == {"http": 80, "https": 443}[found.scheme]:
+        return found.netloc.rpartition(":")[0].lower()
+    return found.netloc.lower()
