@@ -60,7 +60,8 @@ Standard output is one JSON document a line. While it runs, one each second and 
 {_block(_RUNNING)}
 
 `stage` is Resolving, Downloading, Verifying, Publishing or Done; `files` are those being fetched, at most
-8. A field that is absent is unknown. The last document tells the result:
+8. `retrying` is there while nothing comes and a request is tried again: cause, tries, nextSeconds, and
+asked where the origin named that time. A field that is absent is unknown. The last document tells the result:
 
 {_block(_ENDED)}
 

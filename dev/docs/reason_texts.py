@@ -54,7 +54,10 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
         f"{_ITSELF} Look at DNS, proxies, network policies and the certificate authority.",
     ),
     Reason.RATE_LIMITED: (
-        "The origin asked to slow down (429).",
+        "The origin limits requests: 429, SlowDown of S3, or an error with Retry-After, RateLimit or"
+        " X-RateLimit-Reset. While Downloading, it has named a time, and the worker waits until then"
+        " (`status.progress.retrying.nextTime`); up to five minutes of that in a row spend no try. As"
+        " `lastFailure`, it went on to refuse.",
         f"{_ITSELF} A token, a mirror or a smaller `maxActive` of the queue helps.",
     ),
     Reason.ORIGIN_ERROR: (

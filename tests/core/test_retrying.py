@@ -6,12 +6,13 @@ import pytest
 
 from modelsync.api import conditions, wire
 from modelsync.api.modelsync import ModelSyncStatus
-from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core import actions, planner, snapshot, statusdiff
 from tests.builders import NOW, a_failure, a_job, a_pod, a_progress, a_sample, a_snapshot, a_sync, ago
 
 POD = "pod-llama-1"
 CAUSE = "The origin https://hub answers with HTTP 503."
+LIMIT = "hub limits the rate of requests (HTTP 429). Use a token, or fewer syncs at once."
 
 
 def sampled(
@@ -107,3 +108,48 @@ def test_a_failed_attempt_says_which_in_a_row_of_how_many_it_was() -> None:
     assert status.phase is Phase.QUEUED
     assert "attempt 7 failed (2 of 6 in a row)" in message(status)
     assert "attempt 7 failed (2 of 6 in a row)" in plan.events[0].message
+
+
+def limited(
+    seconds: float, *, idle: float, at: float = 0.0, stage: Stage = Stage.DOWNLOADING
+) -> snapshot.Sample:
+    again = wire.Retrying(cause=LIMIT, tries=0, most=6, next_seconds=seconds, asked=True)
+    received = NOW + timedelta(seconds=at)
+    return a_sample(a_progress(0), stage=stage, idle_seconds=idle, retrying=again, received=received)
+
+
+@pytest.mark.parametrize("stage", [Stage.RESOLVING, Stage.DOWNLOADING])
+@pytest.mark.parametrize("idle", [3.0, 200.0])
+def test_an_origin_that_names_a_time_is_a_rate_limit_until_then_and_no_stall(
+    stage: Stage, idle: float
+) -> None:
+    status = after(None, limited(250.0, idle=idle, stage=stage)).statuses["uid-llama"]
+    ready = conditions.find(status.conditions, ConditionType.READY)
+    assert (status.phase, ready.reason if ready else "") == (Phase.DOWNLOADING, Reason.RATE_LIMITED)
+    due = NOW + timedelta(seconds=250)
+    assert status.progress is not None and status.progress.retrying is not None
+    assert status.progress.retrying.next_time == due
+    assert f"until {due:%Y-%m-%dT%H:%M:%SZ}" in message(status) and LIMIT in message(status)
+    assert status.display is not None and status.display.stage == f"{stage}, waiting"
+
+
+def test_a_wait_for_the_origin_is_one_event_at_its_beginning_and_one_at_its_end() -> None:
+    status = after(None, sampled(None, idle=0.0)).statuses["uid-llama"]
+    events, messages = [], set()
+    for second in range(0, 300, 10):
+        left = max(0.0, 250.4 - second)
+        plan = after(status, limited(left, idle=3.0 + second, at=second))
+        status = plan.statuses["uid-llama"]
+        events += [(event.type, event.reason) for event in plan.events]
+        messages.add(message(status))
+    assert events == [("Warning", Reason.RATE_LIMITED)] and len(messages) == 1, "also while it is overdue"
+    over = after(status, sampled(None, idle=0.0, at=301, done=5))
+    assert [(event.reason, event.message) for event in over.events] == [
+        (Reason.DOWNLOADING, "bytes arrive again")
+    ]
+
+
+def test_a_worker_that_waits_for_its_origin_and_is_deleted_is_a_lost_one() -> None:
+    status = after(None, limited(250.0, idle=9.0)).statuses["uid-llama"]
+    gone = planner.plan(a_snapshot(a_sync().with_status(status))).statuses["uid-llama"]
+    assert gone.last_failure is not None and gone.last_failure.reason is Reason.WORKER_LOST

@@ -1,7 +1,7 @@
 """How each fault changes an answer: the vocabulary of the origin's faults, by name."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.origin.content import BLOCK, Computed, Fixed, Flipped, Spliced
@@ -44,6 +44,12 @@ def _body(answer: Answer, data: bytes, status: int = 200) -> None:
     answer.status, answer.content, answer.start, answer.end = status, Fixed(data), 0, len(data)
     answer.headers.pop("Content-Range", None)
     answer.headers["Content-Length"] = str(len(data))
+
+
+def refuse(answer: Answer, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """An error in place of the answer."""
+    answer.headers = {"Content-Type": "application/xml", **headers}
+    _body(answer, body, status)
 
 
 def _cut(struck: Struck) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
-from tests.origin import faults, hub, s3, web
+from tests.origin import changes, faults, hub, quota, s3, web
 from tests.origin.content import Content, Fixed
 from tests.origin.log import Entry, Log
 from tests.origin.messages import Answer, Object, Request, Role
@@ -57,6 +57,8 @@ class Origin:
         """Whether listings never come to an end."""
         self.most_connections: int | None = None
         """Connections beyond so many to one listener are reset."""
+        self.quota: quota.Quota | None = None
+        """Of its first listener; a CDN answers whoever comes."""
         self.signatures = itertools.count(1)
         self.proxy = ""
         """Its own address, where `url` leads elsewhere."""
@@ -89,6 +91,10 @@ class Origin:
     def change(self, answer: Answer, request: Request, role: Role, path: str) -> Entry:
         """Record the request, and let the faults that strike it change the answer."""
         entry = self.log.add(request, role, path)
+        refusal = self.quota.refusal() if self.quota is not None and request.listener == "origin" else None
+        if refusal is not None:
+            changes.refuse(answer, *refusal)
+            return entry
         with self.lock:
             laid = list(self._faults.get(("", path), ()))
             if request.faults:

@@ -67,6 +67,8 @@ class Sync:
     ca_file: Path | None = None
     limiter: Limiter = field(default_factory=Limiter)
     stop: threading.Event = field(default_factory=threading.Event)
+    state: State | None = None
+    """Its figures, where somebody looks at them meanwhile."""
 
     def source(self) -> sources.Source:
         """The `spec.source` for the origin."""
@@ -118,7 +120,7 @@ class Sync:
 
     def run(self) -> End:
         """Run it to its end."""
-        state = State(Meter())
+        state = self.state or State(Meter())
         network = self.network or Network(
             timeout_seconds=self.timeout,
             connections=self.connections,
@@ -128,7 +130,9 @@ class Sync:
         reason, message = Reason.SYNCED, ""
         try:
             tools = Tools(
-                source=factory.open_source(request.source, self.credentials(), network, stop=self.stop),
+                source=factory.open_source(
+                    request.source, self.credentials(), network, stop=self.stop, stages=state.stages
+                ),
                 network=network,
                 state=state,
                 limiter=self.limiter,

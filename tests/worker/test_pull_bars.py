@@ -10,7 +10,7 @@ import pytest
 import rich.console
 
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress
+from modelsync.api.wire import FileProgress, Progress, Retrying
 from modelsync.cli import bars, screens
 from modelsync.cli.screens import Reading
 
@@ -137,3 +137,21 @@ def test_a_stream_that_is_no_terminal_gets_lines() -> None:
 def test_a_program_that_reads_json_does_not_wait_for_rich() -> None:
     code = "import sys, modelsync.cli.pull; sys.exit('rich' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_wait_that_the_origin_asks_for_is_shown_once_as_a_line_and_all_the_time_elsewhere() -> None:
+    out, clock = io.StringIO(), Clock()
+    screen = screens.LineScreen(out, clock)
+    for second in range(3):
+        again = Retrying(cause="hub limits.", tries=0, most=6, next_seconds=250.0 - second, asked=True)
+        found = dataclasses.replace(reading(0, stage=Stage.RESOLVING), retrying=again)
+        screen.show(found)
+        assert screens.remarks(found) == [f"waiting 4m {10 - second}s as the origin asks"]
+    screen.show(reading(0, stage=Stage.RESOLVING))
+    assert out.getvalue().splitlines() == [
+        "Looking up files...",
+        "Waiting 4m 10s as the origin asks: hub limits.",
+    ]
+    written = io.StringIO()
+    screens.JsonScreen(written, io.StringIO(), clock).show(found)
+    assert json.loads(written.getvalue())["retrying"]["asked"] is True

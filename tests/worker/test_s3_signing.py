@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import threading
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from modelsync.api.sources import S3Source
 from modelsync.api.wire import StageProgress
 from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given, Hidden, Keys
+from modelsync.worker.patience import Patience
 from modelsync.worker.sources import s3_objects
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
 from modelsync.worker.stages import Stages
@@ -113,6 +115,7 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 transport=transport,
                 connections=1,
                 stages=Stages(),
+                patience=Patience(threading.Event(), Stages()),
             )
             for name in ALGORITHMS:
                 short = asking._told(f"a b/{name}")
@@ -144,6 +147,7 @@ def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int
             transport=transport,
             connections=8,
             stages=Stages(),
+            patience=Patience(threading.Event(), Stages()),
         )
         objects = [
             s3_objects.Listed(key=f"{number:06}", size=1, etag="e", storage_class="STANDARD")

@@ -102,20 +102,20 @@ def test_time_that_the_origin_asked_to_wait_does_not_count_but_not_for_ever() ->
 
     def refused(second: int) -> None:
         if second % 60 == 1:
-            download.state.add_retry(50.0)
+            download.state.stages.asked_to_wait(50.0)
 
     assert download.ends(lambda s: 250, 600, refused) is None, "10 of 60 seconds count, at 1,500 a second"
     patient = Download()
 
     def asks_again(second: int) -> None:
-        patient.state.add_retry(60.0)
+        patient.state.stages.asked_to_wait(60.0)
 
     assert patient.ends(lambda s: s % 2, 3000, asks_again) == LONGEST_WINDOWS * 60.0
 
 
 def test_waits_of_our_own_between_tries_count() -> None:
     download = Download()
-    assert download.ends(lambda s: s % 2, 100, lambda s: download.state.add_retry(0.0)) == 60.0
+    assert download.ends(lambda s: s % 2, 100, lambda s: download.state.stages.asked_to_wait(0.0)) == 60.0
 
 
 def test_what_the_devices_count_is_as_good_as_what_an_engine_tells() -> None:

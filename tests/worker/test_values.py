@@ -92,11 +92,13 @@ def test_a_torn_or_garbled_journal_promises_less_and_never_more(tmp_path: Path) 
             assert key == "k" and set(entry.ranges) <= {(0, end) for end in range(0, 70, 10)}
 
 
+def _asked(header: str | None) -> float | None:
+    return retry.asked_seconds(429, {} if header is None else {"Retry-After": header})
+
+
 def _waits(header: str | None, chance: float, *, progressed: bool = False) -> list[float]:
     """What a worker waits for an origin that answers each try with this Retry-After."""
-    trouble = retry.Transient(
-        Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=retry.retry_after(header)
-    )
+    trouble = retry.Transient(Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=_asked(header))
     budget = retry.Budget(most=8)
     if progressed:
         budget.progressed()
@@ -124,7 +126,7 @@ NO_FIGURE = {
 @pytest.mark.parametrize("progressed", [False, True], ids=["at first", "after bytes came"])
 def test_an_origin_that_asks_for_no_wait_gets_our_own_backoff(header: str | None, progressed: bool) -> None:
     own = _waits(None, 1.0, progressed=progressed)
-    if retry.retry_after(header) is not None:  # a refusal, and not a connection that was cut after bytes
+    if _asked(header) is not None:  # a refusal, and not a connection that was cut after bytes
         own = _waits(None, 1.0)
     assert _waits(header, 1.0, progressed=progressed) == own
 
@@ -134,12 +136,33 @@ def test_an_origin_that_asks_for_no_wait_gets_our_own_backoff(header: str | None
     "header", ["1", "2.5", "7", "59", "60", "99999999999", "Wed, 21 Oct 2099 07:28:00 GMT"]
 )
 def test_what_an_origin_asks_for_is_waited_and_a_little_more(header: str, chance: float) -> None:
-    asked = retry.retry_after(header)
+    asked = _asked(header)
     assert asked is not None
     waits = _waits(header, chance)
     assert waits[0] == max(asked + chance * max(0.5, asked / 10), chance * 1), "with jitter, which only adds"
     assert all(wait >= own for wait, own in zip(waits, _waits(None, chance), strict=True))
-    assert all(asked <= wait <= max(30, 60 + 15) for wait in waits)
+    assert all(min(asked, 60) <= wait <= max(30, asked * 1.1, 60 + 15) for wait in waits)
+
+
+@pytest.mark.parametrize("most", [0, 2])
+@pytest.mark.parametrize(("header", "waits"), [("1", 25), ("100", 3), ("299", 1), ("99999999999", 1)])
+def test_waits_that_are_asked_for_spend_no_try_for_the_length_of_a_window(
+    header: str, waits: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.random", lambda: 0.0 if float(header) > 1 else 0.5)
+    trouble = retry.Transient(Failure(Reason.RATE_LIMITED, "slow down"), wait_seconds=_asked(header))
+    budget = retry.Budget(most=most)
+    granted = 0
+    while not budget.used and budget._waited + (trouble.wait_seconds or 0) <= 300:
+        budget.spend(trouble)
+        granted += 1
+    assert abs(granted - waits) <= 1 and budget.used == 0
+    for _ in range(most):
+        assert budget.spend(trouble) <= 75, "then as one that fails"
+    with pytest.raises(Failure):
+        budget.spend(trouble)
+    budget.progressed()
+    assert budget.spend(trouble) > 0 and budget.used == 0, "bytes came: it may ask again"
 
 
 def test_the_budget_ends_without_progress_and_is_whole_again_with_it() -> None:

@@ -200,11 +200,11 @@ class RetryStatus(Value):
     message: Annotated[str, Field(max_length=300)]
     """What failed."""
     tries: int
-    """How many of its tries have failed in a row."""
+    """How many of its tries have failed in a row; 0 while only waits passed that the origin asked for."""
     most_tries: int
     """Of so many, the last of which ends the attempt."""
     next_time: AwareDatetime | None = None
-    """When the next one is."""
+    """When the next one is; the origin's own time where reason RateLimited says so."""
 
 
 class ProgressStatus(Value):

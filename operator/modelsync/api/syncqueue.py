@@ -43,9 +43,9 @@ class SyncQueueSpec(Value):
     ] = None
     """Bytes per second below which a download is ended as DownloadTooSlow, such as `100k`: on average over
     the progressDeadlineSeconds of the ModelSync, at most over ten minutes. The attempt is retried as others
-    are, but counts as failed even if it got further. Time that an origin asked to wait (Retry-After) does not
-    count, up to ten times as long; under a bandwidthLimit, half of that limit is fast enough. A change counts
-    for attempts that start after it."""
+    are, but counts as failed even if it got further. Time that an origin asked to wait (Retry-After,
+    RateLimit) does not count, up to ten times as long; under a bandwidthLimit, half of that limit is fast
+    enough. A change counts for attempts that start after it."""
 
 
 class QueueDisplay(Value):

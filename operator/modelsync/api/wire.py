@@ -157,6 +157,8 @@ class Retrying(Value):
     """Of so many, the last of which ends the attempt."""
     next_seconds: Annotated[float, Field(ge=0, le=1e9)]
     """Time to the next try."""
+    asked: bool = False
+    """Whether the origin named that time: it limits the rate of requests."""
 
 
 class ProgressReport(Value):
@@ -178,7 +180,7 @@ class ProgressReport(Value):
     retrying: Retrying | None = None
     """The newest retry, while nothing came since."""
     rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """Time spent waiting because the origin answered 429 or 503 with Retry-After."""
+    """Time in which the origin wanted no request, as Retry-After or another header told."""
     idle_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Time since the stage last made progress, or since it began; while Downloading, since the last byte: 30
     and more is a stall."""

@@ -283,6 +283,7 @@ class Pull:
                     files=state.active(),
                     retries=state.retries,
                     stage_progress=state.stages.figures(),
+                    retrying=state.stages.retrying(state.idle_seconds()),
                 )
             )
             if self._tools.stop.is_set():

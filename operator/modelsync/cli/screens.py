@@ -13,7 +13,7 @@ from typing import Any, Protocol, TextIO
 
 from modelsync.api import display
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress, StageProgress
+from modelsync.api.wire import FileProgress, Progress, Retrying, StageProgress
 
 MOST_BARS = 8
 """Files shown at once; more would push the total off the screen."""
@@ -42,6 +42,16 @@ class Reading:
     files: Sequence[FileProgress]
     retries: int = 0
     stage_progress: StageProgress = field(default_factory=StageProgress)
+    retrying: Retrying | None = None
+    """What is tried again, while nothing comes."""
+
+    @property
+    def waits(self) -> str:
+        """How long the origin wants no request; empty when it has not asked for that."""
+        again = self.retrying
+        if again is None or not again.asked:
+            return ""
+        return f"waiting {display.duration(again.next_seconds)} as the origin asks"
 
 
 class Screen(Protocol):
@@ -74,6 +84,7 @@ class LineScreen:
         self._stage: Stage | None = None
         self._written = clock()
         self._bytes = -1
+        self._waits = False
 
     def show(self, reading: Reading) -> None:
         """Write a line if there is something new to say."""
@@ -82,6 +93,9 @@ class LineScreen:
             self._stage = reading.stage
             if reading.stage not in (Stage.DOWNLOADING, Stage.DONE):
                 self.say(f"{VERBS[reading.stage]}...")
+        if reading.waits and not self._waits and reading.retrying is not None:
+            self.say(f"{reading.waits.capitalize()}: {reading.retrying.cause}")
+        self._waits = bool(reading.waits)
         due = self._clock() - self._written >= LINE_SECONDS
         if reading.stage is Stage.DOWNLOADING and due and progress.bytes_done != self._bytes:
             self._written, self._bytes = self._clock(), progress.bytes_done
@@ -119,6 +133,7 @@ class JsonScreen:
             "retries": reading.retries,
         }
         document |= _of_stage(reading)
+        document |= {} if reading.retrying is None else {"retrying": reading.retrying.dump()}
         left = _seconds_left(reading.progress)
         document |= {} if left is None else {"secondsLeft": math.ceil(left)}
         print(json.dumps(document), file=self._out, flush=True)
@@ -158,7 +173,7 @@ def remarks(reading: Reading) -> list[str]:
     told = [source] if source and reading.stage is Stage.DOWNLOADING else []
     if reading.retries:
         told.append("1 retry" if reading.retries == 1 else f"{reading.retries} retries")
-    return told
+    return [*told, reading.waits] if reading.waits else told
 
 
 def tail(progress: Progress) -> str:

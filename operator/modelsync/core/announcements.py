@@ -41,18 +41,18 @@ def between(sync: SyncRecord, new: ModelSyncStatus) -> Iterator[Announce]:
     if old.phase is Phase.COMPLETE and new.phase is not Phase.COMPLETE:
         text = "a check of the published files was asked for; what is missing or wrong is fetched"
         yield _event(sync, new, "Normal", Reason.QUEUED, text)
-    cause = _retrying(new)
-    if cause is not None and _retrying(old) is None:
-        yield _event(sync, new, "Warning", Reason.RETRYING, f"requests fail and are tried again: {cause}")
     before, after = ready_reason(old), ready_reason(new)
+    cause = _retrying(new)
+    if cause is not None and _retrying(old) is None and after != Reason.RATE_LIMITED:
+        yield _event(sync, new, "Warning", Reason.RETRYING, f"requests fail and are tried again: {cause}")
     if before == after:
         return
-    if after in _BLOCKS and new.last_failure == old.last_failure:
+    blocked = after in _BLOCKS and new.last_failure == old.last_failure
+    waits = after == Reason.RATE_LIMITED and cause is not None  # and has not failed by it
+    if blocked or waits or after == Reason.DOWNLOAD_STALLED:
         yield _event(sync, new, "Warning", Reason(after), _message(new))
-    elif after == Reason.DOWNLOAD_STALLED:
-        yield _event(sync, new, "Warning", Reason.DOWNLOAD_STALLED, _message(new))
     elif after == Reason.DOWNLOADING:
-        again = before == Reason.DOWNLOAD_STALLED
+        again = before in (Reason.DOWNLOAD_STALLED, Reason.RATE_LIMITED)
         text = "bytes arrive again" if again else f"attempt {new.attempts} downloads{_node(new)}"
         yield _event(sync, new, "Normal", Reason.DOWNLOADING, text)
     elif after == Reason.SYNCED:

@@ -22,6 +22,7 @@ _WITH_WORKER = frozenset(
         Reason.DOWNLOADING,
         Reason.VERIFYING,
         Reason.DOWNLOAD_STALLED,
+        Reason.RATE_LIMITED,
         Reason.NODE_LOST,
         Reason.VOLUME_NOT_FOUND,
         Reason.SECRET_NOT_FOUND,

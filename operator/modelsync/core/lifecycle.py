@@ -228,7 +228,8 @@ def _working(view: View, job: JobRecord | None, pod: PodRecord) -> Verdict:
     if sample is None:
         phase, reason, message = working.before(view.sync.status, pod.name)
     else:
-        phase, reason, message = working.state(sample, view.settings.stall_after)
+        stored = view.sync.status.progress
+        phase, reason, message = working.state(sample, view.settings.stall_after, stored)
     silent = reason is Reason.DOWNLOAD_STALLED
     return Verdict(
         phase=phase, reason=reason, message=message, silent=silent, job=job, pod=pod, sample=sample

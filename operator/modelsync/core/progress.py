@@ -47,8 +47,9 @@ def retrying(before: ProgressStatus | None, sample: Sample) -> RetryStatus | Non
     due = sample.received + timedelta(seconds=min(told.next_seconds, 1e6))
     old = before.retrying if before is not None else None
     if old is not None and old.next_time is not None and old.tries == told.tries:
-        # The same wait, told again: the time to its end is not told to the second.
-        due = old.next_time if abs((old.next_time - due).total_seconds()) < _STEADY_SECONDS else due
+        # The same wait, told again: the time to its end is not told to the second, and over it is for good.
+        same = abs((old.next_time - due).total_seconds()) < _STEADY_SECONDS or not told.next_seconds
+        due = old.next_time if same else due
     return RetryStatus(
         message=told.cause, tries=told.tries, most_tries=told.most, next_time=due.replace(microsecond=0)
     )
@@ -188,7 +189,9 @@ def _stage_text(progress: ProgressStatus) -> str | None:
     far = progress.stage_progress or StageStatus()
     told = display.counted(far.files_done, far.files_total, far.bytes_done, far.bytes_total)
     again = progress.retrying
-    failed = f", {again.tries} of {again.most_tries} tries failed" if again is not None else ""
+    failed = ""
+    if again is not None:  # what the origin asked for is no failure
+        failed = f", {again.tries} of {again.most_tries} tries failed" if again.tries else ", waiting"
     return (f"{progress.stage} {told}" if told else str(progress.stage)) + failed
 
 

@@ -2,13 +2,14 @@
 
 Only a download can stall: a source that lists ten thousand objects and a check of a hundred gigabytes on the
 volume bring no byte from the origin, for minutes, and are well. What a stage's silence may cost is the
-worker's watchdog to say, and `silence`'s for a worker that says nothing any more.
+worker's watchdog to say, and `silence`'s for a worker that says nothing any more. Nor has it stalled while it
+waits because its origin asked it to: then it is known when bytes will come again.
 """
 
 from datetime import timedelta
 
 from modelsync.api import conditions
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync import ModelSyncStatus, ProgressStatus, RetryStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core import progress
 from modelsync.core.snapshot import Sample
@@ -28,24 +29,30 @@ _STAGES: dict[Stage, State] = {
     Stage.PUBLISHING: (Phase.VERIFYING, Reason.VERIFYING, "publishing the files"),
     Stage.DONE: (Phase.VERIFYING, Reason.VERIFYING, "all files are published; the worker ends"),
 }
-_OF_WORKERS = {reason: phase for phase, reason, _ in (*_STAGES.values(), _STALLED)}
+_OF_WORKERS = {reason: phase for phase, reason, _ in (*_STAGES.values(), _STALLED)} | {
+    Reason.RATE_LIMITED: Phase.DOWNLOADING
+}
 
 
-def retried(sample: Sample, message: str) -> str:
-    """The message, with what is being tried again; without its numbers, which change with every try."""
-    again = progress.retrying(None, sample)
-    return message if again is None else f"{message}; trying again: {again.message}"
+def _limited(again: RetryStatus) -> State:
+    until = f"until {again.next_time:%Y-%m-%dT%H:%M:%SZ}" if again.next_time is not None else "for a while"
+    message = f"the origin limits requests and wants none {until}; then it goes on: {again.message}"
+    return Phase.DOWNLOADING, Reason.RATE_LIMITED, message
 
 
-def state(sample: Sample, stall_after: timedelta) -> State:
-    """Phase, reason and message of a worker that has reported."""
+def state(sample: Sample, stall_after: timedelta, stored: ProgressStatus | None = None) -> State:
+    """Phase, reason and message of a worker that has reported; of what it tries again without its numbers,
+    which change with every try, but with the time that the origin named."""
     report = sample.report
+    again = progress.retrying(stored, sample)
+    if again is not None and report.retrying is not None and report.retrying.asked:
+        return _limited(again)
     silent = timedelta(seconds=min(report.idle_seconds, 1e9)) >= stall_after
     if report.stage is Stage.DOWNLOADING and silent:
         phase, reason, message = _STALLED
     else:
         phase, reason, message = _STAGES[report.stage]
-    return phase, reason, retried(sample, message)
+    return phase, reason, message if again is None else f"{message}; trying again: {again.message}"
 
 
 def before(stored: ModelSyncStatus, pod_name: str) -> State:

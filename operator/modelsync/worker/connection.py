@@ -24,6 +24,7 @@ from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import Request, Source
 from modelsync.worker.pace import Pace, Trickle
 from modelsync.worker.parts import Chunk, Copy, Part
+from modelsync.worker.patience import Patience
 from modelsync.worker.progress import State
 from modelsync.worker.retry import Budget, Transient
 from modelsync.worker.whole import Whole, memory
@@ -59,8 +60,7 @@ class Shared:
     changed: Callable[[], None]
     """A range may have become free to be fetched."""
     halt: threading.Event
-    not_before: float = 0.0
-    """Monotonic time before which the origin wants no request of anybody."""
+    patience: Patience
 
 
 class Connection:
@@ -114,28 +114,18 @@ class Connection:
                 budget.used = used
             elif trouble.refused and self._others_get_on():
                 budget.used = 0
-            seconds = budget.spend(trouble)
-            self._shared.state.stages.retry(trouble, budget, seconds)
-            self._wait(seconds, trouble)
+            seconds = self._shared.patience.spend(trouble, budget)
+            self._shared.state.add_retry()
+            self._shared.patience.pause(seconds)
 
     def _others_get_on(self) -> bool:
         """Whether bytes came since the last refusal: then the origin just wants fewer connections."""
         before, self._came = self._came, self._shared.state.network_bytes
         return self._came > before
 
-    def _wait(self, seconds: float, trouble: Transient) -> None:
-        _log.info("%s Trying again in %.1f s.", trouble, seconds)
-        self._shared.state.add_retry(seconds if trouble.wait_seconds is not None else 0.0)
-        if trouble.wait_seconds is not None:
-            self._shared.not_before = max(self._shared.not_before, time.monotonic() + seconds)
-        if self._shared.halt.wait(seconds):
-            raise Interrupted
-
     def _stream(self, part: Part, chunk: Chunk, budget: Budget, request: Request) -> None:
         """Ask once and write what comes."""
-        pause = self._shared.not_before - time.monotonic()
-        if pause > 0 and self._shared.halt.wait(pause):
-            raise Interrupted
+        self._shared.patience.keep()
         copy = chunk.copy
         ranged = chunk.position > 0 or (chunk.end is not None and chunk.end != copy.size)
         asked = responses.Asked(

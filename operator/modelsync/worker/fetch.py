@@ -24,6 +24,7 @@ from modelsync.worker.hashing import Digests
 from modelsync.worker.limiter import Limiter
 from modelsync.worker.model import RemoteFile, Source
 from modelsync.worker.parts import WHOLE_BYTES, Chunk, Copy, Part
+from modelsync.worker.patience import Patience
 from modelsync.worker.progress import State
 from modelsync.worker.staging import Staging
 from modelsync.worker.standstill import SelfBlocked, Standstill
@@ -106,6 +107,7 @@ class Engine:
             over_again=self._over_again,
             changed=self._notify,
             halt=self._halt,
+            patience=Patience(self._halt, state.stages),
         )
         self._checksum = checksum
         self._verifier = Verifier(pool=self._pool, judge=self._judge, failed=self._fail, state=state)

@@ -32,15 +32,12 @@ class State:
         self.stages = Stages(meter.clock)
         self.resolved: Resolved | None = None
         self.retries = 0
-        self.rate_limit_wait_seconds = 0.0
         self.verification_seconds = 0.0
         self._lock = threading.Lock()
         self._files_total: int | None = None
         self._files_done = 0
         self._network = 0
         self._on_wire = 0
-        self._wait_until = 0.0
-        """Of the meter's clock: until then the origin has asked to wait."""
         self._accounts: Accounts | None = None
         self._settled = 0
         """Bytes of files that were right before the engine started."""
@@ -114,9 +111,9 @@ class State:
         return max(self._network, self._on_wire)
 
     @property
-    def asked_to_wait(self) -> bool:
-        """Whether a request waits because the origin asked for it (Retry-After)."""
-        return self.meter.clock() < self._wait_until
+    def rate_limit_wait_seconds(self) -> float:
+        """Time in which an origin wanted no request, a wait that is under way included."""
+        return self.stages.asked_seconds
 
     def account(self, accounts: Accounts) -> None:
         """Where the counters of all attempts are kept."""
@@ -132,12 +129,10 @@ class State:
         with self._lock:
             self._files_done += 1
 
-    def add_retry(self, rate_limit_wait: float) -> None:
-        """A request is tried again, after a wait that the origin asked for or 0."""
+    def add_retry(self) -> None:
+        """A request is tried again."""
         with self._lock:
             self.retries += 1
-            self.rate_limit_wait_seconds += rate_limit_wait
-            self._wait_until = max(self._wait_until, self.meter.clock() + rate_limit_wait)
 
     def hashed(self, count: int) -> None:
         """Fetched bytes went through the checksums: while Verifying, that is how far it is."""
@@ -217,7 +212,8 @@ class LogLines:
     def _stall(self) -> None:
         """Tell once when bytes stop coming, and once when they come again."""
         downloading = self._state.stage is Stage.DOWNLOADING
-        stalled = downloading and self._state.idle_seconds() >= STALL_SECONDS
+        waits = self._state.stages.waits_as_asked
+        stalled = downloading and not waits and self._state.idle_seconds() >= STALL_SECONDS
         if stalled and not self._stalled:
             _log.warning("Download stalled: no byte for %d seconds", STALL_SECONDS)
         elif self._stalled and not stalled:

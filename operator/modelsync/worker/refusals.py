@@ -10,7 +10,7 @@ from modelsync.api.reasons import Reason
 from modelsync.worker import responses
 from modelsync.worker.exchange import Broken
 from modelsync.worker.model import Refused
-from modelsync.worker.retry import Transient, retry_after
+from modelsync.worker.retry import Transient, asked_seconds
 from modelsync.worker.transport import Answer
 
 MOST_BYTES = 64 * 1024
@@ -26,6 +26,8 @@ def check(answer: Answer) -> None:
     response, explain = answer.response, answer.request.explain
     if response.status in (200, 206) or explain is None:
         return
+    if response.status == 403 and asked_seconds(response.status, response.headers) is not None:
+        return  # it denies for now
     try:
         body = response.read(MOST_BYTES)
     except Broken:
@@ -40,5 +42,5 @@ def _consequence(refused: Refused, status: int, headers: Mapping[str, str]) -> E
     if status in (412, 416):
         return responses.Changed(failure.reason, failure.message)
     if failure.reason in _PASSING and not refused.again:
-        return Transient(failure, wait_seconds=retry_after(headers.get("Retry-After")))
+        return Transient(failure, wait_seconds=asked_seconds(status, headers))
     return responses.Renew(failure, again=refused.again)

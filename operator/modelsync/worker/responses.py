@@ -18,7 +18,7 @@ from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.worker import names
 from modelsync.worker.failures import Failure
-from modelsync.worker.retry import Transient, retry_after
+from modelsync.worker.retry import Transient, asked_seconds
 
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _NO_CODING = {"", "identity", "none", "binary", "utf-8", "aws-chunked"}
@@ -203,7 +203,7 @@ def _resized(asked: Asked, size: int) -> Changed:
 
 def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
     """Raise what a status other than 200 and 206 means."""
-    wait = retry_after(headers.get("Retry-After"))
+    wait = asked_seconds(status, headers)
     told = f"(HTTP {status})"
     who, name = asked.origin, _name(asked)
     if status in (401, 403) and headers.get("X-Error-Code") == "GatedRepo":
@@ -213,8 +213,7 @@ def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
         text = f"{who} refuses the credentials for {name} {told}. Check the Secret that secretRef names."
         raise Renew(Failure(Reason.AUTHENTICATION_FAILED, text))
     if status == 403 and wait is not None:  # as some origins tell those who ask too often
-        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
-        raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
+        raise Transient(limited(asked, status), wait_seconds=wait)
     if status == 403:
         text = f"{who} denies access to {name} {told}. Check the rights of the Secret's account."
         raise Renew(Failure(Reason.ACCESS_DENIED, text))
@@ -224,12 +223,17 @@ def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
     if status in (412, 416):
         raise Changed(Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync.")
     if status == 429:
-        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
-        raise Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
+        raise Transient(limited(asked, status), wait_seconds=wait)
     failure = _origin(asked, f"answers with HTTP {status}")
     if status == 400:
         raise Renew(failure)
     raise Transient(failure, wait_seconds=wait)
+
+
+def limited(asked: Asked, status: int) -> Failure:
+    """The failure when an origin goes on to refuse for there being too many requests."""
+    text = f"{asked.origin} limits the rate of requests (HTTP {status}). Use a token, or fewer syncs at once."
+    return Failure(Reason.RATE_LIMITED, text)
 
 
 def _name(asked: Asked) -> str:

@@ -29,6 +29,9 @@ class Stages:
         self._bytes_total: int | None = None
         self._retry: tuple[float, float, Retrying] | None = None
         """When it was noted, when the next try is due, and the note."""
+        self._asked_until = self._began
+        self.asked_seconds = 0.0
+        """Time in which an origin wanted no request, whoever waited for it."""
 
     @property
     def stage(self) -> Stage:
@@ -70,10 +73,31 @@ class Stages:
     def retry(self, trouble: Transient, budget: Budget, seconds: float) -> None:
         """A request has failed and is tried again after some seconds."""
         now = self._clock()
+        if trouble.asked:
+            self.asked_to_wait(seconds)
+        elif now < self._asked_until:
+            return  # what others wait for is what there is to tell
         note = Retrying(
-            cause=str(trouble)[:300], tries=budget.used, most=budget.most + 1, next_seconds=seconds
+            cause=str(trouble)[:300],
+            tries=budget.used,
+            most=budget.most + 1,
+            next_seconds=seconds,
+            asked=trouble.asked,
         )
-        self._retry = (now, now + seconds, note)
+        self._retry = (now, max(now + seconds, self._asked_until), note)
+
+    def asked_to_wait(self, seconds: float) -> None:
+        """An origin wants no request for so long from now on."""
+        with self._lock:
+            now = self._clock()
+            until = max(self._asked_until, now + seconds)
+            self.asked_seconds += until - max(self._asked_until, now)
+            self._asked_until = until
+
+    @property
+    def waits_as_asked(self) -> bool:
+        """Whether the origin has asked for a wait that is not over."""
+        return self._clock() < self._asked_until
 
     def retrying(self, idle_seconds: float) -> Retrying | None:
         """The newest retry, if nothing came since; `idle_seconds` ago something came."""

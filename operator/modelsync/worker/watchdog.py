@@ -2,8 +2,9 @@
 
 `progressDeadlineSeconds` bounds the silence of a stage, and each stage gets on by its own figures (`stages`):
 a listing by its entries, a check by the bytes that it reads, a download by the bytes that come, publishing by
-its files. An origin that lets an entry drip now and then would hold a listing for ever, so a listing is
-bounded as a whole, too; one that lets bytes drip is bounded by a lowest speed, where the queue asks for one.
+its files. Time in which the origin wants no request is no silence, for as long as origins count requests. An
+origin that lets an entry drip now and then would hold a listing for ever, so a listing is bounded as a whole,
+too; one that lets bytes drip is bounded by a lowest speed, where the queue asks for one.
 
 Ending has two steps, because not every wait can be left: a thread in the middle of a listing's body, or in a
 system call on a dead file server, hears nothing. First the attempt is asked to end in order (`Overdue`, which
@@ -28,6 +29,8 @@ GRACE_SECONDS = 3.0
 LISTING_SECONDS = 3600.0
 """A whole listing, or ten deadlines, if that is longer. A million objects are listed in a third of it."""
 LISTING_DEADLINES = 10
+EXCUSED_SECONDS = 360.0
+"""Of a silence, what an origin may ask for: a window of requests (`retry.LONGEST_WAIT`) and its jitter."""
 _MISSED_SECONDS = 5.0
 """A look that comes so late could not be taken: the process was frozen, with all that it waits for."""
 _WORDS = {
@@ -60,6 +63,8 @@ class Watchdog:
         self._clock = state.meter.clock
         self._since = self._looked = self._clock()
         """No silence before this counts."""
+        self._silent = self._excused = 0.0
+        """Seconds of the silence at the last look, and of those in which the origin wanted no request."""
 
     def look(self) -> Failure | None:
         """The failure of an attempt that makes no progress; call it more often than every 5 seconds."""
@@ -68,7 +73,7 @@ class Watchdog:
         if passed > _MISSED_SECONDS:
             self._since, passed = now, 0.0
         stage = self._state.stage
-        if min(self._state.idle_seconds(), now - self._since) >= self._deadline:
+        if self._silence(now, passed) >= self._deadline:
             what, mend = _WORDS[stage]
             waited = f"for {self._deadline:g} seconds (spec.progressDeadlineSeconds)"
             return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{what} {waited}. {mend}")
@@ -78,9 +83,21 @@ class Watchdog:
             return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, text)
         return self._too_slow(passed) if stage is Stage.DOWNLOADING else None
 
+    def _silence(self, now: float, passed: float) -> float:
+        """Seconds without progress, beside those that the origin asked for."""
+        silent = min(self._state.idle_seconds(), now - self._since)
+        if silent < self._silent:
+            self._excused = 0.0
+        self._silent = silent
+        if self._state.stages.waits_as_asked:
+            self._excused += passed
+        return silent - min(self._excused, EXCUSED_SECONDS, silent)
+
     def _too_slow(self, passed: float) -> Failure | None:
         slowness, state = self._slowness, self._state
-        if slowness is None or not slowness.look(passed, state.arrived_bytes, excused=state.asked_to_wait):
+        if slowness is None or not slowness.look(
+            passed, state.arrived_bytes, excused=state.stages.waits_as_asked
+        ):
             return None
         text = (
             f"Fewer bytes came in {slowness.window_seconds:g} seconds than the SyncQueue asks for (its"

@@ -27,10 +27,33 @@ NEWS_SECONDS = 0.1
 _STATUS = re.compile(r"\((\d{3}) [A-Z]")
 _ERRNO = re.compile(r"os error (\d+)")
 _HOST = re.compile(r"https?://([A-Za-z0-9.-]+(?::\d+)?)(?=[/?\s)'\"]|$)")
-_HEADERS = ("Retry-After", "X-Error-Code")
+HEADERS = (
+    "X-Error-Code",
+    "Date",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-RateLimit-Reset-After",
+    "X-Rate-Limit-Remaining",
+    "X-Rate-Limit-Reset",
+)
+"""Of an answer, what tells why it refuses, and until when (`modelsync.worker.later`)."""
 _ONCE = threading.Lock()
 Job = dict[str, Any]
 Tell = Callable[[Job], None]
+
+
+class Later(Exception):
+    """The origin wants no request now. The libraries would sleep, however long it asks, and say nothing: the
+    worker waits for all of them, shows it, and can be stopped meanwhile."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__(f"HTTP {response.status_code}")
+        self.response = response
 
 
 class Counter:
@@ -139,8 +162,8 @@ def repository(job: Job, tell: Tell) -> None:
 
 
 def _keep_to_itself(job: Job) -> None:
-    """Make the library's client trust no address in an answer with the token: the Hub tells where to ask for
-    a token of Xet, and whoever it names would get the user's."""
+    """Make the library's client trust no address in an answer with the token (the Hub tells where to ask for
+    a token of Xet, and whoever it names would get the user's), and leave waiting to the worker."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http as library
     from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url
@@ -158,6 +181,8 @@ def _keep_to_itself(job: Job) -> None:
             request.headers.pop("authorization", None)
 
     def answered(response: Any) -> None:
+        if response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers):
+            raise Later(response)
         if "X-Xet-Hash" in response.headers:
             response.headers.pop("Link", None)
             response.headers["X-Xet-Refresh-Route"] = route
@@ -194,7 +219,7 @@ def described(error: BaseException) -> Job:
         "status": getattr(response, "status_code", None) or (int(status[1]) if status else None),
         "errno": getattr(error, "errno", None) or (int(number[1]) if number else None),
         "host": host[1] if host else None,
-        "headers": {name: headers[name] for name in _HEADERS if name in headers},
+        "headers": {name: headers[name] for name in HEADERS if name in headers},
     }
 
 

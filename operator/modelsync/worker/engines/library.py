@@ -26,6 +26,7 @@ from modelsync.worker.failures import Failure, Interrupted
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layers import Devices
 from modelsync.worker.model import RemoteFile
+from modelsync.worker.patience import Patience
 from modelsync.worker.progress import State
 from modelsync.worker.retry import Budget, Transient
 from modelsync.worker.staging import Staging, key_of
@@ -67,6 +68,7 @@ class LibraryEngine:
         sizes = [file.size for file in files]
         self._lock = threading.Lock()
         self._halt = threading.Event()
+        self._patience = Patience(self._halt, state.stages)
         self._figures = Figures(
             folder=f"/proc/self/fd/{staging.directory.descriptor}",
             counts=backend.counts,
@@ -202,17 +204,15 @@ class LibraryEngine:
             except responses.Renew as renew:
                 raise renew.failure from renew
             except Transient as trouble:
-                seconds = budget.spend(trouble)
-                self._state.stages.retry(trouble, budget, seconds)
-                _log.info("%s Trying again in %.1f s.", trouble, seconds)
-                self._state.add_retry(seconds if trouble.wait_seconds is not None else 0.0)
+                seconds = self._patience.spend(trouble, budget)
+                self._state.add_retry()
                 self._figures.again(key, file)
-                if self._halt.wait(seconds):
-                    raise Interrupted from trouble
+                self._patience.pause(seconds)
 
     def _prepared(self, file: RemoteFile, key: str) -> Prepared:
         if self._halt.is_set():
             raise Interrupted
+        self._patience.keep()
         if file.size == 0:
             return self._empty(key)
         return self._backend.prepare(file, key, self._gateway)

@@ -44,7 +44,7 @@ def open_source(
     if source.s3 is not None:
         from modelsync.worker.sources import s3
 
-        return s3.BucketSource(source.s3, credentials, network, stages)
+        return s3.BucketSource(source.s3, credentials, network, stop, stages)
     if source.http is not None:
         from modelsync.worker.sources import http
 

@@ -21,8 +21,9 @@ from modelsync.worker import credentials as creds
 from modelsync.worker import responses, retry, transport, urls
 from modelsync.worker.connecting import Network
 from modelsync.worker.exchange import Broken
-from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.patience import Patience
 from modelsync.worker.sources import listing
 from modelsync.worker.stages import Stages
 
@@ -49,8 +50,8 @@ class WebSource:
         self._spec = spec
         self._credentials = credentials
         self._network = network
-        self._stop = stop
         self._stages = stages or Stages()
+        self._patience = Patience(stop, self._stages)
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """Ask for all files; SourceChanged when they are not as pinned."""
@@ -99,13 +100,11 @@ class WebSource:
         """Status and headers of a file, tried again while the trouble may pass."""
         budget = retry.Budget(most=TRIES - 1)
         while True:
+            self._patience.keep()
             try:
                 return self._told(network, file.url)
             except retry.Transient as trouble:
-                seconds = budget.spend(trouble)
-                self._stages.retry(trouble, budget, seconds)
-                if self._stop.wait(seconds):
-                    raise Interrupted from trouble
+                self._patience.again(trouble, budget)
 
     def _told(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a file; raises what passes as Transient."""
@@ -114,10 +113,11 @@ class WebSource:
         empty = status == 200 and headers.get("Content-Length") == "0"
         if status in _NO_RANGE or empty:  # an empty file has no first byte
             status, headers = _asked(network, request, {})
-        if status in (429, 500, 502, 503, 504):
-            reason = Reason.RATE_LIMITED if status == 429 else Reason.ORIGIN_ERROR
+        wait = retry.asked_seconds(status, headers)
+        if status in (429, 500, 502, 503, 504) or wait is not None:
+            reason = Reason.RATE_LIMITED if status in (403, 429) else Reason.ORIGIN_ERROR
             failure = Failure(reason, f"{urls.shown(url)} answers with HTTP {status}.")
-            raise retry.Transient(failure, wait_seconds=retry.retry_after(headers.get("Retry-After")))
+            raise retry.Transient(failure, wait_seconds=wait)
         return status, headers
 
     def _check(self, status: int, headers: Mapping[str, str], file: HttpFile) -> None:

@@ -24,6 +24,7 @@ from modelsync.worker import names
 from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.patience import Patience
 from modelsync.worker.sources import hub_errors, listing, outlet
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
@@ -49,8 +50,8 @@ class HubSource:
         stop: threading.Event | None = None,
         stages: Stages | None = None,
     ) -> None:
-        self._stop = stop or threading.Event()
         self._stages = stages or Stages()
+        self._patience = Patience(stop or threading.Event(), self._stages)
         self._spec = spec
         self._credentials = credentials
         self._network = network
@@ -68,7 +69,7 @@ class HubSource:
             _log.warning(
                 "the token is sent without encryption, since spec.source.huggingFace.endpoint is http://"
             )
-        with _client(self._endpoint, token, self._network) as api:
+        with _client(self._endpoint, token, self._network, self._patience) as api:
             return self._listed(api, wanted)
 
     def _listed(self, api: "HfApi", wanted: str) -> Listing:
@@ -79,8 +80,7 @@ class HubSource:
             revision=wanted,
             page=self.page,
             credentials=self._credentials,
-            stop=self._stop,
-            stages=self._stages,
+            patience=self._patience,
         )
         commit, gated = asked(lambda: self._information(api, wanted))
         self._commit = commit
@@ -155,7 +155,9 @@ class HubSource:
 
 
 @contextlib.contextmanager
-def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iterator["HfApi"]:
+def _client(
+    endpoint: str, token: creds.Hidden | None, network: Network, patience: Patience
+) -> Iterator["HfApi"]:
     """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
     with loading():
         from huggingface_hub import HfApi, constants, set_client_factory
@@ -165,7 +167,7 @@ def _client(endpoint: str, token: creds.Hidden | None, network: Network) -> Iter
         logging.getLogger(name).setLevel(logging.ERROR)
     constants.HF_HUB_DISABLE_TELEMETRY = True  # else it first asks huggingface.co which agents it knows
     with contextlib.closing(Transport(network)) as transport:
-        set_client_factory(lambda: outlet.hub_client(transport, endpoint))
+        set_client_factory(lambda: outlet.hub_client(transport, endpoint, patience))
         try:
             secret = token.reveal() if token else False
             yield HfApi(

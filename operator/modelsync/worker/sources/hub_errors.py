@@ -7,7 +7,6 @@ own text, which holds full URLs.
 
 import socket
 import sys
-import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from modelsync.api.reasons import Reason
 from modelsync.worker.credentials import Credentials
-from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.failures import Failure
 from modelsync.worker.model import Refused
-from modelsync.worker.retry import Budget, Transient, retry_after
-from modelsync.worker.stages import Stages
+from modelsync.worker.patience import Patience
+from modelsync.worker.retry import Budget, Transient
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -42,10 +41,7 @@ class Asking:
     page: str
     """The repository's page, where a person accepts its terms."""
     credentials: Credentials
-    stop: threading.Event
-    """Ends waits between tries."""
-    stages: Stages
-    """Hears of what is tried again."""
+    patience: Patience
 
     def __call__(self, ask: Callable[[], _Answer]) -> _Answer:
         """The answer, tried again while the trouble may pass; raises Failure or Interrupted."""
@@ -54,10 +50,7 @@ class Asking:
             try:
                 return self._once(ask)
             except Transient as trouble:
-                seconds = budget.spend(trouble)
-                self.stages.retry(trouble, budget, seconds)
-                if self.stop.wait(seconds):
-                    raise Interrupted from None
+                self.patience.again(trouble, budget)
 
     def _once(self, ask: Callable[[], _Answer]) -> _Answer:
         from huggingface_hub import errors
@@ -74,8 +67,7 @@ class Asking:
         except errors.HfHubHTTPError as error:
             status = error.response.status_code
             if status == 429 or status >= 500:
-                wait = retry_after(error.response.headers.get("Retry-After"))
-                raise Transient(self._by_status(status), wait_seconds=wait) from None
+                raise Transient(self._by_status(status)) from None
             raise self._refused(error) from None
         except errors.HFValidationError:
             text = f"{self.repository} is not a repository id. Correct spec.source.huggingFace.repository."

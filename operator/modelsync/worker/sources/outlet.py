@@ -6,83 +6,97 @@ up once, and one set of certification authorities is loaded, which takes 20 ms e
 Nor do they bound what they parse: both unpack any coding, though none was asked for, and build an object for
 every three bytes of a text. So an answer that is coded, too long or too rich never gets to them.
 
-The libraries try again by themselves, but one takes any figure of Retry-After as it is, be it 3,000 years,
-and the other none. So the wait that an origin asks for is kept here, before the next request.
+The libraries try again by themselves, but one sleeps for any figure that an origin names, be it 3,000 years,
+and the other for none; neither can be stopped meanwhile, and a listing that fails begins anew. So an answer
+that asks to wait, or that says SlowDown, never gets to them: the wait is kept here, and then asked again.
 
 huggingface_hub asks for the next page wherever an answer says it is, with the user's token. A mirror hands on
 what the Hub says, which names the Hub; an attacker names himself. So the next page is asked for at the
 endpoint, and whatever else is asked elsewhere goes without the token.
 """
 
-import random
 import re
 import sys
-import threading
-import time
 import typing
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import names, parsed, retry, urls
-from modelsync.worker.exchange import BODY_BYTES, Broken, TooLong
+from modelsync.worker import later, names, parsed, urls
+from modelsync.worker.exchange import BODY_BYTES, Broken, Headers, TooLong
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
+from modelsync.worker.patience import Patience
 from modelsync.worker.reach import Trail
-from modelsync.worker.retry import Transient
-from modelsync.worker.sources import listing
+from modelsync.worker.retry import Budget, Transient, asked_seconds
+from modelsync.worker.sources import listing, s3_codes
 from modelsync.worker.transport import Transport, trouble
 
 _TRAIL = "modelsync_trail"
 _HOP = {"accept-encoding", "connection", "host", "transfer-encoding"}
 """Headers that are the engine's to set; what is asked has no body, and the answer's is to have no coding."""
-_PATIENCE = {"retry-after", "ratelimit"}
+_PATIENCE = {name.lower() for name in later.HEADERS} - {"date"}
 """Headers that the libraries do not get to see."""
+_TRIES = 6
+"""Of a request whose origin limits their rate, beside those that it named a time for."""
 _REGION = "x-amz-bucket-region"
+_CODE = re.compile(rb"<Code>\s*([A-Za-z0-9.]{2,60})\s*</Code>")
 _CREDENTIALS = {"authorization", "cookie"}
-_RESET = re.compile(r"\bt=([0-9]+)")
-"""Seconds until a limit is lifted, in the header RateLimit of the Hub."""
 
 
 class _Way:
     """One client's way; thread-safe."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._lock = threading.Lock()
-        self._refused = 0
-        self._not_before = 0.0
+    def __init__(self, transport: Transport, patience: Patience) -> None:
+        self._transport, self._patience = transport, patience
 
     def ask(
         self, method: str, url: str, headers: Mapping[str, str], trail: Trail
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of an answer; raises Transient and Failure."""
-        time.sleep(max(0.0, self._not_before - time.monotonic()))
+        """Status, headers and body of an answer that does not ask to wait; raises Transient, Failure and
+        Interrupted."""
+        budget = Budget(most=_TRIES - 1)
+        while True:
+            self._patience.keep()
+            status, answered, body = self._once(method, url, headers, trail)
+            trouble = _later(status, answered, body, url, bare=method == "HEAD")
+            if trouble is None:
+                told = {name: value for name, value in answered.items() if name.lower() not in _PATIENCE}
+                return status, *_plain(told, body, url, read=method != "HEAD" and status < 300)
+            self._patience.again(trouble, budget)
+
+    def _once(
+        self, method: str, url: str, headers: Mapping[str, str], trail: Trail
+    ) -> tuple[int, Headers, bytes]:
         sent = {name.title(): value for name, value in headers.items() if name.lower() not in _HOP}
         response = self._transport.once(Request(url=url, headers=sent), {}, method, trail)
         try:
-            body = response.read()
+            return response.status, response.headers, response.read()
         except TooLong as error:
             raise _unreadable(url, f"more than {BODY_BYTES >> 20} MiB") from error
         except Broken as error:
             raise trouble(error, url) from error
-        self._note(response.status, response.headers)
-        told = {name: value for name, value in response.headers.items() if name.lower() not in _PATIENCE}
-        return response.status, *_plain(told, body, url, read=method != "HEAD" and response.status < 300)
 
-    def _note(self, status: int, headers: Mapping[str, str]) -> None:
-        """Keep the time that an answer asks for."""
-        with self._lock:
-            if status != 429 and status < 500:
-                self._refused = 0
-                return
-            self._refused += 1
-            reset = _RESET.search(headers.get("RateLimit", "")) if status == 429 else None
-            asked = retry.retry_after(headers.get("Retry-After") or (reset[1] if reset else None))
-            if asked is not None:
-                wait = retry.BACKOFF.wait(self._refused, random=random.random(), asked=asked)
-                self._not_before = max(self._not_before, time.monotonic() + wait)
+
+def slows_down(body: bytes) -> bool:
+    """Whether an error of S3 says by its code that there are too many requests."""
+    found = _CODE.search(body)
+    return found is not None and s3_codes.BY_CODE.get(found[1].decode()) is s3_codes.SLOW_DOWN
+
+
+def _later(status: int, headers: Mapping[str, str], body: bytes, url: str, *, bare: bool) -> Transient | None:
+    """What an answer means that asks to come back later; None for any other. A `bare` 503 is one without a
+    body, that of a HEAD, in which S3 has no place for its code."""
+    wait, slow = asked_seconds(status, headers), status >= 400 and slows_down(body)
+    if wait is None and not slow and not (bare and status == 503):
+        return None
+    who, told = urls.host_of(url), f"(HTTP {status})"
+    if slow or status < 500:
+        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        return Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
+    text = f"{who} asks to come back later {told}. Check that it is well."
+    return Transient(Failure(Reason.ORIGIN_ERROR, text), wait_seconds=wait)
 
 
 def _plain(headers: dict[str, str], body: bytes, url: str, *, read: bool) -> tuple[dict[str, str], bytes]:
@@ -112,8 +126,8 @@ def _unreadable(url: str, what: str) -> Failure:
 class _ForHttpx:
     """What httpx calls a transport."""
 
-    def __init__(self, transport: Transport, endpoint: str, answer: Any) -> None:
-        self._way, self._endpoint, self._answer = _Way(transport), endpoint, answer
+    def __init__(self, transport: Transport, endpoint: str, answer: Any, patience: Patience) -> None:
+        self._way, self._endpoint, self._answer = _Way(transport, patience), endpoint, answer
         self._pages = listing.Pages()
 
     def handle_request(self, request: Any) -> Any:
@@ -163,14 +177,14 @@ def _same_origin(url: str, endpoint: str) -> bool:
         return False
 
 
-def hub_client(transport: Transport, endpoint: str) -> Any:
+def hub_client(transport: Transport, endpoint: str, patience: Patience) -> Any:
     """huggingface_hub's own client, whose class depends on the library's generation, on these connections."""
     from huggingface_hub.utils import _http as library
 
     kind = typing.get_type_hints(library.default_client_factory)["return"]
     answer = sys.modules[kind.__module__.partition(".")[0]].Response
     return kind(
-        transport=_ForHttpx(transport, endpoint, answer),
+        transport=_ForHttpx(transport, endpoint, answer, patience),
         event_hooks={"request": [library.hf_request_event_hook]},
         follow_redirects=True,
     )
@@ -187,13 +201,13 @@ class _Body:
         yield self._content
 
 
-def lead_out(client: Any, transport: Transport) -> None:
+def lead_out(client: Any, transport: Transport, patience: Patience) -> None:
     """Make a client of boto3 ask over these connections (botocore's event `before-send`)."""
     from botocore.awsrequest import AWSResponse
     from botocore.compat import HTTPHeaders
     from botocore.exceptions import HTTPClientError
 
-    way = _Way(transport)
+    way = _Way(transport, patience)
 
     def send(request: Any, **_: Any) -> AWSResponse:
         headers = {name: _text(value) for name, value in request.headers.items()}

@@ -23,6 +23,7 @@ from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, Refused, RemoteFile, Request
+from modelsync.worker.patience import Patience
 from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import Signer
 from modelsync.worker.stages import Stages
@@ -52,12 +53,14 @@ class BucketSource:
         spec: S3Source,
         credentials: creds.Credentials,
         network: Network,
+        stop: threading.Event | None = None,
         stages: Stages | None = None,
     ) -> None:
         self._spec = spec
         self._credentials = credentials
         self._network = network
         self._stages = stages or Stages()
+        self._patience = Patience(stop or threading.Event(), self._stages)
         self._transport = Transport(network)
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
@@ -74,6 +77,7 @@ class BucketSource:
                 spec=self._spec,
                 credentials=self._credentials,
                 transport=self._transport,
+                patience=self._patience,
                 connections=self._network.connections,
                 stages=self._stages,
             )
@@ -134,7 +138,7 @@ class BucketSource:
             config=config,
             **secret,
         )
-        outlet.lead_out(client, self._transport)
+        outlet.lead_out(client, self._transport, self._patience)
         s3_errors.stay(client, self._spec, self._credentials)
         return client
 

@@ -22,6 +22,7 @@ from modelsync.worker import checksums, names
 from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile, Request
+from modelsync.worker.patience import Patience
 from modelsync.worker.retry import Transient
 from modelsync.worker.sources import s3_errors, s3_parts
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
@@ -90,6 +91,7 @@ class Asking:
     spec: S3Source
     credentials: Credentials
     transport: Transport
+    patience: Patience
     connections: int
     stages: Stages
 
@@ -132,6 +134,7 @@ class Asking:
         """HeadObject's answer; boto3 asks only where the short way meets anything but an answer, and then
         tries again and explains as it does."""
         request = Request(url=self.signer.url("HEAD", key, None, CHECKSUMS), headers=CHECKSUMS)
+        self.patience.keep()
         try:
             response = self.transport.get(request, {}, method="HEAD").response
             response.close()
