@@ -11,7 +11,7 @@ from pathlib import Path
 from dev.hub import HubServer
 from modelsync.api import sources, wire
 from modelsync.api.sources import RepositoryType
-from modelsync.api.transfer import Engine, Layout, Verification
+from modelsync.api.transfer import Engine, Layout, Resolved, Verification
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.layers import Devices
@@ -38,6 +38,7 @@ class HubSync:
     token: str | None = None
     allow: tuple[str, ...] = ()
     uid: str = "uid-1"
+    resolved: Resolved | None = None
     devices: Devices | None = None
     """Those of a Pod that does nothing else, by default: what this machine's devices count, others cause."""
     ca_file: str | None = None
@@ -69,6 +70,7 @@ class HubSync:
             layout=self.layout,
             engine=self.engine,
             verification=self.verification,
+            resolved=self.resolved,
             tuning=wire.Tuning(connections=4, chunk_bytes=64 * 1024, max_retries=3, timeout_seconds=5),
         )
 

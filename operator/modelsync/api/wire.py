@@ -247,5 +247,8 @@ class Manifest(Value):
     """`sha256:` digest over paths, sizes and known checksums as resolved."""
     layout: Layout = Layout.DIRECTORY
     """Directory: `path` is relative to the target. HuggingFaceCache: to `snapshots/<revision>`."""
+    allow_patterns: tuple[str, ...] | None = None
+    """Which of the source's files were asked for, as `ignore_patterns`; absent means unknown."""
+    ignore_patterns: tuple[str, ...] | None = None
     files: tuple[ManifestFile, ...]
     completed_at: AwareDatetime

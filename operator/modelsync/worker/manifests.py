@@ -49,7 +49,8 @@ _FIELDS = set(ManifestFile.model_fields)
 """One set for all entries; each of them would have its own."""
 _EMPTY = '"files": []'
 _BEGIN = b'"files": ['
-_MOST_HEAD_LINES = 64
+_MOST_HEAD_LINES = 256
+"""Two lists of 64 patterns are in it."""
 _MOST_LINE = 64 * 1024
 """Bytes; a path has 1,024 at most, an ETag what a header may have."""
 _MOST_WHOLE = 24 << 20

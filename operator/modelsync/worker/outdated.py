@@ -28,7 +28,6 @@ from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.hubcache import linked_blob
 from modelsync.worker.manifests import Published
-from modelsync.worker.model import RemoteFile
 from modelsync.worker.stages import Stages
 from modelsync.worker.tree import Tree, lying
 
@@ -53,12 +52,12 @@ class Outdated:
     """The paths that the sync's own files take, by the form in which two names may meet."""
     _judged: dict[str, os.stat_result | None] = field(default_factory=dict)
 
-    def gather(self, published: Published, plan: Iterable[RemoteFile]) -> None:
-        """Find what a manifest or an earlier record lists and the plan lacks; raises Failure."""
+    def gather(self, published: Published, taken: set[str]) -> None:
+        """Find what a manifest or an earlier record lists, but for the paths that the sync's own files take;
+        raises Failure."""
         record = planning.read_entries(self.target, _RECORD, published.owner)
         self.recorded = bool(record.files)
         with volume.guarded("looking at files of an earlier revision"):
-            taken = {name for file in plan for name in self.layout.names(file)}
             for source, path, entry in self._listed(record, published):
                 if path not in taken and self._lies(path, entry, source):
                     self.entries[path] = manifests.renamed(entry, path)
@@ -69,9 +68,9 @@ class Outdated:
         self, record: Published, published: Published
     ) -> Iterator[tuple[Published, str, ManifestFile]]:
         """Who lists a path, the path, and its entry."""
-        if _related(record, self.request):
+        if related(record, self.request):
             yield from ((record, *each) for each in record.files.items())
-        if _related(published, self.request):
+        if related(published, self.request):
             earlier = self.layout.earlier(self.target, published, self.request.source.summary)
             yield from ((published, *each) for each in earlier)
 
@@ -211,7 +210,7 @@ class Outdated:
             folder = folder.rpartition("/")[0]
 
 
-def _related(listed: Published, request: WorkRequest) -> bool:
+def related(listed: Published, request: WorkRequest) -> bool:
     """Whether a manifest is of what this request syncs, so that its files take the others' place. Lists of
     addresses have no name in common; several models that a person puts into one directory stay."""
     head = listed.head

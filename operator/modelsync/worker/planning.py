@@ -1,5 +1,6 @@
 """From a listing to what has to be fetched: filter, check the names, pin, look at what is there already."""
 
+import datetime
 import hashlib
 import os
 from collections.abc import Iterable
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
-from modelsync.api.wire import ManifestFile, WorkRequest
+from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import contents, files, hashing, manifests, names, patterns, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
@@ -106,6 +107,23 @@ def digest_of(files: Iterable[RemoteFile]) -> str:
         size = "-" if file.size is None else str(file.size)
         whole.update("\0".join([file.path, size, *told]).encode() + b"\n")
     return f"sha256:{whole.hexdigest()}"
+
+
+def manifest(request: WorkRequest, resolved: Resolved, entries: Iterable[ManifestFile]) -> Manifest:
+    """What a sync of a request says of its files."""
+    return Manifest(
+        uid=request.uid,
+        namespace=request.namespace,
+        name=request.name,
+        source=request.source.summary,
+        revision=resolved.revision,
+        digest=resolved.manifest_digest or "",
+        layout=request.layout,
+        allow_patterns=request.allow_patterns,
+        ignore_patterns=request.ignore_patterns,
+        files=tuple(sorted(entries, key=lambda entry: entry.path)),
+        completed_at=datetime.datetime.now(datetime.UTC),
+    )
 
 
 def read_manifest(target: Tree, owner: int) -> manifests.Published:

@@ -5,15 +5,14 @@ tools as arguments, and either returns the manifest it wrote or raises Failure o
 """
 
 import contextlib
-import datetime
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Engine, Resolved, Verification
+from modelsync.api.transfer import Engine, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import hashing, manifests, outdated, planning, publish, volume
+from modelsync.worker import hashing, manifests, outdated, planning, publish, standing, volume
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
@@ -46,6 +45,9 @@ def run(request: WorkRequest, tools: Tools) -> Manifest:
 
 def _run(request: WorkRequest, tools: Tools) -> Manifest:
     state = tools.state
+    state.stages.enter(Stage.RESOLVING)
+    if (there := standing.complete(request, tools)) is not None:
+        return there
     state.stages.enter(Stage.RESOLVING)
     listing = tools.source.resolve(request.resolved)
     plan = planning.make_plan(listing, request)
@@ -94,33 +96,19 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     old = outdated.Outdated(
         target=target, request=request, layout=layout, stages=state.stages, check_stop=tools.check_stop
     )
-    old.gather(published, plan.files)
+    old.gather(published, {name for file in plan.files for name in layout.names(file)})
     old.note(fetched)
     entries = publish.publish(target, staging, fetched, published, layout, state.stages)
     entries += found.right + _twins(tools, layout, fetched, found.twins)
     publish.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
     layout.finish(target, staging, plan.files, state.stages.advance)
-    manifest = _manifest(request, plan.resolved, entries)
+    manifest = planning.manifest(request, plan.resolved, entries)
     publish.write_manifest(target, manifest)
     old.remove()
     with volume.guarded("removing staging files"):
         staging.sweep()
     state.stages.enter(Stage.DONE)
     return manifest
-
-
-def _manifest(request: WorkRequest, resolved: Resolved, entries: list[ManifestFile]) -> Manifest:
-    return Manifest(
-        uid=request.uid,
-        namespace=request.namespace,
-        name=request.name,
-        source=request.source.summary,
-        revision=resolved.revision,
-        digest=resolved.manifest_digest or "",
-        layout=request.layout,
-        files=tuple(sorted(entries, key=lambda entry: entry.path)),
-        completed_at=datetime.datetime.now(datetime.UTC),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,15 @@ class Layout(Protocol):
         """All paths below the target that a file takes: what programs open, and what holds its bytes. Raises
         Failure."""
 
+    def name(self, path: str) -> str:
+        """What programs open, of a published path."""
+
+    def lies(self, target: Tree, path: str) -> str | None:
+        """Where a published path's bytes lie; None where its name does not lead there. Raises Failure."""
+
+    def named(self, target: Tree) -> bool:
+        """Whether the revision has the name that was asked for; raises Failure."""
+
     def earlier(self, target: Tree, published: Published, source: str) -> Iterable[tuple[str, ManifestFile]]:
         """The same of the files of a manifest of this repository or bucket, with their entries, as far as a
         sync of this source (`Source.summary`) takes their place; raises OSError."""

@@ -29,6 +29,18 @@ class DirectoryLayout:
         """The file's own path."""
         return (file.path,)
 
+    def name(self, path: str) -> str:
+        """The path itself."""
+        return path
+
+    def lies(self, target: Tree, path: str) -> str | None:
+        """There too."""
+        return path
+
+    def named(self, target: Tree) -> bool:
+        """Always: a directory holds one revision."""
+        return True
+
     def earlier(self, target: Tree, published: Published, source: str) -> Iterable[tuple[str, ManifestFile]]:
         """All of them, of whichever revision."""
         return published.files.items()

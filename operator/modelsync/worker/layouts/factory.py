@@ -11,6 +11,14 @@ from modelsync.worker.layouts.directory import DirectoryLayout
 from modelsync.worker.layouts.hubcache import HubCacheLayout
 
 
+def directory_of(request: WorkRequest) -> str:
+    """The target's directory, relative to the volume, of whichever revision."""
+    hub = request.source.hugging_face
+    if request.layout is Kind.DIRECTORY or hub is None:
+        return request.sub_path
+    return hubcache.repository_directory(request.sub_path, hub)
+
+
 def layout_of(request: WorkRequest, resolved: Resolved) -> Layout:
     """The layout that `spec.target.layout` names; raises Failure where the source has none such."""
     if request.layout is Kind.DIRECTORY:
@@ -19,6 +27,4 @@ def layout_of(request: WorkRequest, resolved: Resolved) -> Layout:
     if hub is None or commit is None:
         text = "spec.target.layout HuggingFaceCache is that of a Hub repository. Use Directory."
         raise Failure(Reason.INVALID_SPEC, text)
-    return HubCacheLayout(
-        directory=hubcache.repository_directory(request.sub_path, hub), commit=commit, revision=hub.revision
-    )
+    return HubCacheLayout(directory=directory_of(request), commit=commit, revision=hub.revision)

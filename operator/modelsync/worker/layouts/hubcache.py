@@ -78,6 +78,30 @@ class HubCacheLayout:
         """The snapshot's link and the blob."""
         return self._pointer(file), self.place(file)
 
+    def name(self, path: str) -> str:
+        """The path in the snapshot."""
+        return f"{SNAPSHOTS}/{self.commit}/{path}"
+
+    def lies(self, target: Tree, path: str) -> str | None:
+        """The blob that the snapshot's link names, or the file in its place."""
+        pointer = self.name(path)
+        with volume.guarded(f"looking at {names.printable(pointer)}"):
+            text = target.link(pointer)
+        blob = linked_blob(text)
+        if text is None:
+            return pointer
+        return blob if blob is not None and text == "../" * pointer.count("/") + blob else None
+
+    def named(self, target: Tree) -> bool:
+        """Whether the branch's ref names the commit."""
+        if self.revision == self.commit:
+            return True
+        if names.problem(self.revision) is not None:
+            return False
+        with contextlib.suppress(OSError), target.parent(f"{REFS}/{self.revision}") as (directory, name):
+            return _text(directory, name) == self.commit
+        return False
+
     def earlier(self, target: Tree, published: Published, source: str) -> Iterator[tuple[str, ManifestFile]]:
         """Those of the snapshot that the same branch named before, unless another ref names it too. Revisions
         that were asked for by other names stay side by side, as in any such cache."""
@@ -187,4 +211,4 @@ class HubCacheLayout:
             raise publish.foreign(path)
 
     def _pointer(self, file: RemoteFile) -> str:
-        return f"{SNAPSHOTS}/{self.commit}/{file.path}"
+        return self.name(file.path)
