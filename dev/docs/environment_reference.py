@@ -40,7 +40,8 @@ _OTHERS = (
     ),
     (
         "`HF_HUB_DOWNLOAD_TIMEOUT`",
-        "Seconds to wait for a connection or for the next bytes; 10.",
+        "Seconds to wait for a connection or for the next bytes; 10. An answer that has not begun by then is"
+        " waited for longer with each further try, up to 5 minutes.",
         "operator, pull",
     ),
     ("`HF_ENDPOINT`", "Hub of sources that name no endpoint.", "operator, pull"),

@@ -131,7 +131,8 @@ OPTIONS: tuple[Option, ...] = (
         name="worker_timeout_seconds",
         read=readers.number(0.1, 3600, "a number of seconds"),
         default="10",
-        help="How long a worker waits for a connection or for the next bytes.",
+        help="How long a worker waits for a connection or for the next bytes; further tries wait longer for"
+        " an answer to begin, up to 5 minutes.",
         common=("HF_HUB_DOWNLOAD_TIMEOUT",),
     ),
     Option(

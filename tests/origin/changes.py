@@ -78,6 +78,11 @@ def _silent(struck: Struck) -> None:
     struck.answer.stall_after = -1
 
 
+def _late(struck: Struck) -> None:
+    """`late=SECONDS`: the answer begins later."""
+    struck.answer.begins_after = float(struck.value)
+
+
 def _slow(struck: Struck) -> None:
     struck.answer.bytes_per_second = float(struck.value)
 
@@ -247,6 +252,7 @@ BY_NAME: dict[str, Callable[[Struck], None]] = {
     "idle-close": _idle_close,
     "stall": _stall,
     "silent": _silent,
+    "late": _late,
     "slow": _slow,
     "status": _status,
     "header": _header,

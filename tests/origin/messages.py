@@ -104,6 +104,8 @@ class Answer:
     stall_after: int | None = None
     """Bytes of body after which nothing more comes; -1 for not even a head."""
     bytes_per_second: float | None = None
+    begins_after: float = 0.0
+    """Seconds before the head."""
 
     @classmethod
     def of(

@@ -28,6 +28,8 @@ class Wire:
         if answer.stall_after == -1:
             self.closing.wait(STALL_SECONDS)
             return False
+        if answer.begins_after and self.closing.wait(answer.begins_after):
+            return False
         self.socket.sendall(_head(answer) if answer.lines is None else answer.lines)
         if body and not self._body(answer, entry):
             return False

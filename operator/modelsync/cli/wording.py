@@ -42,6 +42,7 @@ _WORDS = {
     "be reached from the worker's namespace": "be reached from here",
     "Give the worker its authority with SSL_CERT_FILE": "Name its authority's file in SSL_CERT_FILE",
     "the clock of the worker's node": "the clock of this machine",
+    "worker.timeoutSeconds": "HF_HUB_DOWNLOAD_TIMEOUT",
     " of the worker": "",
     "the worker's environment": "the environment",
     "between it and the worker": "between it and this machine",

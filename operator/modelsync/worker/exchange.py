@@ -33,6 +33,10 @@ class Unanswered(Broken):
     """The connection ended before a byte of an answer, as an idle one may at any time."""
 
 
+class Silent(Broken):
+    """The other end was reached, and no answer began in time."""
+
+
 class TooLong(Broken):
     """A body has more bytes than are read as a whole."""
 
@@ -116,6 +120,7 @@ class Wire:
         self._buffer = bytearray(HEAD_BYTES)
         self._view = memoryview(self._buffer)
         self._taken = self._filled = 0
+        self._waits = 1
         self._poll = select.poll()
         self._poll.register(connected.fileno(), select.POLLIN)
         self._pending = getattr(connected, "pending", lambda: 0)
@@ -132,9 +137,11 @@ class Wire:
         """Its exchange is over."""
         self._rest(self)
 
-    def ask(self, method: str, target: str, headers: Mapping[str, str]) -> "Response":
-        """Send a request and wait for its answer's head; raises Broken."""
+    def ask(self, method: str, target: str, headers: Mapping[str, str], *, waits: int = 1) -> "Response":
+        """Send a request and wait for its answer's head: for its first byte as many of the socket's time-outs
+        as `waits`, for each later one a single one. Raises Broken."""
         self._taken = self._filled = 0  # what the exchange before left here is no part of this answer
+        self._waits = waits
         try:
             self._socket.sendall(request(method, target, headers))
             for _ in range(_MOST_INTERIM):
@@ -143,6 +150,8 @@ class Wire:
                     return response
         except (ConnectionResetError, BrokenPipeError) as error:
             raise (Broken if self._filled else Unanswered)(str(error)) from error
+        except TimeoutError as error:
+            raise (Broken if self._filled else Silent)(str(error)) from error
         except (OSError, httptools.HttpParserError) as error:
             raise Broken(str(error)) from error
         raise Broken("there are too many informational answers")
@@ -177,11 +186,21 @@ class Wire:
                 searched = self._taken = self._filled = 0
             if self._filled == HEAD_BYTES:
                 raise Broken("the head of the answer is too long")
-            count = self._socket.recv_into(self._view[self._filled :])
+            count = self._received()
             if not count:
                 kind = Broken if self._filled else Unanswered
                 raise kind("the connection was closed before the end of the answer's head")
             self._filled += count
+
+    def _received(self) -> int:
+        """Wait for more of a head, and tell how many bytes came; raises OSError."""
+        while True:
+            try:
+                return self._socket.recv_into(self._view[self._filled :])
+            except TimeoutError:
+                self._waits -= 1
+                if self._filled or self._waits <= 0:
+                    raise
 
     def read_into(self, view: memoryview) -> int:
         """Some bytes that follow the head, at least one, as many as the view takes; 0 when the connection

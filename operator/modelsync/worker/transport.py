@@ -3,6 +3,10 @@
 Redirects are followed here because credentials belong to one origin (scheme, host, port): a Hub redirects to
 a CDN that must never see the token. An error is either worth another try (`Transient`) or final (`Failure`);
 nothing else leaves this module.
+
+An origin may need minutes before it answers, as a mirror does that fetches the file first; so does one behind
+a load balancer of which one machine hangs, where another try helps soon. So the first try is given the
+network's time-out, and each that met silence makes the next ones to that origin wait longer for a first byte.
 """
 
 import contextlib
@@ -16,10 +20,11 @@ import urllib3.exceptions
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 import modelsync
+from modelsync.api import display
 from modelsync.api.reasons import Reason
 from modelsync.worker import urls
 from modelsync.worker.connecting import Network, ProxyTrouble, UnknownProxy
-from modelsync.worker.exchange import Broken, Response, Unanswered, Wire
+from modelsync.worker.exchange import Broken, Response, Silent, Unanswered, Wire
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Request
 from modelsync.worker.reach import Forbidden, Trail
@@ -31,6 +36,10 @@ _log = logging.getLogger(__name__)
 
 MAX_REDIRECTS = 10
 USER_AGENT = f"modelsync/{modelsync.__version__}"
+PATIENCE = (1, 5, 25, 30)
+"""How many time-outs the first byte of an answer may take: at first, and after each silence."""
+LONGEST_SECONDS = 300
+"""For a first byte, unless the time-out itself is longer."""
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -66,6 +75,9 @@ class Transport:
 
     def __init__(self, network: Network) -> None:
         self._wires = Wires(network)
+        self._seconds = network.timeout_seconds
+        self._silences: dict[Place, int] = {}
+        """How often an origin's answer did not begin in time, where one has to wait longer for it."""
 
     def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> Answer:
         """Ask, along redirects; raises Transient for what passes and Failure for what does not."""
@@ -98,9 +110,24 @@ class Transport:
             if route.forwarded:
                 headers |= route.secret
                 target = f"{place.scheme}://{place.authority}{target}"
-            return self._asked(place, lambda wire: _ask(wire, method, target, headers), trail)
+            return self._patiently(place, method, target, headers, trail)
         except (Broken, ProxyTrouble, UnknownProxy, Forbidden, HTTPError, OSError) as error:
             raise trouble(error, request.url) from error
+
+    def _patiently(
+        self, place: Place, method: str, target: str, headers: Mapping[str, str], trail: Trail
+    ) -> Response:
+        """Ask, and wait as long as the origin has shown to need."""
+        silences = self._silences.get(place, 0)
+        waits = waits_of(silences, self._seconds)
+        try:
+            return self._asked(place, lambda wire: _ask(wire, method, target, headers, waits), trail)
+        except Silent as error:
+            text = _silence(place.host, waits * self._seconds)
+            if silences + 1 < len(PATIENCE) and silences == self._silences.get(place, 0):
+                self._silences[place] = silences + 1  # once for all that waited beside each other
+                _log.warning("%s", text)
+            raise Transient(Failure(Reason.NETWORK_ERROR, text)) from error
 
     def _asked(self, place: Place, ask: Callable[[Wire], Response], trail: Trail) -> Response:
         """Ask on a connection that is there, else on a new one."""
@@ -121,12 +148,24 @@ class Transport:
         self._wires.close()
 
 
-def _ask(wire: Wire, method: str, target: str, headers: Mapping[str, str]) -> Response:
+def waits_of(silences: int, timeout_seconds: float) -> int:
+    """How many time-outs a first byte may take of an origin that was silent so often."""
+    return max(1, min(PATIENCE[silences], round(LONGEST_SECONDS / timeout_seconds)))
+
+
+def _ask(wire: Wire, method: str, target: str, headers: Mapping[str, str], waits: int) -> Response:
     try:
-        return wire.ask(method, target, headers)
+        return wire.ask(method, target, headers, waits=waits)
     except BaseException:
         wire.close()
         raise
+
+
+def _silence(host: str, seconds: float) -> str:
+    return (
+        f"{host} was reached, but its answer did not begin within {display.duration(seconds)}. The next tries"
+        " wait longer, up to 5 minutes; worker.timeoutSeconds sets the wait of the first one."
+    )
 
 
 def trouble(error: BaseException, url: str) -> Transient | Failure:
