@@ -92,7 +92,7 @@ def test_a_wait_goes_on_over_tls_and_over_tls_within_tls(tls: certificates.Tls, 
 
 
 def test_many_that_wait_at_once_are_one_silence(caplog: pytest.LogCaptureFixture) -> None:
-    transport = Transport(Network(timeout_seconds=TIMEOUT))
+    transport = Transport(Network(timeout_seconds=1.0))
     troubles: list[str] = []
 
     def ask(port: int) -> None:
@@ -101,7 +101,7 @@ def test_many_that_wait_at_once_are_one_silence(caplog: pytest.LogCaptureFixture
         except Transient as trouble:
             troubles.append(str(trouble))
 
-    with serving(late(30, [])) as port:
+    with serving(late(2.5, [])) as port:
         threads = [threading.Thread(target=ask, args=(port,)) for _ in range(6)]
         for thread in threads:
             thread.start()
