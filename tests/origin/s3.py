@@ -29,27 +29,56 @@ class Habits:
     """Of every answer about an object."""
     page: bool = False
     """Whether everything is answered with a page for people."""
+    hosts_only: str = ""
+    """The code that answers who names the bucket in the path."""
+    requester_pays: bool = False
+    """Whether who does not confirm to pay is denied."""
+    version: str = ""
+    """The version of every object, if there are versions."""
+    version_error: tuple[int, str] | None = None
+    """What answers who asks for an object by its version."""
+    bucket: str = BUCKET
+    """The bucket's name."""
 
 
 def answer(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
     """What S3 answers."""
-    path = request.path.removeprefix(ROOT).lstrip("/")
+    path = request.path if in_host(request) else request.path.removeprefix(f"/{origin.s3.bucket}")
+    path = path.lstrip("/")
     role = Role.HEAD if request.method == "HEAD" else Role.DATA if path else Role.LIST
-    if origin.s3.page:
-        return role, path, Answer.of(b"<!doctype html><html><body>Console</body></html>", kind="text/html")
-    if role in origin.s3.errors:
-        status, members = origin.s3.errors[role]
-        return role, path, _error(status, members)
+    refused = _refused(origin.s3, request, role)
+    if refused is not None:
+        return role, path, refused
     if not path:
         return Role.LIST, "", Answer.of(_listing(origin, request).encode(), kind="application/xml")
     found = origin.files.get(path)
     if found is None:
         return role, path, _error(404, "<Code>NoSuchKey</Code>")
     answer = file_answer(found, request)
-    answer.headers |= origin.s3.headers
+    answer.headers |= origin.s3.headers | {"x-amz-version-id": origin.s3.version}
     if role is Role.HEAD:
         answer.headers |= {"Content-Length": str(found.announced.size), **_checksum(found)}
     return role, path, answer
+
+
+def in_host(request: Request) -> bool:
+    """Whether the bucket is named by the host."""
+    return request.headers.get("host", "").startswith(f"{BUCKET}.")
+
+
+def _refused(habits: Habits, request: Request, role: Role) -> Answer | None:
+    payer = "x-amz-request-payer"
+    if habits.page:
+        return Answer.of(b"<!doctype html><html><body>Console</body></html>", kind="text/html")
+    if role in habits.errors:
+        return _error(*habits.errors[role])
+    if habits.hosts_only and not in_host(request):
+        return _error(403, f"<Code>{habits.hosts_only}</Code>")
+    if habits.requester_pays and "requester" not in (request.headers.get(payer), request.query.get(payer)):
+        return _error(403, "<Code>AccessDenied</Code>")
+    if habits.version_error and "versionId" in request.query:
+        return _error(*habits.version_error)
+    return None
 
 
 def _error(status: int, members: str) -> Answer:

@@ -211,16 +211,16 @@ class _Connection(socketserver.BaseRequestHandler):
 
     def _answer(self, wire: Wire, request: Request) -> bool:
         origin = self.server.origin
-        role, path, answer = _dialect(request)(origin, request)
+        role, path, answer = _dialect(origin, request)(origin, request)
         entry = origin.change(answer, request, role, path)
         return wire.send(answer, entry, body=request.method != "HEAD")
 
 
-def _dialect(request: Request) -> web.Dialect:
+def _dialect(origin: Origin, request: Request) -> web.Dialect:
     if request.method == "CONNECT":
         return web.connect
     if request.path.startswith("/web/"):
         return web.file
-    if request.path.startswith(s3.ROOT):
+    if s3.in_host(request) or request.path.startswith((s3.ROOT, f"/{origin.s3.bucket}")):
         return s3.answer
     return hub.answer

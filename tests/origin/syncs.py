@@ -78,7 +78,9 @@ class Sync:
                 hugging_face=sources.HuggingFaceSource(repository=hub.REPOSITORY, endpoint=base)
             )
         if self.kind == "s3":
-            return sources.Source(s3=sources.S3Source(bucket=s3.BUCKET, endpoint=base, **self.bucket))
+            return sources.Source(
+                s3=sources.S3Source(**({"bucket": s3.BUCKET, "endpoint": base} | self.bucket))
+            )
         files = tuple(
             sources.HttpFile(
                 url=self.urls.get(path) or f"{base}/web/{path}",

@@ -54,17 +54,24 @@ class Versitygw:
 
 
 @contextlib.contextmanager
-def running(folder: Path, host: str = "127.0.0.1") -> Iterator[Versitygw]:
-    """Run a server over a folder; its metadata is in files, as a tmpfs may lack extended attributes."""
+def running(
+    folder: Path, host: str = "127.0.0.1", *, domain: str | None = None, versions: bool = False
+) -> Iterator[Versitygw]:
+    """Run a server over a folder; its metadata is in files, as a tmpfs may lack extended attributes.
+
+    Below a `domain` it takes the bucket from the host name; with `versions` buckets may have them.
+    """
     program = processes.binary("versitygw")
-    for name in ("buckets", "metadata"):
+    for name in ("buckets", "metadata", "versions"):
         (folder / name).mkdir()
+    kept = ["--versioning-dir", str(folder / "versions")] if versions else []
+    hosts = ["--virtual-domain", domain] if domain else []
 
     def command(port: int) -> list[str]:
         return [
             program, "--port", f"{host}:{port}", "--access", ACCESS_KEY, "--secret", SECRET_KEY,
-            "--region", REGION, "--keep-alive", "--quiet",
-            "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets"),
+            "--region", REGION, "--keep-alive", "--quiet", *hosts,
+            "posix", "--sidecar", str(folder / "metadata"), *kept, str(folder / "buckets"),
         ]  # fmt: skip
 
     with processes.running(command, host, folder / "versitygw.log") as port:

@@ -218,7 +218,7 @@ def test_the_sizes_of_parts_are_asked_for_in_two_ways(
     attributes: bool, size: int, count: int, found: tuple[int, ...], asked: int
 ) -> None:
     client: Any = Client([5, 5, 2], attributes=attributes)
-    assert s3_parts.sizes(client, {"Bucket": "b", "Key": "k"}, size, count) == found
+    assert s3_parts.sizes(client, {"Bucket": "b", "Key": "k"}, None, size, count) == found
     assert client.asked == asked
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelsync.api import requestsize
+from modelsync.api import buckets, requestsize
 from modelsync.api.base import Value
 from modelsync.api.reasons import SourceKind
 from modelsync.api.validations import cel, immutable, immutable_optional, literal, rules
@@ -79,6 +79,14 @@ class RepositoryType(StrEnum):
 
     MODEL = "Model"
     DATASET = "Dataset"
+
+
+class AddressingStyle(StrEnum):
+    """Where requests to S3 name the bucket."""
+
+    AUTO = "Auto"
+    PATH = "Path"
+    VIRTUAL_HOSTED = "VirtualHosted"
 
 
 class TokenSecretRef(Value):
@@ -163,23 +171,26 @@ class S3Source(Value):
         "json_schema_extra": rules(
             immutable_optional("prefix"),
             immutable_optional("endpoint"),
+            cel(buckets.RULE_OF_AWS, buckets.MUST_BE_AWS, field=".bucket"),
+            cel(buckets.RULE_OF_DIRECTORIES, buckets.NOT_DIRECTORY, field=".bucket"),
+            cel(buckets.RULE_OF_HOSTS, buckets.NOT_IN_A_HOST, field=".bucket"),
+            cel(
+                "!self.requesterPays || has(self.secretRef)",
+                "must be set when requesterPays is true, since nobody pays for unsigned requests",
+                field=".secretRef",
+            ),
         )
     }
 
     bucket: Annotated[
         str,
         Field(
-            max_length=63,
-            json_schema_extra=rules(
-                cel(
-                    "self.matches('^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$') && !self.contains('..')",
-                    "must be a bucket name: 3 to 63 lower case letters, digits, '-' and '.', without s3://",
-                ),
-                immutable(),
-            ),
+            max_length=buckets.LONGEST,
+            json_schema_extra=rules(cel(buckets.RULE, buckets.MUST_BE_ANY), immutable()),
         ),
     ]
-    """Name of the bucket. Cannot be changed."""
+    """Name of the bucket; where an endpoint is named also one with upper case letters or '_', as older ones
+    of AWS and Ceph's have, and `tenant:name` of Ceph. Cannot be changed."""
     prefix: Annotated[
         str,
         Field(
@@ -210,6 +221,12 @@ class S3Source(Value):
         ),
     ] = None
     """Region for signing; `us-east-1` when absent."""
+    addressing_style: AddressingStyle = AddressingStyle.AUTO
+    """Where requests name the bucket: in the `Path`, or in the host name (`VirtualHosted`). `Auto` is
+    VirtualHosted on AWS and Path at an endpoint, unless that answers that it takes host names only."""
+    requester_pays: bool = False
+    """Whether you accept to pay for the requests and the transfer of a bucket whose readers pay; needs
+    keys."""
     secret_ref: SecretRef | None = None
     """Secret with the keys `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary
     credentials, `AWS_SESSION_TOKEN`. Requests are unsigned when absent."""

@@ -13,9 +13,11 @@ from typing import Any
 
 import pydantic
 
+from modelsync.api import buckets
 from modelsync.api.sources import (
     NO_RELATIVE_PATH,
     RELATIVE_PATH_MEND,
+    AddressingStyle,
     HttpFile,
     HttpSource,
     HuggingFaceSource,
@@ -23,6 +25,7 @@ from modelsync.api.sources import (
     S3Source,
     Source,
 )
+from modelsync.cli import wording
 from modelsync.errors import UsageError
 
 _HUB, _S3, _WEB = "hf://", "s3://", ("https://", "http://")
@@ -37,6 +40,8 @@ class Options:
     dataset: bool = False
     endpoint: str | None = None
     region: str | None = None
+    style: AddressingStyle = AddressingStyle.AUTO
+    requester_pays: bool = False
     sha256: str | None = None
     name: str | None = None
     """Path of the one file of an https:// address, in place of its last part."""
@@ -89,7 +94,18 @@ def _bucket(address: str, options: Options) -> S3Source:
     bucket, _, prefix = address.removeprefix(_S3).partition("/")
     if not bucket:
         raise UsageError(f"{address} names no bucket; write s3://bucket/prefix")
-    return S3Source(bucket=bucket, prefix=prefix, endpoint=options.endpoint, region=options.region)
+    virtual = options.style is AddressingStyle.VIRTUAL_HOSTED
+    problem = buckets.fault(bucket, endpoint=options.endpoint is not None, virtual=virtual)
+    if problem is not None:
+        raise UsageError(f"{address}: {bucket!r} {wording.for_terminal(problem)}")
+    return S3Source(
+        bucket=bucket,
+        prefix=prefix,
+        endpoint=options.endpoint,
+        region=options.region,
+        addressing_style=options.style,
+        requester_pays=options.requester_pays,
+    )
 
 
 def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from modelsync import readers
 from modelsync.api import presets, quantity, selection, wire
-from modelsync.api.sources import Source
+from modelsync.api.sources import AddressingStyle, Source
 from modelsync.api.transfer import Engine, Layout
 from modelsync.errors import UsageError
 
@@ -15,6 +15,8 @@ _OPTIONS = {
     "dataset": ("--dataset", ("hugging_face",)),
     "endpoint": ("--endpoint", ("hugging_face", "s3")),
     "region": ("--region", ("s3",)),
+    "addressing_style": ("--addressing-style", ("s3",)),
+    "requester_pays": ("--requester-pays", ("s3",)),
     "token_file": ("--token-file", ("hugging_face", "http")),
     "sha256": ("--sha256", ("http",)),
     "name": ("--name", ("http",)),
@@ -27,7 +29,7 @@ def check(source: Source, flags: dict[str, Any]) -> None:
     a user who gives one expects something of it."""
     kind = next(name for name in _ONLY_FOR if getattr(source, name) is not None)
     for flag, (option, kinds) in _OPTIONS.items():
-        if flags[flag] not in (None, False) and kind not in kinds:
+        if flags[flag] not in (None, False, AddressingStyle.AUTO) and kind not in kinds:
             fitting = " and ".join(_ONLY_FOR[each] for each in kinds)
             raise UsageError(f"{option}: is for {fitting} sources; leave it out with {_ONLY_FOR[kind]}")
     if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:

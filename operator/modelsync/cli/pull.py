@@ -27,7 +27,7 @@ import pydantic
 from modelsync import environment
 from modelsync.api import display, exitcodes, foreign, wire
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import Source
+from modelsync.api.sources import AddressingStyle, Source
 from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
@@ -84,6 +84,15 @@ def _spelled(choices: Iterable[str]) -> str:
 )
 @click.option("--endpoint", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
 @click.option("--region", help="Region of the bucket [AWS_REGION].  [default: us-east-1]")
+@click.option(
+    "--addressing-style",
+    type=click.Choice([str(each) for each in AddressingStyle], case_sensitive=False),
+    metavar=_spelled(AddressingStyle),
+    default=str(AddressingStyle.AUTO),
+    show_default=True,
+    help="Where requests to an S3 server name the bucket.",
+)
+@click.option("--requester-pays", is_flag=True, help="Pay for a bucket whose readers pay.")
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -172,6 +181,8 @@ def _source(
         dataset=flags["dataset"],
         endpoint=flags["endpoint"] or endpoint,
         region=flags["region"] or variables.region,
+        style=AddressingStyle(flags["addressing_style"]),
+        requester_pays=flags["requester_pays"],
         sha256=flags["sha256"],
         name=flags["name"],
     )
@@ -223,6 +234,10 @@ def _credentials(
             raise UsageError(
                 "AWS_PROFILE: profiles are not read; put the keys into the environment, as"
                 " `aws configure export-credentials --format env` prints them; unset it for a public bucket"
+            )
+        if source.s3.requester_pays and not keys:
+            raise UsageError(
+                "--requester-pays: put your keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         return creds.Given(where="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", values=keys)
     token = _token_of(token_file) if token_file else None

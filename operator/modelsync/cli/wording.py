@@ -5,6 +5,7 @@ names.
 """
 
 _WORDS = {
+    "when addressingStyle is VirtualHosted": "with --addressing-style VirtualHosted",
     "spec.source.huggingFace.repository": "the name after hf://",
     "spec.source.huggingFace.revision": "--revision",
     "spec.source.huggingFace.endpoint": "--endpoint",

@@ -95,7 +95,7 @@ _HUB: Object = {
 }
 _S3: Object = {
     "s3": {
-        "bucket": "b" * 63,
+        "bucket": "t" * 63 + ":" + "B" * 191,
         "prefix": _WIDE * 900,
         "endpoint": "https://" + "h" * 60 + ".example/" + "e" * 423,
         "region": "r" * 63,

@@ -10,21 +10,21 @@ not want `models/llama-2` too; only without such a folder it is a mere prefix, s
 
 import contextlib
 import functools
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Resolved
-from modelsync.loading import loading
 from modelsync.worker import credentials as creds
 from modelsync.worker.connecting import Network
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, Refused, RemoteFile, Request
 from modelsync.worker.patience import Patience
-from modelsync.worker.sources import listing, outlet, s3_errors, s3_objects
+from modelsync.worker.sources import listing, outlet, s3_client, s3_errors, s3_objects
 from modelsync.worker.sources.s3_signing import Signer
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
@@ -32,6 +32,10 @@ from modelsync.worker.transport import Transport
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+_log = logging.getLogger(__name__)
+
+_NO_VERSIONS = {400, 403, 405, 501}
+"""How those answer who may not read versions (s3:GetObjectVersion is a right of its own), or know none."""
 PAGE_SIZE = 1000
 """Objects of one page of a listing; the most that S3 gives."""
 
@@ -64,13 +68,16 @@ class BucketSource:
         self._transport = Transport(network)
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
+        self._virtual = False
+        """Whether the store has answered that it takes the bucket's name in the host only."""
+        self._versions = True
+        """Whether objects may be asked for by their versions, as far as is known."""
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the bucket and ask for the checksums; SourceChanged when it is not as pinned."""
         # Connections that stay idle would count against what the origin allows: they end with the listing.
         with s3_errors.explained(self._spec, self._credentials), contextlib.closing(self._transport):
-            opened = self._connect()
-            objects, cut = self._objects(opened.client)
+            opened, objects, cut = self._listed()
             asking = s3_objects.Asking(
                 client=opened.client,
                 signer=opened.signer,
@@ -87,14 +94,24 @@ class BucketSource:
         return Listing(revision=revision, files=files)
 
     def request(self, file: RemoteFile) -> Request:
-        """A URL that may be fetched for an hour without further credentials."""
-        with s3_errors.explained(self._spec, self._credentials):
-            url = self._connect().signer.url("GET", file.locator, file.version)
-        return Request(url=url, explain=functools.partial(self._refused, file.locator))
+        """A URL that may be fetched for an hour without further credentials.
 
-    def _refused(self, key: str, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+        Of the object's version where it has one and that may be read; else the engine compares its ETag.
+        """
+        version = file.version if self._versions else None
+        with s3_errors.explained(self._spec, self._credentials):
+            url = self._connect().signer.url("GET", file.locator, version)
+        return Request(url=url, explain=functools.partial(self._refused, file.locator, version))
+
+    def _refused(
+        self, key: str, version: str | None, status: int, headers: Mapping[str, str], body: bytes
+    ) -> Refused:
         refusal = s3_errors.read(status, headers, body, key)
-        return Refused(failure=s3_errors.failure(refusal, self._spec, self._credentials))
+        again = version is not None and status in _NO_VERSIONS
+        if again and self._versions:
+            self._versions = False
+            _log.info("objects are read without their versions (%s)", refusal.code or status)
+        return Refused(failure=s3_errors.failure(refusal, self._spec, self._credentials), again=again)
 
     @property
     def _name(self) -> str:
@@ -106,41 +123,28 @@ class BucketSource:
         keys = creds.s3_keys(self._credentials)
         with self._lock:
             if self._opened is None or self._opened.keys != keys:
-                client = self._made(keys)
-                signer = Signer(client, self._spec.bucket, keys)
+                client = s3_client.made(
+                    self._spec, keys, self._lead_out, self._credentials, virtual=self._virtual
+                )
+                pays = self._spec.requester_pays
+                signer = Signer(client, self._spec.bucket, keys, requester_pays=pays)
                 self._opened = _Opened(client=client, signer=signer, keys=keys)
             return self._opened
 
-    def _made(self, keys: creds.Keys | None) -> "S3Client":
-        with loading():
-            import boto3
-            import botocore.session
-            from botocore import UNSIGNED
-            from botocore.config import Config
-
-        config = Config(
-            signature_version="s3v4" if keys else UNSIGNED,
-            s3={"addressing_style": "path" if self._spec.endpoint else "auto"},
-            retries={"mode": "standard", "max_attempts": 3},
-        )
-        secret: dict[str, Any] = {}
-        if keys:
-            secret["aws_access_key_id"] = keys.access_key.reveal()
-            secret["aws_secret_access_key"] = keys.secret_key.reveal()
-            secret["aws_session_token"] = keys.session_token.reveal() if keys.session_token else None
-        core = botocore.session.get_session()
-        # A listing's dates stay text: to parse them costs twice as much as to parse all the rest of it.
-        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
-        client: S3Client = boto3.session.Session(botocore_session=core).client(
-            "s3",
-            region_name=self._spec.region or s3_errors.DEFAULT_REGION,
-            endpoint_url=self._spec.endpoint,
-            config=config,
-            **secret,
-        )
+    def _lead_out(self, client: "S3Client") -> None:
         outlet.lead_out(client, self._transport, self._patience)
-        s3_errors.stay(client, self._spec, self._credentials)
-        return client
+
+    def _listed(self) -> tuple[_Opened, list[s3_objects.Listed], int]:
+        from botocore.exceptions import ClientError
+
+        opened = self._connect()
+        try:
+            return opened, *self._objects(opened.client)
+        except ClientError as error:
+            if self._virtual or not s3_client.takes_hosts_only(error, self._spec):
+                raise
+        self._virtual, self._opened = True, None
+        return self._listed()
 
     def _objects(self, client: "S3Client") -> tuple[list[s3_objects.Listed], int]:
         """The objects, and how many characters of their keys are cut; raises Failure when there are none."""
@@ -162,7 +166,7 @@ class BucketSource:
         pages_seen, keys = listing.Pages(), set[str]()
         self._stages.anew()
         pages = client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._spec.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}
+            Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}, **s3_objects.named(self._spec)
         )
         for page in pages:
             pages_seen.turn()

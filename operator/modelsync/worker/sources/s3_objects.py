@@ -82,6 +82,11 @@ def listed(entry: Mapping[str, Any]) -> Listed | None:
     return Listed(key=key, size=size, etag=etag, storage_class=str(entry.get("StorageClass", "STANDARD")))
 
 
+def named(spec: S3Source) -> dict[str, Any]:
+    """What every request of boto3's names: the bucket, and who pays."""
+    return {"Bucket": spec.bucket} | ({"RequestPayer": "requester"} if spec.requester_pays else {})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """What objects are asked with."""
@@ -112,9 +117,8 @@ class Asking:
         count = _composite(head)
         parts: tuple[int, ...] = ()
         if count:
-            which: dict[str, Any] = {"Bucket": self.spec.bucket, "Key": each.key}
-            which |= {"VersionId": head["VersionId"]} if head.get("VersionId", "null") != "null" else {}
-            parts = s3_parts.sizes(self.client, which, each.size, count)
+            which = named(self.spec) | {"Key": each.key}
+            parts = s3_parts.sizes(self.client, which, head.get("VersionId"), each.size, count)
         self.stages.advance(files=1)
         return _file(each, cut, head, parts)
 
@@ -145,7 +149,7 @@ class Asking:
         from botocore.exceptions import ClientError
 
         try:
-            return self.client.head_object(Bucket=self.spec.bucket, Key=key, ChecksumMode="ENABLED")
+            return self.client.head_object(Key=key, ChecksumMode="ENABLED", **named(self.spec))
         except ClientError as error:
             if s3_errors.refusal_of(error, key).status in (429, 503):
                 raise
@@ -156,7 +160,7 @@ class Asking:
         some proxies answer none."""
         from botocore.exceptions import ClientError
 
-        which: dict[str, Any] = {"Bucket": self.spec.bucket, "Key": key}
+        which = named(self.spec) | {"Key": key}
         try:
             answer = self.client.get_object(**which, Range="bytes=0-0")
         except ClientError as error:

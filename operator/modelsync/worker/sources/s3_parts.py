@@ -4,6 +4,7 @@ GetObjectAttributes tells a thousand parts at once, but needs a right of its own
 HEAD of each part needs no more than reading does. Where neither tells, the object is compared by size.
 """
 
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -17,14 +18,17 @@ MOST_ASKED = 1000
 """Parts of one object that are asked for one by one; beyond, its checksum is not worth the requests."""
 
 
-def sizes(client: "S3Client", which: dict[str, Any], size: int, count: int) -> tuple[int, ...]:
-    """Sizes of the `count` parts of the object that `which` names (Bucket, Key, VersionId); empty when nobody
-    tells, or what is told does not make `size`."""
+def sizes(
+    client: "S3Client", which: dict[str, Any], version: str | None, size: int, count: int
+) -> tuple[int, ...]:
+    """Sizes of the `count` parts of a version of the object that `which` names (Bucket, Key), or of what is
+    there now where versions may not be read; empty when nobody tells, or they do not make `size`."""
     from botocore.exceptions import ClientError
 
-    for ask in (_attributes, _heads):
+    versioned = [which | {"VersionId": version}] if version and version != "null" else []
+    for named, ask in itertools.product((*versioned, which), (_attributes, _heads)):
         try:
-            found = tuple(ask(client, which, count))
+            found = tuple(ask(client, named, count))
         except ClientError as error:
             _log.debug("the parts of an object are not told: %s", error.response.get("Error", {}).get("Code"))
             continue

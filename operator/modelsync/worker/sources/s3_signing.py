@@ -16,6 +16,8 @@ VALID_SECONDS = 3600
 """How long a presigned URL works; the engine asks for another one before or after that."""
 CHECKSUMS = {"x-amz-checksum-mode": "ENABLED"}
 """Header that makes S3 tell an object's checksums; it is signed, so it must be sent."""
+_PAYER = ("x-amz-request-payer", "requester")
+"""Confirms in a signed URL that its sender pays; a query needs no header beside it."""
 _SAFE = "/~"
 """What stays as it is in a key's path, besides letters, digits and `_.-` (Signature Version 4)."""
 
@@ -23,7 +25,9 @@ _SAFE = "/~"
 class Signer:
     """URLs of a bucket's objects. Thread-safe."""
 
-    def __init__(self, client: "S3Client", bucket: str, keys: Keys | None) -> None:
+    def __init__(
+        self, client: "S3Client", bucket: str, keys: Keys | None, *, requester_pays: bool = False
+    ) -> None:
         """Unsigned without keys; raises what botocore raises."""
         from botocore.auth import S3SigV4QueryAuth
         from botocore.credentials import Credentials
@@ -31,6 +35,7 @@ class Signer:
         model = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "x"})
         self._base = model.partition("?")[0].removesuffix("x")
         self._host = _host_of(self._base)
+        self._query = [_PAYER] if requester_pays else []
         self._auth: S3SigV4QueryAuth | None = None
         if keys is not None:
             token = keys.session_token.reveal() if keys.session_token else None
@@ -43,8 +48,9 @@ class Signer:
         from botocore.awsrequest import AWSRequest
 
         url = self._base + urllib.parse.quote(key, safe=_SAFE)
-        if version:
-            url += f"?versionId={urllib.parse.quote(version, safe='')}"
+        query = ([("versionId", version)] if version else []) + self._query
+        if query:
+            url += f"?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote, safe='')}"
         if self._auth is None:
             return url
         # Without the host, botocore would take it from the URL, twice, which is a quarter of a signature.
