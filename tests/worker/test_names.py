@@ -1,5 +1,7 @@
 """Hostile names: refused as text, before any call to the file system."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,22 +73,28 @@ def test_a_strange_but_harmless_name_is_taken(path: str) -> None:
     names.check([path])
 
 
-CLASHES = {
+ALIKE = {
     "case": ["a/Model.bin", "a/model.bin"],
     "normalisation": ["caf\u00e9", "cafe\u0301"],
-    "file and directory": ["a", "a/b"],
+    "three of one form": ["X", "x", "a", "A"],
+    "directories": ["A/one", "a/one"],
     "file and directory in another case": ["A/b/c", "a/B"],
 }
 
 
-@pytest.mark.parametrize("paths", CLASHES.values(), ids=CLASHES.keys())
-def test_names_that_meet_on_some_volume_are_refused(paths: list[str]) -> None:
+@pytest.mark.parametrize("paths", ALIKE.values(), ids=ALIKE.keys())
+def test_names_that_meet_on_some_volume_are_told_to_be_tried(paths: list[str]) -> None:
+    assert sorted(itertools.chain(*names.check([*paths, "other/file"]))) == sorted(paths)
+
+
+@pytest.mark.parametrize("paths", [["a", "a/b"], ["a/b/c", "a/b"], ["x/y", "X", "x"]], ids=str)
+def test_a_file_that_is_a_directory_too_is_refused_everywhere(paths: list[str]) -> None:
     with pytest.raises(Failure):
         names.check(paths)
 
 
 def test_directories_may_differ_in_case() -> None:
-    names.check(["A/one", "a/two"])
+    assert names.check(["A/one", "a/two"]) == ()
 
 
 @given(st.text(alphabet=st.sampled_from(["a", ".", "/", "\\", "\0", "é", " "]), max_size=12))

@@ -108,7 +108,7 @@ def _opened(directory: int, owner: int | None) -> int:
     try:
         return files.own(directory, NAME, owner, os.O_RDWR)
     except (FileNotFoundError, PermissionError, files.Unusable):
-        return files.create(directory, NAME, mode=0o644)
+        return files.create(directory, NAME)
 
 
 def _number(count: int) -> bytes:

@@ -34,17 +34,21 @@ class Handle:
         os.close(self.descriptor)
 
 
+def new(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666) -> int:
+    """A descriptor of a new file; raises FileExistsError where anything lies, and other OSErrors."""
+    return os.open(name, flags | os.O_CREAT | os.O_EXCL | _ALWAYS, mode, dir_fd=directory)
+
+
 def create(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666) -> int:
     """A descriptor of a new file in place of what lies under the name, which is unlinked and never written.
 
     Raises OSError, and IsADirectoryError for a directory, which stays.
     """
-    flags |= os.O_CREAT | os.O_EXCL | _ALWAYS
     try:
-        return os.open(name, flags, mode, dir_fd=directory)
+        return new(directory, name, flags, mode)
     except FileExistsError:
         os.unlink(name, dir_fd=directory)
-    return os.open(name, flags, mode, dir_fd=directory)
+    return new(directory, name, flags, mode)
 
 
 def existing(directory: int, name: str, flags: int = os.O_RDONLY) -> int:
@@ -80,16 +84,27 @@ def is_own(found: os.stat_result, owner: int | None) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and owner in (None, found.st_uid)
 
 
-def shared(directory: int, name: str, mode: int = 0o644) -> int:
-    """A descriptor of a file that many open and none writes, made when missing; raises as `existing`."""
+def shared(directory: int, name: str) -> int:
+    """A descriptor of a file that many open and none writes, made when missing; raises as `existing`.
+
+    Another user may have made it, with a umask that lets others only read. That is enough to lock it, but on
+    NFS, whose locks need the right to write: there it is as a volume without locks.
+    """
     try:
-        return existing(directory, name, os.O_RDWR)
+        return _opened(directory, name)
     except FileNotFoundError:
         pass
     try:
-        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALWAYS, mode, dir_fd=directory)
+        return new(directory, name)
     except FileExistsError:  # another one was faster
+        return _opened(directory, name)
+
+
+def _opened(directory: int, name: str) -> int:
+    try:
         return existing(directory, name, os.O_RDWR)
+    except PermissionError:
+        return existing(directory, name)
 
 
 @contextlib.contextmanager

@@ -299,7 +299,7 @@ def _entries(directory: int, owner: int | None, boot: str | None) -> dict[str, E
 
 
 def _rewritten(directory: int, entries: dict[str, Entry], boot: str | None) -> int:
-    descriptor = files.create(directory, _TEMPORARY, os.O_WRONLY | os.O_APPEND, 0o644)
+    descriptor = files.create(directory, _TEMPORARY, os.O_WRONLY | os.O_APPEND)
     with open(os.dup(descriptor), "wb") as file:
         for key, entry in entries.items():
             head = {"file": key, "generation": entry.generation}

@@ -63,26 +63,34 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def check(paths: Iterable[str]) -> None:
-    """Refuse names that leave the target, hide, or clash; raises Failure with UnsafePath.
+def check(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Refuse names that leave the target, hide, or clash everywhere; raises Failure with UnsafePath.
 
-    Names that differ in case or normalisation only are refused on every volume: whether a volume keeps
-    them apart is seen too late, and a model with such twins cannot be copied to another machine.
+    Returns groups of names that differ in case or normalisation only, in the order given: many volumes keep
+    them apart, and `apart` tries whether this one does.
     """
     files: dict[str, str] = {}
-    directories: dict[str, str] = {}
+    alike: dict[str, list[str]] = {}
+    directories: set[str] = set()
+    below: dict[str, str] = {}
+    """A path below each directory, by the directory's folded form."""
     for path in paths:
         found = problem(path)
         if found:
             raise _unsafe(f'"{printable(path)}" {found}')
-        form = folded(path)
-        if form in files:
-            raise _unsafe(f'"{printable(files[form])}" and "{printable(path)}" differ in case or form only')
-        files[form] = path
-        while (form := form.rpartition("/")[0]) and form not in directories:
-            directories[form] = path
-    for form in files.keys() & directories.keys():
-        raise _unsafe(f'"{printable(files[form])}" is a file and the directory of another file')
+        first = files.setdefault(folded(path), path)
+        if first != path:
+            alike.setdefault(first, [first]).append(path)
+        directory = path
+        while (directory := directory.rpartition("/")[0]) and directory not in directories:
+            directories.add(directory)
+            below.setdefault(folded(directory), path)
+    for form in files.keys() & below.keys():
+        same = alike.get(files[form], [files[form]])
+        for path in directories.intersection(same):
+            raise _unsafe(f'"{printable(path)}" is a file and the directory of another file')
+        alike[files[form]] = [*same, below[form]]
+    return tuple(map(tuple, alike.values()))
 
 
 def _unsafe(what: str) -> Failure:

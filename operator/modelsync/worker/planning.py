@@ -29,6 +29,8 @@ class Plan:
 
     files: tuple[RemoteFile, ...]
     resolved: Resolved
+    alike: tuple[tuple[str, ...], ...] = ()
+    """Groups of paths that differ in case or normalisation only."""
 
 
 def make_plan(listing: Listing, request: WorkRequest) -> Plan:
@@ -37,7 +39,7 @@ def make_plan(listing: Listing, request: WorkRequest) -> Plan:
     if not files:
         raise _nothing(request)
     ordered = tuple(files[path] for path in sorted(files))
-    names.check(file.path for file in ordered)
+    alike = names.check(file.path for file in ordered)
     if sum(len(file.path.encode()) for file in ordered) > MOST_PATH_BYTES:
         text = f"The paths of the source's files have more than {MOST_PATH_BYTES >> 20} MiB together."
         raise Failure(Reason.INVALID_SPEC, f"{text} Choose some files with spec.allowPatterns.")
@@ -65,7 +67,7 @@ def make_plan(listing: Listing, request: WorkRequest) -> Plan:
             " ones, or bring the old ones back."
         )
         raise Failure(Reason.SOURCE_CHANGED, text)
-    return Plan(files=ordered, resolved=resolved)
+    return Plan(files=ordered, resolved=resolved, alike=alike)
 
 
 def _selected(files: Iterable[RemoteFile], request: WorkRequest) -> dict[str, RemoteFile]:

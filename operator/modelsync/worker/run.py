@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Engine, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import hashing, manifests, outdated, planning, publish, standing, volume
+from modelsync.worker import apart, hashing, manifests, outdated, planning, publish, standing, volume
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.fetch import Fetched
 from modelsync.worker.layouts.base import Layout
@@ -78,6 +78,7 @@ class Place:
 def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
     state, target, staging, layout = tools.state, place.target, place.staging, place.layout
     checksum = request.verification is Verification.CHECKSUM
+    apart.check(staging.directory, plan.alike, state.stages.advance)
     published = planning.read_manifest(target, staging.owner)
     published.files.update(publish.left_behind(target, staging, plan.files, published, layout, state.stages))
     layout.prepare(target, plan.files, published, state.stages.advance)
