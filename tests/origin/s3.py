@@ -3,6 +3,7 @@
 What stores do differently is said by `Origin.s3`, before the first request.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -37,6 +38,10 @@ class Habits:
     """The version of every object, if there are versions."""
     version_error: tuple[int, str] | None = None
     """What answers who asks for an object by its version."""
+    listed_etag: str = "{}"
+    """The form of ETags in listings, around an MD5 or what the object's own is; nothing for none at all."""
+    headed_etag: str = "{}"
+    """The form of ETags in headers."""
     bucket: str = BUCKET
     """The bucket's name."""
 
@@ -55,7 +60,8 @@ def answer(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
     if found is None:
         return role, path, _error(404, "<Code>NoSuchKey</Code>")
     answer = file_answer(found, request)
-    answer.headers |= origin.s3.headers | {"x-amz-version-id": origin.s3.version}
+    answer.headers |= {"x-amz-version-id": origin.s3.version, "ETag": _tag(found, origin.s3.headed_etag)}
+    answer.headers |= origin.s3.headers
     if role is Role.HEAD:
         answer.headers |= {"Content-Length": str(found.announced.size), **_checksum(found)}
     return role, path, answer
@@ -86,6 +92,14 @@ def _error(status: int, members: str) -> Answer:
     return Answer.of(text.encode(), status=status, kind="application/xml")
 
 
+def _tag(found: Object, form: str) -> str:
+    """An object's ETag in another form: `{}` as it is, `{bare}` without quotes, `{upper}`, `{other}`."""
+    bare = found.tag.strip('"')
+    return form.format(
+        found.tag, bare=bare, upper=bare.upper(), other=hashlib.sha1(bare.encode()).hexdigest()
+    )
+
+
 def _checksum(found: Object) -> dict[str, str]:
     if found.checksum is None:
         return {}
@@ -104,7 +118,10 @@ def _listing(origin: "Origin", request: Request) -> str:
         more = True
     else:
         known = [(path, found) for path, found in sorted(origin.files.items()) if path.startswith(prefix)]
-        page = [_entry(path, found) for path, found in known[cursor : cursor + size]]
+        page = [
+            _entry(path, found, _tag(found, origin.s3.listed_etag))
+            for path, found in known[cursor : cursor + size]
+        ]
         more = cursor + size < len(known)
     token = f"<NextContinuationToken>{cursor + size}</NextContinuationToken>" if more else ""
     return (
@@ -114,9 +131,10 @@ def _listing(origin: "Origin", request: Request) -> str:
     )
 
 
-def _entry(path: str, found: Object) -> str:
+def _entry(path: str, found: Object, tag: str) -> str:
+    etag = f"<ETag>{escape(tag)}</ETag>" if tag else ""
     return (
         f"<Contents><Key>{escape(path)}</Key><LastModified>{_DATE}</LastModified>"
-        f"<ETag>{escape(found.tag)}</ETag><Size>{found.announced.size}</Size>"
+        f"{etag}<Size>{found.announced.size}</Size>"
         "<StorageClass>STANDARD</StorageClass></Contents>"
     )

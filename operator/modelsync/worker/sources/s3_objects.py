@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 from modelsync.api import foreign
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
-from modelsync.worker import checksums, names
+from modelsync.worker import checksums, names, responses
 from modelsync.worker.credentials import Credentials
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, RemoteFile, Request
 from modelsync.worker.patience import Patience
 from modelsync.worker.retry import Transient
-from modelsync.worker.sources import s3_errors, s3_parts
+from modelsync.worker.sources import s3_errors, s3_parts, s3_tags
 from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
@@ -49,6 +49,7 @@ _HEADERS = {
     **{f"x-amz-{member.lower().replace('checksum', 'checksum-')}": member for member in _CHECKSUMS},
     "content-length": "ContentLength",
     "etag": "ETag",
+    "last-modified": "LastModified",
     "x-amz-archive-status": "ArchiveStatus",
     "x-amz-checksum-type": "ChecksumType",
     "x-amz-restore": "Restore",
@@ -67,7 +68,10 @@ class Listed:
     key: str
     size: int
     etag: str
+    """Plain (`s3_tags.plain`); empty where the listing tells none."""
     storage_class: str
+    modified: str = ""
+    """ISO 8601, as it came."""
 
 
 def listed(entry: Mapping[str, Any]) -> Listed | None:
@@ -78,8 +82,13 @@ def listed(entry: Mapping[str, Any]) -> Listed | None:
     key, size = str(entry["Key"]), int(entry.get("Size", 0))
     if key.endswith("/") and size == 0:
         return None
-    etag = str(entry.get("ETag", "")).strip('"')
-    return Listed(key=key, size=size, etag=etag, storage_class=str(entry.get("StorageClass", "STANDARD")))
+    return Listed(
+        key=key,
+        size=size,
+        etag=s3_tags.plain(str(entry.get("ETag", ""))),
+        storage_class=str(entry.get("StorageClass", "STANDARD")),
+        modified=str(entry.get("LastModified", "")),
+    )
 
 
 def named(spec: S3Source) -> dict[str, Any]:
@@ -130,9 +139,20 @@ class Asking:
         if tier in _ARCHIVED and not restored:
             text = f"The object {name} is archived ({tier}). Restore it in the bucket, then retry."
             raise Failure(Reason.ACCESS_DENIED, text)
-        if is_another(each, head):
+        if is_another(each, head) and not self._steady(each, head):
             raise Failure(Reason.SOURCE_CHANGED, f"The object {name} changed while the bucket was listed.")
         return head
+
+    def _steady(self, each: Listed, head: Mapping[str, Any]) -> bool:
+        """Whether a second look at listing and HEAD finds both as they were, and of one size: then the server
+        gives an object two ETags rather than another object."""
+        if str(head.get("ContentLength")) != str(each.size):
+            return False
+        entries = self.client.list_objects_v2(Prefix=each.key, MaxKeys=1, **named(self.spec)).get(
+            "Contents", ()
+        )
+        again = self._told(each.key)
+        return [listed(entry) for entry in entries] == [each] and _marks(again) == _marks(head)
 
     def _told(self, key: str) -> Mapping[str, Any]:
         """HeadObject's answer; boto3 asks only where the short way meets anything but an answer, and then
@@ -187,20 +207,27 @@ def _file(each: Listed, cut: int, head: Mapping[str, Any], parts: tuple[int, ...
     return RemoteFile(
         path=each.key[cut:],
         size=each.size,
-        digests=digests(each.etag, head, parts),
-        etag=each.etag or None,
+        digests=digests(_agreed(each, head), head, parts),
+        etag=responses.plain_etag(str(head.get("ETag", ""))) or None,
         locator=each.key,
         version=version if version and version != "null" else None,
     )
 
 
 def is_another(each: Listed, head: Mapping[str, Any]) -> bool:
-    """Whether HeadObject's answer is about another object than the listing's: by its ETag, unless it tells a
-    SHA-256, which judges the bytes whatever ETag each machine behind an endpoint gives them."""
-    if str(head.get("ETag", "")).strip('"') == each.etag:
-        return False
-    named = any(digest.algorithm == "sha256" for digest in digests("", head))
-    return not named or str(head.get("ContentLength")) != str(each.size)
+    """Whether HeadObject's answer contradicts the listing."""
+    sha256 = any(digest.algorithm == "sha256" for digest in digests("", head))
+    return s3_tags.contradicts(each.size, each.etag, each.modified, head, named=sha256)
+
+
+def _marks(head: Mapping[str, Any]) -> tuple[str, str]:
+    return s3_tags.plain(str(head.get("ETag", ""))), str(head.get("ContentLength"))
+
+
+def _agreed(each: Listed, head: Mapping[str, Any]) -> str:
+    """The ETag that nobody contradicts, which alone can be a checksum; empty when there is none."""
+    told = s3_tags.plain(str(head.get("ETag", "")))
+    return "" if told and each.etag and told != each.etag else told or each.etag
 
 
 def _composite(head: Mapping[str, Any]) -> int:
