@@ -78,8 +78,7 @@ WRONG = {
     "two revisions": (["hf://org/name@a"], Options(revision="b"), "differ"),
     "no bucket": (["s3:///prefix"], Options(), "no bucket"),
     "two repositories": (["hf://a/b", "hf://c/d"], Options(), "one hf://"),
-    "no file": (["https://host/folder/"], Options(), "file's name"),
-    "no host": (["https:///file"], Options(), "file's name"),
+    "no host": (["https:///file"], Options(), "no host"),
     "a password": (["https://user:canary@host/file"], Options(), "--token-file"),
     "equal names": (["https://a/x", "https://b/x"], Options(), "different directories"),
     "a checksum for two": (["https://a/x", "https://b/y"], Options(sha256="0" * 64), "one file"),
@@ -93,6 +92,79 @@ def test_a_wrong_address_is_told_with_its_mend(given: list[str], options: Option
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
         addresses.source_of(given, options)
     assert "canary" not in str(caught.value)
+
+
+HUB = Options(hubs=("http://mirror.example:8080/hub/",))
+PAGES = {
+    "a repository": ("https://huggingface.co/org/name", Options(), "hf://org/name"),
+    "with a slash and a query": (
+        "https://huggingface.co/org/name/?library=x#top",
+        Options(),
+        "hf://org/name",
+    ),
+    "of an old name": ("https://huggingface.co/gpt2", Options(), "hf://gpt2"),
+    "a data set": ("https://huggingface.co/datasets/org/name", Options(), "hf://datasets/org/name"),
+    "a file": (
+        "https://huggingface.co/org/name/blob/main/a/model.safetensors",
+        Options(),
+        "hf://org/name --allow a/model.safetensors",
+    ),
+    "a file of an old name": ("https://hf.co/gpt2/blob/main/x.json", Options(), "hf://gpt2 --allow x.json"),
+    "a file of a revision": ("https://hf.co/org/name/blob/v1.0/x", Options(), "hf://org/name@v1.0 --allow x"),
+    "a file of a pull request": (
+        "https://hf.co/org/name/blob/refs%2Fpr%2F1/x%20y",
+        Options(),
+        "hf://org/name@refs/pr/1 --allow 'x y'",
+    ),
+    "a folder": ("https://hf.co/org/name/tree/main/onnx", Options(), "hf://org/name --allow onnx/"),
+    "a branch": ("https://hf.co/org/name/tree/dev", Options(), "hf://org/name@dev"),
+    "discussions": ("https://hf.co/org/name/discussions/3", Options(), "hf://org/name"),
+    "a data set's file": (
+        "https://hf.co/datasets/org/name/blob/main/x.parquet",
+        Options(),
+        "hf://datasets/org/name --allow x.parquet",
+    ),
+    "without a scheme": ("huggingface.co/org/name", Options(), "hf://org/name"),
+    "in upper case": ("HTTPS://HuggingFace.co/org/Name", Options(), "hf://org/Name"),
+    "of a mirror": ("http://mirror.example:8080/hub/org/name", HUB, "hf://org/name"),
+    "a mirror's file": (
+        "https://mirror.example:8080/hub/org/name/blob/main/x",
+        HUB,
+        "hf://org/name --allow x",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "options", "says"), PAGES.values(), ids=PAGES)
+def test_a_page_of_a_hub_is_answered_with_the_address_of_the_model(
+    given: str, options: Options, says: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        addresses.source_of([given], options)
+    assert str(caught.value).endswith(f"write {says}")
+    address, *_ = says.split(" --allow ")
+    assert addresses.source_of([address], Options()).hugging_face is not None
+
+
+FILES = {
+    "a file": "https://huggingface.co/org/name/resolve/main/model.safetensors",
+    "a file of a branch named blob": "https://huggingface.co/org/name/resolve/blob/main",
+    "a small file as it is": "https://huggingface.co/org/name/raw/main/config.json",
+    "a data set's file": "https://huggingface.co/datasets/org/name/resolve/main/a.parquet",
+    "an answer of the API": "https://huggingface.co/api/models/org/name",
+    "another server's file": "https://example.org/org/name/blob/main/model.safetensors",
+    "a host that ends alike": "https://nothuggingface.co/org/name",
+    "a host that begins alike": "https://huggingface.co.example/org/name",
+    "a mirror, which nobody named": "https://mirror.example/org/name",
+    "another path of a mirror's host": "http://mirror.example:8080/other/name",
+}
+
+
+@pytest.mark.parametrize("given", FILES.values(), ids=FILES)
+def test_a_file_is_asked_for_as_it_is_named(given: str) -> None:
+    source = addresses.source_of([given], HUB)
+    assert source.http is not None
+    assert source.http.files[0].url == given
 
 
 def test_no_message_of_the_engine_speaks_of_fields_on_a_command_line() -> None:

@@ -138,6 +138,21 @@ def test_a_refusal_names_its_reason_and_the_mend(
     assert "canary" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("org/name", "repository org/name, revision main"),
+        ("org/name/blob/v1/a.bin", "repository org/name, revision v1, spec.allowPatterns a.bin"),
+        ("datasets/org/name/tree/main/data", "hf://datasets/org/name: "),
+    ],
+)
+def test_a_page_of_the_hub_is_answered_with_the_source_that_it_means(path: str, says: str) -> None:
+    with pytest.raises(Failure, match=r"spec\.source\.huggingFace") as caught:
+        source(file(f"https://huggingface.co/{path}", size=5, sha256=SHA256)).resolve(None)
+    assert caught.value.reason is Reason.INVALID_SPEC
+    assert says in caught.value.message
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """A server that allows no HEAD, and fails as often as it is told."""
 

@@ -6,6 +6,7 @@ So `modelsync pull` and a ModelSync go the same way from here on.
 """
 
 import re
+import shlex
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 
 import pydantic
 
-from modelsync.api import buckets
+from modelsync.api import buckets, hublinks
 from modelsync.api.sources import (
     NO_RELATIVE_PATH,
     RELATIVE_PATH_MEND,
@@ -45,6 +46,8 @@ class Options:
     sha256: str | None = None
     name: str | None = None
     """Path of the one file of an https:// address, in place of its last part."""
+    hubs: tuple[str, ...] = ()
+    """Base URLs of Hubs besides huggingface.co."""
 
 
 def source_of(addresses: Sequence[str], options: Options) -> Source:
@@ -52,6 +55,8 @@ def source_of(addresses: Sequence[str], options: Options) -> Source:
     first, several = addresses[0], len(addresses) > 1
     if several and not all(address.startswith(_WEB) for address in addresses):
         raise UsageError("give one hf:// or s3:// address, or several https:// ones")
+    for address in addresses:
+        _check_page(address, options)
     try:
         if first.startswith(_HUB):
             return Source(hugging_face=_hub(first, options))
@@ -67,6 +72,14 @@ def source_of(addresses: Sequence[str], options: Options) -> Source:
 def shown(address: str) -> str:
     """An address for messages: without its query, which may be a signature."""
     return address.partition("?")[0]
+
+
+def _check_page(address: str, options: Options) -> None:
+    """Raise UsageError for the address of a Hub's page, with what says the same."""
+    found = None if address.startswith((_HUB, _S3)) else hublinks.page(address, options.hubs)
+    if found is not None:
+        choice = f" --allow {shlex.quote(found.pattern)}" if found.pattern else ""
+        raise UsageError(f"{shown(address)} is a page of the Hub and no file; write {found.address}{choice}")
 
 
 def _hub(address: str, options: Options) -> HuggingFaceSource:
@@ -116,18 +129,18 @@ def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
         raise UsageError(f"--name: {options.name!r} {RELATIVE_PATH_MEND}")
     if options.sha256 and not re.fullmatch("[0-9a-fA-F]{64}", options.sha256):
         raise UsageError(f"--sha256: {options.sha256!r} must be 64 hexadecimal digits, as sha256sum prints")
-    files: dict[str, HttpFile] = {}
+    files: dict[str, HttpFile] = {}  # by name; one without a name may get it from its server
     for address in addresses:
         parts = urllib.parse.urlsplit(address)
         name = options.name or urllib.parse.unquote(parts.path.rpartition("/")[2])
-        if not parts.hostname or not name:
-            raise UsageError(f"{shown(address)} does not end in a file's name; name the file by --name")
+        if not parts.hostname:
+            raise UsageError(f"{shown(address)} names no host; write https://host/file")
         if parts.username or parts.password:
             raise UsageError(
                 "an address must not hold a password; put a token into a file and name it by --token-file"
             )
-        if name in files:
+        if name and name in files:
             raise UsageError(f"two addresses end in {name!r}; pull them into different directories")
         more: dict[str, Any] = {"sha256": options.sha256.lower()} if options.sha256 else {}
-        files[name] = HttpFile(url=address, path=name, **more)
+        files[name or address] = HttpFile(url=address, path=name, **more)
     return tuple(files.values())

@@ -102,7 +102,8 @@ def _spelled(choices: Iterable[str]) -> str:
 @click.option(
     "--name",
     metavar="PATH",
-    help="Path of the file of an https:// address below --to.  [default: the address's last part]",
+    help="Path of the file of an https:// address below --to.  [default: the name that the server gives it"
+    " (Content-Disposition), else the address's last part]",
 )
 @click.option("--limit-rate", metavar="QUANTITY", help="Bytes per second at most, such as 500k or 50M.")
 @click.option(
@@ -155,6 +156,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
             network,
             stop=stop,
             stages=state.stages,
+            named_by_origin=flags["name"] is None,
         ),
         network=network,
         state=state,
@@ -185,6 +187,7 @@ def _source(
         requester_pays=flags["requester_pays"],
         sha256=flags["sha256"],
         name=flags["name"],
+        hubs=tuple(hub for hub in (variables.hub_endpoint, flags["endpoint"]) if hub),
     )
     return addresses.source_of(sources, options)
 

@@ -30,10 +30,12 @@ def open_source(
     *,
     stop: threading.Event | None = None,
     stages: Stages | None = None,
+    named_by_origin: bool = False,
 ) -> Source:
     """The source that `spec.source` describes; nothing is asked yet.
 
-    `stop` ends waits between tries, `stages` hears how far a listing is.
+    `stop` ends waits between tries, `stages` hears how far a listing is. With `named_by_origin` the files of
+    a list of URLs take the names that the answers give them.
     """
     _check_urls(source)
     stages = stages or Stages()
@@ -48,7 +50,14 @@ def open_source(
     if source.http is not None:
         from modelsync.worker.sources import http
 
-        return http.WebSource(source.http, credentials, network, stop or threading.Event(), stages)
+        return http.WebSource(
+            source.http,
+            credentials,
+            network,
+            stop or threading.Event(),
+            stages,
+            named_by_origin=named_by_origin,
+        )
     raise Failure(Reason.INVALID_SPEC, "spec.source names none of huggingFace, s3, http. Name one.")
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from modelsync.api import foreign
+from modelsync.api import foreign, hublinks
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
@@ -24,7 +24,7 @@ from modelsync.worker.exchange import Broken
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.patience import Patience
-from modelsync.worker.sources import listing
+from modelsync.worker.sources import disposition, listing
 from modelsync.worker.stages import Stages
 
 PROBES = 4
@@ -46,8 +46,12 @@ class WebSource:
         network: Network,
         stop: threading.Event,
         stages: Stages | None = None,
+        *,
+        named_by_origin: bool = False,
     ) -> None:
+        """With `named_by_origin` a file takes the name that its answer gives it, where it gives one."""
         self._spec = spec
+        self._named_by_origin = named_by_origin
         self._credentials = credentials
         self._network = network
         self._stages = stages or Stages()
@@ -55,6 +59,8 @@ class WebSource:
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """Ask for all files; SourceChanged when they are not as pinned."""
+        for file in self._spec.files:
+            _check_link(file.url)
         if self._credentials.given and not any(_may_see_credentials(file.url) for file in self._spec.files):
             text = (
                 "Credentials are sent to https:// URLs only, and the source has none. Remove"
@@ -68,9 +74,24 @@ class WebSource:
                 files = tuple(pool.map(lambda file: self._described(network, file), self._spec.files))
         finally:
             network.close()
+        self._check_names(files)
         revision = listing.revision_of(sorted(files, key=lambda file: file.path))
         listing.check_pinned(pinned, revision, "A file of spec.source.http.files")
         return Listing(revision=revision, files=files)
+
+    def _check_names(self, files: tuple[RemoteFile, ...]) -> None:
+        """Raise Failure where the names that answers give are no names of so many files."""
+        known: dict[str, str] = {}
+        for file in files:
+            if not file.path:
+                text = f"{urls.shown(file.locator)} names no file, and its answer neither. Name it: --name."
+                raise Failure(Reason.INVALID_SPEC, text)
+            other = known.setdefault(file.path, file.locator)
+            if other != file.locator:
+                text = f"{urls.shown(other)} and {urls.shown(file.locator)} both lead to {file.path}."
+                raise Failure(
+                    Reason.INVALID_SPEC, f"{text} Pull them one by one, with names of your own: --name."
+                )
 
     def request(self, file: RemoteFile) -> Request:
         """The URL, with the credentials when it is an https one."""
@@ -82,7 +103,7 @@ class WebSource:
 
     def _described(self, network: transport.Transport, file: HttpFile) -> RemoteFile:
         digests = (Digest(algorithm="sha256", value=file.sha256),) if file.sha256 else ()
-        size, version, etag = file.size, None, None
+        size, version, etag, path = file.size, None, None, file.path
         if size is None or not digests:
             status, headers = self._patiently(network, file)
             self._check(status, headers, file)
@@ -91,10 +112,10 @@ class WebSource:
             kind, _, value = validator.partition(":")
             # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
             etag, version = (value, None) if kind == "etag" else (None, value or None)
+            if self._named_by_origin:
+                path = disposition.name_of(headers.get("Content-Disposition")) or path
         self._stages.advance(files=1)
-        return RemoteFile(
-            path=file.path, size=size, digests=digests, etag=etag, locator=file.url, version=version
-        )
+        return RemoteFile(path=path, size=size, digests=digests, etag=etag, locator=file.url, version=version)
 
     def _patiently(self, network: transport.Transport, file: HttpFile) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a file, tried again while the trouble may pass."""
@@ -145,6 +166,18 @@ class WebSource:
                 Reason.NOT_FOUND, f"There is no file at {url} {told}. Check spec.source.http.files[].url."
             )
         raise Failure(Reason.ORIGIN_ERROR, f"{url} answers with HTTP {status}.")
+
+
+def _check_link(url: str) -> None:
+    """Raise Failure for the address of a Hub's page, which people copy in place of the file's."""
+    found = hublinks.page(url)
+    if found is not None:
+        choice = f", spec.allowPatterns {found.pattern}" if found.pattern else ""
+        text = (
+            f"{urls.shown(url)} is a page of the Hub and no file. Use spec.source.huggingFace for"
+            f" {found.address}: repository {found.repository}, revision {found.revision}{choice}."
+        )
+        raise Failure(Reason.INVALID_SPEC, text)
 
 
 def _may_see_credentials(url: str) -> bool:
