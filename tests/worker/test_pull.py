@@ -174,7 +174,7 @@ def test_a_silent_origin_is_given_up_after_the_environments_timeout(tmp_path: Pa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/model.bin"
         started = time.monotonic()
-        done = pull(address, "--to", tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="0.3", HF_DOWNLOAD_MAX_RETRIES="0")
+        done = pull(address, "--to", tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="0.1", HF_DOWNLOAD_MAX_RETRIES="0")
         assert done.returncode == exitcodes.BY_REASON[Reason.NETWORK_ERROR], done.stderr
         assert time.monotonic() - started < 9
 
