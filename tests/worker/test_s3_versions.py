@@ -1,5 +1,6 @@
 """A version pins an object better than its ETag, and needs a right of its own, which nobody has to have."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Engine
 from modelsync.worker.connecting import Network
 from modelsync.worker.credentials import Given, Hidden
+from modelsync.worker.model import RemoteFile
 from modelsync.worker.sources import s3_parts
 from modelsync.worker.sources.s3 import BucketSource
 from modelsync.worker.transport import Transport
@@ -63,6 +65,33 @@ def test_an_object_that_changes_is_noticed_without_its_version_too(tmp_path: Pat
         end = Sync(origin=origin, volume=tmp_path, kind="s3", connections=1).run()
         assert end.reason in (Reason.SOURCE_CHANGED, Reason.CHECKSUM_MISMATCH), end.message
     assert not end.published
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "hours", "again"),
+    [
+        (403, "AccessDenied", 0.0, True),
+        (403, "AccessDenied", 0.9, False),
+        (400, "ExpiredToken", 0.0, False),
+        (503, "SlowDown", 0.0, False),
+    ],
+    ids=["no right", "an old URL", "expired keys", "a busy store"],
+)
+def test_only_a_right_that_is_missing_gives_versions_up(
+    monkeypatch: pytest.MonkeyPatch, status: int, code: str, hours: float, again: bool
+) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": Hidden("a"), "AWS_SECRET_ACCESS_KEY": Hidden("b")}
+    spec = S3Source(bucket="models", endpoint="http://127.0.0.1:9")
+    source = BucketSource(spec, Given(where="the Secret", values=keys), Network())
+    file = RemoteFile(path="a", size=1, locator="a", version="v1")
+    request = source.request(file)
+    assert request.explain is not None
+    later = time.monotonic() + hours * 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    refused = request.explain(status, {}, f"<Error><Code>{code}</Code></Error>".encode())
+    assert refused is not None
+    assert refused.again is again
+    assert ("versionId" in source.request(file).url) is not again
 
 
 def test_what_is_denied_with_and_without_a_version_is_denied(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ names.
 """
 
 _WORDS = {
+    "addressingStyle VirtualHosted or": "--addressing-style VirtualHosted or",
     "when addressingStyle is VirtualHosted": "with --addressing-style VirtualHosted",
     "spec.source.huggingFace.repository": "the name after hf://",
     "spec.source.huggingFace.revision": "--revision",

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, Refused, RemoteFile, Request
 from modelsync.worker.patience import Patience
 from modelsync.worker.sources import listing, outlet, s3_client, s3_errors, s3_objects
-from modelsync.worker.sources.s3_signing import Signer
+from modelsync.worker.sources.s3_signing import VALID_SECONDS, Signer
 from modelsync.worker.stages import Stages
 from modelsync.worker.transport import Transport
 
@@ -47,6 +48,15 @@ class _Opened:
     client: "S3Client"
     signer: Signer
     keys: creds.Keys | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a URL asks for, and since when."""
+
+    key: str
+    version: str | None
+    time: float
 
 
 class BucketSource:
@@ -101,17 +111,20 @@ class BucketSource:
         version = file.version if self._versions else None
         with s3_errors.explained(self._spec, self._credentials):
             url = self._connect().signer.url("GET", file.locator, version)
-        return Request(url=url, explain=functools.partial(self._refused, file.locator, version))
+        asked = _Asked(key=file.locator, version=version, time=time.monotonic())
+        return Request(url=url, explain=functools.partial(self._refused, asked))
 
-    def _refused(
-        self, key: str, version: str | None, status: int, headers: Mapping[str, str], body: bytes
-    ) -> Refused:
-        refusal = s3_errors.read(status, headers, body, key)
-        again = version is not None and status in _NO_VERSIONS
+    def _refused(self, asked: _Asked, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+        refusal = s3_errors.read(status, headers, body, asked.key)
+        failure = s3_errors.failure(refusal, self._spec, self._credentials)
+        # An old URL is denied as expired, and wrong keys are wrong for whatever is asked.
+        fresh = time.monotonic() - asked.time < VALID_SECONDS / 2
+        keys_are_right = failure.reason is not Reason.AUTHENTICATION_FAILED
+        again = asked.version is not None and status in _NO_VERSIONS and fresh and keys_are_right
         if again and self._versions:
             self._versions = False
             _log.info("objects are read without their versions (%s)", refusal.code or status)
-        return Refused(failure=s3_errors.failure(refusal, self._spec, self._credentials), again=again)
+        return Refused(failure=failure, again=again)
 
     @property
     def _name(self) -> str:
