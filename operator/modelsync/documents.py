@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pydantic
+from pydantic.alias_generators import to_camel
 
 from modelsync import readers
 from modelsync.api import podtemplate, presets, quantity, requestsize
@@ -59,7 +60,7 @@ def known_presets(text: str) -> Mapping[str, presets.Preset]:
 
 
 def _preset(fields: Any) -> presets.Preset:
-    unknown = set(fields) - {"allowPatterns", "ignorePatterns"}
+    unknown = set(fields) - {to_camel(name) for name in presets.Preset.model_fields}
     if unknown:
         raise ValueError(unknown)
     return presets.Preset.model_validate(fields)

@@ -20,7 +20,7 @@ ROWS = (
         parts=(a_sync().with_spec(preset="ggfu"),),
         phase=Phase.FAILED,
         reason=Reason.INVALID_SPEC,
-        says="spec.preset: 'ggfu' is no preset; known are diffusers, gguf-bf16",
+        says="spec.preset: 'ggfu' is no preset; known are diffusers, diffusers-fp16",
         creates=0,
     ),
     Row(

@@ -305,10 +305,15 @@ def test_nothing_a_user_writes_changes_the_manifest_beside_the_request(
 def test_a_preset_reaches_the_worker_as_patterns(
     fields: dict[str, Any], allow: tuple[str, ...], ignore: tuple[str, ...]
 ) -> None:
-    mine = presets.Preset(allow_patterns=("a/*",), ignore_patterns=("*.bin",))
+    mine = presets.Preset(allow_patterns=("a/*",), ignore_patterns=("*.bin",), required_patterns=("a/x",))
     settings = jobs.JobSettings(image="i", presets={**presets.BUILT_IN, "mine": mine})
     request = jobs.work_request(a_sync().with_spec(**fields).build(), 1, settings)
     assert (request.allow_patterns, request.ignore_patterns) == (allow, ignore)
+    needs = request.needs
+    assert (needs.preset if needs else None) == fields.get("preset")
+    if needs is not None:
+        assert needs.required == (("a/x",) if needs.preset == "mine" else ("model.onnx", "selected_tags.csv"))
+        assert request.allow_patterns[: needs.own] == fields.get("allow_patterns", ())
 
 
 def test_an_expected_digest_reaches_the_worker() -> None:

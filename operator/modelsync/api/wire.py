@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, Field
 
 from modelsync.api.base import Value
 from modelsync.api.foreign import MAX_COUNT, Cause, Count, PathText, Text
+from modelsync.api.presets import Needs
 from modelsync.api.reasons import Layer, Reason, Stage
 from modelsync.api.sources import Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
@@ -65,6 +66,8 @@ class WorkRequest(Value):
     """The source with its endpoint filled in; the Secret itself is mounted, see `naming.SECRET_DIR`."""
     allow_patterns: tuple[str, ...] = ()
     ignore_patterns: tuple[str, ...] = ()
+    needs: Needs | None = None
+    """What must be among the files that the patterns choose."""
     sub_path: str = ""
     """Target directory, relative to the volume's root."""
     layout: Layout = Layout.DIRECTORY

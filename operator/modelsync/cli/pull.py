@@ -196,7 +196,8 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
     choices.check(source, flags)
-    allow, ignore = choices.preset(flags["preset"]).joined(
+    preset = choices.preset(flags["preset"])
+    allow, ignore = preset.joined(
         choices.patterns("--allow", flags["allow"]), choices.patterns("--ignore", flags["ignore"])
     )
     try:
@@ -208,6 +209,7 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
             source=source,
             allow_patterns=allow,
             ignore_patterns=ignore,
+            needs=preset.needs(flags["preset"], len(flags["allow"])),
             expected_digest=choices.digest(flags["expected_digest"]),
             layout=Layout(flags["layout"]),
             engine=Engine(flags["engine"]),

@@ -107,9 +107,8 @@ def work_request(
     """What the worker is told to do."""
     spec = sync.spec
     # A name that is not known never comes here (`lifecycle`).
-    allow, ignore = settings.presets.get(spec.preset or "", Preset()).joined(
-        spec.allow_patterns, spec.ignore_patterns
-    )
+    preset = settings.presets.get(spec.preset or "", Preset())
+    allow, ignore = preset.joined(spec.allow_patterns, spec.ignore_patterns)
     return wire.WorkRequest(
         uid=sync.uid,
         namespace=sync.namespace,
@@ -118,6 +117,7 @@ def work_request(
         source=_with_endpoint(spec.source, settings.hub_endpoint),
         allow_patterns=allow,
         ignore_patterns=ignore,
+        needs=preset.needs(spec.preset, len(spec.allow_patterns)),
         sub_path=spec.target.persistent_volume_claim.sub_path,
         layout=spec.target.layout,
         engine=spec.engine,

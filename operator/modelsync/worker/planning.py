@@ -10,7 +10,7 @@ from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import contents, files, hashing, manifests, names, patterns, volume
+from modelsync.worker import contents, files, hashing, manifests, names, needed, patterns, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.model import Listing, RemoteFile
 from modelsync.worker.tree import Tree
@@ -35,9 +35,12 @@ class Plan:
 
 def make_plan(listing: Listing, request: WorkRequest) -> Plan:
     """The files to sync, by path; raises Failure when there are none or they are not what was pinned."""
-    files = _selected(listing.files, request)
+    source = tuple(listing.files)
+    files = _selected(source, request)
+    if source:
+        needed.check(request, source, files)
     if not files:
-        raise _nothing(request)
+        raise _nothing(request, source)
     ordered = tuple(files[path] for path in sorted(files))
     alike = names.check(file.path for file in ordered)
     if sum(len(file.path.encode()) for file in ordered) > MOST_PATH_BYTES:
@@ -92,10 +95,13 @@ def wanted(path: str, allow: tuple[str, ...], ignore: tuple[str, ...]) -> bool:
     return not allow or any(patterns.matches(path, pattern) for pattern in allow)
 
 
-def _nothing(request: WorkRequest) -> Failure:
+def _nothing(request: WorkRequest, source: Iterable[RemoteFile]) -> Failure:
     if request.allow_patterns or request.ignore_patterns:
-        text = "No file of the source matches spec.allowPatterns, spec.ignorePatterns and spec.preset."
-        return Failure(Reason.NOTHING_MATCHED, f"{text} Patterns are matched with the whole relative path.")
+        text = (
+            "No file of the source matches spec.allowPatterns, spec.ignorePatterns and spec.preset. Patterns"
+            f" are matched with the whole relative path.{needed.instead(source)}"
+        )
+        return Failure(Reason.NOTHING_MATCHED, text)
     return Failure(Reason.NOTHING_MATCHED, "The source holds no files. Check spec.source.")
 
 
