@@ -47,6 +47,20 @@ _ENDPOINT_RULES = (
     _NO_USER,
     _PORT,
 )
+_NO_PAGE = (
+    cel(
+        "!self.matches('^https://huggingface.co/[^/]+/[^/]+/blob/')",
+        "must lead to a file, not to its page: use spec.source.huggingFace for the repository (hf://org/name"
+        " of modelsync pull), or write /resolve/ in place of /blob/",
+    ),
+    cel(
+        "!self.matches('^https://huggingface.co/[^/]+/[^/]+/?$')",
+        "must lead to a file, not to a repository's page: use spec.source.huggingFace (hf://org/name of"
+        " modelsync pull)",
+    ),
+)
+"""What people copy from a browser. The worker knows more such addresses (`api.hublinks`); these two fit into
+the API server's bound on the cost of a rule."""
 DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
 """CEL: a name that a label's value can be."""
 DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"
@@ -235,7 +249,7 @@ class S3Source(Value):
 class HttpFile(Value):
     """One file behind a URL."""
 
-    url: Annotated[str, Field(max_length=4096, json_schema_extra=rules(*_URL_RULES))]
+    url: Annotated[str, Field(max_length=4096, json_schema_extra=rules(*_URL_RULES, *_NO_PAGE))]
     """Where the file is; http:// or https://."""
     path: Annotated[
         str,

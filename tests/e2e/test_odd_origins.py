@@ -1,0 +1,67 @@
+"""Origins as they are: a HEAD that says nothing right, labels of codings, and pages in place of models."""
+
+import gzip
+import hashlib
+
+from tests.e2e import kube, release
+from tests.e2e.conftest import ORIGIN_HOST
+from tests.origin import s3
+from tests.origin.server import Origin
+
+WEIGHTS = bytes(range(256)) * 4000
+CODED = gzip.compress(WEIGHTS, mtime=0)
+PAGE = b"<!DOCTYPE html><html><body>" + b"Please sign in. " * 3000 + b"</body></html>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 4976698672\n"
+FILES = {
+    "weights.bin": WEIGHTS,
+    "gz/tokenizer.json": CODED,
+    "page.safetensors": PAGE,
+    "lfs/model.safetensors": POINTER,
+}
+LABEL = "header=Content-Encoding:gzipx*"
+
+
+def http(origin: Origin, path: str) -> kube.Object:
+    """One file of the origin as spec.source."""
+    return {"http": {"files": [{"url": f"{origin.url}/web/{path}", "path": path}]}}
+
+
+def bucket(origin: Origin, prefix: str) -> kube.Object:
+    """A folder of the origin's bucket as spec.source."""
+    return {"s3": {"bucket": s3.BUCKET, "prefix": prefix, "endpoint": origin.url}}
+
+
+def failed(name: str, namespace: str, reason: str, says: str) -> None:
+    """Wait until a ModelSync says why it does not get on."""
+
+    def knows(sync: kube.Object) -> bool:
+        conditions = sync.get("status", {}).get("conditions", [])
+        return any(says in condition.get("message", "") for condition in conditions)
+
+    sync = kube.wait_for(name, namespace, knows, timeout=90, what=says)
+    reasons = {condition["reason"] for condition in sync["status"]["conditions"]}
+    assert reason in reasons, reasons
+
+
+def test_odd_origins_give_their_bytes_or_a_reason(space: str) -> None:
+    with Origin(FILES, host=ORIGIN_HOST).serving() as origin:
+        origin.strike("weights.bin", "head:length=0x*")
+        origin.strike("gz/tokenizer.json", LABEL, f"head:{LABEL}")
+        kube.apply(
+            kube.sync("empty-head", space, http(origin, "weights.bin")),
+            kube.sync("coded-object", space, bucket(origin, "gz/")),
+            kube.sync("coded-file", space, http(origin, "gz/tokenizer.json")),
+            kube.sync("page", space, http(origin, "page.safetensors")),
+            kube.sync("pointer", space, bucket(origin, "lfs/")),
+        )
+        for name in ("empty-head", "coded-object", "coded-file"):
+            kube.wait_complete(name, space)
+        failed("page", space, "OriginError", "HTML page")
+        failed("pointer", space, "NotFound", "Git LFS pointer")
+    found = kube.hashes_on_claim(space, "models", release.IMAGE)
+    names = {path: digest for path, digest in found.items() if ".modelsync/" not in path}
+    assert names == {
+        "empty-head/weights.bin": hashlib.sha256(WEIGHTS).hexdigest(),
+        "coded-object/tokenizer.json": hashlib.sha256(CODED).hexdigest(),
+        "coded-file/gz/tokenizer.json": hashlib.sha256(CODED).hexdigest(),
+    }
