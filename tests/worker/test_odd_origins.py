@@ -53,6 +53,8 @@ PROBES = {
     "a range of an unknown total": ("header=Content-Range:bytes 0-0/*",),
     "a length of 0 for a range": ("wholex*", "length=0"),
     "trouble that passes": ("status=503",),
+    "a login page first": ("html",),
+    "a login page twice, with a tag": ("htmlx2", 'header=ETag:"page"x2'),
 }
 
 

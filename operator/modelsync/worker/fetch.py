@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modelsync.api.reasons import Reason
 from modelsync.api.wire import FileProgress, Tuning
 from modelsync.worker import contents, hashing, transport, unexpected, volume
 from modelsync.worker.blocks import Pool
@@ -286,20 +287,27 @@ class Engine:
             if not copy.complete or copy.judged or part.copy is not copy:
                 return
             copy.judged = True
-        self._check_content(part, copy)
-        self._finish(part, copy, None, "size")
+        if self._content_fits(part, copy):
+            self._finish(part, copy, None, "size")
 
-    def _check_content(self, part: Part, copy: Copy) -> None:
-        """Raise a Failure, and forget the bytes, when a complete file cannot be what its name says."""
+    def _content_fits(self, part: Part, copy: Copy) -> bool:
+        """Whether a complete file can be what its name says; else it is fetched again, as a page may come
+        from somebody in between. Raises Failure the second time, and for a pointer at once."""
         with volume.guarded("reading a staging file"):
             head = os.pread(copy.handle.descriptor, contents.HEAD, 0)
         found = contents.problem(part.file.path, copy.size or 0, head, copy.media_type)
-        if found is not None:
-            part.restart(copy, found)
+        if found is None:
+            return True
+        part.restart(copy, found)
+        if found.reason is Reason.NOT_FOUND:
             raise found
+        self._pool.forget(copy)
+        self._over_again(part)
+        return False
 
     def _judge(self, part: Part, copy: Copy, digests: Digests) -> None:
-        self._check_content(part, copy)
+        if not self._content_fits(part, copy):
+            return
         wrong = digests.wrong()
         if wrong is None:
             self._found_right(part, copy, digests.sha256)

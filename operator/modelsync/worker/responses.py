@@ -110,7 +110,7 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
     if not is_plain(headers, asked.path) and not _counted(status, headers, asked):
         coding = headers.get("Content-Encoding", "")[:40]
         raise Transient(_origin(asked, f"answers with Content-Encoding {coding}, which was not asked for"))
-    if _is_page(headers, asked):
+    if _is_another_page(headers, asked):
         text = "answers with an HTML page, as a login page or a proxy in between does,"
         raise Transient(_origin(asked, text))
     validator = validator_of(headers)
@@ -155,12 +155,15 @@ def check_end(headers: Mapping[str, str], asked: Asked) -> None:
         raise Transient(_origin(asked, text))
 
 
-def _is_page(headers: Mapping[str, str], asked: Asked) -> bool:
-    """Whether an answer is a page for people in place of the file."""
-    html = _media_type(headers) == "text/html"
-    if asked.path.lower().endswith((".html", ".htm")):
-        return False
-    return html and asked.size not in (None, _length(headers)) and "Content-Range" not in headers
+def is_page(headers: Mapping[str, str], path: str) -> bool:
+    """Whether an answer says that it is a page for people, and the name does not."""
+    return not path.lower().endswith((".html", ".htm")) and _media_type(headers) == "text/html"
+
+
+def _is_another_page(headers: Mapping[str, str], asked: Asked) -> bool:
+    """Whether an answer is a page in place of a file of another size."""
+    other = asked.size not in (None, _length(headers)) and "Content-Range" not in headers
+    return other and is_page(headers, asked.path)
 
 
 def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) -> Body:

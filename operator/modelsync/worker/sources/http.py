@@ -108,7 +108,8 @@ class WebSource:
             status, headers = self._patiently(network, file)
             self._check(status, headers, file)
             size = size if size is not None else _size(status, headers, file.path)
-            validator = responses.validator_of(headers) or ""
+            page = status == 200 and responses.is_page(headers, file.path)
+            validator = "" if page else responses.validator_of(headers) or ""
             kind, _, value = validator.partition(":")
             # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
             etag, version = (value, None) if kind == "etag" else (None, value or None)
@@ -196,10 +197,11 @@ def _asked(
 
 
 def _size(status: int, headers: Mapping[str, str], path: str) -> int | None:
-    """The file's size; None when the server does not tell, or tells that of another form of it."""
+    """The file's size; None when the server does not tell, or tells that of another form of it or of a page,
+    as somebody in between may give."""
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
         return foreign.count(found[1]) if found else None
-    if not responses.is_plain(headers, path):
+    if responses.is_page(headers, path) or not responses.is_plain(headers, path):
         return None
     return foreign.count(headers.get("Content-Length", ""))
