@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import datetime
 import email.utils
 import threading
 import urllib.parse
@@ -122,7 +123,8 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 short = asking._told(f"a b/{name}")
                 long: Any = client.head_object(Bucket="bucket", Key=f"a b/{name}", ChecksumMode="ENABLED")
                 assert "ResponseMetadata" not in short, "boto3 asked, and not the short way"
-                long["LastModified"] = email.utils.format_datetime(long["LastModified"], usegmt=True)
+                told = long["LastModified"].astimezone(datetime.UTC)
+                long["LastModified"] = email.utils.format_datetime(told, usegmt=True)
                 assert short == {
                     member: long[member] for member in s3_objects._HEADERS.values() if member in long
                 }
