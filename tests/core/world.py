@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from modelsync.api import naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import actions, parking, planner, queueing, snapshot
+from modelsync.core import actions, parking, planner, queueing, recall, snapshot
 from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, last_words
 from tests.core import faults
 
 Chooser = Callable[[str], bool]
 """Whether what is named happens."""
+
+COMPARED = 5
+"""Each fifth plan is made without anything remembered, too."""
 
 
 class World:
@@ -40,6 +43,8 @@ class World:
         self.broken: dict[str, str] = {}
         """What keeps the worker of a ModelSync (by uid) from its end; see `faults`."""
         self.problems: dict[str, snapshot.Problem] = {}
+        self.remembered = recall.Recall()
+        self.plans = 0
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
 
@@ -59,7 +64,10 @@ class World:
     def plan(self, happens: Chooser = lambda what: True) -> actions.Plan:
         """Plan once and carry out what happens to get through."""
         before = self.picture
-        plan = planner.plan(before)
+        plan = planner.plan(before, self.remembered)
+        self.plans += 1
+        if self.plans % COMPARED == 0:
+            assert _timeless(plan) == _timeless(planner.plan(before)), "what is remembered decides nothing"
         for uid, status in plan.statuses.items():
             if status is not self.syncs[uid].status and happens("status"):
                 self._store(uid, status)
@@ -243,3 +251,13 @@ class World:
 def old_enough(sync: SyncBuilder, age: float) -> SyncBuilder:
     """A sync of an age in seconds."""
     return sync.created(ago(age))
+
+
+def _timeless(plan: actions.Plan) -> actions.Plan:
+    """A plan without the times of transitions: of a status that could not be stored, what is remembered still
+    has the time at which it was first decided."""
+    statuses = {
+        uid: status.but(conditions=tuple(each.but(last_transition_time=NOW) for each in status.conditions))
+        for uid, status in plan.statuses.items()
+    }
+    return replace(plan, statuses=statuses)

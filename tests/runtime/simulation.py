@@ -5,12 +5,13 @@ straight into the store. Who plays the Job controller and the kubelet is the tes
 """
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from modelsync.api import naming
-from modelsync.core import planner, snapshot
+from modelsync.core import planner, recall, snapshot
 from modelsync.runtime import (
     accounting,
     channels,
@@ -82,7 +83,7 @@ class Simulation:
         self.polling = poller.Poller(self.known, channel or Silent(), may_act=lambda: True, interval=5.0)
         self.engine = engine.Engine(
             self.known,
-            planner.plan,
+            functools.partial(planner.plan, remembered=recall.Recall()),
             settings=SETTINGS,
             acting=self.acting,
             writing=self.writing,

@@ -31,14 +31,17 @@ from modelsync.core.recall import Judged
 from modelsync.core.snapshot import JobState, Snapshot
 from modelsync.core.views import View
 
-_RECALL = recall.Recall()
 
+def plan(snapshot: Snapshot, remembered: recall.Recall | None = None) -> actions.Plan:
+    """Everything that should be done about this snapshot.
 
-def plan(snapshot: Snapshot) -> actions.Plan:
-    """Everything that should be done about this snapshot."""
+    `remembered` spares the work on objects at which nothing has changed since the plan before, if all plans
+    in a row are given the same one. It decides nothing.
+    """
+    remembered = remembered or recall.Recall()
     snapshot, foreign = belief.sift(snapshot)
     gatherer = views.Gatherer(snapshot)
-    busy, idle = _all_judged(gatherer, snapshot)
+    busy, idle = _all_judged(gatherer, snapshot, remembered)
     judged = [*busy, *idle.values()]
     usage = queueing.Usage(
         queues=snapshot.queues,
@@ -66,7 +69,7 @@ def plan(snapshot: Snapshot) -> actions.Plan:
         exact_positions=snapshot.settings.exact_positions,
     )
     wanted = {item.view.sync.uid: _status(item, decision, snapshot) for item in judged}
-    _RECALL.keep(idle, snapshot.settings)
+    remembered.keep(idle, snapshot.settings)
     return actions.Plan(
         creations=tuple(actions.CreateJob(sync=c.sync, attempt=c.attempt) for c in decision.admitted),
         deletions=(*_deletions(busy), *_orphans(snapshot)),
@@ -80,7 +83,9 @@ def plan(snapshot: Snapshot) -> actions.Plan:
     )
 
 
-def _all_judged(gatherer: views.Gatherer, snapshot: Snapshot) -> tuple[list[Judged], dict[str, Judged]]:
+def _all_judged(
+    gatherer: views.Gatherer, snapshot: Snapshot, remembered: recall.Recall
+) -> tuple[list[Judged], dict[str, Judged]]:
     """The verdicts on those with Jobs, Pods or problems, and on all others by uid."""
     busy, idle = [], {}
     for uid, sync in snapshot.syncs.items():
@@ -89,7 +94,7 @@ def _all_judged(gatherer: views.Gatherer, snapshot: Snapshot) -> tuple[list[Judg
             if item is not None:
                 busy.append(item)
             continue
-        item = _RECALL.find(sync, snapshot.now, snapshot.settings) or _judged(gatherer.view(sync))
+        item = remembered.find(sync, snapshot.now, snapshot.settings) or _judged(gatherer.view(sync))
         if item is not None:
             idle[uid] = item
     return busy, idle

@@ -2,7 +2,8 @@
 
 A sync without Jobs, Pods and problems is judged from its record, the settings and the time alone. Records are
 immutable and replaced when they change, so the very same record gives the same answer until the time that the
-answer itself names. Remembering is invisible but for speed: forgetting all of it changes no plan.
+answer itself names. Forgetting all of it changes no decision, only the time of a transition whose status
+could not be stored: that is when it was first decided.
 """
 
 from collections.abc import Mapping

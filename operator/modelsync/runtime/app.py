@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from modelsync import config, errors
 from modelsync.api import syncqueue, wire
-from modelsync.core import announcements, jobs, planner, snapshot
+from modelsync.core import announcements, jobs, planner, recall, snapshot
 from modelsync.runtime import (
     accounting,
     channels,
@@ -253,7 +253,7 @@ class Operator:
         )
         return engine.Engine(
             self.store,
-            planner.plan,
+            functools.partial(planner.plan, remembered=recall.Recall()),
             settings=_plan_settings(self._config),
             acting=acting,
             writing=self._writer,
