@@ -200,6 +200,34 @@ def test_a_forged_list_leads_nowhere(origin: Origin, tmp_path: Path, path: str, 
     assert set(SECOND) <= set(sync.published())
 
 
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a link to a file": lambda place: place.symlink_to("../../outside"),
+    "a link to itself": lambda place: place.symlink_to(place.name),
+    "a directory": Path.mkdir,
+    "a line without end": lambda place: place.write_bytes(b"x" * 1_000_000),
+    "lists within lists": lambda place: place.write_bytes(b"[" * 1_000_000),
+}
+
+
+@pytest.mark.parametrize("name", ["outdated.json", "outdated.new"])
+@pytest.mark.parametrize("put", HOSTILE.values(), ids=HOSTILE)
+def test_whatever_lies_in_the_records_place_is_replaced_or_named(
+    origin: Origin, tmp_path: Path, put: Callable[[Path], object], name: str
+) -> None:
+    Sync(origin, tmp_path).run()
+    (tmp_path / "outside").write_bytes(b"precious")
+    put(tmp_path / "model/.modelsync" / name)
+    sync = Sync(moved(origin, SECOND), tmp_path)
+    if put is Path.mkdir:
+        with pytest.raises(Failure, match="Remove it from the volume"):
+            sync.run()
+    else:
+        sync.run()
+        assert sync.published() == sorted(SECOND)
+    assert (tmp_path / "outside").read_bytes() == b"precious"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 @pytest.mark.parametrize(("owner", "stays"), [(4321, False), (5432, True)], ids=["its writer's", "a third's"])
 def test_another_users_manifest_vouches_for_that_users_files_only(

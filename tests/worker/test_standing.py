@@ -1,9 +1,12 @@
 """A commit or digest that is whole on the volume is Complete without a request; all else asks the origin."""
 
+import errno
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +154,35 @@ def test_a_manifest_of_another_user_proves_nothing(hub: HubServer, tmp_path: Pat
     os.chown(sync.home / ".modelsync/manifest.json", 4321, 4321)
     with pytest.raises(Failure):
         away(hub, sync).run()
+
+
+def test_a_volume_that_cannot_be_written_is_enough(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an init container may mount it; and another worker holds the lock."""
+    sync = HubSync(hub, tmp_path, revision=commit_of(hub), layout=Layout.DIRECTORY)
+    first = sync.run()
+    opened = os.open
+
+    def refusing(path: str, flags: int, *given: Any, **more: Any) -> int:
+        if flags & (os.O_CREAT | os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, flags, *given, **more)
+
+    with open(sync.home / ".modelsync/lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        monkeypatch.setattr(os, "open", refusing)
+        assert away(hub, sync).run().files == first.files
+
+
+def test_a_link_in_place_of_the_state_is_refused(hub: HubServer, tmp_path: Path) -> None:
+    sync = HubSync(hub, tmp_path, revision=commit_of(hub), layout=Layout.DIRECTORY)
+    sync.run()
+    (sync.home / ".modelsync").rename(tmp_path / "elsewhere")
+    (sync.home / ".modelsync").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure) as caught:
+        away(hub, sync).run()
+    assert caught.value.reason is Reason.UNSAFE_PATH
 
 
 def test_what_a_killed_worker_left_goes_all_the_same(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def kill_then_change(seed: int, count: int) -> Tally:
     tally, generator = Tally(), random.Random(seed)
     with bench_made() as bench:
         for _ in range(count):
-            nth = generator.randrange(2, len(NEW) + 1)
+            nth = generator.randrange(3, len(NEW) + 2)  # the journal's and the record's come before
             directory = bench.server.scratch / "changed"
             shutil.rmtree(directory, ignore_errors=True)
             volume = bench.volume(directory)

@@ -33,6 +33,7 @@ from modelsync.worker.tree import Tree, lying
 
 _log = logging.getLogger(__name__)
 _RECORD = f"{naming.STATE_DIR}/{staging.OUTDATED}"
+_TEMPORARY = f"{naming.STATE_DIR}/{staging.OUTDATED_TEMPORARY}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +105,9 @@ class Outdated:
             volume.guarded("writing the record of outdated files"),
             self.target.below(naming.STATE_DIR) as state,
         ):
-            publish.write_file(state, staging.OUTDATED, text, aside=state)
+            publish.write_file(
+                state, staging.OUTDATED, text, aside=state, temporary=staging.OUTDATED_TEMPORARY
+            )
         self.recorded = True
 
     def _incoming(self, fetched: Iterable[Fetched]) -> Iterator[ManifestFile]:
@@ -130,10 +133,13 @@ class Outdated:
                 "%d outdated files cannot be removed, such as %s. Remove them, or let the worker write there."
             )
             _log.warning(text, len(left), names.printable(left[0]))
-        elif self.recorded:
+            return
+        if self.recorded:
             publish.sync_parents(self.target, self.entries, self.stages.advance)
-            with volume.guarded("removing the record of outdated files"):
-                self.target.remove_below(_RECORD)
+        with volume.guarded("removing the record of outdated files"):
+            for path in (_RECORD, _TEMPORARY):  # the second of a worker that was killed amid writing it
+                if self.target.stat(path) is not None:
+                    self.target.remove_below(path)
 
     def _removed(self, path: str, unlink: Callable[[str, ManifestFile], bool]) -> bool:
         """Remove one, if it is unchanged; False where that failed."""

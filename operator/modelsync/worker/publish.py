@@ -179,12 +179,14 @@ def write_manifest(target: Tree, manifest: Manifest) -> None:
         write_file(state, naming.MANIFEST_FILE, manifests.text(manifest), aside=state)
 
 
-def write_file(tree: Tree, path: str, content: Iterable[bytes], *, aside: Tree) -> None:
+def write_file(
+    tree: Tree, path: str, content: Iterable[bytes], *, aside: Tree, temporary: str = TEMPORARY
+) -> None:
     """Replace a file, durably, by one that is written in the directory `aside`; raises OSError."""
-    with open(files.create(aside.descriptor, TEMPORARY, os.O_WRONLY), "wb") as file:
+    with open(files.create(aside.descriptor, temporary, os.O_WRONLY), "wb") as file:
         file.writelines(content)
         file.flush()
         os.fsync(file.fileno())
     with tree.parent(path, create=True) as (directory, name):
-        os.rename(TEMPORARY, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
+        os.rename(temporary, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
         os.fsync(directory)

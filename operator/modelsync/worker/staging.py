@@ -43,9 +43,10 @@ STAGING = "staging"
 _LOCK = "lock"
 OUTDATED = "outdated.json"
 """See `outdated`."""
+OUTDATED_TEMPORARY = "outdated.new"
 TEMPORARY = "manifest.new"
 """A file that is about to replace another one."""
-_FILES = {_LOCK, naming.MANIFEST_FILE, OUTDATED, TEMPORARY, accounts.NAME}
+_FILES = {_LOCK, naming.MANIFEST_FILE, OUTDATED, OUTDATED_TEMPORARY, TEMPORARY, accounts.NAME}
 """Of the directory of modelsync's state; all else in it is a uid's."""
 STALE_SECONDS = 3600.0
 """Without working locks, a staging directory counts as dead when it has not changed for so long."""
@@ -111,7 +112,7 @@ class Staging:
 
     def _check_names(self) -> None:
         """Refuse directories where the last step would meet them; raises OSError."""
-        for name in (naming.MANIFEST_FILE, OUTDATED, TEMPORARY):
+        for name in (naming.MANIFEST_FILE, OUTDATED, OUTDATED_TEMPORARY, TEMPORARY):
             found = self.state.stat(name)
             if found is not None and stat.S_ISDIR(found.st_mode):
                 raise IsADirectoryError(errno.EISDIR, name)

@@ -26,23 +26,23 @@ from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import directory_of, layout_of
 from modelsync.worker.manifests import Published
 from modelsync.worker.model import Digest, RemoteFile
-from modelsync.worker.staging import Staging
+from modelsync.worker.staging import OUTDATED_TEMPORARY, TEMPORARY, Staging
 from modelsync.worker.tools import Tools
 from modelsync.worker.tree import Tree
 
 _log = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_KEPT = {"lock", naming.MANIFEST_FILE, accounts.NAME}
-"""What a finished sync leaves in the directory of modelsync's state."""
+_KEPT = {"lock", naming.MANIFEST_FILE, TEMPORARY, OUTDATED_TEMPORARY, accounts.NAME}
+"""What a finished sync leaves in the directory of modelsync's state, and what the next write replaces."""
 
 
 def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
     """The manifest of what is asked for, when all of it is right on the volume; None when an origin has to be
     asked. Raises Failure or Interrupted."""
     directory = directory_of(request)
-    if not _pinned(request) or not (tools.volume / directory / planning.MANIFEST).is_file():
+    if not _pinned(request) or not os.path.isfile(tools.volume / directory / planning.MANIFEST):
         return None
-    with Tree.open(tools.volume, directory) as target, target.below(naming.STATE_DIR) as state:
+    with Tree.open(tools.volume, directory) as target, _state(target) as state:
         owner = _owner(state)
         published = planning.read_manifest(target, owner)
         resolved = _resolved(request, published)
@@ -64,6 +64,11 @@ def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
         look.tidy()
     tools.state.stages.enter(Stage.DONE)
     return planning.manifest(request, resolved, published.files.values())
+
+
+def _state(target: Tree) -> Tree:
+    with volume.guarded(f"opening {naming.STATE_DIR}"):
+        return target.below(naming.STATE_DIR)
 
 
 def _pinned(request: WorkRequest) -> bool:
