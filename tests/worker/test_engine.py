@@ -80,7 +80,6 @@ FINAL = {
     "always 429": (Fault(status=429, times=99, headers={"Retry-After": "0"}), Reason.RATE_LIMITED),
     "always cut": (Fault(cut_after=0, times=999), Reason.NETWORK_ERROR),
     "always damaged": (Fault(flip=0, times=99), Reason.CHECKSUM_MISMATCH),
-    "always encoded": (Fault(headers={"Content-Encoding": "br"}, times=99), Reason.ORIGIN_ERROR),
     "a redirect without end": (
         Fault(status=302, headers={"Location": "/model.bin"}, times=999),
         Reason.ORIGIN_ERROR,
