@@ -50,8 +50,9 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
         f"{_ITSELF} Look at the origin, the network and the volume, or name a queue without a `minimumRate`.",
     ),
     Reason.NETWORK_ERROR: (
-        "The origin cannot be reached: name, route, TLS or a broken connection.",
-        f"{_ITSELF} Look at DNS, proxies, network policies and the certificate authority.",
+        "The origin cannot be reached (name, route, TLS or a broken connection), or does not answer in time.",
+        f"{_ITSELF} Look at DNS, proxies, network policies and the certificate authority; for an origin that"
+        " was reached and needs longer, at `worker.timeoutSeconds`.",
     ),
     Reason.RATE_LIMITED: (
         "The origin limits requests: 429, SlowDown of S3, or an error with Retry-After, RateLimit or"
@@ -61,8 +62,8 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
         f"{_ITSELF} A token, a mirror or a smaller `maxActive` of the queue helps.",
     ),
     Reason.ORIGIN_ERROR: (
-        "The origin answered with errors of its own (5xx).",
-        f"{_ITSELF} Look at the origin.",
+        "The origin answered with errors of its own (5xx), or with a page or an error in place of the file.",
+        f"{_ITSELF} Look at the origin, and whether the address is the file's own.",
     ),
 }
 SOURCE: dict[Reason, tuple[str, str]] = {
@@ -75,8 +76,9 @@ SOURCE: dict[Reason, tuple[str, str]] = {
         "Ask for access with the same account, or use another token; then ask for a retry.",
     ),
     Reason.NOT_FOUND: (
-        "The repository, bucket or file does not exist, or is hidden from these credentials.",
-        "Correct the name in a new ModelSync, or give credentials that may see it.",
+        "The repository, bucket or file does not exist, is hidden from these credentials, or is a Git LFS"
+        " pointer without the file that it stands for.",
+        "Correct the name in a new ModelSync, give credentials that may see it, or put the file there.",
     ),
     Reason.REVISION_NOT_FOUND: (
         "The repository is there and has no such branch, tag or commit.",
