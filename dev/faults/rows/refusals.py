@@ -72,8 +72,15 @@ ROWS = (
     Row(name="403 of a gated repository names its page", kinds=("hub",),
         faults=("resolve:status=403x*", "resolve:header=X-Error-Code:GatedRepox*"), ends=Reason.ACCESS_DENIED,
         check=lambda sync, end: "" if "terms" in end.message else end.message, most_requests=16),
-    Row(name="404", faults=("status=404x*",), ends=Reason.NOT_FOUND, most_requests=16),
-    Row(name="410", quick=0, faults=("status=410x*",), ends=Reason.NOT_FOUND, most_requests=16),
+    Row(name="404", faults=("status=404x*",), kinds=("hub", "web"), ends=Reason.NOT_FOUND, most_requests=16),
+    Row(name="410", quick=0, faults=("status=410x*",), kinds=("hub", "web"), ends=Reason.NOT_FOUND,
+        most_requests=16),
+    # What a bucket listed and has no more is another content: the next attempt lists it anew.
+    *(
+        Row(name=f"{status} of a listed object", quick=int(status == 404), faults=(f"status={status}x*",),
+            kinds=("s3",), ends=Reason.SOURCE_CHANGED, most_requests=16)
+        for status in (404, 410)
+    ),
     Row(name="HEAD is forbidden", faults=("head:status=403x*",), kinds=("web",),
         sync={"digests": False, "sizes": False}, full=4),
     Row(name="an archived object", faults=("head:header=x-amz-storage-class:GLACIERx*",), kinds=("s3",),

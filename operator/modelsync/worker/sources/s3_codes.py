@@ -176,7 +176,7 @@ BY_CODE = {code: meaning for meaning, codes in _CODES.items() for code in codes.
 
 def by_status(status: int, *, listing: bool) -> Meaning:
     """What a status means whose code is absent or unknown."""
-    if status == 404:
+    if status in (404, 410):
         return NO_BUCKET if listing else GONE
     by_status = {401: NO_KEYS, 403: DENIED, 405: NOT_OFFERED, 412: CHANGED, 416: CHANGED, 429: SLOW_DOWN}
     if status in by_status:
