@@ -156,6 +156,7 @@ CAUSES: dict[str, tuple[int, list[tuple[str, str]], Reason, str]] = {
     "trouble": (500, [("Code", "InternalError")], Reason.ORIGIN_ERROR, "cannot answer now"),
     "no listing": (501, [("Code", "NotImplemented")], Reason.ORIGIN_ERROR, "does not offer"),
     "nothing but a status": (403, [], Reason.ACCESS_DENIED, "(HTTP 403)"),
+    "a status of nobody": (418, [], Reason.ORIGIN_ERROR, "(HTTP 418)"),
     "a code of nobody": (400, [("Code", "Whatever")], Reason.INVALID_SPEC, "(Whatever)"),
 }  # fmt: skip
 
@@ -320,9 +321,10 @@ def test_an_error_that_comes_byte_by_byte_is_read_as_far_as_it_came(
     assert "archived" in end.message
 
 
-def test_a_passing_error_of_a_get_is_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [408, 421, 425, 429, 500, 502, 503, 504])
+def test_a_passing_error_of_a_get_is_tried_again(tmp_path: Path, status: int) -> None:
     origin = Origin({"model.bin": b"x" * 1000})
     with origin.serving():
-        origin.strike("model.bin", "status=503x2")
+        origin.strike("model.bin", f"status={status}x2")
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.SYNCED, end.message

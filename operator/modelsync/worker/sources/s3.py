@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 _NO_VERSIONS = {400, 403, 405, 501}
 """How those answer who may not read versions (s3:GetObjectVersion is a right of its own), or know none."""
+
+_OF_ACCOUNTS = {401, 403, 404, 410, 429}
+"""What says the same of a bucket with and without a code."""
 PAGE_SIZE = 1000
 """Objects of one page of a listing; the most that S3 gives."""
 
@@ -114,7 +117,7 @@ class BucketSource:
         asked = _Asked(key=file.locator, version=version, time=time.monotonic())
         return Request(url=url, explain=functools.partial(self._refused, asked))
 
-    def _refused(self, asked: _Asked, status: int, headers: Mapping[str, str], body: bytes) -> Refused:
+    def _refused(self, asked: _Asked, status: int, headers: Mapping[str, str], body: bytes) -> Refused | None:
         refusal = s3_errors.read(status, headers, body, asked.key)
         failure = s3_errors.failure(refusal, self._spec, self._credentials)
         # An old URL is denied as expired, and wrong keys are wrong for whatever is asked.
@@ -124,6 +127,8 @@ class BucketSource:
         if again and self._versions:
             self._versions = False
             _log.info("objects are read without their versions (%s)", refusal.code or status)
+        if not (again or refusal.code or status in _OF_ACCOUNTS):
+            return None
         return Refused(failure=failure, again=again)
 
     @property

@@ -183,4 +183,4 @@ def by_status(status: int, *, listing: bool) -> Meaning:
         return by_status[status]
     if status in (301, 302, 303, 307, 308):
         return OTHER_ENDPOINT
-    return REFUSED if 400 <= status < 500 else FAILED
+    return REFUSED if status == 400 else FAILED
