@@ -126,6 +126,25 @@ def test_what_a_cache_still_needs_stays(
         assert (there / "snapshots" / first / "model-1-of-2.safetensors").resolve() == blob
 
 
+@pytest.mark.parametrize("pinned_first", [True, False])
+def test_a_commit_that_a_sync_pinned_stays_when_a_branch_that_named_it_moves(
+    hub: HubServer, tmp_path: Path, pinned_first: bool
+) -> None:
+    first = repository(hub).sha
+    sync, pinned = HubSync(hub, tmp_path), HubSync(hub, tmp_path, revision=first, uid="uid-2")
+    for each in (pinned, sync) if pinned_first else (sync, pinned, sync):
+        each.run()
+    second = repository(hub).commit(HUB_SECOND)
+    sync.run()
+    third = repository(hub).commit({"config.json": b"[]"})
+    sync.run()
+    snapshots = sync.home / "hub/models--org--model/snapshots"
+    assert sorted(os.listdir(snapshots)) == sorted([first, third])
+    assert second != third
+    assert len(list((snapshots / first).rglob("*.safetensors"))) == 3
+    assert all(path.exists() for path in (snapshots / first).rglob("*"))
+
+
 def test_revisions_of_other_names_lie_side_by_side_in_a_cache(hub: HubServer, tmp_path: Path) -> None:
     first = repository(hub).sha
     HubSync(hub, tmp_path, revision=first, uid="uid-2").run()

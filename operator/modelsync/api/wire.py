@@ -253,5 +253,7 @@ class Manifest(Value):
     allow_patterns: tuple[str, ...] | None = None
     """Which of the source's files were asked for, as `ignore_patterns`; absent means unknown."""
     ignore_patterns: tuple[str, ...] | None = None
+    pinned: tuple[str, ...] | None = None
+    """In a cache, the commits that syncs asked for as such: no ref names them, and they stay."""
     files: tuple[ManifestFile, ...]
     completed_at: AwareDatetime

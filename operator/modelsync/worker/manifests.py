@@ -49,8 +49,8 @@ _FIELDS = set(ManifestFile.model_fields)
 """One set for all entries; each of them would have its own."""
 _EMPTY = '"files": []'
 _BEGIN = b'"files": ['
-_MOST_HEAD_LINES = 256
-"""Two lists of 64 patterns are in it."""
+_MOST_HEAD_LINES = 512
+"""Two lists of 64 patterns and 128 commits are in it."""
 _MOST_LINE = 64 * 1024
 """Bytes; a path has 1,024 at most, an ETag what a header may have."""
 _MOST_WHOLE = 24 << 20
@@ -98,6 +98,12 @@ def head(file: BinaryIO) -> dict[str, object]:
             break
         lines.append(line)
     return {}
+
+
+def pinned(head: Mapping[str, object]) -> set[str]:
+    """The commits that a manifest's head keeps."""
+    found = head.get("pinned")
+    return {each for each in found if isinstance(each, str)} if isinstance(found, list) else set()
 
 
 def load(file: BinaryIO, most: int) -> dict[str, ManifestFile]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from modelsync.api import foreign, naming
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Resolved
+from modelsync.api.transfer import Layout, Resolved
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
 from modelsync.worker import contents, files, hashing, manifests, names, needed, patterns, volume
 from modelsync.worker.failures import Failure
@@ -20,6 +20,8 @@ MOST_FILES = 200_000
 MOST_PATH_BYTES = 64 << 20
 """Of all paths together, for the same reason: 200,000 files with paths of 335 bytes, whose manifest has 104
 MB and takes 195 MiB when it is read."""
+MOST_PINNED = 128
+"""Commits that a cache's manifest names; each takes a line of its head."""
 MANIFEST = f"{naming.STATE_DIR}/{naming.MANIFEST_FILE}"
 
 
@@ -117,8 +119,13 @@ def digest_of(files: Iterable[RemoteFile]) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def manifest(request: WorkRequest, resolved: Resolved, entries: Iterable[ManifestFile]) -> Manifest:
-    """What a sync of a request says of its files."""
+def manifest(
+    request: WorkRequest,
+    resolved: Resolved,
+    entries: Iterable[ManifestFile],
+    published: manifests.Published,
+) -> Manifest:
+    """What a sync of a request says of its files, in place of what was published before."""
     return Manifest(
         uid=request.uid,
         namespace=request.namespace,
@@ -129,9 +136,21 @@ def manifest(request: WorkRequest, resolved: Resolved, entries: Iterable[Manifes
         layout=request.layout,
         allow_patterns=request.allow_patterns,
         ignore_patterns=request.ignore_patterns,
+        pinned=_pinned(request, resolved, published),
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
         completed_at=datetime.datetime.now(datetime.UTC),
     )
+
+
+def _pinned(
+    request: WorkRequest, resolved: Resolved, published: manifests.Published
+) -> tuple[str, ...] | None:
+    """The commits that a cache keeps for those who asked for them."""
+    hub, commit = request.source.hugging_face, resolved.revision
+    if request.layout is not Layout.HUGGING_FACE_CACHE or hub is None or commit is None:
+        return None
+    asked = {commit} if hub.revision == commit else set()
+    return tuple(sorted(asked | manifests.pinned(published.head)))[:MOST_PINNED]
 
 
 def read_manifest(target: Tree, owner: int) -> manifests.Published:

@@ -103,7 +103,7 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     entries += found.right + _twins(tools, layout, fetched, found.twins)
     publish.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
     layout.finish(target, staging, plan.files, state.stages.advance)
-    manifest = planning.manifest(request, plan.resolved, entries)
+    manifest = planning.manifest(request, plan.resolved, entries, published)
     publish.write_manifest(target, manifest)
     old.remove()
     with volume.guarded("removing staging files"):

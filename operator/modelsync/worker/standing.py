@@ -20,7 +20,7 @@ from modelsync.api import naming
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.transfer import Resolved, Verification
 from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import accounts, files, names, outdated, planning, volume
+from modelsync.worker import accounts, files, manifests, names, outdated, planning, publish, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.layouts.base import Layout
 from modelsync.worker.layouts.factory import directory_of, layout_of
@@ -61,9 +61,10 @@ def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
         if not look.right():
             return None
         look.account(owner)
-        look.tidy()
+        manifest = planning.manifest(request, resolved, published.files.values(), published)
+        look.tidy(manifest)
     tools.state.stages.enter(Stage.DONE)
-    return planning.manifest(request, resolved, published.files.values())
+    return manifest
 
 
 def _state(target: Tree) -> Tree:
@@ -174,11 +175,13 @@ class _Look:
         shown.account(book)
         book.close()
 
-    def tidy(self) -> None:
-        """Remove what earlier workers left: unfinished files, and files that this revision lacks."""
+    def tidy(self, manifest: Manifest) -> None:
+        """Remove what earlier workers left, unfinished files and files that this revision lacks; and write
+        the manifest where it is to keep a commit that it did not."""
+        news = set(manifest.pinned or ()) - manifests.pinned(self.published.head)
         with volume.guarded(f"reading {naming.STATE_DIR}"):
             left = [name for name in self.state.names() if name not in _KEPT and not name.startswith(".")]
-        if not left:
+        if not (left or news):
             return
         tools = self.tools
         try:
@@ -188,7 +191,7 @@ class _Look:
         except Failure as failure:
             if failure.reason is not Reason.VOLUME_NOT_WRITABLE:
                 raise
-            _log.warning("What an earlier worker left stays. %s", failure.message)
+            _log.warning("The directory stays as it is. %s", failure.message)
             return
         old = outdated.Outdated(
             target=self.target,
@@ -199,5 +202,7 @@ class _Look:
         )
         with contextlib.closing(staging), volume.guarded("removing what an earlier worker left"):
             old.gather(self.published, {*self.places, *map(self.layout.name, self.published.files)})
+            if news:
+                publish.write_manifest(self.target, manifest)
             old.remove()
             staging.sweep()

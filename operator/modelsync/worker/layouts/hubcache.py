@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from modelsync.api.hubcache import BLOBS, REFS, SNAPSHOTS
 from modelsync.api.reasons import Reason
 from modelsync.api.wire import ManifestFile
-from modelsync.worker import files, names, planning, publish, volume
+from modelsync.worker import files, manifests, names, planning, publish, volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.hashing import Read
 from modelsync.worker.layouts.base import Advance
@@ -103,12 +103,14 @@ class HubCacheLayout:
         return False
 
     def earlier(self, target: Tree, published: Published, source: str) -> Iterator[tuple[str, ManifestFile]]:
-        """Those of the snapshot that the same branch named before, unless another ref names it too. Revisions
-        that were asked for by other names stay side by side, as in any such cache."""
+        """Those of the snapshot that the same branch named before, unless another ref names it too or a sync
+        pinned it. Revisions that were asked for by other names stay side by side, as in any such cache."""
         commit = published.head.get("revision")
         if published.head.get("source") != source or not isinstance(commit, str):
             return
-        if not _COMMIT.fullmatch(commit) or (commit != self.commit and commit in self._named(target)):
+        if not _COMMIT.fullmatch(commit):
+            return
+        if commit != self.commit and commit in self._named(target) | manifests.pinned(published.head):
             return
         for path, entry in published.files.items():
             pointer = f"{SNAPSHOTS}/{commit}/{path}"
