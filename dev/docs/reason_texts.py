@@ -131,8 +131,9 @@ VOLUME: dict[Reason, tuple[str, str]] = {
         "Create the claim; the sync goes on by itself.",
     ),
     Reason.VOLUME_NOT_WRITABLE: (
-        "The worker (uid and gid 65532) may not write to the target directory.",
-        "Use a storage class that honours fsGroup, or make the directory writable; then ask for a retry.",
+        "The worker may not write to the target directory; the message names its user and groups.",
+        "Use a storage class that honours fsGroup, make the directory writable, or choose as whom the worker"
+        " runs (`spec.podTemplate.securityContext`); then ask for a retry.",
     ),
     Reason.SECRET_NOT_FOUND: (
         "The Secret that `secretRef` names does not exist in the namespace, or lacks its key.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modelsync import documents, errors, readers
-from modelsync.api import naming, podtemplate, presets, wire
+from modelsync.api import naming, podsecurity, podtemplate, presets, wire
 from modelsync.api.transfer import Engine
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -93,6 +93,31 @@ OPTIONS: tuple[Option, ...] = (
         read=readers.object_names,
         default="",
         help="PriorityClasses, with commas between, that a ModelSync may name; none when empty.",
+    ),
+    Option(
+        name="worker_service_accounts",
+        read=readers.object_names,
+        default="",
+        help="ServiceAccounts beside `default`, with commas between, that a ModelSync may name.",
+    ),
+    Option(
+        name="worker_runtime_classes",
+        read=readers.object_names,
+        default="",
+        help="RuntimeClasses, with commas between, that a ModelSync may name; none when empty.",
+    ),
+    Option(
+        name="worker_security_context",
+        read=documents.security_context,
+        default=documents.SECURITY_CONTEXT,
+        help="As whom workers run whose ModelSync does not say, as JSON; a field that is left out is left to"
+        " the namespace's admission.",
+    ),
+    Option(
+        name="worker_ids",
+        read=readers.ids,
+        default="1-2147483647",
+        help="Ranges of uids and gids, with commas between, that a ModelSync may name; never 0.",
     ),
     Option(
         name="worker_connections",
@@ -291,6 +316,10 @@ class OperatorConfig:
     worker_resources: podtemplate.Resources
     worker_max_resources: Mapping[str, str]
     worker_priority_classes: tuple[str, ...]
+    worker_service_accounts: tuple[str, ...]
+    worker_runtime_classes: tuple[str, ...]
+    worker_security_context: podsecurity.PodSecurityContext
+    worker_ids: tuple[tuple[int, int], ...]
     worker_connections: int
     worker_chunk: int
     hub_endpoint: str

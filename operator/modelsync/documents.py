@@ -11,9 +11,12 @@ import pydantic
 from pydantic.alias_generators import to_camel
 
 from modelsync import readers
-from modelsync.api import podtemplate, presets, quantity, requestsize
+from modelsync.api import podsecurity, podtemplate, presets, quantity, requestsize
 
 PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
+SECURITY_CONTEXT = (
+    '{"runAsUser":65532,"runAsGroup":65532,"fsGroup":65532,"fsGroupChangePolicy":"OnRootMismatch"}'
+)
 RESOURCES = '{"requests":{"cpu":"100m","memory":"128Mi"},"limits":{"memory":"512Mi"}}'
 MOST_RESOURCES = '{"cpu":"8","memory":"16Gi","ephemeral-storage":"16Gi"}'
 
@@ -42,6 +45,22 @@ def resources(text: str) -> podtemplate.Resources:
         return podtemplate.Resources.model_validate(found)
     except (ValueError, TypeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be resources as JSON, such as {RESOURCES}") from error
+
+
+def security_context(text: str) -> podsecurity.PodSecurityContext:
+    """As whom workers run."""
+    try:
+        found = {name: value for name, value in json.loads(text).items() if value is not None}
+        made = podsecurity.PodSecurityContext.model_validate(found)
+        unknown = found.keys() - made.dump().keys()
+        if unknown:
+            raise ValueError(unknown)
+        return made
+    except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
+        fields = "runAsUser, runAsGroup, fsGroup, fsGroupChangePolicy, supplementalGroups and seLinuxOptions"
+        raise ValueError(
+            f"must be some of {fields} as JSON, such as {SECURITY_CONTEXT}; ids are from 1 to 2147483647"
+        ) from error
 
 
 def known_presets(text: str) -> Mapping[str, presets.Preset]:

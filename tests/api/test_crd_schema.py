@@ -88,6 +88,9 @@ def test_a_pod_template_can_run_nothing_of_a_users_own() -> None:
         "affinity",
         "imagePullSecrets",
         "priorityClassName",
+        "serviceAccountName",
+        "runtimeClassName",
+        "securityContext",
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming
+from modelsync.api import naming, podsecurity
 from modelsync.core import jobs, snapshot
 from tests.builders import a_sync
 from tests.e2e import kube, release
@@ -32,6 +32,7 @@ _SPECS: dict[str, dict[str, Any]] = {
             "layout": "HuggingFaceCache",
         }
     },
+    "another uid and no group": {"podTemplate": {"securityContext": {"runAsUser": 1000660000}}},
     "all of podTemplate": {
         "podTemplate": {
             "labels": {"example.com/team": "a"},
@@ -49,12 +50,23 @@ _SPECS: dict[str, dict[str, Any]] = {
             },
             "imagePullSecrets": [{"name": "registry"}],
             "priorityClassName": "",
+            "serviceAccountName": "default",
+            "runtimeClassName": "",
+            "securityContext": {
+                "runAsUser": 1000,
+                "runAsGroup": 2147483647,
+                "fsGroup": 1,
+                "supplementalGroups": [4, 5],
+                "fsGroupChangePolicy": "Always",
+                "seLinuxOptions": {"level": "s0:c1,c2", "type": "container_t"},
+            },
             "resources": {"requests": {"cpu": "2", "memory": "1Gi"}, "limits": {"ephemeral-storage": "1Gi"}},
         }
     },
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "by default": {},
+    "as whom the namespace says": {"security_context": podsecurity.PodSecurityContext()},
     "with proxies": {
         "environment": {
             "HTTP_PROXY": "http://p:3128",
@@ -212,8 +224,19 @@ FORBIDDEN: dict[str, tuple[str, Callable[[Job], object]]] = {
         "securityContext",
         _worker(lambda worker: worker["securityContext"].update(seccompProfile={"type": "Unconfined"})),
     ),
-    "groups of others": (
+    "root by its uid alone": ("worker.ids", _pod(lambda pod: pod["securityContext"].update(runAsUser=0))),
+    "root's group": ("worker.ids", _pod(lambda pod: pod["securityContext"].update(runAsGroup=0))),
+    "root's volume": ("worker.ids", _pod(lambda pod: pod["securityContext"].update(fsGroup=0))),
+    "an SELinux user": (
         "securityContext",
+        _pod(lambda pod: pod["securityContext"].update(seLinuxOptions={"user": "system_u"})),
+    ),
+    "a privileged SELinux type": (
+        "securityContext",
+        _pod(lambda pod: pod["securityContext"].update(seLinuxOptions={"type": "spc_t"})),
+    ),
+    "groups of others": (
+        "worker.ids",
         _pod(lambda pod: pod["securityContext"].update(supplementalGroups=[0])),
     ),
 }

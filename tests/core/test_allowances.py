@@ -10,11 +10,21 @@ from modelsync.core import jobs, planner, snapshot
 from tests.builders import SyncBuilder, a_job, a_pod, a_snapshot, a_sync
 
 MOST = {"cpu": "8", "memory": "16Gi"}
-SETTINGS = snapshot.Settings(priority_classes=("low", "batch"), most_resources=MOST)
+SETTINGS = snapshot.Settings(
+    priority_classes=("low", "batch"),
+    service_accounts=("default", "models"),
+    runtime_classes=("gvisor",),
+    ids=((1000, 1999), (70000, 70000)),
+    most_resources=MOST,
+)
 
 
 def with_template(**fields: Any) -> SyncBuilder:
     return a_sync().with_spec(pod_template=podtemplate.PodTemplate.model_validate(fields))
+
+
+def with_security(**fields: Any) -> SyncBuilder:
+    return with_template(securityContext=fields)
 
 
 def asking(kind: str, **wished: int | str) -> SyncBuilder:
@@ -24,6 +34,12 @@ def asking(kind: str, **wished: int | str) -> SyncBuilder:
 REFUSED = [
     (with_template(priorityClassName="system-node-critical"), "priorityClassName", "one of low, batch"),
     (with_template(priorityClassName="Low"), "priorityClassName", "one of low, batch"),
+    (with_template(serviceAccountName="admin"), "serviceAccountName", "one of default, models"),
+    (with_template(runtimeClassName="kata"), "runtimeClassName", "one of gvisor"),
+    (with_security(runAsUser=999), "securityContext.runAsUser", "one of 1000-1999, 70000-70000"),
+    (with_security(runAsGroup=2000), "securityContext.runAsGroup", "or leave it out"),
+    (with_security(fsGroup=65532), "securityContext.fsGroup", "does not allow 65532"),
+    (with_security(supplementalGroups=[1000, 5]), "securityContext.supplementalGroups", "does not allow 5"),
     (asking("requests", cpu=100_000), "resources.requests.cpu", "at most 8"),
     (asking("requests", cpu="8001m"), "resources.requests.cpu", "at most 8"),
     (asking("limits", cpu="1e9"), "resources.limits.cpu", "at most 8"),
@@ -35,6 +51,9 @@ REFUSED = [
 ALLOWED = [
     with_template(),
     with_template(priorityClassName="batch"),
+    with_template(priorityClassName="", serviceAccountName="", runtimeClassName=""),
+    with_template(serviceAccountName="models", runtimeClassName="gvisor"),
+    with_security(runAsUser=1000, runAsGroup=1999, fsGroup=70000, supplementalGroups=[1500]),
     asking("requests", cpu=8, memory="16Gi"),
     asking("limits", cpu="8000m", memory=17_179_869_184),
     asking("requests", cpu="0"),

@@ -2,13 +2,24 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import foreign, naming, podtemplate, presets, sources, syncqueue, transfer, wire
+from modelsync.api import (
+    foreign,
+    naming,
+    podsecurity,
+    podtemplate,
+    presets,
+    sources,
+    syncqueue,
+    transfer,
+    wire,
+)
 from modelsync.api import modelsync as api
 from modelsync.core import jobs
 from tests.api.specs import affinities
@@ -224,10 +235,57 @@ def test_the_safe_subset_of_the_pod_template_is_taken_over() -> None:
         "affinity": {"nodeAffinity": {}},
         "imagePullSecrets": [{"name": "pull"}],
         "priorityClassName": "high",
+        "serviceAccountName": "models",
+        "runtimeClassName": "gvisor",
     }
     template = podtemplate.PodTemplate.model_validate(wished)
     pod = pod_of(render(a_sync().with_spec(pod_template=template)))
     assert {name: pod[name] for name in wished} == wished
+
+
+def test_a_name_that_is_empty_is_left_out_as_templates_write_it() -> None:
+    wished = {"priorityClassName": "", "serviceAccountName": "", "runtimeClassName": ""}
+    template = podtemplate.PodTemplate.model_validate(wished)
+    assert not wished.keys() & pod_of(render(a_sync().with_spec(pod_template=template))).keys()
+
+
+_ALWAYS = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_DEFAULT = {
+    "runAsUser": 65532,
+    "runAsGroup": 65532,
+    "fsGroup": 65532,
+    "fsGroupChangePolicy": "OnRootMismatch",
+}
+IDENTITIES: dict[str, tuple[dict[str, Any] | None, dict[str, Any], dict[str, Any], int]] = {
+    "by default": (None, {}, _DEFAULT, 0o440),
+    "the ModelSync's own": (
+        None,
+        {"runAsUser": 1000, "supplementalGroups": [7], "seLinuxOptions": {"level": "s0:c1"}},
+        {**_DEFAULT, "runAsUser": 1000, "supplementalGroups": [7], "seLinuxOptions": {"level": "s0:c1"}},
+        0o440,
+    ),
+    "the operator's": ({"runAsUser": 5}, {}, {"runAsUser": 5}, 0o444),
+    "both": ({"runAsUser": 5, "fsGroup": 6}, {"fsGroup": 7}, {"runAsUser": 5, "fsGroup": 7}, 0o440),
+    "left to the namespace": ({}, {}, {}, 0o444),
+}
+
+
+@pytest.mark.parametrize(("operators", "own", "want", "mode"), IDENTITIES.values(), ids=IDENTITIES)
+def test_as_whom_a_worker_runs(
+    operators: dict[str, Any] | None, own: dict[str, Any], want: dict[str, Any], mode: int
+) -> None:
+    template = podtemplate.PodTemplate.model_validate({"securityContext": own})
+    secret = sources.TokenSecretRef(name="token")
+    source = sources.Source(hugging_face=sources.HuggingFaceSource(repository="o/n", secret_ref=secret))
+    settings = SETTINGS
+    if operators is not None:
+        chosen = podsecurity.PodSecurityContext.model_validate(operators)
+        settings = replace(SETTINGS, security_context=chosen)
+    sync = a_sync().with_spec(pod_template=template, source=source).build()
+    pod = pod_of(jobs.render_job(sync, 1, "key", settings))
+    assert pod["securityContext"] == {**_ALWAYS, **want}
+    (mounted,) = (volume["secret"] for volume in pod["volumes"] if volume["name"] == "secret")
+    assert mounted["defaultMode"] == mode, "readable without fsGroup, too"
 
 
 @pytest.mark.parametrize("affinity", affinities.GOOD.values(), ids=affinities.GOOD)

@@ -100,3 +100,26 @@ namespaceSelector: {}
   resources: [leases]
   verbs: [get, create, update]
 {{- end -}}
+
+{{- /* The uids and gids that a ModelSync may name, as the operator's flag takes them. Large numbers come as floats. */}}
+{{- define "modelsync.workerIds" -}}
+{{- $ids := list }}
+{{- range .Values.worker.ids }}{{ $ids = append $ids (kindIs "string" . | ternary . (toString (int64 .))) }}{{ end }}
+{{- join "," $ids }}
+{{- end }}
+
+{{- /* The same and those of worker.securityContext, as a list of first and last in CEL. */}}
+{{- define "modelsync.workerIdRanges" -}}
+{{- $ranges := list }}
+{{- range splitList "," (include "modelsync.workerIds" .) }}
+{{- $ends := splitList "-" . }}
+{{- $ranges = append $ranges (printf "[%s, %s]" (first $ends) (last $ends)) }}
+{{- end }}
+{{- $default := .Values.worker.securityContext }}
+{{- range concat (list $default.runAsUser $default.runAsGroup $default.fsGroup) ($default.supplementalGroups | default list) }}
+{{- if . }}
+{{- $ranges = append $ranges (printf "[%d, %d]" (int64 .) (int64 .)) }}
+{{- end }}
+{{- end }}
+{{- printf "[%s]" (join ", " (uniq $ranges)) }}
+{{- end }}

@@ -201,9 +201,9 @@ def _tidied(schema: dict[str, Any]) -> dict[str, Any]:
         schema["description"] = " ".join([*schema["description"].split(), *_default_words(schema)])
     if "x-kubernetes-preserve-unknown-fields" in schema:
         schema.pop("additionalProperties", None)
-    if schema.pop("x-kubernetes-int-or-string", False):
-        # A length bounds CEL's cost estimation and has no meaning beside an integer.
-        schema = {"anyOf": schema["anyOf"], "x-kubernetes-int-or-string": True}
+    if "x-kubernetes-int-or-string" in schema:
+        # A length has no meaning beside an integer; the rules bound it.
+        schema.pop("maxLength", None)
     if "exclusiveMinimum" in schema:
         schema["minimum"] = schema["exclusiveMinimum"]
         schema["exclusiveMinimum"] = True

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api import hubcache
+from modelsync.api import amounts, hubcache
 from modelsync.api.base import Value
 from modelsync.api.conditions import Condition
 from modelsync.api.podtemplate import PodTemplate
@@ -133,16 +133,7 @@ class ModelSyncSpec(Value):
     cancel: bool = False
     """True cancels: the worker is stopped and the sync counts as finished until this is false again."""
     bandwidth_limit: Annotated[
-        str | None,
-        Field(
-            max_length=24,
-            json_schema_extra=rules(
-                cel(
-                    f"isQuantity(self) && !quantity(self).isLessThan(quantity('{LEAST_RATE // 1000}k'))",
-                    RATE_RULE,
-                )
-            ),
-        ),
+        str | None, amounts.AsText, amounts.at_least(f"{LEAST_RATE // 1000}k", RATE_RULE)
     ] = None
     """Bytes per second that the worker may receive, such as `500M` or `1Gi`; unlimited when absent. Can be
     changed while the sync runs."""

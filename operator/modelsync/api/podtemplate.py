@@ -1,18 +1,20 @@
 """`spec.podTemplate`: the safe subset of a Pod's specification that a user may set.
 
-Nothing here can name an image, a command, an environment variable, a volume or a service account: those
-would turn a ModelSync into a way to run code with rights that its author may not have. Labels and annotations
+Nothing here can name an image, a command, an environment variable or a volume: those would turn a ModelSync
+into a way to run code with rights that its author may not have. A service account, a runtime class and a
+priority class are what the operator's configuration allows (`core.allowances`). Labels and annotations
 are there to keep injectors (service meshes, secret agents) out of the Pod, and could do just that through
 them: hence their values are single words, which can hold no volume, command or registry, and their keys have
 a domain, since Services and NetworkPolicies mostly select by keys without one or by `app.kubernetes.io`.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from modelsync.api.affinity import Affinity
 from modelsync.api.base import Value
+from modelsync.api.podsecurity import PodSecurityContext
 from modelsync.api.sources import DNS_SUBDOMAIN, SecretName
 from modelsync.api.validations import cel, rules
 
@@ -112,6 +114,15 @@ class Toleration(Value):
     """How long NoExecute is tolerated; for ever when absent."""
 
 
+def _named(what: str) -> Any:
+    """A name that may be empty, as templates write what is left out."""
+    rule = cel(
+        f"self == '' || {DNS_SUBDOMAIN}",
+        f"must be the name of {what}: lower case letters, digits, '-' and '.'",
+    )
+    return Field(max_length=253, json_schema_extra=rules(rule))
+
+
 class LocalObjectReference(Value):
     """A Secret in the ModelSync's namespace."""
 
@@ -165,17 +176,15 @@ class PodTemplate(Value):
         ),
     ] = ()
     """Secrets in the ModelSync's namespace for pulling the worker's image."""
-    priority_class_name: Annotated[
-        str | None,
-        Field(
-            max_length=253,
-            json_schema_extra=rules(
-                cel(
-                    DNS_SUBDOMAIN,
-                    "must be the name of a PriorityClass: lower case letters, digits, '-' and '.'",
-                )
-            ),
-        ),
-    ] = None
+    priority_class_name: Annotated[str | None, _named("a PriorityClass")] = None
     """PriorityClass of the worker's Pod: one that the operator's configuration allows, which is none by
+    default. Empty is absent, here and in the next two fields."""
+    service_account_name: Annotated[str | None, _named("a ServiceAccount in this namespace")] = None
+    """ServiceAccount of the worker's Pod, for what a cluster ties to it (registries, security context
+    constraints): one that the operator's configuration allows, which is `default` only. Its token is never
+    mounted."""
+    runtime_class_name: Annotated[str | None, _named("a RuntimeClass")] = None
+    """RuntimeClass of the worker's Pod: one that the operator's configuration allows, which is none by
     default."""
+    security_context: PodSecurityContext = PodSecurityContext()
+    """As whom the worker runs and writes to the volume, within what the operator's configuration allows."""

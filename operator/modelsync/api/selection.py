@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from modelsync.api import requestsize
+from modelsync.api import amounts, requestsize
 from modelsync.api.base import Value
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import DNS_LABEL
@@ -71,16 +71,7 @@ class Estimate(Value):
     """What the source is thought to hold, until the source itself tells."""
 
     size: Annotated[
-        str | None,
-        Field(
-            max_length=24,
-            json_schema_extra=rules(
-                cel(
-                    "isQuantity(self) && !quantity(self).isLessThan(quantity('1'))",
-                    "must be a quantity of bytes, such as 5Gi",
-                )
-            ),
-        ),
+        str | None, amounts.AsText, amounts.at_least("1", "must be a quantity of bytes, such as 5Gi")
     ] = None
     """Size of all files, such as `5Gi`."""
     files: Annotated[int | None, Field(ge=1, le=1_000_000)] = None

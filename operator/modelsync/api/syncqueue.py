@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
+from modelsync.api import amounts
 from modelsync.api.base import Value
 from modelsync.api.conditions import Condition
-from modelsync.api.validations import cel, rules
 
 MOST_STARTS = 256
 """Namespaces whose last start is stored: some 80 bytes each, in a status that is written at each start."""
@@ -31,14 +31,9 @@ class SyncQueueSpec(Value):
     activeDeadlineSeconds counts where it is shorter. A change counts for attempts that start after it."""
     minimum_rate: Annotated[
         str | None,
-        Field(
-            max_length=24,
-            json_schema_extra=rules(
-                cel(
-                    "isQuantity(self) && !quantity(self).isLessThan(quantity('1k'))",
-                    "must be a quantity of at least 1k bytes per second, such as 100k (m is milli)",
-                )
-            ),
+        amounts.AsText,
+        amounts.at_least(
+            "1k", "must be a quantity of at least 1k bytes per second, such as 100k (m is milli)"
         ),
     ] = None
     """Bytes per second below which a download is ended as DownloadTooSlow, such as `100k`: on average over

@@ -1,8 +1,9 @@
 """What a ModelSync may ask for its worker, by the operator's configuration.
 
 Its author need not be one who may create Pods. A priority class would displace other people's Pods, and
-requests without end would keep nodes from them, so both are what an administrator allows, as the engines are.
-Nothing starts with more, and a worker that runs is left alone.
+requests without end would keep nodes from them; a service account brings what the cluster ties to it, and a
+uid the files of whoever has it on a shared server. So all of these are what an administrator allows, as the
+engines are. Nothing starts with more, and a worker that runs is left alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,13 +28,25 @@ def _refusals(spec: ModelSyncSpec, settings: Settings) -> Iterator[str]:
             f" {' or '.join(settings.engines)}, or have the administrator add it to worker.engines."
         )
     template = spec.pod_template
-    name, known = template.priority_class_name, settings.priority_classes
-    if name is not None and name not in known:
-        mend = f"name one of {', '.join(known)}, or leave it out" if known else "leave it out"
-        yield (
-            f"spec.podTemplate.priorityClassName: the operator does not allow {name!r} (its"
-            f" worker.priorityClasses); {mend}"
-        )
+    for field, name, known, setting in (
+        ("priorityClassName", template.priority_class_name, settings.priority_classes, "priorityClasses"),
+        ("serviceAccountName", template.service_account_name, settings.service_accounts, "serviceAccounts"),
+        ("runtimeClassName", template.runtime_class_name, settings.runtime_classes, "runtimeClasses"),
+    ):
+        if name and name not in known:
+            mend = f"name one of {', '.join(known)}, or leave it out" if known else "leave it out"
+            yield (
+                f"spec.podTemplate.{field}: the operator does not allow {name!r} (its worker.{setting});"
+                f" {mend}"
+            )
+    for field, ids in template.security_context.ids().items():
+        for number in ids:
+            if not any(first <= number <= last for first, last in settings.ids):
+                allowed = ", ".join(f"{first}-{last}" for first, last in settings.ids)
+                yield (
+                    f"spec.podTemplate.securityContext.{field}: the operator does not allow {number} (its"
+                    f" worker.ids); name one of {allowed}, or leave it out"
+                )
     for kind in ("requests", "limits"):
         for resource, wished in (getattr(template.resources, kind) or {}).items():
             most = settings.most_resources.get(resource)

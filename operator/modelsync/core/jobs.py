@@ -11,6 +11,7 @@ from typing import Any
 
 from modelsync.api import foreign, naming, wire
 from modelsync.api.modelsync import ModelSyncSpec
+from modelsync.api.podsecurity import PodSecurityContext
 from modelsync.api.podtemplate import Resources
 from modelsync.api.presets import BUILT_IN, Preset
 from modelsync.api.quantity import parse_bytes
@@ -19,10 +20,22 @@ from modelsync.api.syncqueue import SyncQueueSpec
 from modelsync.core import allowances
 from modelsync.core.snapshot import SyncRecord
 
-USER = 65532
+_OF_THE_POD = (
+    "nodeSelector",
+    "tolerations",
+    "affinity",
+    "imagePullSecrets",
+    "priorityClassName",
+    "serviceAccountName",
+    "runtimeClassName",
+)
+"""Fields of a podTemplate that are the Pod's own, by the same name."""
 _GRACE_SECONDS = 30
 _SCRATCH = "64Mi"
 _UNBOUNDED = SyncQueueSpec()
+_DEFAULT_SECURITY = PodSecurityContext(
+    run_as_user=65532, run_as_group=65532, fs_group=65532, fs_group_change_policy="OnRootMismatch"
+)
 _DEFAULT_RESOURCES = Resources(requests={"cpu": "100m", "memory": "128Mi"}, limits={"memory": "512Mi"})
 
 Manifest = dict[str, Any]
@@ -36,6 +49,9 @@ class JobSettings:
     image_pull_policy: str = "IfNotPresent"
     resources: Resources = _DEFAULT_RESOURCES
     """Requests and limits where a ModelSync names none."""
+    security_context: PodSecurityContext = _DEFAULT_SECURITY
+    """As whom workers run where a ModelSync says nothing; what is absent here as well is left to the
+    namespace's admission and the image."""
     most_resources: Mapping[str, str] = field(default_factory=dict)
     """Limits where a ModelSync names a request without one; see `allowances`."""
     hub_endpoint: str | None = None
@@ -174,20 +190,22 @@ def _pod(sync: SyncRecord, settings: JobSettings) -> Manifest:
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
+            **_security(sync, settings),
         },
         "containers": [_container(sync, settings)],
         "volumes": _volumes(sync, settings),
     }
     chosen = template.dump()
-    for name in ("nodeSelector", "tolerations", "affinity", "imagePullSecrets", "priorityClassName"):
+    for name in _OF_THE_POD:
         if chosen.get(name):
             pod[name] = chosen[name]
     return pod
+
+
+def _security(sync: SyncRecord, settings: JobSettings) -> Manifest:
+    """As whom the worker runs: the ModelSync's choices before the operator's."""
+    return {**settings.security_context.dump(), **sync.spec.pod_template.security_context.dump()}
 
 
 def _container(sync: SyncRecord, settings: JobSettings) -> Manifest:
@@ -254,7 +272,8 @@ def _volumes(sync: SyncRecord, settings: JobSettings) -> list[Manifest]:
         volumes.append({"name": "authorities", "configMap": authorities})
     name = sync.spec.source.secret_name
     if name is not None:
-        volumes.append({"name": "secret", "secret": _secret(sync, name)})
+        group = "fsGroup" in _security(sync, settings)
+        volumes.append({"name": "secret", "secret": _secret(sync, name, group=group)})
     return volumes
 
 
@@ -268,9 +287,10 @@ def _downward() -> list[Manifest]:
     ]
 
 
-def _secret(sync: SyncRecord, name: str) -> Manifest:
-    """The Secret, as files for the worker's group; of a token's Secret only that key."""
-    mount: Manifest = {"secretName": name, "defaultMode": 0o440}
+def _secret(sync: SyncRecord, name: str, *, group: bool) -> Manifest:
+    """The Secret, as files for the worker's group, or for the Pod's only container where nobody knows its
+    ids; of a token's Secret only that key."""
+    mount: Manifest = {"secretName": name, "defaultMode": 0o440 if group else 0o444}
     hub = sync.spec.source.hugging_face
     if hub is not None and hub.secret_ref is not None:
         mount["items"] = [{"key": hub.secret_ref.key, "path": hub.secret_ref.key}]

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from modelsync.api import modelsync as api
 from modelsync.api import presets, syncqueue, wire
+from modelsync.api.podsecurity import MOST_ID
 from modelsync.api.transfer import Engine
 
 PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
@@ -190,6 +191,11 @@ class Settings:
     """What spec.engine may be."""
     priority_classes: tuple[str, ...] = ()
     """Those that spec.podTemplate may name."""
+    service_accounts: tuple[str, ...] = ("default",)
+    runtime_classes: tuple[str, ...] = ()
+    """Likewise."""
+    ids: tuple[tuple[int, int], ...] = ((1, MOST_ID),)
+    """First and last of the ranges of uids and gids that spec.podTemplate may name."""
     most_resources: Mapping[str, str] = field(default_factory=dict)
     """Most of cpu, memory and ephemeral-storage that spec.podTemplate may request or have as a limit."""
     downloads_disabled: bool = False

@@ -278,6 +278,9 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
         presets=tuple(settings.presets),
         engines=settings.worker_engines,
         priority_classes=settings.worker_priority_classes,
+        service_accounts=("default", *settings.worker_service_accounts),
+        runtime_classes=settings.worker_runtime_classes,
+        ids=settings.worker_ids,
         most_resources=settings.worker_max_resources,
         downloads_disabled=settings.disable_model_downloads,
     )
@@ -289,6 +292,7 @@ def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         image=settings.worker_image,
         image_pull_policy=settings.worker_image_pull_policy,
         resources=settings.worker_resources,
+        security_context=settings.worker_security_context,
         most_resources=settings.worker_max_resources,
         hub_endpoint=settings.hub_endpoint,
         ca_config_map=settings.worker_ca_config_map,

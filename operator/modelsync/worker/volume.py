@@ -33,7 +33,8 @@ def failure(error: OSError, doing: str) -> Failure:
         return Failure(Reason.INSUFFICIENT_STORAGE, text)
     told = error.strerror or type(error).__name__
     if error.errno in _READ_ONLY:
-        mend = "It must be mounted read-write and be writable for the worker's user or fsGroup 65532."
+        whom = f"the worker's user {os.getuid()} or a group of {sorted({os.getgid(), *os.getgroups()})}"
+        mend = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."
         return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {mend}")
     if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
         text = f"The volume cannot do what a sync takes ({doing}: {told}). Use block storage, NFS or CephFS."
