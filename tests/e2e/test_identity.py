@@ -1,4 +1,4 @@
-"""As whom a worker runs, in namespaces that demand another range than the chart's default, as on OpenShift."""
+"""As whom a worker runs, in namespaces that demand another range than the chart's default, as OpenShift."""
 
 import json
 from collections.abc import Iterator
