@@ -6,7 +6,8 @@ import pytest
 
 from modelsync.api import podtemplate
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import jobs, planner, snapshot
+from modelsync.core import allowances, jobs, planner, snapshot
+from modelsync.runtime import records
 from tests.builders import SyncBuilder, a_job, a_pod, a_snapshot, a_sync
 
 MOST = {"cpu": "8", "memory": "16Gi"}
@@ -72,6 +73,13 @@ def test_what_is_not_allowed_starts_nothing_and_says_which_field(
     assert (status.phase, ready.reason) == (Phase.FAILED, Reason.INVALID_SPEC)
     assert ready.message.startswith(f"spec.podTemplate.{field}: ")
     assert mend in ready.message
+
+
+@pytest.mark.parametrize("sync", [sync for sync, *_ in REFUSED], ids=lambda value: str(value)[:40])
+def test_what_the_operator_keeps_of_a_spec_is_refused_as_the_whole_of_it(sync: SyncBuilder) -> None:
+    whole = sync.build().spec
+    kept = allowances.refusal(records.planned(whole), SETTINGS)
+    assert kept is not None and kept == allowances.refusal(whole, SETTINGS)
 
 
 @pytest.mark.parametrize("sync", ALLOWED)

@@ -225,6 +225,9 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
             limits=_amounts(spec.pod_template.resources.limits),
         ),
         priority_class_name=spec.pod_template.priority_class_name,
+        service_account_name=spec.pod_template.service_account_name,
+        runtime_class_name=spec.pod_template.runtime_class_name,
+        security_context=spec.pod_template.security_context,
     )
     return spec.but(
         source=spec.source.but(http=http), allow_patterns=(), ignore_patterns=(), pod_template=template
