@@ -140,6 +140,21 @@ def test_what_others_fail_by_meanwhile_does_not_hide_the_wait() -> None:
     assert told is not None and told.asked and told.next_seconds == 55.0
 
 
+def test_what_was_on_its_way_when_the_origin_asked_does_not_hide_the_wait() -> None:
+    clock = Clock()
+    state = State(Meter(clock=clock))
+    state.stages.enter(Stage.DOWNLOADING)
+    asked = Transient(Failure(Reason.RATE_LIMITED, "later"), wait_seconds=60.0)
+    state.stages.retry(asked, Budget(most=5), 60.0)
+    clock.now += 1
+    state.received(10)
+    clock.now += 5
+    told = state.stages.retrying(state.idle_seconds())
+    assert told is not None and told.next_seconds == 54.0
+    clock.now += 60
+    assert state.stages.retrying(state.idle_seconds()) is None
+
+
 def test_seconds_asked_for_by_many_connections_count_once() -> None:
     clock = Clock()
     state = State(Meter(clock=clock))

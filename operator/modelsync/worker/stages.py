@@ -100,9 +100,10 @@ class Stages:
         return self._clock() < self._asked_until
 
     def retrying(self, idle_seconds: float) -> Retrying | None:
-        """The newest retry, if nothing came since; `idle_seconds` ago something came."""
+        """The newest retry, if nothing came since, or if its origin's own time is not over: what was on
+        its way comes later, too. `idle_seconds` ago something came."""
         noted, now = self._retry, self._clock()
-        if noted is None or idle_seconds < now - noted[0]:
+        if noted is None or (idle_seconds < now - noted[0] and now >= self._asked_until):
             return None
         return noted[2].but(next_seconds=max(0.0, noted[1] - now))
 
