@@ -28,6 +28,25 @@ def test_a_listing_is_asked_for_again_neither_too_early_nor_in_years(
     assert 2.0 <= time.monotonic() - began < 30
 
 
+@pytest.mark.parametrize(
+    ("code", "reason", "says"),
+    [
+        ("", Reason.ORIGIN_ERROR, "does not list the files"),
+        ("RevisionNotFound", Reason.REVISION_NOT_FOUND, "it is out of date"),
+        ("RepoNotFound", Reason.ORIGIN_ERROR, "does not list the files"),
+    ],
+)
+def test_a_commit_that_the_hub_named_and_cannot_list_is_no_missing_model_or_revision(
+    tmp_path: Path, code: str, reason: Reason, says: str
+) -> None:
+    origin = Origin({"config.json": b"{}"}, token=None)
+    with origin.serving():
+        origin.strike("", "list:status=404x*", f"list:header=X-Error-Code:{code}x*")
+        end = Sync(origin=origin, volume=tmp_path).run()
+    assert end.reason is reason and says in end.message
+    assert "has the model org/model" in end.message
+
+
 @pytest.mark.parametrize("kind", ["hub", "s3"])
 def test_an_error_that_comes_coded_keeps_its_meaning(tmp_path: Path, kind: str) -> None:
     role = "info" if kind == "hub" else "list"

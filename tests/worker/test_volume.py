@@ -1,5 +1,6 @@
 """The target directory: links, foreign files, full and read-only volumes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from modelsync.api import exitcodes, wire
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
+from modelsync.worker import volume
 from modelsync.worker.failures import Failure
 from modelsync.worker.tree import Tree
 from tests.worker.faulty import Object, Origin, noise
@@ -189,3 +191,10 @@ def in_own_mount(
     )
     report = (directory / "termination").read_bytes()
     return wire.TerminationReport.model_validate_json(report), done.returncode
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_no_failure_of_the_disk(number: int) -> None:
+    found = volume.failure(OSError(number, os.strerror(number)), "opening a staging file")
+    assert found.reason is Reason.INTERNAL_ERROR and found.retryable
+    assert "ulimit -n" in found.message and "volume" not in found.message

@@ -32,6 +32,9 @@ def failure(error: OSError, doing: str) -> Failure:
         text = f"The volume's quota is used up ({doing}). Free space on it or raise the quota."
         return Failure(Reason.INSUFFICIENT_STORAGE, text)
     told = error.strerror or type(error).__name__
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        text = f"There are as many open files as the limit allows ({doing}: {told}). Raise it (ulimit -n)."
+        return Failure(Reason.INTERNAL_ERROR, text)
     if error.errno in _READ_ONLY:
         whom = f"the worker's user {os.getuid()} or a group of {sorted({os.getgid(), *os.getgroups()})}"
         mend = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."

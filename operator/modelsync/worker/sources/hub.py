@@ -7,6 +7,7 @@ it writes full URLs.
 """
 
 import contextlib
+import dataclasses
 import logging
 import re
 import threading
@@ -84,7 +85,8 @@ class HubSource:
         )
         commit, gated = asked(lambda: self._information(api, wanted))
         self._commit = commit
-        files = asked(lambda: listing.gathered(self._tree(api, commit), self._stages))
+        of_commit = dataclasses.replace(asked, commit=commit)
+        files = of_commit(lambda: listing.gathered(self._tree(api, commit), self._stages))
         if gated and files:
             asked(lambda: self._knock(api, files[0]))
         return Listing(revision=commit, files=files)

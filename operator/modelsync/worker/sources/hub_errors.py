@@ -42,6 +42,8 @@ class Asking:
     """The repository's page, where a person accepts its terms."""
     credentials: Credentials
     patience: Patience
+    commit: str | None = None
+    """What the revision names, once that is known: then the repository and the revision are there."""
 
     def __call__(self, ask: Callable[[], _Answer]) -> _Answer:
         """The answer, tried again while the trouble may pass; raises Failure or Interrupted."""
@@ -101,7 +103,25 @@ class Asking:
             errors.RepositoryNotFoundError: "RepoNotFound",
         }
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), "")
+        status = error.response.status_code
+        if self.commit is not None and status == 404:
+            return self._unlisted(self.commit, gone=code == "RevisionNotFound")
         return self._by_code(code) or self._by_status(error.response.status_code)
+
+    def _unlisted(self, commit: str, *, gone: bool) -> Failure:
+        """What it means that the files of a commit cannot be listed, which the Hub itself has just named."""
+        where, short = f"{self.endpoint} has the {self.kind} {self.repository}", commit[:12]
+        if gone:
+            text = (
+                f"{where}, but not the commit {short} that it names for {self.revision}: it is out of date."
+            )
+            mend = (
+                "Try again when it is not, or name a commit that it has in spec.source.huggingFace.revision."
+            )
+            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {mend}")
+        text = f"{where}, but does not list the files of its commit {short} (HTTP 404)."
+        mend = "Name a mirror in spec.source.huggingFace.endpoint that offers the Hub's tree API."
+        return Failure(Reason.ORIGIN_ERROR, f"{text} {mend}")
 
     def _by_code(self, code: str) -> Failure | None:
         """What the Hub's own code (X-Error-Code) means; None for one that is not known."""
