@@ -270,6 +270,8 @@ def test_of_an_error_only_class_numbers_and_host_leave_the_child(
 TROUBLES = {
     "a full disk": ({"error": "Exception", "errno": 28}, Reason.INSUFFICIENT_STORAGE),
     "a process that ended": ({"error": "ProcessEnded"}, Reason.INTERNAL_ERROR),
+    "open files without end": ({"error": "OSError", "errno": 24}, Reason.INTERNAL_ERROR),
+    "an error of the library's own": ({"error": "ValueError"}, Reason.INTERNAL_ERROR),
 }
 
 

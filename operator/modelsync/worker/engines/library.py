@@ -38,8 +38,10 @@ WHOLE = ".whole"
 SAMPLE_SECONDS = 0.2
 _TRIES = 2
 """Times a file may be fetched until its bytes are right."""
-_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES}
-"""Errors of the child that speak of the volume and not of the network."""
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
+"""Errors of the child that speak of the volume or the machine and not of the network."""
+_OF_THE_LIBRARY = {"ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "ImportError"}
+"""Errors of Python code that the network did not cause: the same call ends the same way."""
 
 
 class LibraryEngine:
@@ -250,6 +252,9 @@ class LibraryEngine:
                 origin=f"The host {host}" if host else "The origin",
             )
             responses.read(status, trouble["headers"], asked)
+        if trouble["error"] in _OF_THE_LIBRARY and host is None:
+            text = f"{self._backend.name} failed on {names.printable(file.path)} ({trouble['error']})."
+            raise Failure(Reason.INTERNAL_ERROR, f"{text} Use spec.engine Native.")
         text = (
             f"{self._backend.name} could not fetch {names.printable(file.path)} ({trouble['error']}). Check"
             f" that {host or 'the origin'} can be reached from the worker's namespace.{self._backend.advice}"
