@@ -157,6 +157,13 @@ def test_wire_documents_read_back_as_they_were(document: base.Value) -> None:
     [
         (a_source(), SourceKind.HUGGING_FACE, "hf://org/model@main"),
         (
+            sources.Source(
+                hugging_face=sources.HuggingFaceSource(repository="org/data", repository_type="Dataset")
+            ),
+            SourceKind.HUGGING_FACE,
+            "hf://datasets/org/data@main",
+        ),
+        (
             sources.Source(s3=sources.S3Source(bucket="bucket", prefix="a/")),
             SourceKind.S3,
             "s3://bucket/a/",
@@ -171,7 +178,7 @@ def test_wire_documents_read_back_as_they_were(document: base.Value) -> None:
             "2 files",
         ),
     ],
-    ids=["hub", "s3", "http"],
+    ids=["hub", "data set", "s3", "http"],
 )
 def test_a_source_is_one_word_for_tables(source: sources.Source, kind: SourceKind, summary: str) -> None:
     assert (source.kind, source.summary, source.secret_name) == (kind, summary, None)

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from modelsync.api import sources
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Verification
+from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.wire import WorkRequest
+from modelsync.worker import outdated, planning
 from modelsync.worker.failures import Failure
+from modelsync.worker.manifests import Published
 from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import Sync
 
@@ -147,6 +151,47 @@ def test_another_source_leaves_what_is_there(origin: Origin, tmp_path: Path) -> 
     other = Sync(moved(origin, SECOND), tmp_path, uid="uid-2")
     other.run()
     assert other.published() == sorted(FIRST | SECOND)
+
+
+SOURCES = {
+    "a model": {"huggingFace": {"repository": "org/name"}},
+    "its data set": {"huggingFace": {"repository": "org/name", "repositoryType": "Dataset"}},
+    "another model": {"huggingFace": {"repository": "org/other"}},
+    "a bucket": {"s3": {"bucket": "models", "prefix": "a/"}},
+    "the same name in another store": {
+        "s3": {"bucket": "models", "prefix": "a/", "endpoint": "https://s3.example"}
+    },
+    "the same name in a third store": {
+        "s3": {"bucket": "models", "prefix": "a/", "endpoint": "https://other.example"}
+    },
+    "another prefix": {"s3": {"bucket": "models", "prefix": "b/"}},
+}
+
+
+@pytest.mark.parametrize("before", SOURCES)
+def test_only_the_same_source_takes_the_place_of_its_files(before: str) -> None:
+    old = _request(SOURCES[before])
+    written = planning.manifest(old, Resolved(revision="1"), (), Published(files={}, owner=0))
+    listed = Published(files={}, owner=0, head=json.loads(written.dump_json()))
+    assert [name for name in SOURCES if outdated.related(listed, _request(SOURCES[name]))] == [before]
+
+
+def test_a_repositorys_other_revision_takes_the_place_of_its_files() -> None:
+    old, new = (
+        _request({"huggingFace": {"repository": "org/name", "revision": each}}) for each in ("a", "b")
+    )
+    written = planning.manifest(old, Resolved(revision="1"), (), Published(files={}, owner=0))
+    assert outdated.related(Published(files={}, owner=0, head=json.loads(written.dump_json())), new)
+
+
+def _request(source: dict[str, Any]) -> WorkRequest:
+    return WorkRequest(
+        uid="u",
+        namespace="n",
+        name="m",
+        attempt=1,
+        source=sources.Source.model_validate_json(json.dumps(source)),
+    )
 
 
 def test_names_that_meet_on_a_volume_without_case_are_one_file(

@@ -1,6 +1,7 @@
 """The built-in presets on repositories as their publishers list them: weights, or what is there instead.
 
-The lists hold the files that decide, of what huggingface.co showed of these repositories in 2024 and 2025.
+The lists hold the files that decide, shortened, as such repositories are laid out; few were compared with
+what the Hub lists today.
 """
 
 from pathlib import Path

@@ -2,7 +2,8 @@
 
 AWS takes any name of up to 255 letters, digits, '-', '_' and '.' that was given before 2018 in us-east-1, and
 so does Ceph by a setting; there a tenant may stand before the name, with a ':' between. Such names fit into
-no host name, so they need the path, and to be told from slips they need an endpoint.
+no host name, so they need the path, and to be told from slips they need an endpoint. Names of one or two
+characters are left to the store that is named there.
 """
 
 import re
@@ -11,7 +12,7 @@ from modelsync.api.validations import literal
 
 LONGEST = 255
 _OF_AWS = r"^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$"
-_OF_ANY = r"^([A-Za-z0-9_-]{1,63}:)?[A-Za-z0-9][A-Za-z0-9._-]{2,254}$"
+_OF_ANY = r"^([A-Za-z0-9_-]{1,63}:)?[A-Za-z0-9][A-Za-z0-9._-]{0,254}$"
 _DIRECTORY = "--x-s3"
 """How the names of directory buckets (S3 Express One Zone) end, which are asked in a way of their own."""
 

@@ -349,9 +349,12 @@ class Source(Value):
 
     @property
     def summary(self) -> str:
-        """The source in one short word for tables: `hf://org/name@main`, `s3://bucket/prefix`."""
-        if self.hugging_face is not None:
-            return f"hf://{self.hugging_face.repository}@{self.hugging_face.revision}"
+        """The source in one short word for tables: `hf://org/name@main`, `hf://datasets/org/name@main` (the
+        Hub's own spelling), `s3://bucket/prefix`."""
+        hub = self.hugging_face
+        if hub is not None:
+            kind = "" if hub.repository_type is RepositoryType.MODEL else f"{hub.repository_type.lower()}s/"
+            return f"hf://{kind}{hub.repository}@{hub.revision}"
         if self.s3 is not None:
             return f"s3://{self.s3.bucket}/{self.s3.prefix}"
         files = self.http.files if self.http is not None else ()

@@ -245,6 +245,8 @@ class Manifest(Value):
     name: str
     source: str
     """The source in one word, without credentials."""
+    endpoint: str | None = None
+    """Of a bucket, where one is named: two stores may each have a bucket of this name."""
     revision: str | None = None
     digest: str
     """`sha256:` digest over paths, sizes and known checksums as resolved."""

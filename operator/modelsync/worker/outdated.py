@@ -95,6 +95,7 @@ class Outdated:
             namespace=self.request.namespace,
             name=self.request.name,
             source=self.request.source.summary,
+            endpoint=planning.endpoint_of(self.request),
             digest="",
             layout=self.request.layout,
             files=(),
@@ -224,6 +225,8 @@ def related(listed: Published, request: WorkRequest) -> bool:
         return False
     if request.source.http is not None:
         return head.get("uid") == request.uid
+    if head.get("endpoint") != planning.endpoint_of(request):
+        return False
     return _place(head.get("source")) == _place(request.source.summary)
 
 

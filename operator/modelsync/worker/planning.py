@@ -131,6 +131,7 @@ def manifest(
         namespace=request.namespace,
         name=request.name,
         source=request.source.summary,
+        endpoint=endpoint_of(request),
         revision=resolved.revision,
         digest=resolved.manifest_digest or "",
         layout=request.layout,
@@ -140,6 +141,11 @@ def manifest(
         files=tuple(sorted(entries, key=lambda entry: entry.path)),
         completed_at=datetime.datetime.now(datetime.UTC),
     )
+
+
+def endpoint_of(request: WorkRequest) -> str | None:
+    """The endpoint of a bucket, where one is named."""
+    return request.source.s3.endpoint if request.source.s3 is not None else None
 
 
 def _pinned(
