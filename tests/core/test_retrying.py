@@ -153,3 +153,22 @@ def test_a_worker_that_waits_for_its_origin_and_is_deleted_is_a_lost_one() -> No
     status = after(None, limited(250.0, idle=9.0)).statuses["uid-llama"]
     gone = planner.plan(a_snapshot(a_sync().with_status(status))).statuses["uid-llama"]
     assert gone.last_failure is not None and gone.last_failure.reason is Reason.WORKER_LOST
+
+
+@pytest.mark.parametrize(("generation", "starts"), [(1, False), (2, True)], ids=["as it was", "changed"])
+def test_a_changed_spec_ends_the_wait_for_the_next_attempt_and_keeps_the_count(
+    generation: int, starts: bool
+) -> None:
+    sync = a_sync().with_status(
+        phase=Phase.QUEUED,
+        attempts=2,
+        failures=2,
+        observed_generation=1,
+        last_failure=a_failure(attempt=2),
+        next_retry_time=NOW + timedelta(seconds=80),
+    )
+    plan = planner.plan(a_snapshot(sync.with_record(generation=generation)))
+    assert bool(plan.creations) == starts
+    if starts:
+        status = plan.statuses["uid-llama"]
+        assert (status.next_retry_time, status.failures) == (None, 2)

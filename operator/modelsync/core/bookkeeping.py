@@ -82,6 +82,9 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     mended = phase is Phase.FAILED and view.changed
     if resumed or mended or (asked and view.counted):
         return changes.apply(status, failures=None, next_retry_time=None)
+    if view.changed and view.counted and status.next_retry_time is not None and view.rejection is None:
+        # The cause may be gone with the change. The failures stay counted, so that changes are no way round.
+        return changes.apply(status, next_retry_time=None)
     if status.next_retry_time is not None and not view.counted and view.rejection is None:
         return changes.apply(status, next_retry_time=None)
     return status
