@@ -5,6 +5,7 @@ names.
 """
 
 _WORDS = {
+    " of another ModelSync, since that field cannot be changed": "",
     "addressingStyle VirtualHosted or": "--addressing-style VirtualHosted or",
     "when addressingStyle is VirtualHosted": "with --addressing-style VirtualHosted",
     "spec.source.huggingFace.repository": "the name after hf://",

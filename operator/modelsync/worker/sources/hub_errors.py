@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 TRIES = 3
+_FIXED = " of another ModelSync, since that field cannot be changed"
 _DISABLED = "Disabled"
 """Our name for what the Hub says by a message alone."""
 _DISABLED_MESSAGE = "Access to this resource is disabled."
@@ -134,7 +135,8 @@ class Asking:
             return Failure(Reason.ACCESS_DENIED, f"The Hub has disabled the repository {name}.")
         if code == "RevisionNotFound":
             text = f"The repository {name} has no revision {self.revision}."
-            return Failure(Reason.REVISION_NOT_FOUND, f"{text} Correct spec.source.huggingFace.revision.")
+            mend = f"Name one that is there in spec.source.huggingFace.revision{_FIXED}."
+            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {mend}")
         if code == "RepoNotFound":
             where = f"There is no {self.kind} {name} at {self.endpoint}"
             mend = (
@@ -142,7 +144,9 @@ class Asking:
                 if given
                 else f"that can be seen without a token; name one in {token}"
             )
-            return Failure(Reason.NOT_FOUND, f"{where} {mend}. Check spec.source.huggingFace.repository.")
+            return Failure(
+                Reason.NOT_FOUND, f"{where} {mend}. Check spec.source.huggingFace.repository{_FIXED}."
+            )
         return None
 
     def _by_status(self, status: int) -> Failure:
