@@ -128,7 +128,7 @@ def test_tags_and_datasets_are_found(hub: HubServer) -> None:
 
 
 REFUSED = {
-    "unknown repository": ("org/none", None, "main", Reason.NOT_FOUND, ["org/none", "repository"]),
+    "unknown repository": ("org/none", None, "main", Reason.NOT_FOUND, ["org/none", "another ModelSync"]),
     "unknown to the token": ("org/none", GOOD, "main", Reason.NOT_FOUND, ["org/none", "token"]),
     "private, anonymous": ("org/private", None, "main", Reason.NOT_FOUND, ["secretRef"]),
     "private, not granted": ("org/private", OUTSIDER, "main", Reason.NOT_FOUND, ["org/private"]),

@@ -5,6 +5,9 @@ names.
 """
 
 _WORDS = {
+    "name the right one in spec.source.huggingFace.repository of another ModelSync": (
+        "correct the name after hf://"
+    ),
     " of another ModelSync, since that field cannot be changed": "",
     "addressingStyle VirtualHosted or": "--addressing-style VirtualHosted or",
     "when addressingStyle is VirtualHosted": "with --addressing-style VirtualHosted",

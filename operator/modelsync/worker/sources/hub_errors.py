@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 TRIES = 3
+_RIGHT = "name the right one in spec.source.huggingFace.repository of another ModelSync"
 _FIXED = " of another ModelSync, since that field cannot be changed"
 _DISABLED = "Disabled"
 """Our name for what the Hub says by a message alone."""
@@ -144,9 +145,7 @@ class Asking:
                 if given
                 else f"that can be seen without a token; name one in {token}"
             )
-            return Failure(
-                Reason.NOT_FOUND, f"{where} {mend}. Check spec.source.huggingFace.repository{_FIXED}."
-            )
+            return Failure(Reason.NOT_FOUND, f"{where} {mend}. Or {_RIGHT}.")
         return None
 
     def _by_status(self, status: int) -> Failure:
