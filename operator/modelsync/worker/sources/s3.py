@@ -174,8 +174,9 @@ class BucketSource:
         found = list(self._below(client, prefix))
         if not found:
             text = (
-                f"There is no object below {self._name}. Check spec.source.s3.bucket and"
-                " spec.source.s3.prefix."
+                f"There is no object below {self._name}. Put some there, or name the right ones in"
+                " spec.source.s3.bucket and spec.source.s3.prefix of another ModelSync, since these fields"
+                " cannot be changed."
             )
             raise Failure(Reason.NOTHING_MATCHED, text)
         return found, prefix.rfind("/") + 1

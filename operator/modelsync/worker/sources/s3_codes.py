@@ -99,8 +99,8 @@ CONSOLE = Meaning(
 )
 NO_BUCKET = Meaning(
     reason=Reason.NOT_FOUND,
-    text="There is no bucket {bucket} at {endpoint} ({code}). Check spec.source.s3.bucket and"
-    " spec.source.s3.endpoint.",
+    text="There is no bucket {bucket} at {endpoint} ({code}). Correct spec.source.s3.endpoint, or name the"
+    " right one in spec.source.s3.bucket of another ModelSync, since that field cannot be changed.",
 )
 BAD_BUCKET = Meaning(
     reason=Reason.INVALID_SPEC,
