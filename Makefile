@@ -26,7 +26,7 @@ bench: setup  ## Side-by-side figures of download engines on this machine.
 	@$(VENV)/python -m dev.bench
 
 faults: setup  ## The fault table: every injected fault and how it ended.
-	@$(VENV)/python -m dev.faults
+	@$(VENV)/python -m tests.faults
 
 attacks: setup  ## The table of attacks: each one tried on a real cluster, and whether it was refused.
 	@dev/on-cluster.sh python -m tests.attacks $(ARGS)

@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 ruff format --check .
 ruff check .
+PYTHONPATH="operator:." lint-imports --no-cache
 python -m modelsync crds --check crds
 python -m dev.docs --check
 exec python -m pytest -n 2 -q -m "not slow" --hypothesis-profile=quick \

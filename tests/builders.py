@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming, sources, syncqueue, wire
+from modelsync.api import naming, protocol, sources, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import snapshot
@@ -189,7 +189,7 @@ class PodBuilder:
     def ended(
         self,
         exit_code: int,
-        termination: wire.TerminationReport | None = None,
+        termination: protocol.TerminationReport | None = None,
         *,
         reason: str = "",
         when: datetime = NOW,
@@ -237,13 +237,13 @@ def a_queue(name: str = "default", **spec: Any) -> snapshot.QueueRecord:
     )
 
 
-def a_progress(done: int = 0, total: int | None = 100 * MB, **fields: Any) -> wire.Progress:
+def a_progress(done: int = 0, total: int | None = 100 * MB, **fields: Any) -> protocol.Progress:
     """Progress of an attempt that fetched all it has."""
-    return wire.Progress(**{"bytes_total": total, "bytes_done": done, "bytes_network": done, **fields})
+    return protocol.Progress(**{"bytes_total": total, "bytes_done": done, "bytes_network": done, **fields})
 
 
 def a_sample(
-    progress: wire.Progress | None = None,
+    progress: protocol.Progress | None = None,
     *,
     stage: Stage = Stage.DOWNLOADING,
     sync: str = "llama",
@@ -252,7 +252,7 @@ def a_sample(
     **fields: Any,
 ) -> snapshot.Sample:
     """A worker's progress report, received now."""
-    report = wire.ProgressReport(
+    report = protocol.ProgressReport(
         uid=uid_of(sync), attempt=attempt, stage=stage, progress=progress or a_progress(), **fields
     )
     return snapshot.Sample(report=report, received=received)
@@ -264,11 +264,11 @@ def last_words(
     *,
     sync: str = "llama",
     attempt: int = 1,
-    progress: wire.Progress | None = None,
+    progress: protocol.Progress | None = None,
     **fields: Any,
-) -> wire.TerminationReport:
+) -> protocol.TerminationReport:
     """A worker's termination report."""
-    return wire.TerminationReport(
+    return protocol.TerminationReport(
         uid=uid_of(sync),
         attempt=attempt,
         reason=reason,

@@ -15,8 +15,8 @@ from pathlib import Path
 import prometheus_client as prometheus
 import pytest
 
-from modelsync import config, environment
-from modelsync.runtime import metrics
+from modelsync.runtime.telemetry import metrics
+from modelsync.settings import environment, operator_config
 
 PACKAGE = Path(__file__).resolve().parent.parent / "operator" / "modelsync"
 FOR_OTHERS = {
@@ -109,9 +109,9 @@ def test_exceptions_are_classes_that_exist() -> None:
     assert {owner for owner, _ in _fields()} >= FOR_OTHERS.keys()
 
 
-@pytest.mark.parametrize("name", [option.name for option in config.OPTIONS])
+@pytest.mark.parametrize("name", [option.name for option in operator_config.OPTIONS])
 def test_every_setting_reaches_something(name: str) -> None:
-    others = [tree for path, tree in _trees().items() if path.name != "config.py"]
+    others = [tree for path, tree in _trees().items() if path.name != "settings/operator_config.py"]
     assert any(
         isinstance(node, ast.Attribute) and node.attr == name for tree in others for node in ast.walk(tree)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dev import target as targets
 from dev.bench.data import FileSet
-from tests.origins import versitygw
+from dev.origins.servers import versitygw
 
 DRIVERS = Path(__file__).resolve().parent / "drivers"
 BUCKET, PREFIX = "bench", "model/"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev import target as targets
-from dev.hub import demo_model
+from dev.origins.hub import demo_model
 
 PORT = 8900
 LOCAL_REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
@@ -40,7 +40,7 @@ def local(target: targets.Target, rate: str) -> Iterator[Origin]:
     root = demo_model.ensure()
     folder = root / LOCAL_REPOSITORY
     host = target.origin_host
-    command = ["dev.hub", "--root", str(root), "--host", host, "--port", str(PORT), "--rate", rate]
+    command = ["dev.origins.hub", "--root", str(root), "--host", host, "--port", str(PORT), "--rate", rate]
     server = subprocess.Popen(
         [*target.prefix, *targets.PYTHON, "-m", *command],
         cwd=targets.REPOSITORY,

@@ -5,11 +5,10 @@ import shlex
 import subprocess
 from typing import Any
 
-from dev import image, occupied
+from dev import image, kube, occupied
 from dev import target as targets
 from dev.demo import scripts
 from dev.demo.origin import Origin
-from tests.e2e import kube
 
 NAMESPACE, NAME, CLAIM = "demo", "minilm", "models"
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE

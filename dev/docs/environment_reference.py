@@ -4,7 +4,7 @@ A variable of the operator's own (`MODELSYNC_…`) is on the page of its setting
 """
 
 from dev.docs.markdown import MADE, table
-from modelsync import config
+from modelsync.settings import operator_config
 
 _HEAD = f"""{MADE}
 # Environment
@@ -82,7 +82,7 @@ def page() -> str:
     told = table(("variable", "meaning", "heeded by"), _OTHERS)
     rows = [
         (f"`{name}`", f"`{option.flag}`", _OPERATOR[name])
-        for option in config.OPTIONS
+        for option in operator_config.OPTIONS
         for name in option.common
         if name.isupper()
     ]

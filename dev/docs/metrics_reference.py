@@ -6,7 +6,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from dev.docs.markdown import MADE, table
-from modelsync.runtime import collector, metrics, store
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.telemetry import metrics, state_collector
 
 _HEAD = f"""{MADE}
 # Metrics
@@ -34,7 +35,7 @@ def page() -> str:
 def _families() -> Iterator[tuple[Metric, Sequence[str]]]:
     """All our families with their labels, which the client keeps to itself while there are no samples."""
     made = metrics.Metrics()
-    made.registry.register(collector.StateCollector(store.Store()))
+    made.registry.register(state_collector.StateCollector(cache.Store()))
     wrappers = [metric for metric in vars(made).values() if isinstance(metric, MetricWrapperBase)]
     known = {family.name: metric._labelnames for metric in wrappers for family in metric.describe()}
     for family in made.registry.collect():

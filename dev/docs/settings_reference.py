@@ -1,7 +1,7 @@
 """The page of the operator's settings, made from the table that makes its flags."""
 
 from dev.docs.markdown import MADE, table
-from modelsync import config
+from modelsync.settings import operator_config
 
 _HEAD = f"""{MADE}
 # Settings of the operator
@@ -25,6 +25,6 @@ def page() -> str:
             option.help
             + (" May be repeated; the variable takes a comma-separated list." if option.repeatable else ""),
         )
-        for option in config.OPTIONS
+        for option in operator_config.OPTIONS
     ]
     return f"{_HEAD}\n{table(('flag', 'variable', 'default', 'meaning'), rows)}"

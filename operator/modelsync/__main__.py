@@ -17,7 +17,7 @@ def run() -> None:
     """Run the command line; the process's entry point."""
     if sys.argv[1:2] == ["worker"]:
         signal.signal(signal.SIGTERM, _stopped_before_it_began)
-    from modelsync import environment
+    from modelsync.settings import environment
 
     environment.need_utf8()
     environment.spare_plugins()

@@ -1,6 +1,6 @@
 """How the texts of settings that are JSON become values of the API.
 
-As in `readers`, each takes a text and returns the value, or raises ValueError with how to fix it.
+As in `parsers`, each takes a text and returns the value, or raises ValueError with how to fix it.
 """
 
 import json
@@ -10,8 +10,8 @@ from typing import Any
 import pydantic
 from pydantic.alias_generators import to_camel
 
-from modelsync import readers
 from modelsync.api import podsecurity, podtemplate, presets, quantity, requestsize
+from modelsync.settings import parsers
 
 PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
 SECURITY_CONTEXT = (
@@ -70,7 +70,7 @@ def known_presets(text: str) -> Mapping[str, presets.Preset]:
     except (ValueError, TypeError, AttributeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be presets as JSON, such as {PRESETS}") from error
     for name, preset in found.items():
-        if not readers.NAME.match(name):
+        if not parsers.NAME.match(name):
             raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
         if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
             most = requestsize.MOST_PRESET

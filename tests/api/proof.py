@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from dev import kube
 from modelsync.api import crd, naming
-from tests.e2e import kube
 
 GROUP = f"proof.{naming.GROUP}"
 API_VERSION = f"{GROUP}/{naming.VERSION}"

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from dev import kube
 from tests import kstatus
 from tests.api import proof
 from tests.api.specs import bases
-from tests.e2e import kube
 
 pytestmark = proof.NEEDS_CLUSTER
 SYNCS = f"modelsyncs.{proof.GROUP}"

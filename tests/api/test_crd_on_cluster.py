@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from dev import kube
 from tests.api import proof
 from tests.api.specs import affinities, bases, extremes
-from tests.e2e import kube
 
 pytestmark = proof.NEEDS_CLUSTER
 BAD, GOOD, UPDATES = bases.table("bad"), bases.table("good"), bases.table("updates")

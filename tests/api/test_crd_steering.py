@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dev import kube
 from tests.api import proof
 from tests.api.specs import bases
-from tests.e2e import kube
 
 pytestmark = proof.NEEDS_CLUSTER
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "steer.md"

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync import config, readers
 from modelsync.api import requestsize, sources
-from modelsync.core import jobs
+from modelsync.core import job_manifest
+from modelsync.settings import operator_config, parsers
 from tests.api.specs import extremes
 
 
-def annotations(manifest: jobs.Manifest) -> int:
+def annotations(manifest: job_manifest.Manifest) -> int:
     """The bytes that the API server counts."""
     found: dict[str, str] = manifest["spec"]["template"]["metadata"]["annotations"]
     return sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
@@ -45,8 +45,8 @@ def test_the_rule_counts_what_a_request_takes(pairs: list[tuple[str, str]]) -> N
 
 def test_settings_that_travel_with_every_request_are_bounded_too() -> None:
     with pytest.raises(ValueError, match="4096 characters"):
-        readers.blocks(",".join(["10.0.0.0/24"] * 400))
-    option = next(option for option in config.OPTIONS if option.name == "presets")
+        parsers.blocks(",".join(["10.0.0.0/24"] * 400))
+    option = next(option for option in operator_config.OPTIONS if option.name == "presets")
     pattern = '"' + "x" * 256 + '"'
     with pytest.raises(ValueError, match="16384 bytes"):
         option.read('{"large":{"allowPatterns":[' + ",".join([pattern] * 64) + "]}}")

@@ -10,7 +10,7 @@ from huggingface_hub.file_download import repo_folder_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import base, conditions, exitcodes, naming, quantity, sources, transfer, wire
+from modelsync.api import base, conditions, exitcodes, naming, protocol, quantity, sources, transfer
 from modelsync.api import modelsync as api
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import ConditionType, Reason, SourceKind, Stage
@@ -134,16 +134,16 @@ def test_unknown_fields_are_ignored_so_that_an_older_program_lives_with_a_newer_
 def test_a_report_out_of_bounds_is_refused(change: dict[str, Any], field: str) -> None:
     report = {"uid": "u", "attempt": 1, "stage": "Downloading", **change}
     with pytest.raises(pydantic.ValidationError, match=field):
-        wire.ProgressReport.model_validate(report)
+        protocol.ProgressReport.model_validate(report)
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        wire.WorkRequest(uid="u", namespace="n", name="m", attempt=1, source=a_source()),
-        wire.ProgressReport(uid="u", attempt=1, stage=Stage.RESOLVING, progress=a_progress(7)),
-        wire.TerminationReport(uid="u", attempt=1, reason=Reason.SYNCED, progress=a_progress(7)),
-        wire.LimitRequest(bytes_per_second=5),
+        protocol.WorkRequest(uid="u", namespace="n", name="m", attempt=1, source=a_source()),
+        protocol.ProgressReport(uid="u", attempt=1, stage=Stage.RESOLVING, progress=a_progress(7)),
+        protocol.TerminationReport(uid="u", attempt=1, reason=Reason.SYNCED, progress=a_progress(7)),
+        protocol.LimitRequest(bytes_per_second=5),
     ],
     ids=lambda document: type(document).__name__,
 )

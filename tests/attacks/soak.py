@@ -20,11 +20,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dev import occupied
-from dev.hub import HubServer, Repository, Synthetic
+from dev import kube, occupied
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api import naming
 from tests.attacks import users
-from tests.e2e import kube, release
+from tests.e2e import release
 
 ORIGIN = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
 ALICE, MALLORY, QUEUE = "soak-alice", "soak-mallory", "soak"

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.e2e import kube
+from dev import kube
 
 Rule = dict[str, Any]
 

@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dev.faults import workers
-from dev.faults.workers import Server, Volume
-from modelsync.worker.journal import Journal
-from modelsync.worker.staging import key_of
+from modelsync.worker.storage.journal import Journal
+from modelsync.worker.storage.staging import key_of
+from tests.faults import workers
+from tests.faults.workers import Server, Volume
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 

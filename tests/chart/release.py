@@ -5,9 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from dev import occupied
+from dev import kube, occupied
 from tests.chart import helm
-from tests.e2e import kube
 from tests.parallel import groups
 
 NAME, SYSTEM = occupied.RELEASE, occupied.SYSTEM

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev import dashboards as generator
-from modelsync.runtime import collector, metrics
+from modelsync.runtime.telemetry import metrics, state_collector
 from tests.chart import panels
 
 PANELS = [panel for dashboard in panels.dashboards() for panel in dashboard["panels"]]
@@ -38,7 +38,7 @@ def test_dashboards_can_be_provisioned() -> None:
 
 
 def test_queries_use_metrics_that_the_operator_has() -> None:
-    source = "".join(Path(module.__file__ or "").read_text() for module in (metrics, collector))
+    source = "".join(Path(module.__file__ or "").read_text() for module in (metrics, state_collector))
     names = {name for _, query in panels.queries() for name in re.findall(r"modelsync_\w+", query)}
     assert names
     for name in names:

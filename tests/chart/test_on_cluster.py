@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev import kube
+from dev.origins.hub import HubServer, Repository, Synthetic
 from tests.chart import helm, release
-from tests.e2e import kube
 
 pytestmark = [
     pytest.mark.e2e,

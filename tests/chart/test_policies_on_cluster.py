@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dev import kube
 from tests.chart import workers
-from tests.e2e import kube, release
+from tests.e2e import release
 
 pytestmark = [
     pytest.mark.e2e,

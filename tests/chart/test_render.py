@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from dev.docs import chart_values
-from modelsync import config
 from modelsync.api import naming
-from modelsync.core import jobs
-from modelsync.runtime import permissions
+from modelsync.core import job_manifest
+from modelsync.runtime.cluster import permissions
+from modelsync.settings import operator_config
 from tests import builders
 from tests.chart import helm
 
@@ -148,9 +148,9 @@ def test_in_each_watched_namespace_only_the_operator_reaches_a_worker() -> None:
     assert [policy["metadata"]["namespace"] for policy in policies] == ["a", "b"]
     (deployment,) = helm.of_kind(objects, "Deployment")
     operator = deployment["spec"]["template"]["metadata"]["labels"]
-    labels = jobs.render_job(builders.a_sync().build(), 1, "key", jobs.JobSettings(image="i"))["spec"][
-        "template"
-    ]["metadata"]["labels"]
+    labels = job_manifest.render_job(
+        builders.a_sync().build(), 1, "key", job_manifest.JobSettings(image="i")
+    )["spec"]["template"]["metadata"]["labels"]
     for policy in policies:
         spec = policy["spec"]
         assert spec["podSelector"]["matchLabels"].items() <= labels.items()
@@ -284,11 +284,11 @@ def test_operator_accepts_the_flags_that_the_chart_gives() -> None:
     name, *args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     assert name == "operator"
     flags: dict[str, Any] = {}
-    known = {option.flag: option for option in config.OPTIONS}
+    known = {option.flag: option for option in operator_config.OPTIONS}
     for flag, _, value in (arg.partition("=") for arg in args):
         option = known[flag]
         flags[option.name] = (*flags.get(option.name, ()), value) if option.repeatable else value
-    read = config.operator_config(flags, {})
+    read = operator_config.operator_config(flags, {})
     assert (read.namespace, read.operator_namespace) == (("a", "b"), "modelsync-system")
     assert read.lease_duration == yaml.safe_load(chart_values.VALUES.read_text())["config"]["leaseDuration"]
 
@@ -330,7 +330,7 @@ def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     flags = dict(arg[2:].split("=", 1) for arg in container["args"] if arg.startswith("--"))
     given = {name.replace("-", "_"): value for name, value in flags.items()}
-    found = config.operator_config(given, {})
+    found = operator_config.operator_config(given, {})
     assert (found.worker_max_retries, found.worker_timeout_seconds) == (0, 3)
     assert found.worker_log_level == "debug"
     assert (found.worker_https_proxy, found.worker_no_proxy) == ("http://proxy:3128", "hub")

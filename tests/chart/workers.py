@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from dev import kube
 from modelsync.api import modelsync as api
 from modelsync.api import naming, podsecurity
-from modelsync.core import jobs, snapshot
+from modelsync.core import job_manifest, snapshot
 from tests.builders import a_sync
-from tests.e2e import kube, release
+from tests.e2e import release
 
 Job = dict[str, Any]
 OPERATOR = f"system:serviceaccount:{release.SYSTEM}:{release.RELEASE}"
@@ -87,7 +88,9 @@ def sync(space: str, name: str = "worker", **spec: Any) -> snapshot.SyncRecord:
 
 def rendered(record: snapshot.SyncRecord, attempt: int = 1, **settings: Any) -> Job:
     """The Job of an attempt, as the release of the tests makes it."""
-    return jobs.render_job(record, attempt, "key", jobs.JobSettings(image=release.IMAGE, **settings))
+    return job_manifest.render_job(
+        record, attempt, "key", job_manifest.JobSettings(image=release.IMAGE, **settings)
+    )
 
 
 def accepted(space: str) -> Iterator[tuple[str, Job]]:

@@ -1,6 +1,6 @@
 """A worker that is admitted, blocked, running or silent: each row a cluster, and what its user reads."""
 
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.api.reasons import Phase, QueueReason, Reason, Stage
 from modelsync.api.workers import WorkerStatus
 from tests.builders import (
@@ -14,7 +14,7 @@ from tests.builders import (
 )
 from tests.core.rows import JOB, POD, RUNNING, Row, problem
 
-CHECKED = wire.StageProgress(
+CHECKED = protocol.StageProgress(
     files_done=12, files_total=40, bytes_done=30_100_000_000, bytes_total=100_000_000_000
 )
 ROWS = (
@@ -114,7 +114,9 @@ ROWS = (
     Row(
         name="listing the source",
         parts=RUNNING,
-        samples={POD: a_sample(stage=Stage.RESOLVING, stage_progress=wire.StageProgress(files_done=3000))},
+        samples={
+            POD: a_sample(stage=Stage.RESOLVING, stage_progress=protocol.StageProgress(files_done=3000))
+        },
         phase=Phase.DOWNLOADING,
         reason=Reason.RESOLVING,
         says="listing the files of the source",

@@ -6,8 +6,8 @@ import pytest
 
 from modelsync.api import podtemplate
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import allowances, jobs, planner, snapshot
-from modelsync.runtime import records
+from modelsync.core import allowances, job_manifest, planner, snapshot
+from modelsync.runtime.cluster import parsing
 from tests.builders import SyncBuilder, a_job, a_pod, a_snapshot, a_sync
 
 MOST = {"cpu": "8", "memory": "16Gi"}
@@ -78,7 +78,7 @@ def test_what_is_not_allowed_starts_nothing_and_says_which_field(
 @pytest.mark.parametrize("sync", [sync for sync, *_ in REFUSED], ids=lambda value: str(value)[:40])
 def test_what_the_operator_keeps_of_a_spec_is_refused_as_the_whole_of_it(sync: SyncBuilder) -> None:
     whole = sync.build().spec
-    kept = allowances.refusal(records.planned(whole), SETTINGS)
+    kept = allowances.refusal(parsing.planned(whole), SETTINGS)
     assert kept is not None and kept == allowances.refusal(whole, SETTINGS)
 
 
@@ -123,6 +123,8 @@ def test_what_runs_or_is_complete_is_left_alone() -> None:
 def test_a_request_without_a_limit_gets_the_most_as_its_limit(
     sync: SyncBuilder, limits: dict[str, str]
 ) -> None:
-    settings = jobs.JobSettings(image="i", most_resources=MOST)
-    (container,) = jobs.render_job(sync.build(), 1, "key", settings)["spec"]["template"]["spec"]["containers"]
+    settings = job_manifest.JobSettings(image="i", most_resources=MOST)
+    (container,) = job_manifest.render_job(sync.build(), 1, "key", settings)["spec"]["template"]["spec"][
+        "containers"
+    ]
     assert container["resources"]["limits"] == limits

@@ -3,7 +3,7 @@
 import pytest
 
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import bookkeeping, planner
+from modelsync.core import attempts, planner
 from tests.builders import NOW, a_failure, a_job, a_pod, a_queue, a_snapshot, a_sync, ago
 from tests.core.world import World
 
@@ -38,7 +38,7 @@ def complete(world: World, *names: str) -> bool:
 
 
 def reason(world: World, name: str) -> str:
-    return bookkeeping.ready_reason(world.syncs[f"uid-{name}"].status)
+    return attempts.ready_reason(world.syncs[f"uid-{name}"].status)
 
 
 @pytest.mark.parametrize("fault", [*REASONS, "sidecar", "evicted"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, QueueReason
-from modelsync.core import planner, queueing, snapshot
+from modelsync.core import admission, planner, snapshot
 from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync
 from tests.core.test_queueing import place, started
 
@@ -81,8 +81,8 @@ def test_a_namespace_that_does_not_answer_holds_few_slots() -> None:
     hangs = [a_sync(f"h{n:02}").in_namespace("hangs") for n in range(30)]
     fine = [a_sync(f"f{n}") for n in range(3)]
     plan = planner.plan(a_snapshot(*hangs, *fine, a_queue(max_active=99)))
-    assert sorted(started(plan)) == ["f0", "f1", "f2", *(f"h{n:02}" for n in range(queueing.UNANSWERED))]
-    under_way = [a_job(f"h{n:02}").assumed() for n in range(queueing.UNANSWERED)]
+    assert sorted(started(plan)) == ["f0", "f1", "f2", *(f"h{n:02}" for n in range(admission.UNANSWERED))]
+    under_way = [a_job(f"h{n:02}").assumed() for n in range(admission.UNANSWERED)]
     plan = planner.plan(a_snapshot(*hangs, *fine, *under_way, a_queue(max_active=99)))
     assert started(plan) == ["f0", "f1", "f2"]
 

@@ -4,7 +4,7 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import announcements
+from modelsync.core import event_rules
 from tests.builders import MB, SyncBuilder, a_failure, a_sync
 
 
@@ -42,7 +42,7 @@ QUIET = {
 @pytest.mark.parametrize("name", CASES)
 def test_deletion_before_the_end_says_what_is_left_and_where(name: str) -> None:
     sync, amount = CASES[name]
-    said = announcements.deleted(sync.build())
+    said = event_rules.deleted(sync.build())
     assert said is not None
     assert (said.type, said.reason) == ("Warning", Reason.UNFINISHED_FILES_LEFT)
     for words in (amount, "'models'", "'llama/.modelsync/uid-llama'", "modelsync clean"):
@@ -51,9 +51,9 @@ def test_deletion_before_the_end_says_what_is_left_and_where(name: str) -> None:
 
 @pytest.mark.parametrize("name", QUIET)
 def test_deletion_that_leaves_nothing_says_nothing(name: str) -> None:
-    assert announcements.deleted(QUIET[name].build()) is None
+    assert event_rules.deleted(QUIET[name].build()) is None
 
 
 def test_place_within_the_volumes_root_is_named_without_a_slash() -> None:
-    said = announcements.deleted(LEFT.on_claim("models", "").build())
+    said = event_rules.deleted(LEFT.on_claim("models", "").build())
     assert said is not None and "'.modelsync/uid-llama'" in said.message

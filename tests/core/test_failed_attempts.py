@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import exitcodes, transfer, wire
+from modelsync.api import exitcodes, protocol, transfer
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner, retries, snapshot
@@ -205,8 +205,11 @@ def test_an_attempt_that_took_too_long_names_whose_deadline_it_was(
 def test_an_attempt_that_was_too_slow_counts_however_far_it_got() -> None:
     last, limit = api.LastFailure(reason=Reason.NETWORK_ERROR, attempt=1, bytes_done=5), 3
     for reason, failures in ((Reason.DOWNLOAD_TOO_SLOW, limit + 1), (Reason.NETWORK_ERROR, 1)):
-        report = wire.TerminationReport(
-            uid="uid-llama", attempt=2, reason=reason, progress=wire.Progress(bytes_done=9, bytes_total=10)
+        report = protocol.TerminationReport(
+            uid="uid-llama",
+            attempt=2,
+            reason=reason,
+            progress=protocol.Progress(bytes_done=9, bytes_total=10),
         )
         pod = a_pod(attempt=2).ended(exitcodes.BY_REASON[reason], report)
         sync = a_sync().with_spec(backoff_limit=limit)

@@ -15,21 +15,21 @@ from modelsync.api import (
     podsecurity,
     podtemplate,
     presets,
+    protocol,
     sources,
     syncqueue,
     transfer,
-    wire,
 )
 from modelsync.api import modelsync as api
-from modelsync.core import jobs
+from modelsync.core import job_manifest
 from tests.api.specs import affinities
 from tests.builders import SyncBuilder, a_spec, a_sync
 
-SETTINGS = jobs.JobSettings(image="registry.example/modelsync:1", hub_endpoint="https://hub.example")
+SETTINGS = job_manifest.JobSettings(image="registry.example/modelsync:1", hub_endpoint="https://hub.example")
 
 
 def render(sync: SyncBuilder, attempt: int = 1, **fields: Any) -> dict[str, Any]:
-    return jobs.render_job(sync.build(), attempt, "the-key", SETTINGS, **fields)
+    return job_manifest.render_job(sync.build(), attempt, "the-key", SETTINGS, **fields)
 
 
 def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def request_of(manifest: dict[str, Any]) -> wire.WorkRequest:
+def request_of(manifest: dict[str, Any]) -> protocol.WorkRequest:
     annotations = manifest["spec"]["template"]["metadata"]["annotations"]
-    return wire.WorkRequest.model_validate_json(annotations[naming.REQUEST_ANNOTATION], strict=True)
+    return protocol.WorkRequest.model_validate_json(annotations[naming.REQUEST_ANNOTATION], strict=True)
 
 
 S3 = sources.Source(s3=sources.S3Source(bucket="models", secret_ref=sources.SecretRef(name="keys")))
@@ -186,8 +186,8 @@ def test_a_sources_own_endpoint_stays() -> None:
 
 
 def test_authorities_of_ones_own_are_mounted_and_named_to_the_worker() -> None:
-    settings = jobs.JobSettings(image="x", ca_config_map="our-ca")
-    pod = pod_of(jobs.render_job(a_sync().build(), 1, "key", settings))
+    settings = job_manifest.JobSettings(image="x", ca_config_map="our-ca")
+    pod = pod_of(job_manifest.render_job(a_sync().build(), 1, "key", settings))
     (volume,) = [volume for volume in pod["volumes"] if "configMap" in volume]
     assert volume["configMap"]["name"] == "our-ca"
     (container,) = pod["containers"]
@@ -282,7 +282,7 @@ def test_as_whom_a_worker_runs(
         chosen = podsecurity.PodSecurityContext.model_validate(operators)
         settings = replace(SETTINGS, security_context=chosen)
     sync = a_sync().with_spec(pod_template=template, source=source).build()
-    pod = pod_of(jobs.render_job(sync, 1, "key", settings))
+    pod = pod_of(job_manifest.render_job(sync, 1, "key", settings))
     assert pod["securityContext"] == {**_ALWAYS, **want}
     (mounted,) = (volume["secret"] for volume in pod["volumes"] if volume["name"] == "secret")
     assert mounted["defaultMode"] == mode, "readable without fsGroup, too"
@@ -364,8 +364,8 @@ def test_a_preset_reaches_the_worker_as_patterns(
     fields: dict[str, Any], allow: tuple[str, ...], ignore: tuple[str, ...]
 ) -> None:
     mine = presets.Preset(allow_patterns=("a/*",), ignore_patterns=("*.bin",), required_patterns=("a/x",))
-    settings = jobs.JobSettings(image="i", presets={**presets.BUILT_IN, "mine": mine})
-    request = jobs.work_request(a_sync().with_spec(**fields).build(), 1, settings)
+    settings = job_manifest.JobSettings(image="i", presets={**presets.BUILT_IN, "mine": mine})
+    request = job_manifest.work_request(a_sync().with_spec(**fields).build(), 1, settings)
     assert (request.allow_patterns, request.ignore_patterns) == (allow, ignore)
     needs = request.needs
     assert (needs.preset if needs else None) == fields.get("preset")
@@ -375,15 +375,17 @@ def test_a_preset_reaches_the_worker_as_patterns(
 
 
 def test_an_expected_digest_reaches_the_worker() -> None:
-    request = jobs.work_request(
-        a_sync().with_spec(expected_digest="sha256:00").build(), 1, jobs.JobSettings(image="i")
+    request = job_manifest.work_request(
+        a_sync().with_spec(expected_digest="sha256:00").build(), 1, job_manifest.JobSettings(image="i")
     )
     assert request.expected_digest == "sha256:00"
 
 
 def test_proxies_and_authorities_are_the_only_variables_of_a_worker() -> None:
-    settings = jobs.JobSettings(image="i", environment={"HTTPS_PROXY": "proxy:3128"}, ca_config_map="ca")
-    manifest = jobs.render_job(a_sync().build(), 1, "key", settings)
+    settings = job_manifest.JobSettings(
+        image="i", environment={"HTTPS_PROXY": "proxy:3128"}, ca_config_map="ca"
+    )
+    manifest = job_manifest.render_job(a_sync().build(), 1, "key", settings)
     (container,) = pod_of(manifest)["containers"]
     assert {each["name"]: each["value"] for each in container["env"]} == {
         "HTTPS_PROXY": "proxy:3128",

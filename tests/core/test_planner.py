@@ -392,8 +392,7 @@ def test_the_same_records_are_judged_again_when_time_has_come() -> None:
         next_retry_time=NOW + timedelta(seconds=5),
     )
     picture = a_snapshot(waits)
-    settings = picture.settings
     assert planner.plan(picture).creations == ()
-    later = dataclasses.replace(picture, now=NOW + timedelta(seconds=5), settings=settings)
+    later = dataclasses.replace(picture, now=NOW + timedelta(seconds=5))
     assert len(planner.plan(later).creations) == 1
     assert planner.plan(picture).creations == (), "and back, should the clock be set back"

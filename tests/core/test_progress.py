@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import selection, wire
+from modelsync.api import protocol, selection
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import planner, progress
 from tests.builders import MB, NOW, a_job, a_pod, a_progress, a_sample, a_snapshot, a_spec, a_sync, last_words
@@ -16,7 +16,7 @@ from tests.builders import MB, NOW, a_job, a_pod, a_progress, a_sample, a_snapsh
 POD = "pod-llama-1"
 
 
-def shown(sample: wire.Progress, before: api.ProgressStatus | None = None) -> api.ProgressStatus:
+def shown(sample: protocol.Progress, before: api.ProgressStatus | None = None) -> api.ProgressStatus:
     return progress.running(before, a_sample(sample), 0)
 
 
@@ -198,7 +198,7 @@ def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended
     ],
 )
 def test_complete_is_a_hundred_per_cent(
-    before: api.ProgressStatus | None, report: wire.Progress | None, want: api.ProgressStatus
+    before: api.ProgressStatus | None, report: protocol.Progress | None, want: api.ProgressStatus
 ) -> None:
     assert progress.completed(before, report, 0) == want
 
@@ -282,7 +282,7 @@ ESTIMATE = selection.Estimate(size="400M", files=8)
     ],
 )
 def test_an_estimate_stands_in_until_the_source_tells(
-    report: wire.Progress, amount: str, per_cent: str | None, size: str | None, files: int | None
+    report: protocol.Progress, amount: str, per_cent: str | None, size: str | None, files: int | None
 ) -> None:
     numbers = progress.running(None, a_sample(report), 0, ESTIMATE)
     texts = progress.for_people(a_spec(estimate=ESTIMATE), numbers, downloading=True)

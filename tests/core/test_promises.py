@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from modelsync.api import modelsync as api
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import blocked, planner
+from modelsync.core import planner, start_blockers
 from tests import builders as b
 from tests.core.world import World
 
@@ -20,17 +20,17 @@ def message(status: ModelSyncStatus) -> str:
 def test_unbound_claim_heals_by_itself_and_says_so() -> None:
     picture = b.a_snapshot(b.a_sync(), b.a_job(), b.a_pod().unschedulable(UNBOUND))
     assert message(planner.plan(picture).statuses[b.uid_of("llama")]).endswith(
-        f"make a volume{blocked.HEALS}"
+        f"make a volume{start_blockers.HEALS}"
     )
 
 
 def test_final_failure_takes_the_promise_back_and_asks_for_the_annotation() -> None:
-    told = f"Secret 'token' does not exist; create it{blocked.HEALS}"
+    told = f"Secret 'token' does not exist; create it{start_blockers.HEALS}"
     failure = b.a_failure(Reason.SECRET_NOT_FOUND, message=told)
     sync = b.a_sync().with_spec(backoff_limit=0).with_status(failures=1, attempts=1, last_failure=failure)
     wanted = planner.plan(b.a_snapshot(sync)).statuses[b.uid_of("llama")]
     assert wanted.phase is Phase.FAILED
-    assert blocked.HEALS not in message(wanted)
+    assert start_blockers.HEALS not in message(wanted)
     assert "create it; then ask for another attempt" in message(wanted)
 
 

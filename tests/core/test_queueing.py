@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelsync.api import modelsync as api
 from modelsync.api import transfer
 from modelsync.api.reasons import Phase, QueueReason
-from modelsync.core import actions, planner, queueing, snapshot
+from modelsync.core import actions, admission, planner, snapshot
 from tests.builders import (
     NOW,
     JobBuilder,
@@ -238,7 +238,7 @@ def test_limits_hold_and_no_admissible_one_is_passed_over(
         before = sum(1 for uid in running if picture.syncs[uid].spec.queue == name)
         assert used[name] <= max(limit, before)
     paths = [picture.syncs[uid].spec.target_dir[1] for uid in new]
-    assert not any(queueing.overlap(a, b) for a, b in itertools.combinations(paths, 2))
+    assert not any(admission.overlap(a, b) for a, b in itertools.combinations(paths, 2))
     for uid, status in plan.statuses.items():
         if uid in running | new:
             assert status.queue is None
@@ -247,7 +247,7 @@ def test_limits_hold_and_no_admissible_one_is_passed_over(
         if status.queue.reason is QueueReason.CONCURRENCY_LIMIT:
             assert used[picture.syncs[uid].spec.queue] >= limits[picture.syncs[uid].spec.queue]
         elif status.queue.reason is QueueReason.DUPLICATE:
-            assert any(queueing.overlap(picture.syncs[uid].spec.target_dir[1], path) for path in paths)
+            assert any(admission.overlap(picture.syncs[uid].spec.target_dir[1], path) for path in paths)
         else:
             assert status.queue.reason is QueueReason.QUEUE_NOT_FOUND
 

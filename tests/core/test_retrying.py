@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from modelsync.api import conditions, wire
+from modelsync.api import conditions, protocol
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import actions, planner, snapshot, statusdiff
+from modelsync.core import actions, planner, snapshot, status_patch
 from tests.builders import NOW, a_failure, a_job, a_pod, a_progress, a_sample, a_snapshot, a_sync, ago
 
 POD = "pod-llama-1"
@@ -19,7 +19,9 @@ def sampled(
     tries: int | None, *, idle: float = 5.0, next_seconds: float = 8.0, at: float = 0.0, done: int = 0
 ) -> snapshot.Sample:
     again = (
-        None if tries is None else wire.Retrying(cause=CAUSE, tries=tries, most=6, next_seconds=next_seconds)
+        None
+        if tries is None
+        else protocol.Retrying(cause=CAUSE, tries=tries, most=6, next_seconds=next_seconds)
     )
     received = NOW + timedelta(seconds=at)
     return a_sample(a_progress(done), idle_seconds=idle, retrying=again, received=received)
@@ -70,7 +72,7 @@ def test_a_spell_is_one_event_and_none_of_its_tries_is_a_transition() -> None:
         plan = after(status, sampled(1 + second // 6, at=second, next_seconds=6.0 - second % 6))
         new = plan.statuses["uid-llama"]
         events += [(event.type, event.reason) for event in plan.events]
-        transitions += statusdiff.is_transition(status, new)
+        transitions += status_patch.is_transition(status, new)
         status = new
     assert events == [("Warning", Reason.RETRYING)]
     assert transitions == 0
@@ -113,7 +115,7 @@ def test_a_failed_attempt_says_which_in_a_row_of_how_many_it_was() -> None:
 def limited(
     seconds: float, *, idle: float, at: float = 0.0, stage: Stage = Stage.DOWNLOADING
 ) -> snapshot.Sample:
-    again = wire.Retrying(cause=LIMIT, tries=0, most=6, next_seconds=seconds, asked=True)
+    again = protocol.Retrying(cause=LIMIT, tries=0, most=6, next_seconds=seconds, asked=True)
     received = NOW + timedelta(seconds=at)
     return a_sample(a_progress(0), stage=stage, idle_seconds=idle, retrying=again, received=received)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Reason, Stage
 from modelsync.core import planner, snapshot
-from modelsync.core.bookkeeping import ready_reason
+from modelsync.core.attempts import ready_reason
 from tests.builders import (
     MB,
     NOW,

@@ -11,7 +11,7 @@ from modelsync.api import transfer
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.api.workers import WorkerStatus
-from modelsync.core import statusdiff
+from modelsync.core import status_patch
 from tests.builders import NOW, a_failure, ago
 
 VALUES = st.recursive(
@@ -37,18 +37,18 @@ def apply_merge_patch(target: Any, patch: Any) -> Any:
 
 @given(OBJECTS, OBJECTS)
 def test_a_patch_makes_the_new_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
-    assert apply_merge_patch(old, statusdiff.merge_patch(old, new)) == new
+    assert apply_merge_patch(old, status_patch.merge_patch(old, new)) == new
 
 
 @given(OBJECTS)
 def test_an_equal_object_needs_no_patch(value: dict[str, Any]) -> None:
-    assert statusdiff.merge_patch(value, value) == {}
+    assert status_patch.merge_patch(value, value) == {}
 
 
 def test_a_patch_holds_nothing_that_stays() -> None:
     old = {"a": 1, "b": {"c": 1, "d": 2}, "e": [1]}
     new = {"a": 1, "b": {"c": 1, "d": 3}, "e": [1], "f": {}}
-    assert statusdiff.merge_patch(old, new) == {"b": {"d": 3}, "f": {}}
+    assert status_patch.merge_patch(old, new) == {"b": {"d": 3}, "f": {}}
 
 
 def ready(**fields: Any) -> tuple[Condition, ...]:
@@ -100,8 +100,8 @@ BASE = api.ModelSyncStatus(
     ],
 )
 def test_a_transition_is_what_people_and_programs_wait_for(change: dict[str, Any], urgent: bool) -> None:
-    assert statusdiff.is_transition(BASE, BASE.but(**change)) == urgent
+    assert status_patch.is_transition(BASE, BASE.but(**change)) == urgent
 
 
 def test_a_transition_time_alone_is_none() -> None:
-    assert not statusdiff.is_transition(BASE, BASE.but(conditions=ready(last_transition_time=ago(9))))
+    assert not status_patch.is_transition(BASE, BASE.but(conditions=ready(last_transition_time=ago(9))))

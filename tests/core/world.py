@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from modelsync.api import naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import actions, parking, planner, queueing, recall, snapshot
+from modelsync.core import actions, admission, parking, plan_cache, planner, snapshot
 from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, last_words
 from tests.core import faults
 
@@ -43,7 +43,7 @@ class World:
         self.broken: dict[str, str] = {}
         """What keeps the worker of a ModelSync (by uid) from its end; see `faults`."""
         self.problems: dict[str, snapshot.Problem] = {}
-        self.remembered = recall.Recall()
+        self.remembered = plan_cache.Recall()
         self.plans = 0
         self.by_hand = False
         """Somebody deletes Jobs: then one attempt may get a second Job."""
@@ -139,7 +139,7 @@ class World:
         for index, one in enumerate(writers):
             for other in writers[index + 1 :]:
                 (claim, path), (other_claim, other_path) = one.spec.target_dir, other.spec.target_dir
-                assert claim != other_claim or not queueing.overlap(path, other_path), "one writer a target"
+                assert claim != other_claim or not admission.overlap(path, other_path), "one writer a target"
 
     def _holders(self, *, lost: bool = False) -> set[str]:
         """Uids of syncs with a slot; with `lost` also of those whose worker may run on a lost node."""

@@ -6,8 +6,9 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, sources, state
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import sources, state
 
 ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
 

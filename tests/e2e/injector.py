@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.e2e import kube, release
-from tests.origins import certificates
+from dev import kube
+from dev.origins.servers import certificates
+from tests.e2e import release
 
 LABEL = "sidecar.mesh.example/inject"
 CONTAINER = "mesh"

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dev import occupied
-from tests.e2e import kube
+from dev import kube, occupied
 from tests.parallel import groups
 
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE

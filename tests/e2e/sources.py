@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from dev.hub import HubServer, Repository, Synthetic
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer, Repository, Synthetic
 
 GATED = "org/gated"
 GATED_TOKEN = "hf_right"

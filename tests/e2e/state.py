@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.e2e import kube, release
+from dev import kube
+from tests.e2e import release
 
 LOG_LINES = "80"
 _OPERATOR = ("-n", release.SYSTEM, "-l", "app.kubernetes.io/component=operator")

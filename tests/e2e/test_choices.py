@@ -1,7 +1,8 @@
 """What a ModelSync may say of its files: a preset, an estimate, the digest that they must have."""
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 FILES = {

@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 NAMES = ("sync", "namespace", "crd", "release")

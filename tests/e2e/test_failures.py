@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import GATED_TOKEN, add_gated, hub_source
 
 KNOWABLE_SECONDS = 15

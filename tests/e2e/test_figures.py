@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
-from dev.hub.faults import Stall
-from modelsync.worker.blocks import BLOCK
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer, Repository, Synthetic
+from dev.origins.hub.faults import Stall
+from modelsync.worker.engines.native.buffer_pool import BLOCK
 from tests.e2e.test_kills import worker_process
 
 SIZE = 60_000_000

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 FIRST, LAST = 1000660000, 1000669999

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from tests.e2e import kube, release
+from dev import kube
+from tests.e2e import release
 
 COUNT = 1000
 QUIET_SECONDS = 10

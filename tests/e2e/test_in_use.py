@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev import occupied, target
-from tests.e2e import kube, release
+from dev import kube, occupied, target
+from tests.e2e import release
 
 pytestmark = pytest.mark.alone
 SOMEBODYS = "somebodys"

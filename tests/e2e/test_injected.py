@@ -1,7 +1,8 @@
 """A mesh puts a container into the worker's Pod that runs on: the worker's own end settles its attempt."""
 
-from dev.hub import HubServer
-from tests.e2e import injector, kube
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import injector
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 

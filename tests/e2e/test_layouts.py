@@ -3,10 +3,11 @@ and a Pod that loads them by name without a network."""
 
 import json
 
-from dev.hub import HubServer
+from dev import kube
+from dev.origins.hub import HubServer
 from modelsync.api.reasons import Layer
 from modelsync.api.transfer import Engine
-from tests.e2e import kube, release
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 SIZE = 3_000_000

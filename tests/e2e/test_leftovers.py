@@ -5,8 +5,9 @@ from typing import Any
 
 import yaml
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 SIZE = 60_000_000

@@ -2,9 +2,10 @@
 
 import pytest
 
-from dev.hub import HubServer
+from dev import kube
+from dev.origins.hub import HubServer
 from tests.chart import panels
-from tests.e2e import kube, prometheus, release
+from tests.e2e import prometheus, release
 from tests.e2e.sources import hub_source
 
 SHORT_DOWNLOADS = 20

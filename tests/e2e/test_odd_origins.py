@@ -3,10 +3,11 @@
 import gzip
 import hashlib
 
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.scripted import s3
+from dev.origins.scripted.server import Origin
+from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
-from tests.origin import s3
-from tests.origin.server import Origin
 
 WEIGHTS = bytes(range(256)) * 4000
 CODED = gzip.compress(WEIGHTS, mtime=0)

@@ -2,8 +2,8 @@
 
 import time
 
-from dev.hub import HubServer
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer
 from tests.e2e.sources import hub_source
 
 SIZE = 60_000_000

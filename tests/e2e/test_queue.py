@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Iterator
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 

@@ -1,9 +1,9 @@
 """A Hub that answers so many requests in a window: the sync says until when it waits, and completes."""
 
-from tests.e2e import kube
+from dev import kube
+from dev.origins.scripted import hub, quota
+from dev.origins.scripted.server import Origin
 from tests.e2e.conftest import ORIGIN_HOST
-from tests.origin import hub, quota
-from tests.origin.server import Origin
 
 FILES = {f"{number:02}.bin": b"x" * (number + 1) for number in range(12)}
 

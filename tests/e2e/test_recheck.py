@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 FILES = {"config.json": b"{}", "weights/a.bin": b"a" * 300_000, "weights/b.bin": b"b" * 500_000}

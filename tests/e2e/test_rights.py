@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 OPERATOR = f"system:serviceaccount:{release.SYSTEM}:modelsync"

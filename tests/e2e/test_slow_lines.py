@@ -1,11 +1,12 @@
 """Low limits and bodies without a length, of which the engine once used up all of its memory and hung."""
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from dev.origins.scripted.content import Computed, Fixed, hexdigest
+from dev.origins.scripted.server import Origin
+from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
-from tests.origin.content import Computed, Fixed, hexdigest
-from tests.origin.server import Origin
 
 TOKENIZER = bytes(range(256)) * 2735
 """700,160 bytes: between what is taken in one piece and what is hashed as it grows."""

@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from dev.origins.servers import nginx, versitygw
+from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
-from tests.origins import nginx, versitygw
 
 FILES = {
     "config.json": b'{"model_type": "tiny"}\n',

@@ -1,7 +1,7 @@
 """Stages as a user sees them: a slow listing is no stalled download, one that trickles ends."""
 
-from dev.hub import HubServer
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer
 from tests.e2e.sources import hub_source
 
 FILES = {f"{number:03}.json": b"{}" for number in range(110)}

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
-from dev.hub import HubServer, Stall
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer, Stall
 from tests.e2e.sources import hub_source
 
 SIZE = 40_000_000

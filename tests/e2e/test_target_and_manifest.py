@@ -1,7 +1,8 @@
 """A target equals its manifest, what lies there needs no origin, and a preset finds its weights."""
 
-from dev.hub import HubServer
-from tests.e2e import kube, release
+from dev import kube
+from dev.origins.hub import HubServer
+from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 OLD = {f"model-{number}-of-3.safetensors": b"old %d" % number for number in (1, 2, 3)}

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from dev.hub import HubServer
-from tests.e2e import kube
+from dev import kube
+from dev.origins.hub import HubServer
 from tests.e2e.sources import hub_source
 
 SECONDS = 30

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.faults import workers
+from tests.faults import workers
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 

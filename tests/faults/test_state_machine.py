@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev import target
-from dev.faults.suites import machine
+from tests.faults.suites import machine
 
 
 def test_a_worker_that_compares_no_checksum_is_caught(
@@ -15,7 +15,7 @@ def test_a_worker_that_compares_no_checksum_is_caught(
     for name in ("dev", "tests"):
         (tmp_path / name).symlink_to(target.REPOSITORY / name)
     shutil.copytree(target.REPOSITORY / "operator", tmp_path / "operator")
-    hashing = tmp_path / "operator/modelsync/worker/hashing.py"
+    hashing = tmp_path / "operator/modelsync/worker/checksums/file_digest.py"
     broken = hashing.read_text().replace("if self._sums[name].hexdigest() != self._told[name]", "if False")
     assert broken != hashing.read_text()
     hashing.write_text(broken)

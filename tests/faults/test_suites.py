@@ -2,8 +2,8 @@
 
 import pytest
 
-from dev.faults.case import Case
-from dev.faults.suites import every
+from tests.faults.case import Case
+from tests.faults.suites import every
 
 SEED = 7
 QUICK = [case for case in every() if case.quick]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
 
 GOOD, OUTSIDER = "hf_good", "hf_outsider"
 MODEL_SIZE = 3_000_000

@@ -1,4 +1,4 @@
-"""`python -m dev.hub` serves a folder, says where, and obeys its own routes until it is told to stop."""
+"""`python -m dev.origins.hub` serves a folder, says where, and obeys its own routes until it is stopped."""
 
 import contextlib
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from dev.hub import repository
-from tests.origins import certificates
+from dev.origins.hub import repository
+from dev.origins.servers import certificates
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 def command(*arguments: str) -> Iterator[str]:
     """The URL that a running server prints."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "dev.hub", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "dev.origins.hub", *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
         with process:
@@ -87,7 +87,9 @@ def test_the_same_folder_gives_the_same_commits(root: Path) -> None:
 )
 def test_a_bad_argument_is_one_line(root: Path, arguments: list[str], message: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "dev.hub", "--root", str(root), *arguments], capture_output=True, text=True
+        [sys.executable, "-m", "dev.origins.hub", "--root", str(root), *arguments],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert message in done.stderr

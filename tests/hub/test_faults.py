@@ -5,7 +5,7 @@ import json
 import pytest
 import urllib3
 
-from dev.hub import ChangeETag, Cut, HubServer, IgnoreRange, Refuse, Stall, Swap, faults
+from dev.origins.hub import ChangeETag, Cut, HubServer, IgnoreRange, Refuse, Stall, Swap, faults
 from tests.hub.conftest import MODEL_SIZE
 from tests.hub.test_files import WEIGHTS, signed_url
 

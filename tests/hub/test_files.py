@@ -6,8 +6,8 @@ from urllib.parse import urljoin
 import pytest
 import urllib3
 
-from dev.hub import HubServer
-from dev.hub.content import PERIOD, Synthetic
+from dev.origins.hub import HubServer
+from dev.origins.hub.content import PERIOD, Synthetic
 from tests.hub.conftest import GOOD, MODEL_SIZE, model
 
 WEIGHTS = Synthetic(MODEL_SIZE, seed=7)

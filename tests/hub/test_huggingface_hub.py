@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
+from dev.origins.hub import HubServer, Repository
 from tests.hub.conftest import GOOD, MODEL_SIZE, OUTSIDER, SMALL_FILES
 
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import urllib3
 
-from dev.hub import HubServer, Repository, Synthetic
-from dev.hub.pacing import Pacer, parse_rate
+from dev.origins.hub import HubServer, Repository, Synthetic
+from dev.origins.hub.pacing import Pacer, parse_rate
 from tests.hub.test_files import signed_url
 
 

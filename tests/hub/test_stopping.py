@@ -4,8 +4,8 @@ import gc
 import socket
 import warnings
 
-from dev.hub.repository import Repository
-from dev.hub.server import HubServer
+from dev.origins.hub.repository import Repository
+from dev.origins.hub.server import HubServer
 
 REPOSITORY = Repository("org/model", {"model.bin": bytes(32_000_000)})
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from dev.hub import HubServer, Repository, Swap, Synthetic
-from dev.hub.xorbs import CHUNK, HEADER, XORB, Term, Xorb, terms
+from dev.origins.hub import HubServer, Repository, Swap, Synthetic
+from dev.origins.hub.xorbs import CHUNK, HEADER, XORB, Term, Xorb, terms
 from tests.hub.conftest import GOOD, OUTSIDER
 
 SIZE = 3 * CHUNK + 17

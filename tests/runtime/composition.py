@@ -17,8 +17,8 @@ from datetime import timedelta
 
 from modelsync.api import naming
 from modelsync.core import snapshot
-from modelsync.runtime import diagnosis
-from modelsync.runtime.resources import EVENTS, JOBS, PODS, SYNCS
+from modelsync.runtime.cluster.resources import EVENTS, JOBS, PODS, SYNCS
+from modelsync.runtime.workers import start_diagnosis
 from tests.runtime import fake_api, harness, virtual
 from tests.runtime.simulation import Simulation, sync
 
@@ -199,7 +199,7 @@ async def play(*, bad: int, good: int, slots: int) -> Outcome:
         simulation.add(*raws)
     fine = {f"uid-good-{space}-s{n}" for space in range(GOOD) for n in range(good)}
     simulation.add(*[sync(f"s{n}", f"good-{space}") for space in range(GOOD) for n in range(good)])
-    looks = diagnosis.Diagnosis(simulation.client, simulation.known, may_act=lambda: True)
+    looks = start_diagnosis.Diagnosis(simulation.client, simulation.known, may_act=lambda: True)
     async with simulation.running():
         looking = asyncio.create_task(looks.run())
         seconds = await simulation.until(lambda: len(fine & complete) >= 0.9 * len(fine), 36_000)

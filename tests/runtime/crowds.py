@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from modelsync.api import naming, wire
+from modelsync.api import naming, protocol
 from modelsync.core import snapshot
-from modelsync.runtime import channels, poller, store
-from modelsync.runtime.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.workers import progress_poller, worker_client
 from tests.runtime import harness, worker_double
 
 LATENCY, TIMEOUT = 0.02, 1.0
@@ -32,7 +33,7 @@ class Workers:
         await self._answer(pod)
         return json.dumps({**REPORT, "uid": pod.sync_uid}).encode()
 
-    async def limit(self, pod: snapshot.PodRecord, request: wire.LimitRequest) -> None:
+    async def limit(self, pod: snapshot.PodRecord, request: protocol.LimitRequest) -> None:
         """`PUT /limit`; raises Unanswered."""
         await self._answer(pod)
         self.limited.setdefault(pod.uid, asyncio.get_running_loop().time())
@@ -55,12 +56,12 @@ class Workers:
         finally:
             self.at_once -= 1
         if self.hangs(pod):
-            raise channels.Unanswered("TimeoutError")
+            raise worker_client.Unanswered("TimeoutError")
 
 
-def world(counts: Mapping[str, int]) -> store.Store:
+def world(counts: Mapping[str, int]) -> cache.Store:
     """A store with so many running workers by namespace; a Pod's uid is `NAMESPACE-NUMBER`."""
-    known = store.Store()
+    known = cache.Store()
     for namespace, count in counts.items():
         for number in range(count):
             name = f"{namespace}-{number}"
@@ -75,9 +76,9 @@ def world(counts: Mapping[str, int]) -> store.Store:
 
 
 @asynccontextmanager
-async def polled(known: store.Store, workers: Workers) -> AsyncIterator[poller.Poller]:
+async def polled(known: cache.Store, workers: Workers) -> AsyncIterator[progress_poller.Poller]:
     """A poller that runs."""
-    made = poller.Poller(known, workers, may_act=lambda: True)
+    made = progress_poller.Poller(known, workers, may_act=lambda: True)
     running = asyncio.ensure_future(made.run())
     try:
         yield made

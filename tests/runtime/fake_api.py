@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from modelsync.runtime.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS, Resource
+from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS, Resource
 
 Object = dict[str, Any]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]

@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 from kubernetes.aio import client as kubernetes_client
 
 from modelsync.api import naming
-from modelsync.runtime import kube
+from modelsync.runtime.cluster import api_client
 
 P = ParamSpec("P")
 Object = dict[str, Any]
@@ -36,11 +36,11 @@ async def eventually(check: Callable[[], object], seconds: float = 30.0) -> None
             await asyncio.sleep(0.005)
 
 
-def connect(url: str, *, timeout: float = 5.0) -> kube.Kube:
+def connect(url: str, *, timeout: float = 5.0) -> api_client.Kube:
     """A client for a fake server."""
     settings = kubernetes_client.Configuration()
     settings.host = url
-    return kube.Kube(settings, timeout=timeout)
+    return api_client.Kube(settings, timeout=timeout)
 
 
 def sync(name: str = "llama", uid: str = "", **status: Any) -> Object:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from modelsync.api import crd, foreign
 from modelsync.core import actions, planner, snapshot
-from modelsync.runtime import diagnosis, proofs, records, reports, store
-from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.cluster import cache, job_signatures, parsing
+from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.workers import report_validation, start_diagnosis
 from tests.runtime import harness
 
 Object = dict[str, Any]
@@ -168,7 +169,7 @@ class World:
     """One ModelSync, its Job and its Pod, as the operator sees them."""
 
     def __init__(self, status: Object | None = None) -> None:
-        self.store = store.Store()
+        self.store = cache.Store()
         stored = {"phase": "Downloading", "attempts": 1, **(status or {})}
         self._put(SYNCS, harness.sync(**stored))
         self._put(JOBS, harness.job())
@@ -197,14 +198,14 @@ class World:
 
     def report(self, report: Object) -> bool:
         """A worker's answer to a poll; whether it was taken."""
-        pod = records.pod_record(harness.versioned(harness.pod(), 1), proofs.Proofs())
+        pod = parsing.pod_record(harness.versioned(harness.pod(), 1), job_signatures.Proofs())
         whole = {"version": 1, "uid": "uid-llama", "attempt": 1, "stage": "Downloading", **report}
         before = self.store.samples.get(pod.uid)
         try:
-            known = reports.parse(
+            known = report_validation.parse(
                 json.dumps(whole).encode("utf-8", "surrogatepass"), pod, before.report if before else None
             )
-        except reports.BadReport:
+        except report_validation.BadReport:
             return False
         self.store.sample(pod.uid, snapshot.Sample(report=known, received=NOW))
         return True
@@ -256,7 +257,7 @@ def worlds_of(text: str) -> Iterator[tuple[str, World]]:
         _world(status={"phase": "Pending", "conditions": [unschedulable]}, container={}),
     )
     world = _world(status={"phase": "Pending"}, container={})
-    problem = diagnosis.newest([{"reason": "FailedMount", "message": text}])
+    problem = start_diagnosis.newest([{"reason": "FailedMount", "message": text}])
     assert problem is not None
     world.store.blame("pod-1", problem)
     yield "an Event", world

@@ -21,8 +21,8 @@ from typing import Any
 from aiohttp import web
 
 from modelsync.core import planner, snapshot
-from modelsync.runtime import resync, store, watching
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import cache, relist, watches
+from modelsync.runtime.cluster.resources import SYNCS
 from tests.api.specs import extremes
 from tests.runtime import fake_api, harness
 
@@ -123,7 +123,7 @@ def _measured(pipe: Connection, count: int, kind: str) -> None:
 
 
 async def _hold(url: str, count: int, kind: str) -> Measured:
-    known, client = store.Store(), harness.connect(url, timeout=60)
+    known, client = cache.Store(), harness.connect(url, timeout=60)
     gc.collect()
     before = _status("VmRSS")
     seen: set[str] = set()
@@ -132,8 +132,8 @@ async def _hold(url: str, count: int, kind: str) -> Measured:
         seen.add(raw["metadata"]["uid"])
         known.observe(resource, event, raw)
 
-    watch = asyncio.create_task(watching.Watch(client, feed, [SYNCS], []).run())
-    lists = resync.Resync(client, known, namespaces=[], operator_namespace="ops")
+    watch = asyncio.create_task(watches.Watch(client, feed, [SYNCS], []).run())
+    lists = relist.Resync(client, known, namespaces=[], operator_namespace="ops")
     while len(seen) < count:  # the watch's own list
         await asyncio.sleep(0.05)
     for _ in range(2):

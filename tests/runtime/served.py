@@ -13,7 +13,7 @@ from pathlib import Path
 
 import prometheus_client as prometheus
 
-from modelsync.runtime import web
+from modelsync.runtime.telemetry import http_server
 
 SERIES = 10_000
 """A page of a megabyte, as thousands of ModelSyncs make it."""
@@ -51,8 +51,8 @@ async def _serve() -> None:
     gauge = prometheus.Gauge("modelsync_example", "One of many series.", ["name"], registry=registry)
     for number in range(SERIES):
         gauge.labels(f"a-model-with-a-name-as-long-as-it-often-is-{number}")
-    health = web.Server(web.health(healthy=lambda: None, ready=lambda: None), port=0)
-    metrics = web.Server(web.metrics(registry), port=0)
+    health = http_server.Server(http_server.health(healthy=lambda: None, ready=lambda: None), port=0)
+    metrics = http_server.Server(http_server.metrics(registry), port=0)
     print(await health.start(), await metrics.start(), flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

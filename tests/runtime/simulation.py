@@ -11,20 +11,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from modelsync.api import naming
-from modelsync.core import planner, recall, snapshot
-from modelsync.runtime import (
-    accounting,
-    channels,
-    engine,
-    events,
-    executor,
-    kube,
-    metrics,
-    poller,
-    store,
-    writer,
-)
-from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS, Resource
+from modelsync.core import plan_cache, planner, snapshot
+from modelsync.runtime import reconcile_loop
+from modelsync.runtime.cluster import api_client, cache
+from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS, Resource
+from modelsync.runtime.telemetry import metrics, worker_counters
+from modelsync.runtime.workers import progress_poller, worker_client
+from modelsync.runtime.writes import event_recorder, job_executor, status_writer
 from tests.runtime import fake_api, harness, virtual
 
 _PLURALS: dict[str, Resource] = {resource.plural: resource for resource in (SYNCS, QUEUES, JOBS, PODS)}
@@ -37,7 +30,7 @@ class Silent:
 
     async def progress(self, pod: snapshot.PodRecord) -> bytes:
         """No progress."""
-        raise channels.Unanswered("silent")
+        raise worker_client.Unanswered("silent")
 
     async def limit(self, pod: snapshot.PodRecord, request: object) -> None:
         """No limit."""
@@ -56,7 +49,7 @@ def sync(name: str, namespace: str, *, claim: str = "models", **spec: object) ->
     return raw
 
 
-def render(record: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+def render(record: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
     """A small manifest of a Job."""
     raw = harness.job(record.uid, attempt, naming.job_name(record.name, record.uid, attempt))
     raw["metadata"] |= {"namespace": record.namespace}
@@ -67,28 +60,30 @@ def render(record: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
 class Simulation:
     """The parts, wired; see the module."""
 
-    def __init__(self, *, max_active: int, channel: channels.Channel | None = None) -> None:
+    def __init__(self, *, max_active: int, channel: worker_client.Channel | None = None) -> None:
         self.api = fake_api.FakeApi(clock=virtual.now)
         self.api.listeners.append(self._feed)
         self.client = virtual.connect(self.api.handle)
-        self.known = store.Store(wake=lambda: self.engine.wake())
+        self.known = cache.Store(wake=lambda: self.engine.wake())
         self.measured = metrics.Metrics()
-        self.counting = accounting.Accounting(self.measured, self.known)
-        self.acting = executor.Executor(
+        self.counting = worker_counters.Accounting(self.measured, self.known)
+        self.acting = job_executor.Executor(
             self.client, self.known, render, may_act=lambda: True, clock=virtual.now
         )
-        self.writing = writer.StatusWriter(
+        self.writing = status_writer.StatusWriter(
             self.client, self.known, rate=500, queue_namespace="ops", clock=virtual.monotonic
         )
-        self.polling = poller.Poller(self.known, channel or Silent(), may_act=lambda: True, interval=5.0)
-        self.engine = engine.Engine(
+        self.polling = progress_poller.Poller(
+            self.known, channel or Silent(), may_act=lambda: True, interval=5.0
+        )
+        self.engine = reconcile_loop.Engine(
             self.known,
-            functools.partial(planner.plan, remembered=recall.Recall()),
+            functools.partial(planner.plan, remembered=plan_cache.Recall()),
             settings=SETTINGS,
             acting=self.acting,
             writing=self.writing,
             polling=self.polling,
-            recording=events.Recorder(self.client, instance="test"),
+            recording=event_recorder.Recorder(self.client, instance="test"),
             counting=self.counting,
             measuring=self.measured,
             may_act=lambda: True,

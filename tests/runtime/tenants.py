@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import actions
-from modelsync.runtime import events, records, store, writer
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import cache, parsing
+from modelsync.runtime.cluster.resources import SYNCS
+from modelsync.runtime.writes import event_recorder, status_writer
 from tests.runtime import crowds, fake_api, harness, unsteady, virtual
 
 VICTIM = "blue"
@@ -53,9 +54,9 @@ class Tenants:
     def __init__(self, rate: float) -> None:
         self.loop = asyncio.get_running_loop()
         self.server = unsteady.Unsteady(random.Random(1), weather=unsteady.Weather(latency=0.02, watch=0.02))
-        self.known = store.Store()
+        self.known = cache.Store()
         self.server.hearers.append(self.known.observe)
-        self.writer = writer.StatusWriter(
+        self.writer = status_writer.StatusWriter(
             self.server, self.known, rate=rate, queue_namespace="ops", clock=self.loop.time
         )
 
@@ -143,13 +144,13 @@ def announced(namespace: str, number: int) -> actions.Announce:
     """An announcement of an object of its own."""
     raw = harness.sync(f"{namespace}-{number}")
     raw["metadata"]["namespace"] = namespace
-    record = records.sync_record(harness.versioned(raw, 5))
+    record = parsing.sync_record(harness.versioned(raw, 5))
     return actions.Announce(sync=record, type="Normal", reason=Reason.SYNCED, message="done", key="1")
 
 
-def _recorder(server: fake_api.FakeApi) -> events.Recorder:
+def _recorder(server: fake_api.FakeApi) -> event_recorder.Recorder:
     clock = asyncio.get_running_loop().time
-    return events.Recorder(virtual.connect(server.handle), instance="test", clock=clock)
+    return event_recorder.Recorder(virtual.connect(server.handle), instance="test", clock=clock)
 
 
 def event_beside(count: int, *, spaces: int) -> float:

@@ -13,13 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync import config, errors
+from modelsync import errors
 from modelsync.api import modelsync as api
 from modelsync.api import naming, syncqueue
 from modelsync.api.reasons import Phase
-from modelsync.core import jobs
-from modelsync.runtime import app, budget, records, store, writer
-from modelsync.runtime.resources import QUEUES, SYNCS
+from modelsync.core import job_manifest
+from modelsync.runtime import app
+from modelsync.runtime.cluster import cache, parsing
+from modelsync.runtime.cluster.resources import QUEUES, SYNCS
+from modelsync.runtime.common import token_bucket
+from modelsync.runtime.writes import status_writer
+from modelsync.settings import operator_config
 from tests.runtime import fake_api, harness, test_operator, unsteady, virtual
 
 LONG = "n" * 63
@@ -77,19 +81,19 @@ EXTREMES: dict[str, tuple[str, ...]] = {
 
 
 def test_every_option_has_its_extremes() -> None:
-    assert EXTREMES.keys() == {option.name for option in config.OPTIONS}
+    assert EXTREMES.keys() == {option.name for option in operator_config.OPTIONS}
 
 
 @given(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in EXTREMES.items()}))
 @settings(max_examples=200, deadline=None)
 def test_a_worker_is_made_for_any_accepted_settings(flags: dict[str, str]) -> None:
     try:
-        found = config.operator_config(flags, {})
+        found = operator_config.operator_config(flags, {})
     except errors.ConfigError as error:
         assert "--renew-deadline" in str(error), "only these three depend on each other"
         return
-    sync = records.sync_record(harness.versioned(harness.sync(), 1))
-    manifest = jobs.render_job(sync, 1, "key", settings=app.job_settings(found))
+    sync = parsing.sync_record(harness.versioned(harness.sync(), 1))
+    manifest = job_manifest.render_job(sync, 1, "key", settings=app.job_settings(found))
     size = len(json.dumps(manifest["spec"]["template"]["metadata"]["annotations"]))
     assert size < 256 * 1024, "the API server takes no more"
 
@@ -98,9 +102,9 @@ async def first_writes(rate: float, syncs: int, weather: unsteady.Weather) -> di
     """Seconds until every sync's transition, every sync's progress and the queue's status are stored."""
     loop = asyncio.get_running_loop()
     server = unsteady.Unsteady(random.Random(syncs), weather=weather)
-    known = store.Store()
+    known = cache.Store()
     server.hearers.append(known.observe)
-    made = writer.StatusWriter(
+    made = status_writer.StatusWriter(
         server,
         known,
         rate=rate,
@@ -150,7 +154,7 @@ def test_every_kind_of_status_is_written_in_a_time_that_follows_from_the_rate(
 
     virtual.in_virtual_time(play)()
     all_transitions = 4 / 3 * syncs / rate + 2  # one write of four may be progress
-    distance = budget.distances({"models": syncs}, rate).of("models")
+    distance = token_bucket.distances({"models": syncs}, rate).of("models")
     assert found["transition"] <= all_transitions
     assert found["queue"] <= 5 / rate + distance + 2
     assert found["progress"] <= all_transitions + 4 * (syncs + 2) / rate + 2 * distance + 2

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 
 from modelsync.api import modelsync as api
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import snapshot
-from modelsync.runtime import accounting, metrics, proofs, records, store
-from modelsync.runtime.resources import PODS, SYNCS
+from modelsync.runtime.cluster import cache, job_signatures, parsing
+from modelsync.runtime.cluster.resources import PODS, SYNCS
+from modelsync.runtime.telemetry import metrics, worker_counters
 from tests.runtime import harness
 
 BEFORE = datetime(2025, 1, 1, tzinfo=UTC)
 AFTER = datetime(2027, 1, 1, tzinfo=UTC)
-PROOFS = proofs.Proofs()
+PROOFS = job_signatures.Proofs()
 WHERE = {"namespace": "models", "source": "huggingFace"}
 
 
@@ -28,10 +29,10 @@ class Bench:
 
     def __init__(self, began: datetime | None = BEFORE, **status: Any) -> None:
         self.metrics = metrics.Metrics()
-        self.known = store.Store()
+        self.known = cache.Store()
         self.now = 0.0
         self.uid = "uid-llama"
-        self.accounting = accounting.Accounting(self.metrics, self.known, monotonic=lambda: self.now)
+        self.accounting = worker_counters.Accounting(self.metrics, self.known, monotonic=lambda: self.now)
         self.known.on_pod(self.accounting.on_pod)
         self.known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**{"attempts": 1, **status}), 1))
         self.version = 1
@@ -46,10 +47,10 @@ class Bench:
         self.version += 1
         raw = harness.versioned(harness.pod(**pod), self.version)
         self.known.observe(PODS, event, raw)
-        return records.pod_record(raw, PROOFS)
+        return parsing.pod_record(raw, PROOFS)
 
     def sample(self, pod: snapshot.PodRecord, **report: Any) -> None:
-        told = wire.ProgressReport.model_validate(
+        told = protocol.ProgressReport.model_validate(
             {"uid": "uid-llama", "attempt": 1, "stage": "Downloading", **report}
         )
         self.accounting.on_sample(pod, told)
@@ -144,7 +145,7 @@ def test_what_a_killed_worker_received_is_counted_when_the_next_one_reports_it(r
     raw = harness.versioned(harness.pod(), 50)
     raw["metadata"] |= {"uid": "pod-2", "creationTimestamp": "2026-12-01T00:00:00Z"}
     b.known.observe(PODS, "ADDED", raw)
-    pod = records.pod_record(raw, PROOFS)
+    pod = parsing.pod_record(raw, PROOFS)
     for count in (10, 30):
         b.sample(pod, progress={"bytesNetwork": count, "bytesNetworkBefore": 85})
     assert b.bytes == 85 + 30 - (60 if restarted else 0)

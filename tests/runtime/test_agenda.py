@@ -8,19 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.core import snapshot
-from modelsync.runtime import agenda, records
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import parsing
+from modelsync.runtime.cluster.resources import SYNCS
+from modelsync.runtime.writes import write_queue
 from tests.runtime import harness
 
-RECORD = records.sync_record(harness.versioned(harness.sync(phase="Queued"), 1))
+RECORD = parsing.sync_record(harness.versioned(harness.sync(phase="Queued"), 1))
 
 
-def slot(number: int) -> agenda.Slot:
-    return agenda.Slot(resource=SYNCS, namespace="models", name=f"s{number}", uid=f"u{number}")
+def slot(number: int) -> write_queue.Slot:
+    return write_queue.Slot(resource=SYNCS, namespace="models", name=f"s{number}", uid=f"u{number}")
 
 
-def wish(record: snapshot.SyncRecord = RECORD, *, urgent: bool) -> agenda.Wish:
-    return agenda.Wish(record=record, status=record.status.but(attempts=1), urgent=urgent)
+def wish(record: snapshot.SyncRecord = RECORD, *, urgent: bool) -> write_queue.Wish:
+    return write_queue.Wish(record=record, status=record.status.but(attempts=1), urgent=urgent)
 
 
 MOVES = st.lists(
@@ -36,7 +37,7 @@ MOVES = st.lists(
 @given(MOVES)
 @settings(max_examples=300, deadline=None)
 def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
-    now, found, slots = 0.0, agenda.Agenda(), [slot(number) for number in range(8)]
+    now, found, slots = 0.0, write_queue.Agenda(), [slot(number) for number in range(8)]
     for number, move, seconds in moves:
         now += seconds
         each = slots[number]
@@ -61,7 +62,7 @@ def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
 
 
 def test_a_slot_that_changes_its_mind_for_ever_takes_no_more_room() -> None:
-    found, only = agenda.Agenda(), slot(1)
+    found, only = write_queue.Agenda(), slot(1)
     for number in range(10_000):
         only.wish = wish(urgent=number % 2 == 0)
         found.place(only, 0.0)
@@ -70,7 +71,7 @@ def test_a_slot_that_changes_its_mind_for_ever_takes_no_more_room() -> None:
 
 
 def seconds_for_a_thousand(waiting: int) -> float:
-    found = agenda.Agenda()
+    found = write_queue.Agenda()
     for number in range(waiting):
         each = slot(number)
         each.wish = wish(urgent=number % 2 == 0)
@@ -80,7 +81,7 @@ def seconds_for_a_thousand(waiting: int) -> float:
         first = found.urgent(float(turn)) if turn % 2 else found.calm(float(turn))
         assert first is not None
         first.sent = float(turn)
-        agenda.leave(first)
+        write_queue.leave(first)
         found.place(first, float(turn))
     return time.process_time() - began
 

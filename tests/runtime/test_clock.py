@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.runtime import clock
-from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.common import server_clock
 from tests.runtime import fake_api, harness, test_operator
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -21,7 +21,7 @@ class Machine:
     def __init__(self, ahead: float) -> None:
         self.now = NOW
         self.ahead = timedelta(seconds=ahead)
-        self.clock = clock.ClusterClock(lambda: self.now)
+        self.clock = server_clock.ClusterClock(lambda: self.now)
 
     def ask(self, there: float, back: float) -> None:
         sent = self.clock.read()

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from modelsync import config
 from modelsync.cli import crds, operator
-from modelsync.runtime.resources import QUEUES, SYNCS
+from modelsync.runtime.cluster.resources import QUEUES, SYNCS
+from modelsync.settings import operator_config
 from tests.runtime import fake_api, harness, test_operator
 
 SOURCES = Path(__file__).parents[2] / "operator"
@@ -22,7 +22,7 @@ SOURCES = Path(__file__).parents[2] / "operator"
 def test_help_names_every_flag_with_its_variable() -> None:
     told = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
     assert told.exit_code == 0
-    for option in config.OPTIONS:
+    for option in operator_config.OPTIONS:
         assert option.flag in told.output and f"[{' or '.join(option.variables)}]" in told.output
 
 

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from modelsync import config, environment, errors
+from modelsync import errors
 from modelsync.api import presets
 from modelsync.runtime import app
+from modelsync.settings import environment, operator_config
 
 IMAGE = {"worker_image": "localhost/modelsync:dev"}
 
 
 def test_defaults_need_only_the_image() -> None:
-    found = config.operator_config(IMAGE, {})
+    found = operator_config.operator_config(IMAGE, {})
     assert (found.namespace, found.operator_namespace, found.in_cluster) == ((), "modelsync-system", False)
     assert (found.status_qps, found.lease_duration, found.renew_deadline, found.retry_period) == (
         20,
@@ -26,16 +27,16 @@ def test_defaults_need_only_the_image() -> None:
 
 def test_a_flag_wins_over_its_variable() -> None:
     environment = {"MODELSYNC_STATUS_QPS": "5", "MODELSYNC_NAMESPACE": "a, b,a", "MODELSYNC_PORT": "0"}
-    found = config.operator_config({**IMAGE, "status_qps": "7", "namespace": ()}, environment)
+    found = operator_config.operator_config({**IMAGE, "status_qps": "7", "namespace": ()}, environment)
     assert (found.status_qps, found.namespace, found.port) == (7, ("a", "b"), 0)
-    assert config.operator_config({**IMAGE, "namespace": ("c",)}, environment).namespace == ("c",)
+    assert operator_config.operator_config({**IMAGE, "namespace": ("c",)}, environment).namespace == ("c",)
 
 
 def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
     pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "modelsync-0"}
-    assert config.operator_config(IMAGE, pod).in_cluster
-    assert config.operator_config(IMAGE, pod).identity == "modelsync-0"
-    assert not config.operator_config({**IMAGE, "kubeconfig": "f"}, pod).in_cluster
+    assert operator_config.operator_config(IMAGE, pod).in_cluster
+    assert operator_config.operator_config(IMAGE, pod).identity == "modelsync-0"
+    assert not operator_config.operator_config({**IMAGE, "kubeconfig": "f"}, pod).in_cluster
 
 
 @pytest.mark.parametrize(
@@ -94,34 +95,34 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
     ],
 )
 def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, mend: str) -> None:
-    option = next(option for option in config.OPTIONS if option.name == name)
+    option = next(option for option in operator_config.OPTIONS if option.name == name)
     with pytest.raises(errors.ConfigError) as told:
-        config.operator_config({**IMAGE, name: text}, {})
+        operator_config.operator_config({**IMAGE, name: text}, {})
     for part in (option.flag, option.variable, mend):
         assert part in str(told.value)
     with pytest.raises(errors.ConfigError, match=mend):
-        config.operator_config(IMAGE, {option.variable: text})
+        operator_config.operator_config(IMAGE, {option.variable: text})
 
 
 def test_the_image_must_be_named() -> None:
     with pytest.raises(errors.ConfigError, match=r"--worker-image.*is needed"):
-        config.operator_config({}, {})
+        operator_config.operator_config({}, {})
 
 
 @pytest.mark.parametrize("times", [{"renew_deadline": "15"}, {"retry_period": "10"}, {"lease_duration": "9"}])
 def test_lease_times_must_be_in_order(times: dict[str, Any]) -> None:
     with pytest.raises(errors.ConfigError, match="--renew-deadline"):
-        config.operator_config({**IMAGE, **times}, {})
+        operator_config.operator_config({**IMAGE, **times}, {})
 
 
 def test_every_option_is_a_field_and_every_field_but_two_an_option() -> None:
-    fields = set(config.OperatorConfig.__dataclass_fields__)
-    assert fields - {option.name for option in config.OPTIONS} == {"in_cluster", "identity"}
+    fields = set(operator_config.OperatorConfig.__dataclass_fields__)
+    assert fields - {option.name for option in operator_config.OPTIONS} == {"in_cluster", "identity"}
 
 
 def test_presets_add_to_the_built_in_ones_and_replace_them_by_name() -> None:
     text = '{"mine":{"allowPatterns":["*.bin"]},"onnx":{"allowPatterns":["model.onnx"]}}'
-    found = config.operator_config(IMAGE, {"MODELSYNC_PRESETS": text}).presets
+    found = operator_config.operator_config(IMAGE, {"MODELSYNC_PRESETS": text}).presets
     assert found["mine"].allow_patterns == ("*.bin",)
     assert found["onnx"].allow_patterns == ("model.onnx",)
     assert found["safetensors"] == presets.BUILT_IN["safetensors"]
@@ -142,28 +143,28 @@ def test_presets_add_to_the_built_in_ones_and_replace_them_by_name() -> None:
 def test_the_fields_own_variables_count_where_ours_are_not_set(
     variable: str, text: str, field: str, value: object
 ) -> None:
-    assert getattr(config.operator_config(IMAGE, {variable: text}), field) == value
-    option = next(option for option in config.OPTIONS if option.name == field)
+    assert getattr(operator_config.operator_config(IMAGE, {variable: text}), field) == value
+    option = next(option for option in operator_config.OPTIONS if option.name == field)
     assert variable in option.common
     ours = {variable: text, option.variable: option.default or "http://ours"}
-    assert getattr(config.operator_config(IMAGE, ours), field) != value
+    assert getattr(operator_config.operator_config(IMAGE, ours), field) != value
 
 
 def test_a_proxys_password_is_refused_and_not_shown() -> None:
     with pytest.raises(errors.ConfigError) as told:
-        config.operator_config(IMAGE, {"HTTPS_PROXY": "http://user:canary@proxy:3128"})
+        operator_config.operator_config(IMAGE, {"HTTPS_PROXY": "http://user:canary@proxy:3128"})
     assert "HTTPS_PROXY" in str(told.value) and "canary" not in str(told.value)
 
 
 def test_workers_are_told_which_addresses_they_may_reach() -> None:
     flags = {"worker_allowed_addresses": "10.1.0.0/16, fd00::1", "worker_denied_addresses": "10.0.0.0/8"}
-    found = app.job_settings(config.operator_config({**IMAGE, **flags}, {}))
+    found = app.job_settings(operator_config.operator_config({**IMAGE, **flags}, {}))
     assert found.addresses.dump() == {"allowed": ["10.1.0.0/16", "fd00::1/128"], "denied": ["10.0.0.0/8"]}
 
 
 def test_workers_are_told_proxies_retries_and_timeouts() -> None:
     found = app.job_settings(
-        config.operator_config(
+        operator_config.operator_config(
             {
                 **IMAGE,
                 "worker_max_retries": "0",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from modelsync.runtime.resources import PODS, QUEUES, SYNCS
+from modelsync.runtime.cluster.resources import PODS, QUEUES, SYNCS
 from tests.runtime import fake_api, harness, test_operator
 
 WRITES = 8

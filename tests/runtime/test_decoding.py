@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import naming
-from modelsync.runtime import decoding
-from modelsync.runtime.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.cluster import decoding
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
 from tests.runtime import hostile_json as hostile
 
 BARE = {"metadata": {"name": "b"}, "spec": decoding.UNREADABLE, "status": None}

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from modelsync.runtime import diagnosis, store
-from modelsync.runtime.resources import EVENTS, JOBS, PODS, SYNCS
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.cluster.resources import EVENTS, JOBS, PODS, SYNCS
+from modelsync.runtime.workers import start_diagnosis
 from tests.runtime import fake_api, harness
 
 MADE = datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
@@ -30,7 +31,7 @@ def pending() -> Any:
 
 @harness.in_loop
 async def test_a_job_without_a_pod_gets_the_reason_of_its_event() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     async with fake_api.FakeApi().serving() as api:
@@ -38,7 +39,7 @@ async def test_a_job_without_a_pod_gets_the_reason_of_its_event() -> None:
         api.put(EVENTS, event(uid, "FailedCreate", "exceeded quota: pods"))
         api.put(EVENTS, event("other", "FailedCreate", "of another", name="f"))
         client = harness.connect(api.url)
-        looks = diagnosis.Diagnosis(client, known, may_act=lambda: True)
+        looks = start_diagnosis.Diagnosis(client, known, may_act=lambda: True)
         await looks.look(LATER)
         assert (known.problems[uid].reason, known.problems[uid].message) == (
             "FailedCreate",
@@ -52,7 +53,7 @@ async def test_a_job_without_a_pod_gets_the_reason_of_its_event() -> None:
 
 @harness.in_loop
 async def test_a_pod_that_cannot_mount_gets_the_newest_reason() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", pending())
@@ -61,7 +62,7 @@ async def test_a_pod_that_cannot_mount_gets_the_newest_reason() -> None:
         api.put(EVENTS, event("pod-1", "FailedMount", 'secret "t" not found', name="b"))
         api.put(EVENTS, event("pod-1", "Unhealthy", "no matter", when="2026-01-01T00:00:09Z", name="c"))
         client = harness.connect(api.url)
-        await diagnosis.Diagnosis(client, known, may_act=lambda: True).look(LATER)
+        await start_diagnosis.Diagnosis(client, known, may_act=lambda: True).look(LATER)
         assert known.problems["pod-1"].message == 'secret "t" not found'
         await client.close()
 
@@ -75,25 +76,25 @@ async def test_a_pod_that_cannot_mount_gets_the_newest_reason() -> None:
 )
 @harness.in_loop
 async def test_nobody_is_asked_about_what_goes_well(pod: Any, now: datetime) -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", pod)
     async with fake_api.FakeApi().serving() as api:
         client = harness.connect(api.url)
-        await diagnosis.Diagnosis(client, known, may_act=lambda: True).look(now)
+        await start_diagnosis.Diagnosis(client, known, may_act=lambda: True).look(now)
         assert not api.asked
         await client.close()
 
 
 @harness.in_loop
 async def test_the_longer_it_is_blocked_the_rarer_it_is_asked_about() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(PODS, "ADDED", pending())
     async with fake_api.FakeApi().serving() as api:
         client = harness.connect(api.url)
-        looks = diagnosis.Diagnosis(client, known, may_act=lambda: True, interval=60)
+        looks = start_diagnosis.Diagnosis(client, known, may_act=lambda: True, interval=60)
         for _ in range(5):
             await looks.look(LATER)
         assert len(api.asked) == 1

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 
 from modelsync.api.reasons import Reason
 from modelsync.core import actions
-from modelsync.runtime import events, records
-from modelsync.runtime.resources import EVENTS
+from modelsync.runtime.cluster import parsing
+from modelsync.runtime.cluster.resources import EVENTS
+from modelsync.runtime.writes import event_recorder
 from tests.runtime import fake_api, harness
 
 
 def announce(key: str = "1", name: str = "llama", message: str = "done") -> actions.Announce:
-    record = records.sync_record(harness.versioned(harness.sync(name), 5))
+    record = parsing.sync_record(harness.versioned(harness.sync(name), 5))
     return actions.Announce(sync=record, type="Normal", reason=Reason.SYNCED, message=message, key=key)
 
 
@@ -34,9 +35,9 @@ class Clock:
 @asynccontextmanager
 async def recorder(
     api: fake_api.FakeApi, clock: Callable[[], float] = time.monotonic
-) -> AsyncIterator[events.Recorder]:
+) -> AsyncIterator[event_recorder.Recorder]:
     client = harness.connect(api.url)
-    made = events.Recorder(client, instance="test", clock=clock)
+    made = event_recorder.Recorder(client, instance="test", clock=clock)
     task = asyncio.create_task(made.run())
     try:
         yield made
@@ -78,7 +79,7 @@ async def test_what_another_operator_told_before_is_counted_up() -> None:
             async with recorder(api) as made:
                 made.announce(announce())
                 await harness.eventually(lambda: stored(api) and not made.waiting())
-                await harness.eventually(lambda: made._told[events.event_name(announce())][1])
+                await harness.eventually(lambda: made._told[event_recorder.event_name(announce())][1])
         assert [told["count"] for told in stored(api)] == [2]
 
 
@@ -90,7 +91,7 @@ async def test_an_event_that_expired_is_made_anew() -> None:
         for _ in range(2):
             made.announce(announce())
             await harness.eventually(lambda: len(stored(api)) == 1)
-            api.remove(EVENTS, "models", events.event_name(announce()))
+            api.remove(EVENTS, "models", event_recorder.event_name(announce()))
             clock.now += 3600
         made.announce(announce())
         await harness.eventually(lambda: len(stored(api)) == 1)
@@ -108,8 +109,10 @@ async def test_an_event_that_is_refused_stops_nothing() -> None:
 
 def test_names_are_valid_and_follow_from_what_happened() -> None:
     long = announce(name="a" * 199 + "-" + "b" * 50)
-    name = events.event_name(long)
+    name = event_recorder.event_name(long)
     assert len(name) <= 253 and "-." not in name
-    assert events.event_name(announce("1")) == events.event_name(announce("1", message="other words"))
-    assert events.event_name(announce("1")) != events.event_name(announce("2"))
+    assert event_recorder.event_name(announce("1")) == event_recorder.event_name(
+        announce("1", message="other words")
+    )
+    assert event_recorder.event_name(announce("1")) != event_recorder.event_name(announce("2"))
     assert EVENTS.path("models", name).startswith("/api/v1/namespaces/models/events/")

@@ -13,8 +13,9 @@ import pytest
 
 from modelsync.api import naming
 from modelsync.core import actions, snapshot
-from modelsync.runtime import executor, kube, proofs, store
-from modelsync.runtime.resources import JOBS, SYNCS
+from modelsync.runtime.cluster import api_client, cache, job_signatures
+from modelsync.runtime.cluster.resources import JOBS, SYNCS
+from modelsync.runtime.writes import job_executor
 from tests.builders import SETTINGS
 from tests.runtime import fake_api, harness, virtual
 
@@ -24,8 +25,8 @@ NAME = naming.job_name("llama", "uid-llama", 1)
 @dataclass
 class Bench:
     server: fake_api.FakeApi
-    known: store.Store
-    executor: executor.Executor
+    known: cache.Store
+    executor: job_executor.Executor
     admitted: list[str]
 
     @property
@@ -58,29 +59,31 @@ class Bench:
         self.known.observe(SYNCS, "ADDED", self.server.put(SYNCS, harness.sync(name)))
 
 
-def manifest(sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+def manifest(sync: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
     assert len(key) >= 24
     raw = harness.job(sync.uid, attempt, naming.job_name(sync.name, sync.uid, attempt))
     del raw["metadata"]["creationTimestamp"]
     return raw
 
 
-def earlier(b: "Bench") -> kube.Object:
+def earlier(b: "Bench") -> api_client.Object:
     """The Job as this operator or the one before made it in an earlier try."""
     raw = manifest(b.sync, 1, "k" * 24)
-    b.known.proofs.sign(raw, proofs.Made(sync_uid=b.sync.uid, attempt=1, queue="default"), virtual.now())
+    b.known.proofs.sign(
+        raw, job_signatures.Made(sync_uid=b.sync.uid, attempt=1, queue="default"), virtual.now()
+    )
     return raw
 
 
 @asynccontextmanager
 async def bench() -> AsyncIterator[Bench]:
-    server, known, admitted = fake_api.FakeApi(clock=virtual.now), store.Store(), list[str]()
+    server, known, admitted = fake_api.FakeApi(clock=virtual.now), cache.Store(), list[str]()
     client = virtual.connect(server.handle)
 
     def note(sync: snapshot.SyncRecord, now: datetime) -> None:
         admitted.append(sync.name)
 
-    made = executor.Executor(
+    made = job_executor.Executor(
         client, known, manifest, may_act=lambda: True, on_created=note, clock=virtual.now
     )
     known.observe(SYNCS, "ADDED", server.put(SYNCS, harness.sync()))
@@ -282,7 +285,7 @@ async def test_one_that_fails_does_not_stop_the_others() -> None:
         b.add("other")
         broken = b.executor._render
 
-        def render(sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+        def render(sync: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
             if sync.name == "llama":
                 raise ValueError("a manifest that cannot be made")
             return broken(sync, attempt, key)

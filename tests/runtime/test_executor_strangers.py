@@ -7,12 +7,12 @@ import pytest
 
 from modelsync.api import naming
 from modelsync.core import actions
-from modelsync.runtime import kube
-from modelsync.runtime.resources import JOBS, SYNCS
+from modelsync.runtime.cluster import api_client
+from modelsync.runtime.cluster.resources import JOBS, SYNCS
 from tests.runtime import harness, test_executor, virtual
 
 
-def copied(b: test_executor.Bench, **meta: Any) -> kube.Object:
+def copied(b: test_executor.Bench, **meta: Any) -> api_client.Object:
     """A Job with the proof of ours, and something else about it."""
     raw = test_executor.earlier(b)
     raw["metadata"] |= meta
@@ -30,7 +30,7 @@ def copied(b: test_executor.Bench, **meta: Any) -> kube.Object:
 )
 @virtual.in_virtual_time
 async def test_a_strangers_job_of_our_name_is_reported_and_left_alone(
-    stranger: Callable[[test_executor.Bench], kube.Object],
+    stranger: Callable[[test_executor.Bench], api_client.Object],
 ) -> None:
     async with test_executor.bench() as b:
         b.server.put(JOBS, stranger(b))

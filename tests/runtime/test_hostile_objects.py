@@ -7,8 +7,10 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.core import snapshot
-from modelsync.runtime import metrics, oddities, records, resync, store, watching, writer
-from modelsync.runtime.resources import JOBS, PODS, SYNCS, WATCHED, Resource
+from modelsync.runtime.cluster import cache, parsing, relist, watches
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS, WATCHED, Resource
+from modelsync.runtime.telemetry import metrics, unreadable_objects
+from modelsync.runtime.writes import status_writer
 from tests.runtime import fake_api, harness, test_operator
 from tests.runtime import hostile_json as hostile
 
@@ -41,24 +43,24 @@ class Watched:
     def __init__(self, texts: dict[str, str]) -> None:
         self.api = fake_api.FakeApi()
         self.api.texts = texts
-        self.store = store.Store()
+        self.store = cache.Store()
         self.restarts: list[str] = []
         self.odd: list[str] = []
         self.metrics = metrics.Metrics()
-        self.oddities = oddities.Oddities(self.odd.append)
+        self.oddities = unreadable_objects.Oddities(self.odd.append)
 
     async def __aenter__(self) -> "Watched":
         self._serving = self.api.serving()
         await self._serving.__aenter__()
         self._client = harness.connect(self.api.url)
-        self.resync = resync.Resync(
+        self.resync = relist.Resync(
             self._client,
             self.store,
             namespaces=["models"],
             operator_namespace="ops",
             on_odd=self.oddities.report,
         )
-        watch = watching.Watch(
+        watch = watches.Watch(
             self._client,
             self.store.observe,
             WATCHED,
@@ -85,7 +87,7 @@ def put_all(api: fake_api.FakeApi, texts: dict[str, str]) -> None:
         api.put(resource, raw)
 
 
-def believed(known: store.Store, texts: dict[str, str]) -> None:
+def believed(known: cache.Store, texts: dict[str, str]) -> None:
     """What is safe to believe of all of them."""
     for number in range(len(texts)):
         assert known.syncs[f"uid-spec-{number}"].invalid
@@ -135,7 +137,7 @@ async def test_a_fixed_object_is_as_new_at_once() -> None:
         assert not seen.restarts
 
 
-def broken(known: store.Store) -> list[str]:
+def broken(known: cache.Store) -> list[str]:
     return [uid for uid, record in known.syncs.items() if record.invalid and "spec" in uid]
 
 
@@ -198,34 +200,34 @@ async def test_an_operator_starts_and_works_beside_hostile_objects() -> None:
 async def test_what_nobody_foresaw_at_one_object_is_counted_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    parse = records.sync_record
+    parse = parsing.sync_record
 
     def breaks(raw: harness.Object) -> snapshot.SyncRecord:
         if raw["metadata"]["name"] == "odd":
             raise RuntimeError("nobody foresaw this")
         return parse(raw)
 
-    monkeypatch.setattr(records, "sync_record", breaks)
+    monkeypatch.setattr(parsing, "sync_record", breaks)
     api = fake_api.FakeApi()
     api.put(SYNCS, harness.sync("odd"))
     api.put(SYNCS, harness.sync("good"))
     async with api.serving(), test_operator.running(api) as run:
         await harness.eventually(lambda: test_operator.status(api, "good").get("phase") == "Queued")
         counted = run.measured.registry.get_sample_value
-        assert (counted("modelsync_unexpected_errors_total", {"part": "store"}) or 0) >= 1
+        assert (counted("modelsync_unexpected_errors_total", {"part": "cache"}) or 0) >= 1
         assert not counted("modelsync_watch_restarts_total", {"resource": "modelsyncs"})
 
 
 @harness.in_loop
 async def test_a_part_that_fails_is_counted_and_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    once, failures = resync.Resync.once, [RecursionError(), RuntimeError("odd"), KeyError("items")]
+    once, failures = relist.Resync.once, [RecursionError(), RuntimeError("odd"), KeyError("items")]
 
-    async def fails(self: resync.Resync) -> None:
+    async def fails(self: relist.Resync) -> None:
         if failures:
             raise failures.pop()
         await once(self)
 
-    monkeypatch.setattr(resync.Resync, "once", fails)
+    monkeypatch.setattr(relist.Resync, "once", fails)
     api = fake_api.FakeApi()
     api.put(SYNCS, harness.sync("good"))
     async with api.serving(), test_operator.running(api) as run:
@@ -241,14 +243,16 @@ async def test_a_part_that_fails_is_counted_and_starts_again(monkeypatch: pytest
 async def test_a_status_that_cannot_be_handed_over_holds_back_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    offer = writer.StatusWriter.offer_sync
+    offer = status_writer.StatusWriter.offer_sync
 
-    def breaks(self: writer.StatusWriter, record: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
+    def breaks(
+        self: status_writer.StatusWriter, record: snapshot.SyncRecord, wanted: api.ModelSyncStatus
+    ) -> None:
         if record.name == "first":
             raise RecursionError
         offer(self, record, wanted)
 
-    monkeypatch.setattr(writer.StatusWriter, "offer_sync", breaks)
+    monkeypatch.setattr(status_writer.StatusWriter, "offer_sync", breaks)
     server = fake_api.FakeApi()
     server.put(SYNCS, harness.sync("first"))
     async with server.serving(), test_operator.running(server) as run:
@@ -256,4 +260,4 @@ async def test_a_status_that_cannot_be_handed_over_holds_back_no_other(
         server.put(SYNCS, harness.sync("good"))
         await harness.eventually(lambda: test_operator.status(server, "good").get("phase") == "Queued")
         counted = run.measured.registry.get_sample_value
-        assert (counted("modelsync_unexpected_errors_total", {"part": "engine"}) or 0) >= 1
+        assert (counted("modelsync_unexpected_errors_total", {"part": "reconcile_loop"}) or 0) >= 1

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import foreign, wire
+from modelsync.api import foreign, protocol
 from modelsync.api.reasons import Reason
 from modelsync.core import snapshot
-from modelsync.runtime import diagnosis, kube, logs, proofs, records
-from modelsync.worker import termination
-from modelsync.worker.failures import Failure
+from modelsync.runtime.cluster import api_client, job_signatures, parsing
+from modelsync.runtime.telemetry import log_setup
+from modelsync.runtime.workers import start_diagnosis
+from modelsync.worker.attempt import termination
+from modelsync.worker.common.failures import Failure
 from tests.runtime import harness, hostile
 
 Object = dict[str, Any]
@@ -50,7 +52,7 @@ def test_any_pod_that_does_not_start_leads_to_a_status_that_is_stored(
 ) -> None:
     world = hostile.World()
     world.pod({"phase": "Pending", **status}, container, None)
-    problem = diagnosis.newest(events)
+    problem = start_diagnosis.newest(events)
     if problem is not None:
         world.store.blame("pod-1", problem)
         world.store.blame("job-llama-uid-ll-1", problem)
@@ -69,27 +71,27 @@ def test_counts_of_many_attempts_add_up_to_what_is_stored() -> None:
 def test_a_text_of_others_is_one_printable_line_wherever_it_enters(text: str) -> None:
     pod = harness.versioned(harness.pod(reason=text, message=text), 1)
     pod["metadata"]["annotations"]["modelsync.dev/progress-key"] = text
-    record = records.pod_record(pod, proofs.Proofs())
+    record = parsing.pod_record(pod, job_signatures.Proofs())
     sync = harness.versioned(harness.sync(), 1)
     sync["metadata"]["annotations"] = {"modelsync.dev/retry-requested-at": text}
-    blame = diagnosis.newest([{"reason": "FailedMount", "message": text}])
+    blame = start_diagnosis.newest([{"reason": "FailedMount", "message": text}])
     assert blame is not None
-    report = wire.TerminationReport(uid="u", attempt=1, reason=Reason.ORIGIN_ERROR, message=text)
+    report = protocol.TerminationReport(uid="u", attempt=1, reason=Reason.ORIGIN_ERROR, message=text)
     logged = logging.LogRecord("a", logging.INFO, "f", 1, "%s", (text,), None)
     entered = [
         record.status_reason,
         record.status_message,
         record.progress_key,
-        records.sync_record(sync).retry_requested or "",
+        parsing.sync_record(sync).retry_requested or "",
         blame.message,
-        kube.ApiError(422, text, text).message,
-        str(kube.ApiError(422, text, text)),
+        api_client.ApiError(422, text, text).message,
+        str(api_client.ApiError(422, text, text)),
         Failure(Reason.ORIGIN_ERROR, text).message,
         str(Failure(Reason.ORIGIN_ERROR, text)),
         report.message,
         json.loads(termination.fitting(report))["message"],
-        logs.TextFormatter().format(logged),
-        json.loads(logs.JsonFormatter().format(logged))["message"],
+        log_setup.TextFormatter().format(logged),
+        json.loads(log_setup.JsonFormatter().format(logged))["message"],
     ]
     shown = [each for each in entered if not each.isprintable() or set(each) & set(hostile.TEXTS["blanks"])]
     assert shown == []
@@ -103,7 +105,7 @@ def test_a_traceback_in_the_log_has_no_line_of_others(text: str) -> None:
     except ValueError as error:
         info = (ValueError, error, error.__traceback__)
     logged = logging.LogRecord("a", logging.ERROR, "f", 1, "failed", (), info)
-    for formatter in (logs.TextFormatter(), logs.LineFormatter("%(message)s")):
+    for formatter in (log_setup.TextFormatter(), log_setup.LineFormatter("%(message)s")):
         assert all(line.isprintable() for line in formatter.format(logged).split("\n"))
 
 
@@ -142,7 +144,7 @@ def test_a_number_of_a_header(text: str, wanted: int | None) -> None:
     "moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "1969-12-31T23:59:59Z"]
 )
 def test_a_time_that_cannot_be_reckoned_with_is_unknown(moment: str) -> None:
-    assert records.timestamp(moment) is None
+    assert parsing.timestamp(moment) is None
 
 
 def test_a_whole_plan_is_made_of_a_pod_of_nothing_but_hostile_values() -> None:

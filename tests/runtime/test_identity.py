@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from modelsync.api import naming
 from modelsync.core import actions, planner
-from modelsync.runtime import proofs, store
-from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.cluster import cache, job_signatures
+from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
 from tests.builders import NOW, SETTINGS
 from tests.runtime import harness
 
@@ -88,9 +88,9 @@ def forged_pod(job_uid: str = "job-forged", *, attempt: int = 2, ended: bool = F
     return raw
 
 
-def known(state: str, *forged: tuple[Any, Object]) -> store.Store:
+def known(state: str, *forged: tuple[Any, Object]) -> cache.Store:
     """A store that heard of a queue with two slots, of the victim in a state, and of forged objects."""
-    found = store.Store(clock=lambda: NOW)
+    found = cache.Store(clock=lambda: NOW)
     victim = harness.sync(VICTIM, **{"older": OLDER, **STATES}[state])
     victim["spec"]["suspend"] = state == "paused"
     meta = {"name": "default", "namespace": "ops", "uid": "uid-queue", "generation": 1}
@@ -104,7 +104,7 @@ def known(state: str, *forged: tuple[Any, Object]) -> store.Store:
     return found
 
 
-def plan(found: store.Store) -> actions.Plan:
+def plan(found: cache.Store) -> actions.Plan:
     """The plan, without what reports that something is ignored."""
     made = planner.plan(found.snapshot(NOW, SETTINGS))
     return replace(made, events=(), foreign=())
@@ -202,9 +202,9 @@ def test_no_mix_of_forged_fields_decides_anything(state: str, job: Object, pods:
     decides_nothing(state, *forged, *[(PODS, forged_pod(**fields)) for fields in pods])
 
 
-def signed(found: store.Store, raw: Object, *, attempt: int = 1, queue: str = "default") -> Object:
+def signed(found: cache.Store, raw: Object, *, attempt: int = 1, queue: str = "default") -> Object:
     """The Job as the operator makes it."""
-    made = proofs.Made(sync_uid=UID, attempt=attempt, queue=queue)
+    made = job_signatures.Made(sync_uid=UID, attempt=attempt, queue=queue)
     found.proofs.sign(raw, made, NOW)
     return raw
 
@@ -237,7 +237,7 @@ def test_a_pod_whose_job_was_deleted_from_under_it_keeps_its_slot_also_for_the_n
     found.observe(PODS, "ADDED", harness.versioned(pod, 11))
     found.observe(PODS, "MODIFIED", harness.versioned(orphan, 12))
     found.observe(JOBS, "DELETED", harness.versioned(job, 13))
-    later = store.Store(clock=lambda: NOW, proofs=found.proofs)
+    later = cache.Store(clock=lambda: NOW, proofs=found.proofs)
     for resource, raw in ((SYNCS, harness.sync(VICTIM)), (PODS, orphan)):
         later.observe(resource, "ADDED", harness.versioned(raw, 20))
     for operator in (found, later):
@@ -256,10 +256,10 @@ def test_a_pod_whose_job_was_deleted_from_under_it_keeps_its_slot_also_for_the_n
 def test_a_proof_is_of_one_namespace_one_name_and_one_installation(
     namespace: str, name: str, key: str | None
 ) -> None:
-    ours = proofs.Proofs()
+    ours = job_signatures.Proofs()
     raw = forged_job(attempt=1)
-    ours.sign(raw, proofs.Made(sync_uid=UID, attempt=1, queue="a/b"), NOW)
-    assert ours.of_job(raw["metadata"], NOW) == proofs.Made(sync_uid=UID, attempt=1, queue="a/b")
+    ours.sign(raw, job_signatures.Made(sync_uid=UID, attempt=1, queue="a/b"), NOW)
+    assert ours.of_job(raw["metadata"], NOW) == job_signatures.Made(sync_uid=UID, attempt=1, queue="a/b")
     if key is not None:
         ours.use(key)
     assert ours.of_job({**raw["metadata"], "namespace": namespace, "name": name}, NOW) is None
@@ -268,4 +268,4 @@ def test_a_proof_is_of_one_namespace_one_name_and_one_installation(
 @pytest.mark.parametrize("text", [None, 7, "", "/", "a/b/c/d/e", "é", "\ud800/1", "1/1/u/q/" + "0" * 64])
 def test_what_is_no_proof_proves_nothing_and_raises_nothing(text: object) -> None:
     meta = {"name": "n", "namespace": "m", "annotations": {naming.PROOF_ANNOTATION: text}}
-    assert proofs.Proofs().of_job(meta, NOW) is None
+    assert job_signatures.Proofs().of_job(meta, NOW) is None

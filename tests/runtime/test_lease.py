@@ -9,11 +9,11 @@ from aiohttp import web
 
 from modelsync import errors
 from modelsync.api import naming
-from modelsync.runtime import lease
-from modelsync.runtime.resources import LEASES
+from modelsync.runtime.cluster.resources import LEASES
+from modelsync.runtime.writes import leader_election
 from tests.runtime import fake_api, harness
 
-TIMING = lease.Timing(duration=15, renew_deadline=10, retry_period=2)
+TIMING = leader_election.Timing(duration=15, renew_deadline=10, retry_period=2)
 
 
 class Clock:
@@ -33,10 +33,10 @@ class Clock:
 @asynccontextmanager
 async def elector(
     api: fake_api.FakeApi, clock: Clock, identity: str = "me", succeeds: str | None = None
-) -> AsyncIterator[lease.Elector]:
+) -> AsyncIterator[leader_election.Elector]:
     client = harness.connect(api.url, timeout=5.0)
     try:
-        yield lease.Elector(
+        yield leader_election.Elector(
             client,
             namespace="ops",
             identity=identity,
@@ -171,10 +171,10 @@ async def test_a_passing_trouble_is_survived() -> None:
 async def test_a_renewal_that_hangs_does_not_prolong_leading() -> None:
     """Real time, a short lease: the renewal never answers, and leading ends by the clock all the same."""
     api = fake_api.FakeApi()
-    client_timing = lease.Timing(duration=10, renew_deadline=0.6, retry_period=0.1)
+    client_timing = leader_election.Timing(duration=10, renew_deadline=0.6, retry_period=0.1)
     async with api.serving():
         client = harness.connect(api.url, timeout=20)
-        mine = lease.Elector(client, namespace="ops", identity="me", timing=client_timing)
+        mine = leader_election.Elector(client, namespace="ops", identity="me", timing=client_timing)
         await mine.acquire()
 
         async def hang(request: web.Request) -> None:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from modelsync.runtime import logs
+from modelsync.runtime.telemetry import log_setup
 
 SECRET = "s3cr3t-value"
 
@@ -23,7 +23,7 @@ SECRET = "s3cr3t-value"
     ],
 )
 def test_secrets_are_redacted(line: str) -> None:
-    for formatter in (logs.TextFormatter(), logs.JsonFormatter()):
+    for formatter in (log_setup.TextFormatter(), log_setup.JsonFormatter()):
         record = logging.LogRecord("n", logging.INFO, "f", 1, "%s", (line,), None)
         written = formatter.format(record)
         assert SECRET not in written and SECRET.replace("-", "") not in written
@@ -31,7 +31,7 @@ def test_secrets_are_redacted(line: str) -> None:
 
 def test_ordinary_words_stay() -> None:
     line = "started Job models/llama-1 from https://origin.example/file, basic checks done"
-    assert logs.redact(line) == line
+    assert log_setup.redact(line) == line
 
 
 def test_json_lines_are_json_with_the_error() -> None:
@@ -41,21 +41,26 @@ def test_json_lines_are_json_with_the_error() -> None:
         record = logging.LogRecord(
             "n", logging.ERROR, "f", 1, "failed", (), (ValueError, error, error.__traceback__)
         )
-    told = json.loads(logs.JsonFormatter().format(record))
+    told = json.loads(log_setup.JsonFormatter().format(record))
     assert (told["level"], told["message"]) == ("error", "failed")
     assert "ValueError" in told["error"] and SECRET not in told["error"]
 
 
 def test_unforeseen_exceptions_are_counted_by_where_they_were_caught() -> None:
     counted: list[str] = []
-    with logs.counted(counted.append):
-        for name in ("modelsync.runtime.writer", "modelsync.runtime.parts", "asyncio", "kopf._core.reactor"):
+    with log_setup.counted(counted.append):
+        for name in (
+            "modelsync.runtime.writes.status_writer",
+            "modelsync.runtime.common.supervision",
+            "asyncio",
+            "kopf._core.reactor",
+        ):
             logger = logging.getLogger(name)
             try:
                 raise ValueError("odd")
             except ValueError:
-                logger.exception("failed", extra={"part": "resync"} if name.endswith("parts") else None)
+                logger.exception("failed", extra={"part": "resync"} if name.endswith("supervision") else None)
                 logger.warning("foreseen", exc_info=True)
             logger.error("without an exception")
-    logging.getLogger("modelsync.runtime.writer").error("later", exc_info=ValueError("odd"))
-    assert counted == ["writer", "resync", "asyncio", "kopf"]
+    logging.getLogger("modelsync.runtime.writes.status_writer").error("later", exc_info=ValueError("odd"))
+    assert counted == ["status_writer", "resync", "asyncio", "kopf"]

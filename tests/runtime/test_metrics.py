@@ -3,16 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.core import snapshot
-from modelsync.runtime import collector, metrics, permissions, store
-from modelsync.runtime.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.cluster import cache, permissions
+from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
+from modelsync.runtime.telemetry import metrics, state_collector
 from tests.runtime import harness
 
 
-def registry(known: store.Store) -> Any:
+def registry(known: cache.Store) -> Any:
     measured = metrics.Metrics()
-    measured.registry.register(collector.StateCollector(known))
+    measured.registry.register(state_collector.StateCollector(known))
     return measured.registry
 
 
@@ -28,7 +29,7 @@ def names(found: Any) -> set[str]:
 
 
 def test_phases_are_counted_by_namespace_with_zeros() -> None:
-    known = store.Store()
+    known = cache.Store()
     for number, phase in enumerate(["Queued", "Queued", "Complete"]):
         known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(f"s{number}", phase=phase), 1))
     found = registry(known)
@@ -37,7 +38,7 @@ def test_phases_are_counted_by_namespace_with_zeros() -> None:
 
 
 def test_queues_tell_slots_length_and_the_longest_wait() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(QUEUES, "ADDED", queue(maxActive=3))
     waiting = {"name": "default", "reason": "ConcurrencyLimit", "since": "2026-01-01T00:00:00Z"}
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(queue=waiting), 1))
@@ -48,7 +49,7 @@ def test_queues_tell_slots_length_and_the_longest_wait() -> None:
 
 
 def test_series_of_a_modelsync_exist_while_it_is_active_and_unknown_values_have_none() -> None:
-    known = store.Store()
+    known = cache.Store()
     status: dict[str, Any] = {"phase": "Downloading", "attempts": 1, "startTime": "2026-01-01T00:00:00Z"}
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(**status, progress={"bytesDone": 7}), 1))
     found = registry(known)
@@ -63,11 +64,11 @@ def test_series_of_a_modelsync_exist_while_it_is_active_and_unknown_values_have_
 
 
 def test_volumes_are_told_while_a_worker_sees_them() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 2))
-    report = wire.ProgressReport.model_validate(
+    report = protocol.ProgressReport.model_validate(
         {
             "uid": "uid-llama",
             "attempt": 1,

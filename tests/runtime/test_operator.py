@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from modelsync import config
 from modelsync.api import naming
-from modelsync.runtime import app, metrics
-from modelsync.runtime.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS
+from modelsync.runtime import app
+from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS
+from modelsync.runtime.telemetry import metrics
+from modelsync.settings import operator_config
 from tests.runtime import fake_api, harness, worker_double
 
 WORKER_IP = "127.77.0.1"
@@ -55,7 +56,7 @@ def free_lease(api: fake_api.FakeApi) -> None:
 
 @asynccontextmanager
 async def running(api: fake_api.FakeApi, **flags: str) -> AsyncIterator[Run]:
-    settings = config.operator_config({**FLAGS, **flags}, {})
+    settings = operator_config.operator_config({**FLAGS, **flags}, {})
     client, measured, stop = harness.connect(api.url), metrics.Metrics(), asyncio.Event()
     operator = app.Operator(settings, client, measured)
     run = Run(operator, stop, asyncio.create_task(operator.run(stop)))

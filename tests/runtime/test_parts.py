@@ -11,8 +11,9 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
-from modelsync.runtime import kube, parts
-from modelsync.runtime.resources import QUEUES, SYNCS
+from modelsync.runtime.cluster import api_client
+from modelsync.runtime.cluster.resources import QUEUES, SYNCS
+from modelsync.runtime.common import supervision
 from tests.runtime import fake_api, harness, test_operator
 
 
@@ -51,19 +52,19 @@ async def test_a_part_that_fails_in_whatever_way_runs_again_and_says_so(
 ) -> None:
     part = Part(*UNEXPECTED)
     with caplog.at_level(logging.ERROR):
-        await parts.steadily("the part", part.run, sleep=part.sleep)
+        await supervision.steadily("the part", part.run, sleep=part.sleep)
     assert part.waits == [1, 2, 4, 8, 16, 30, 30, 30, 30, 30]
     assert sum("'the part' failed" in record.message for record in caplog.records) == len(UNEXPECTED)
 
 
-@pytest.mark.parametrize("error", [errors.LeaseLost("gone"), parts.Stopped(), asyncio.CancelledError()])
+@pytest.mark.parametrize("error", [errors.LeaseLost("gone"), supervision.Stopped(), asyncio.CancelledError()])
 def test_a_lost_lease_and_an_ordered_end_are_no_failures(error: BaseException) -> None:
     async def run() -> None:
         raise error
 
     async def once() -> None:
         with pytest.raises(type(error)):
-            await parts.steadily("the part", run)
+            await supervision.steadily("the part", run)
 
     asyncio.run(once())
 
@@ -71,7 +72,7 @@ def test_a_lost_lease_and_an_ordered_end_are_no_failures(error: BaseException) -
 @harness.in_loop
 async def test_a_task_that_nobody_waits_for_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     task = asyncio.create_task(Part(ValueError("odd")).run())
-    task.add_done_callback(parts.report)
+    task.add_done_callback(supervision.report)
     with caplog.at_level(logging.ERROR):
         await asyncio.wait([task])
         await asyncio.sleep(0)
@@ -88,12 +89,14 @@ LOGINS = {
 }
 
 
-def client(url: str, *, reload: Callable[[], Any], refresh: Callable[[Any], Any] | None = None) -> kube.Kube:
+def client(
+    url: str, *, reload: Callable[[], Any], refresh: Callable[[Any], Any] | None = None
+) -> api_client.Kube:
     """A client that has to log in."""
     settings = kubernetes_client.Configuration()
     settings.host = url
     settings.refresh_api_key_hook = refresh
-    return kube.Kube(settings, timeout=2.0, reload=reload)
+    return api_client.Kube(settings, timeout=2.0, reload=reload)
 
 
 @pytest.mark.parametrize("error", LOGINS.values(), ids=LOGINS.keys())
@@ -105,7 +108,7 @@ def test_a_login_that_fails_is_an_error_of_the_api_server(error: Exception) -> N
         async with fake_api.FakeApi().serving() as api:
             api.faults.append(fake_api.fails("GET", "modelsyncs", *[fake_api.status(401, "No")] * 9))
             for made in (client(api.url, reload=fails), client(api.url, reload=fails, refresh=fails)):
-                with pytest.raises(kube.ApiError) as refused:
+                with pytest.raises(api_client.ApiError) as refused:
                     await made.get(SYNCS, "models", "llama")
                 assert refused.value.status == 401 and refused.value.is_passing
                 assert "log in" in str(refused.value)

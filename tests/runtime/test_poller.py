@@ -11,21 +11,22 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.core import actions
-from modelsync.runtime import channels, poller, proofs, records, reports, store
-from modelsync.runtime.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.cluster import cache, job_signatures, parsing
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.workers import progress_poller, report_validation, worker_client
 from tests.runtime import fake_api, harness, worker_double
 
 
 @dataclass
 class Bench:
     worker: worker_double.WorkerDouble
-    known: store.Store
-    poller: poller.Poller
+    known: cache.Store
+    poller: progress_poller.Poller
     results: Counter[str]
 
-    async def poll(self) -> wire.ProgressReport | None:
+    async def poll(self) -> protocol.ProgressReport | None:
         """One poll of every Pod, to its end."""
         for pod in self.poller.targets():
             await self.poller.ask(pod)
@@ -45,13 +46,13 @@ class Bench:
 
 @asynccontextmanager
 async def bench(*, may_act: bool = True, **pod: Any) -> AsyncIterator[Bench]:
-    known, results = store.Store(), Counter[str]()
+    known, results = cache.Store(), Counter[str]()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 2))
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(**pod), 3))
     async with worker_double.WorkerDouble().serving() as worker:
-        channel = channels.Direct(port=worker.port, timeout=10)
-        made = poller.Poller(
+        channel = worker_client.Direct(port=worker.port, timeout=10)
+        made = progress_poller.Poller(
             known,
             channel,
             may_act=lambda: may_act,
@@ -139,7 +140,7 @@ async def test_a_worker_that_hangs_costs_its_timeout_and_blocks_nobody() -> None
 
         server = await asyncio.start_server(hang, "127.0.0.1", 0)
         async with server:
-            b.poller._channel = channel = channels.Direct(
+            b.poller._channel = channel = worker_client.Direct(
                 port=server.sockets[0].getsockname()[1], timeout=0.1
             )
             assert await b.poll() is None
@@ -233,7 +234,7 @@ async def test_a_worker_gets_its_limit_once_in_an_interval() -> None:
 
 
 def test_a_silent_pod_is_asked_rarer_and_rarer() -> None:
-    waits = [poller.wait_after(failures, 1.0) for failures in (0, 3, 4, 6, 20)]
+    waits = [progress_poller.wait_after(failures, 1.0) for failures in (0, 3, 4, 6, 20)]
     assert [round(wait) for wait in waits[:2]] == [1, 1]
     assert 1.8 < waits[2] < 2.2 and 7.5 < waits[3] < 8.5 and 28 < waits[4] < 32
 
@@ -252,10 +253,10 @@ async def test_a_pod_is_reached_through_the_api_server_too() -> None:
     api.faults.append(proxy)
     async with api.serving():
         client = harness.connect(api.url)
-        channel = channels.Proxied(client)
-        pod = records.pod_record(harness.versioned(harness.pod(), 1), proofs.Proofs())
-        assert reports.parse(await channel.progress(pod), pod, None).progress.bytes_done == 10
-        await channel.limit(pod, wire.LimitRequest(bytes_per_second=1))
+        channel = worker_client.Proxied(client)
+        pod = parsing.pod_record(harness.versioned(harness.pod(), 1), job_signatures.Proofs())
+        assert report_validation.parse(await channel.progress(pod), pod, None).progress.bytes_done == 10
+        await channel.limit(pod, protocol.LimitRequest(bytes_per_second=1))
         path = "/api/v1/namespaces/models/pods/llama-pod:8081/proxy"
         assert asked == [("GET", f"{path}/progress", "the-key"), ("PUT", f"{path}/limit", "the-key")]
         await client.close()

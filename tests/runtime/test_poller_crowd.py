@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 import pytest
 
 from modelsync.core import actions
-from modelsync.runtime import poller, store
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.workers import progress_poller
 from tests.runtime import crowds, virtual
 
 
 @asynccontextmanager
-async def crowd(count: int, hanging: int) -> AsyncIterator[tuple[poller.Poller, crowds.Workers, store.Store]]:
+async def crowd(
+    count: int, hanging: int
+) -> AsyncIterator[tuple[progress_poller.Poller, crowds.Workers, cache.Store]]:
     # Every one of so many hangs: those that answer stand among them and behind them.
     silent = (
         {f"models-{number * count // hanging}": crowds.TIMEOUT for number in range(hanging)}

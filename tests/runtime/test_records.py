@@ -11,19 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.core import snapshot
-from modelsync.runtime import proofs, records
+from modelsync.runtime.cluster import job_signatures, parsing
 from tests.api.specs import extremes
 from tests.runtime import harness
 
-PROOFS = proofs.Proofs()
+PROOFS = job_signatures.Proofs()
 
 
 def job_record(raw: dict[str, Any]) -> snapshot.JobRecord:
-    return records.job_record(raw, PROOFS)
+    return parsing.job_record(raw, PROOFS)
 
 
 def pod_record(raw: dict[str, Any]) -> snapshot.PodRecord:
-    return records.pod_record(raw, PROOFS)
+    return parsing.pod_record(raw, PROOFS)
 
 
 def given_version(raw: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def given_version(raw: dict[str, Any]) -> dict[str, Any]:
 def test_a_modelsync_is_read() -> None:
     raw = given_version(harness.sync(phase="Downloading", attempts=2))
     raw["metadata"]["annotations"] = {"modelsync.dev/retry-requested-at": "now"}
-    found = records.sync_record(raw)
+    found = parsing.sync_record(raw)
     assert (found.namespace, found.name, found.uid, found.generation) == ("models", "llama", "uid-llama", 1)
     assert (found.status.phase, found.status.attempts, found.retry_requested) == ("Downloading", 2, "now")
     assert found.created == datetime(2026, 1, 1, tzinfo=UTC) and found.invalid is None
@@ -51,13 +51,13 @@ def test_a_modelsync_is_read() -> None:
     ],
 )
 def test_a_spec_that_cannot_be_read_is_told_and_not_raised(spec: object, part: str) -> None:
-    found = records.sync_record(given_version({**harness.sync(), "spec": spec}))
+    found = parsing.sync_record(given_version({**harness.sync(), "spec": spec}))
     assert found.invalid is not None and part in found.invalid
 
 
 def test_the_readable_part_of_a_status_is_kept() -> None:
     status = {"phase": "Nonsense", "attempts": 3, "progress": {"percent": 1000}, "failures": 1}
-    found = records.sync_record(given_version({**harness.sync(), "status": status})).status
+    found = parsing.sync_record(given_version({**harness.sync(), "status": status})).status
     assert (found.phase, found.attempts, found.progress, found.failures) == (None, 3, None, 1)
 
 
@@ -120,7 +120,7 @@ def test_the_last_words_of_a_pod_are_read() -> None:
     ],
 )
 def test_words_that_are_not_about_this_attempt_are_none(message: str) -> None:
-    assert records.termination(message, "uid-llama", 1) is None
+    assert parsing.termination(message, "uid-llama", 1) is None
 
 
 def test_what_a_node_said_of_a_pod_that_it_evicted_is_read() -> None:
@@ -243,7 +243,7 @@ def test_jobs_and_pods_that_are_not_ours_are_ignored(change: dict[str, Any]) -> 
     for make, raw in ((job_record, harness.job()), (pod_record, harness.pod())):
         raw = given_version(raw)
         raw["metadata"] |= change
-        with pytest.raises(records.NotOurs):
+        with pytest.raises(parsing.NotOurs):
             make(raw)
 
 
@@ -260,12 +260,12 @@ def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, 
     for make, raw in (
         (job_record, harness.job()),
         (pod_record, harness.pod()),
-        (records.sync_record, harness.sync()),
+        (parsing.sync_record, harness.sync()),
     ):
         raw = given_version(raw)
         place = raw if where in ("spec", "status") else raw["metadata"]
         place[where] = value
-        with contextlib.suppress(records.NotOurs):
+        with contextlib.suppress(parsing.NotOurs):
             make(raw)
 
 
@@ -273,10 +273,10 @@ def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, 
 def test_little_is_kept_of_the_largest_spec(spec: dict[str, Any]) -> None:
     raw = given_version({**harness.sync(), "spec": spec})
     raw["metadata"]["annotations"] = {"example.org/a": "x" * 250_000}
-    whole, text = records.whole_sync(raw), json.dumps(raw)
+    whole, text = parsing.whole_sync(raw), json.dumps(raw)
     tracemalloc.start()
     try:
-        kept = [records.sync_record(json.loads(text)) for _ in range(4)]
+        kept = [parsing.sync_record(json.loads(text)) for _ in range(4)]
         used = tracemalloc.get_traced_memory()[0] / len(kept)
     finally:
         tracemalloc.stop()

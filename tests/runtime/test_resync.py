@@ -6,19 +6,21 @@ import json
 import pytest
 from aiohttp import web
 
-from modelsync.runtime import kube, resync, store
-from modelsync.runtime.resources import JOBS, SYNCS
+from modelsync.runtime.cluster import api_client, cache, relist
+from modelsync.runtime.cluster.resources import JOBS, SYNCS
 from tests.runtime import fake_api, harness
 
 
-def lister(api: fake_api.FakeApi, known: store.Store, *namespaces: str) -> tuple[kube.Kube, resync.Resync]:
+def lister(
+    api: fake_api.FakeApi, known: cache.Store, *namespaces: str
+) -> tuple[api_client.Kube, relist.Resync]:
     client = harness.connect(api.url)
-    return client, resync.Resync(client, known, namespaces=namespaces, operator_namespace="ops", page=3)
+    return client, relist.Resync(client, known, namespaces=namespaces, operator_namespace="ops", page=3)
 
 
 @harness.in_loop
 async def test_all_pages_are_read() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         for number in range(10):
             api.put(SYNCS, harness.sync(f"s{number}"))
@@ -34,7 +36,7 @@ async def test_all_pages_are_read() -> None:
 @harness.in_loop
 async def test_named_namespaces_are_listed_and_no_others() -> None:
     async with fake_api.FakeApi().serving() as api:
-        client, lists = lister(api, store.Store(), "a", "b")
+        client, lists = lister(api, cache.Store(), "a", "b")
         await lists.once()
         paths = {path for _, path in api.asked}
         assert paths == {
@@ -51,7 +53,7 @@ async def test_named_namespaces_are_listed_and_no_others() -> None:
 
 @harness.in_loop
 async def test_a_continue_token_that_expired_begins_the_list_again() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         for number in range(10):
             api.put(SYNCS, harness.sync(f"s{number}"))
@@ -73,7 +75,7 @@ async def test_a_continue_token_that_expired_begins_the_list_again() -> None:
 
 @harness.in_loop
 async def test_a_list_that_fails_sweeps_nothing() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         for number in range(10):
             api.put(SYNCS, harness.sync(f"s{number}"))
@@ -87,7 +89,7 @@ async def test_a_list_that_fails_sweeps_nothing() -> None:
             return fake_api.status(500, "InternalError") if calls == 2 else None
 
         api.faults.append(second_page_fails)  # type: ignore[arg-type]
-        with pytest.raises(kube.ServerError):
+        with pytest.raises(api_client.ServerError):
             await lists.once()
         assert len(known.syncs) == 10
         await client.close()
@@ -95,7 +97,7 @@ async def test_a_list_that_fails_sweeps_nothing() -> None:
 
 @harness.in_loop
 async def test_trouble_at_start_is_waited_out() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         api.put(SYNCS, harness.sync())
         api.faults.append(
@@ -109,7 +111,7 @@ async def test_trouble_at_start_is_waited_out() -> None:
 
 @harness.in_loop
 async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_still_is_not() -> None:
-    known, pause = store.Store(), [0.15]
+    known, pause = cache.Store(), [0.15]
 
     async def slowly(request: web.Request) -> web.StreamResponse | None:
         if not request.path.endswith(SYNCS.plural):
@@ -126,11 +128,11 @@ async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_s
         api.faults.append(slowly)
         client = harness.connect(api.url, timeout=0.6)
         try:
-            lists = resync.Resync(client, known, namespaces=["models"], operator_namespace="ops")
+            lists = relist.Resync(client, known, namespaces=["models"], operator_namespace="ops")
             await lists.once()
             assert len(known.syncs) == 5
             pause[0] = 5.0
-            with pytest.raises(kube.Unreachable):
+            with pytest.raises(api_client.Unreachable):
                 await lists.once()
         finally:
             await client.close()

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.runtime import budget, poller, shares
+from modelsync.runtime.common import shares, token_bucket
+from modelsync.runtime.workers import progress_poller
 from tests.runtime import tenants
 from tests.runtime.tenants import VICTIM
 
@@ -75,16 +76,16 @@ def test_a_worker_is_polled_at_its_interval_beside_those_that_answer_late(spaces
 
 
 def test_the_interval_grows_with_a_namespaces_own_workers() -> None:
-    assert poller.intervals_of({"red": 10_000, VICTIM: 3}, 1.0)[VICTIM] == 2.0
-    assert poller.intervals_of({"red": 3000}, 1.0) == {"red": 6.0}
-    assert poller.intervals_of({"red": 10, VICTIM: 3}, 1.0) == {"red": 1.0, VICTIM: 1.0}
+    assert progress_poller.intervals_of({"red": 10_000, VICTIM: 3}, 1.0)[VICTIM] == 2.0
+    assert progress_poller.intervals_of({"red": 3000}, 1.0) == {"red": 6.0}
+    assert progress_poller.intervals_of({"red": 10, VICTIM: 3}, 1.0) == {"red": 1.0, VICTIM: 1.0}
 
 
 def test_the_distance_of_progress_grows_with_a_namespaces_own_objects() -> None:
-    apart = budget.distances({"red": 10_000, VICTIM: 3}, 20)
+    apart = token_bucket.distances({"red": 10_000, VICTIM: 3}, 20)
     assert apart.of(VICTIM) == 1.0
     assert apart.of("red") == pytest.approx(10_000 / 12)
-    assert budget.distances({"red": 200}, 20).of("red") == pytest.approx(200 / 15)
+    assert token_bucket.distances({"red": 200}, 20).of("red") == pytest.approx(200 / 15)
 
 
 @pytest.mark.parametrize(("spaces", "count"), [(1, 1000), (40, 10)])

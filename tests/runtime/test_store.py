@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from modelsync.api import modelsync as api
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.core import snapshot
-from modelsync.runtime import proofs, store
-from modelsync.runtime.resources import JOBS, PODS, SYNCS
+from modelsync.runtime.cluster import cache, job_signatures
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
 from tests.runtime import harness
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ def at(version: int, phase: str = "Queued", name: str = "llama") -> dict[str, An
     ],
 )
 def test_the_newest_version_wins(told: list[tuple[str | None, int, str]], want: str | None) -> None:
-    known = store.Store()
+    known = cache.Store()
     for event, version, phase in told:
         known.observe(SYNCS, event, at(version, phase))
     found = known.syncs.get("uid-llama")
@@ -43,7 +43,7 @@ def test_the_newest_version_wins(told: list[tuple[str | None, int, str]], want: 
 
 
 def test_a_sweep_forgets_what_a_list_does_not_hold_and_keeps_what_is_newer() -> None:
-    known = store.Store()
+    known = cache.Store()
     for name, version in (("listed", 1), ("lost", 2), ("made after the list", 12)):
         known.observe(SYNCS, "ADDED", at(version, name=name))
     assert known.sweep(SYNCS, None, {"uid-listed"}, 10, mark=2) == 1
@@ -75,7 +75,7 @@ def test_a_reading_is_true_of_all_that_was_known_when_it_began(
     want: str | None,
 ) -> None:
     rewinds: list[int] = []
-    known = store.Store(on_rewind=lambda: rewinds.append(1))
+    known = cache.Store(on_rewind=lambda: rewinds.append(1))
     for event, version, phase in before:
         known.observe(SYNCS, event, at(version, phase))
     mark = known.mark()
@@ -92,7 +92,7 @@ def test_a_reading_is_true_of_all_that_was_known_when_it_began(
 
 
 def test_a_list_that_finds_all_as_it_was_changes_no_record() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", at(5))
     before = known.syncs["uid-llama"]
     assert not known.observe(SYNCS, None, at(5), mark=known.mark())
@@ -100,25 +100,25 @@ def test_a_list_that_finds_all_as_it_was_changes_no_record() -> None:
 
 
 def test_a_sweep_of_one_namespace_leaves_the_others() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", at(1))
     assert known.sweep(SYNCS, "elsewhere", set(), 10, mark=9) == 0
     assert known.sweep(SYNCS, "models", set(), 10, mark=9) == 1
 
 
 def test_an_assumed_job_counts_until_it_is_seen() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", at(1))
     known.assume(known.syncs["uid-llama"], "llama-uid-ll-1", 1)
     assert [job.uid for job in picture(known).jobs] == ["assumed-uid-llama-1"]
-    raw, made = harness.job(), proofs.Made(sync_uid="uid-llama", attempt=1, queue="default")
+    raw, made = harness.job(), job_signatures.Made(sync_uid="uid-llama", attempt=1, queue="default")
     known.proofs.sign(raw, made, NOW)
     known.observe(JOBS, "ADDED", harness.versioned(raw, 2))
     assert [job.uid for job in picture(known).jobs] == ["job-llama-uid-ll-1"]
 
 
 def test_an_assumed_job_goes_with_its_sync_or_when_it_is_refuted() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", at(1))
     known.assume(known.syncs["uid-llama"], "one", 1)
     known.refute("models", "one")
@@ -130,7 +130,7 @@ def test_an_assumed_job_goes_with_its_sync_or_when_it_is_refuted() -> None:
 
 def test_same_problem_again_is_no_news() -> None:
     woken: list[int] = []
-    known = store.Store(wake=lambda: woken.append(1))
+    known = cache.Store(wake=lambda: woken.append(1))
     for message in ("no quota", "no quota", "other"):
         known.blame("u", snapshot.Problem(message=message))
     assert (len(woken), known.problems["u"].message) == (2, "other")
@@ -138,14 +138,14 @@ def test_same_problem_again_is_no_news() -> None:
 
 def test_only_news_wakes() -> None:
     woken: list[int] = []
-    known = store.Store(wake=lambda: woken.append(1))
+    known = cache.Store(wake=lambda: woken.append(1))
     for version in (3, 3, 2):
         known.observe(SYNCS, None, at(version))
     assert len(woken) == 1
 
 
 def test_the_last_state_of_a_pod_is_told_before_it_goes() -> None:
-    known = store.Store()
+    known = cache.Store()
     heard: list[snapshot.PodRecord] = []
     known.on_pod(heard.append)
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
@@ -155,9 +155,9 @@ def test_the_last_state_of_a_pod_is_told_before_it_goes() -> None:
 
 
 def test_samples_and_problems_go_with_their_pod() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
-    report = wire.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
+    report = protocol.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
     known.blame("pod-1", snapshot.Problem(message="m"))
     known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 2))
@@ -167,18 +167,18 @@ def test_samples_and_problems_go_with_their_pod() -> None:
 
 
 def test_a_snapshot_does_not_change_with_the_store() -> None:
-    known = store.Store()
+    known = cache.Store()
     before = picture(known)
     known.observe(SYNCS, "ADDED", at(1))
     assert not before.syncs
     assert isinstance(picture(known).syncs["uid-llama"].spec, api.ModelSyncSpec)
 
 
-def picture(known: store.Store) -> snapshot.Snapshot:
+def picture(known: cache.Store) -> snapshot.Snapshot:
     return known.snapshot(NOW, snapshot.Settings())
 
 
-def farewells(known: store.Store) -> dict[str, wire.TerminationReport | None]:
+def farewells(known: cache.Store) -> dict[str, protocol.TerminationReport | None]:
     picture = known.snapshot(NOW, snapshot.Settings())
     return {uid: pod.termination for uid, pod in picture.farewells.items()}
 
@@ -187,7 +187,7 @@ def farewells(known: store.Store) -> dict[str, wire.TerminationReport | None]:
 def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
     swept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     ended = harness.pod(words=harness.words(reason="Interrupted"))
     known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
@@ -197,12 +197,12 @@ def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
     else:
         known.observe(PODS, "DELETED", harness.versioned(ended, 6))
     assert [words and words.reason for words in farewells(known).values()] == ["Interrupted"]
-    monkeypatch.setattr(store, "_FAREWELL", timedelta(0))
+    monkeypatch.setattr(cache, "_FAREWELL", timedelta(0))
     assert farewells(known) == {}
 
 
 def test_a_pod_that_is_gone_without_words_or_without_its_sync_leaves_nothing() -> None:
-    known = store.Store()
+    known = cache.Store()
     known.observe(SYNCS, "ADDED", at(1))
     known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 5))
     stranger = harness.pod("uid-other", words=harness.words("uid-other"))

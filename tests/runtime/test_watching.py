@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from modelsync.runtime import resync, store, watching
-from modelsync.runtime.resources import JOBS, PODS, SYNCS, WATCHED
+from modelsync.runtime.cluster import cache, relist, watches
+from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS, WATCHED
 from tests.runtime import fake_api, harness
 
 
 @asynccontextmanager
 async def watched(
-    api: fake_api.FakeApi, known: store.Store, restarts: list[str] | None = None
-) -> AsyncIterator[resync.Resync]:
+    api: fake_api.FakeApi, known: cache.Store, restarts: list[str] | None = None
+) -> AsyncIterator[relist.Resync]:
     client = harness.connect(api.url)
-    watch = watching.Watch(
+    watch = watches.Watch(
         client,
         known.observe,
         WATCHED,
@@ -28,7 +28,7 @@ async def watched(
     )
     task = asyncio.create_task(watch.run())
     try:
-        yield resync.Resync(client, known, namespaces=["models"], operator_namespace="ops", page=2)
+        yield relist.Resync(client, known, namespaces=["models"], operator_namespace="ops", page=2)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -37,7 +37,7 @@ async def watched(
 
 @harness.in_loop
 async def test_what_was_there_and_what_comes_is_seen() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         api.put(SYNCS, harness.sync("before"))
         async with watched(api, known):
@@ -53,7 +53,7 @@ async def test_what_was_there_and_what_comes_is_seen() -> None:
 
 @harness.in_loop
 async def test_only_jobs_and_pods_of_ours_are_asked_for() -> None:
-    known = store.Store()
+    known = cache.Store()
     queries: list[tuple[str, str]] = []
 
     async def note(request: object) -> None:
@@ -70,7 +70,7 @@ async def test_only_jobs_and_pods_of_ours_are_asked_for() -> None:
 
 @harness.in_loop
 async def test_nothing_is_written_by_watching() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         for number in range(30):
             api.put(SYNCS, harness.sync(f"s{number}"))
@@ -81,7 +81,7 @@ async def test_nothing_is_written_by_watching() -> None:
 
 @harness.in_loop
 async def test_the_end_of_kopf_is_the_beginning_of_another() -> None:
-    known, restarts = store.Store(), list[str]()
+    known, restarts = cache.Store(), list[str]()
     async with fake_api.FakeApi().serving() as api, watched(api, known, restarts):
         # An ERROR in the stream that is not 410 ends kopf's operator at once.
         await harness.eventually(lambda: len(api._watchers) == 3)
@@ -94,7 +94,7 @@ async def test_the_end_of_kopf_is_the_beginning_of_another() -> None:
 
 @harness.in_loop
 async def test_a_watch_that_cannot_live_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "_LASTING", 0.5)
+    monkeypatch.setattr(watches, "_LASTING", 0.5)
     api = fake_api.FakeApi()
     # kopf gives up at once when what it discovers makes no sense.
     api.faults.append(
@@ -102,7 +102,7 @@ async def test_a_watch_that_cannot_live_says_so(monkeypatch: pytest.MonkeyPatch)
     )
     async with api.serving():
         client = harness.connect(api.url)
-        watch = watching.Watch(client, lambda *event: None, [PODS], ["models"], first_wait=0.05)
+        watch = watches.Watch(client, lambda *event: None, [PODS], ["models"], first_wait=0.05)
         task = asyncio.create_task(watch.run())
         await harness.eventually(lambda: watch.blind_for() > 0)
         await harness.eventually(lambda: watch.blind_for() == 0)
@@ -113,7 +113,7 @@ async def test_a_watch_that_cannot_live_says_so(monkeypatch: pytest.MonkeyPatch)
 
 @harness.in_loop
 async def test_other_tasks_and_signals_outlive_the_end_of_kopf() -> None:
-    known, restarts = store.Store(), list[str]()
+    known, restarts = cache.Store(), list[str]()
     loop = asyncio.get_running_loop()
     heard = asyncio.Event()
     loop.add_signal_handler(signal.SIGUSR1, heard.set)
@@ -131,7 +131,7 @@ async def test_other_tasks_and_signals_outlive_the_end_of_kopf() -> None:
 
 @harness.in_loop
 async def test_resources_that_are_not_served_yet_are_waited_for() -> None:
-    known = store.Store()
+    known = cache.Store()
     api = fake_api.FakeApi()
     api.served.discard("modelsyncs")
     api.served.discard("syncqueues")
@@ -145,7 +145,7 @@ async def test_resources_that_are_not_served_yet_are_waited_for() -> None:
 
 @harness.in_loop
 async def test_what_was_deleted_during_a_410_is_swept_by_a_list() -> None:
-    known = store.Store()
+    known = cache.Store()
     async with fake_api.FakeApi().serving() as api:
         for name in ("a", "b", "c"):
             api.put(SYNCS, harness.sync(name))

@@ -9,17 +9,17 @@ import aiohttp
 import prometheus_client as prometheus
 import pytest
 
-from modelsync.runtime import listening, web
+from modelsync.runtime.telemetry import bounded_listener, http_server
 from tests.runtime import harness
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-Answers = Mapping[str, web.Answer]
-OK = web.health(healthy=lambda: None, ready=lambda: None)
+Answers = Mapping[str, http_server.Answer]
+OK = http_server.health(healthy=lambda: None, ready=lambda: None)
 
 
 @contextlib.asynccontextmanager
-async def serving(answers: Answers = OK, bounds: listening.Bounds | None = None) -> AsyncIterator[int]:
-    server = web.Server(answers, port=0, bounds=bounds)
+async def serving(answers: Answers = OK, bounds: bounded_listener.Bounds | None = None) -> AsyncIterator[int]:
+    server = http_server.Server(answers, port=0, bounds=bounds)
     try:
         yield await server.start()
     finally:
@@ -58,7 +58,7 @@ async def calling(port: int, source: str = "127.0.0.1", host: str = "127.0.0.1")
 @pytest.mark.parametrize(("wrong", "status"), [(None, 200), ("no heartbeat", 503)])
 @harness.in_loop
 async def test_the_kubelet_is_answered(wrong: str | None, status: int) -> None:
-    answers = web.health(healthy=lambda: wrong, ready=lambda: wrong)
+    answers = http_server.health(healthy=lambda: wrong, ready=lambda: wrong)
     async with (
         serving(answers) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
@@ -109,7 +109,7 @@ class Counting(prometheus.CollectorRegistry):
 @harness.in_loop
 async def test_the_page_of_metrics_is_not_made_for_each_that_asks() -> None:
     registry = Counting()
-    async with serving(web.metrics(registry)) as port:
+    async with serving(http_server.metrics(registry)) as port:
         for _ in range(5):
             async with calling(port) as caller:
                 head = await caller.answer(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -121,10 +121,10 @@ async def test_the_page_of_metrics_is_not_made_for_each_that_asks() -> None:
     ("bounds", "sources", "loser"),
     [
         pytest.param(
-            listening.Bounds(per_peer=2), ("127.0.0.1", "127.0.0.1", "127.0.0.1"), 0, id="one address"
+            bounded_listener.Bounds(per_peer=2), ("127.0.0.1", "127.0.0.1", "127.0.0.1"), 0, id="one address"
         ),
         pytest.param(
-            listening.Bounds(connections=3),
+            bounded_listener.Bounds(connections=3),
             ("127.0.0.1", "127.0.0.2", "127.0.0.2", "127.0.0.3"),
             1,
             id="the address that has the most",
@@ -133,7 +133,7 @@ async def test_the_page_of_metrics_is_not_made_for_each_that_asks() -> None:
 )
 @harness.in_loop
 async def test_one_connection_too_many_takes_the_place_of_the_oldest_of_the_greediest(
-    bounds: listening.Bounds, sources: tuple[str, ...], loser: int
+    bounds: bounded_listener.Bounds, sources: tuple[str, ...], loser: int
 ) -> None:
     async with serving(bounds=bounds) as port, contextlib.AsyncExitStack() as stack:
         callers = [await stack.enter_async_context(calling(port, source)) for source in sources]
@@ -145,7 +145,7 @@ async def test_one_connection_too_many_takes_the_place_of_the_oldest_of_the_gree
 
 @harness.in_loop
 async def test_an_address_that_comes_too_fast_waits_and_others_do_not() -> None:
-    async with serving(bounds=listening.Bounds(rate=0.001, burst=2)) as port:
+    async with serving(bounds=bounded_listener.Bounds(rate=0.001, burst=2)) as port:
         for wanted in (b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK", b""):
             async with calling(port) as caller:
                 assert await caller.answer() == wanted
@@ -158,7 +158,7 @@ async def test_an_address_that_comes_too_fast_waits_and_others_do_not() -> None:
 )
 @harness.in_loop
 async def test_a_connection_ends_in_time_without_a_head(sent: bytes) -> None:
-    async with serving(bounds=listening.Bounds(seconds=0.05)) as port, calling(port) as caller:
+    async with serving(bounds=bounded_listener.Bounds(seconds=0.05)) as port, calling(port) as caller:
         assert await caller.answer(sent) == b""
 
 

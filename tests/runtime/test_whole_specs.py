@@ -5,8 +5,8 @@ import copy
 import pytest
 
 from modelsync.core import planner, snapshot
-from modelsync.runtime import kube, records
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import api_client, parsing
+from modelsync.runtime.cluster.resources import SYNCS
 from tests import builders
 from tests.builders import SyncBuilder
 from tests.core import test_allowances
@@ -23,7 +23,7 @@ async def test_a_job_is_made_of_the_whole_spec_which_the_store_does_not_hold() -
         assert (b.sync.spec.allow_patterns, b.sync.spec.pod_template.node_selector) == ((), None)
         made, render = list[snapshot.SyncRecord](), b.executor._render
 
-        def note(sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+        def note(sync: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
             made.append(sync)
             return render(sync, attempt, key)
 
@@ -39,7 +39,7 @@ def test_what_the_store_holds_is_enough_to_refuse_what_is_not_allowed(
 ) -> None:
     raw = harness.versioned(harness.sync(), 1)
     raw["spec"]["podTemplate"] = asking.build().spec.pod_template.dump()
-    record = records.sync_record(raw)
+    record = parsing.sync_record(raw)
     plan = planner.plan(
         snapshot.Snapshot(
             now=builders.NOW,

@@ -12,8 +12,10 @@ from aiohttp import web
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase
 from modelsync.core import snapshot
-from modelsync.runtime import budget, store, writer
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.cluster.resources import SYNCS
+from modelsync.runtime.common import token_bucket
+from modelsync.runtime.writes import status_writer
 from tests.runtime import fake_api, harness
 
 
@@ -22,8 +24,8 @@ class Bench:
     """A writer on a fake server, with a clock that a test moves."""
 
     server: fake_api.FakeApi
-    known: store.Store
-    writer: writer.StatusWriter
+    known: cache.Store
+    writer: status_writer.StatusWriter
     results: Counter[str]
     now: float = 1000.0
 
@@ -52,8 +54,8 @@ class Bench:
 @asynccontextmanager
 async def bench(rate: float = 20.0) -> AsyncIterator[Bench]:
     async with fake_api.FakeApi().serving() as server:
-        client, known, results = harness.connect(server.url), store.Store(), Counter[str]()
-        made = writer.StatusWriter(
+        client, known, results = harness.connect(server.url), cache.Store(), Counter[str]()
+        made = status_writer.StatusWriter(
             client,
             known,
             rate=rate,
@@ -298,11 +300,11 @@ async def test_a_drain_sends_transitions_and_leaves_progress() -> None:
     ("active", "rate", "seconds"), [(1, 20, 1.0), (15, 20, 1.0), (100, 20, 100 / 15), (200, 20, 200 / 15)]
 )
 def test_the_more_are_active_the_rarer_each_one_writes(active: int, rate: float, seconds: float) -> None:
-    assert budget.distances({"models": active}, rate).of("models") == pytest.approx(seconds)
+    assert token_bucket.distances({"models": active}, rate).of("models") == pytest.approx(seconds)
 
 
 def test_half_of_the_bucket_is_kept_for_transitions() -> None:
-    bucket = budget.Bucket(rate=20, burst=40)
+    bucket = token_bucket.Bucket(rate=20, burst=40)
     sent = 0
     while bucket.wait(0, urgent=False) == 0:
         bucket.take(0)

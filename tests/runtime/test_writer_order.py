@@ -17,8 +17,9 @@ import pytest
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase
 from modelsync.core import snapshot
-from modelsync.runtime import store, writer
-from modelsync.runtime.resources import SYNCS
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.cluster.resources import SYNCS
+from modelsync.runtime.writes import status_writer
 from tests.runtime import harness, unsteady, virtual
 
 FOUL = unsteady.Weather(lost=0.05, late=0.08, unheard=0.08, refused=0.08, latency=0.3, watch=5.0)
@@ -34,8 +35,8 @@ class Operator:
         self._ends = ends
         self._woken = asyncio.Event()
         self.results: Counter[str] = Counter()
-        self.known = store.Store(wake=self._woken.set)
-        self.writer = writer.StatusWriter(
+        self.known = cache.Store(wake=self._woken.set)
+        self.writer = status_writer.StatusWriter(
             server,
             self.known,
             queue_namespace="ops",

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelsync.runtime import kube
-from modelsync.runtime.resources import QUEUES, SYNCS, Resource
+from modelsync.runtime.cluster import api_client
+from modelsync.runtime.cluster.resources import QUEUES, SYNCS, Resource
 from tests.runtime import fake_api
 
 Object = dict[str, Any]
@@ -111,7 +111,7 @@ class Unsteady:
         wanted = body.get("metadata", {}).get("resourceVersion")
         if wanted is not None and wanted != known["metadata"]["resourceVersion"]:
             self.conflicts += 1
-            raise kube.Conflict(409, "Conflict", "the object has been modified")
+            raise api_client.Conflict(409, "Conflict", "the object has been modified")
         changed = fake_api.merged(known, {"status": body["status"]})
         self.judge(known, changed)
         self.writes += 1
@@ -119,13 +119,13 @@ class Unsteady:
 
     async def _lose(self) -> None:
         await asyncio.sleep(_TIMEOUT)
-        raise kube.Unreachable(0, "Unreachable", "no answer")
+        raise api_client.Unreachable(0, "Unreachable", "no answer")
 
     async def _refuse(self) -> None:
         await self._on_the_way()
         if self.chance.random() < 0.5:
-            raise kube.TooManyRequests(429, "TooManyRequests", "patience", 1.0)
-        raise kube.ServerError(503, "ServiceUnavailable", "trouble")
+            raise api_client.TooManyRequests(429, "TooManyRequests", "patience", 1.0)
+        raise api_client.ServerError(503, "ServiceUnavailable", "trouble")
 
     async def _late(self, name: str, body: Object) -> None:
         self._begin(self._carry_out_after(self.chance.uniform(0, 3 * _TIMEOUT), name, body))
@@ -138,7 +138,7 @@ class Unsteady:
 
     async def _carry_out_after(self, seconds: float, name: str, body: Object) -> None:
         await asyncio.sleep(seconds)
-        with contextlib.suppress(kube.Conflict):
+        with contextlib.suppress(api_client.Conflict):
             self._carry_out(name, body)
 
     async def _on_the_way(self) -> None:

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec
 from aiohttp import web
 from kubernetes.aio import client as kubernetes_client
 
-from modelsync.runtime import kube
+from modelsync.runtime.cluster import api_client
 
 P = ParamSpec("P")
 Object = dict[str, Any]
@@ -108,7 +108,7 @@ class Request:
         return copy
 
 
-class Direct(kube.Kube):
+class Direct(api_client.Kube):
     """The client, with its requests handed to a handler: only connections, DNS and TLS are left out."""
 
     handle: Callable[[Any], Awaitable[web.StreamResponse]]

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from modelsync.worker import files
-from modelsync.worker.journal import Entry
+from modelsync.worker.common import open_files
+from modelsync.worker.storage.journal import Entry
 from tests.simulated.world import World
 
 STEP = 997
@@ -172,10 +172,10 @@ class Staging:
         self.directory = SimpleNamespace(descriptor=-1)
 
     def create(self, name: str) -> int:
-        return files.create(-1, name)
+        return open_files.create(-1, name)
 
     def open(self, name: str) -> int:
-        return files.own(-1, name, None, os.O_RDWR)
+        return open_files.own(-1, name, None, os.O_RDWR)
 
     def journaled(self, _: object) -> dict[str, int]:
         return {}

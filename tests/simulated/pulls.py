@@ -11,26 +11,27 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import SimpleNamespace
 
+from modelsync.api.protocol import Tuning
 from modelsync.api.reasons import Reason
-from modelsync.api.wire import Tuning
-from modelsync.worker import fetch, gate, transport
-from modelsync.worker.blocks import BLOCK, Pool
-from modelsync.worker.exchange import Broken, Headers
-from modelsync.worker.journal import Entry
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.model import Digest, RemoteFile, Request
-from modelsync.worker.parts import PAGE, WHOLE_BYTES
-from modelsync.worker.progress import State
-from modelsync.worker.ranges import RangeSet
-from modelsync.worker.staging import key_of
+from modelsync.worker.common.model import Digest, RemoteFile, Request
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.engines.native import connection_limit, engine
+from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
+from modelsync.worker.engines.native.partial_file import PAGE, WHOLE_BYTES
+from modelsync.worker.http import client
+from modelsync.worker.http.http1 import Broken, Headers
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
+from modelsync.worker.storage.journal import Entry
+from modelsync.worker.storage.range_set import RangeSet
+from modelsync.worker.storage.staging import key_of
 from tests.simulated import disk as disks
 from tests.simulated.world import Stuck, World, inside
 
 UNLIMITED = 4e9
 """Bytes per second of a line without a limit."""
 TICK_SECONDS = 0.1
-"""Between two looks at the engine, as in `transferring`."""
+"""Between two looks at the engine, as in `supervisor`."""
 PATIENCE_SECONDS = 70.0
 """A pull in which nothing moved for so long is stuck: longer than any wait between two tries."""
 _QUANTA = 20
@@ -155,7 +156,7 @@ class Origin:
             if file.digest and pull.checksum and world.random.random() < pull.damaged
         }
 
-    def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> transport.Answer:
+    def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> client.Answer:
         number = int(request.url)
         file, kept = self.files[number], self.kept[number]
         self._line.world.sleep(0.01)
@@ -174,7 +175,7 @@ class Origin:
             self._damaged.remove(number)
             kept = bytes(len(kept))
         answer = _Answer(self._line, status, headers, kept, span)
-        return transport.Answer(response=answer, request=request)  # type: ignore[arg-type]
+        return client.Answer(response=answer, request=request)  # type: ignore[arg-type]
 
     def listed(self) -> list[RemoteFile]:
         """The listing."""
@@ -223,17 +224,22 @@ def run(pull: Pull, seed: int) -> Ended:
     sums = SimpleNamespace(new=lambda *_: disks.Sum(disk), STRENGTH=("sha256",))
     with inside(
         world,
-        parts={"os": disk},
-        hashing={"os": disk, "checksums": sums},
-        files={"os": disk},
-        volume={"os": disk},
-        syncing={"os": disk},
-        fetch={"Gate": partial(gate.Gate, clock=world.monotonic), "Pool": partial(Pool, spare=pull.spare)},
-        retry={"random": random.Random(seed)},
+        {
+            "engines.native.partial_file": {"os": disk},
+            "checksums.file_digest": {"os": disk, "algorithms": sums},
+            "common.open_files": {"os": disk},
+            "storage.filesystem": {"os": disk},
+            "engines.native.durability": {"os": disk},
+            "engines.native.engine": {
+                "Gate": partial(connection_limit.Gate, clock=world.monotonic),
+                "Pool": partial(Pool, spare=pull.spare),
+            },
+            "common.retry": {"random": random.Random(seed)},
+        },
     ):
         state = State(Meter(clock=world.monotonic))
         limiter = Limiter(pull.limit, clock=world.monotonic)
-        engine = fetch.Engine(
+        fetching = engine.Engine(
             source=Source(),  # type: ignore[arg-type]
             network=origin,  # type: ignore[arg-type]
             staging=disks.Staging(direct=pull.direct, entries=entries),  # type: ignore[arg-type]
@@ -244,15 +250,17 @@ def run(pull: Pull, seed: int) -> Ended:
             limiter=limiter,
         )
         try:
-            wrong = _ended(world, engine, state, limiter, disk, pull) or _judged(engine, disk, origin, pull)
+            wrong = _ended(world, fetching, state, limiter, disk, pull) or _judged(
+                fetching, disk, origin, pull
+            )
         except Stuck:
             wrong = "all threads wait for each other"
-    reason = engine.failure.reason if engine.failure else None
+    reason = fetching.failure.reason if fetching.failure else None
     return Ended(wrong=wrong, reason=reason, seconds=world.now, switches=world.switches)
 
 
 def _ended(
-    world: World, engine: fetch.Engine, state: State, limiter: Limiter, disk: disks.Disk, pull: Pull
+    world: World, engine: engine.Engine, state: State, limiter: Limiter, disk: disks.Disk, pull: Pull
 ) -> str:
     """Let the engine run to its end, changing the limit meanwhile; says what is wrong with that end."""
     changes, moved, seen = list(pull.changes), world.now, (-1, -1)
@@ -273,7 +281,7 @@ def _ended(
     return "" if engine.failure is None else f"failed: {engine.failure.message}"
 
 
-def _judged(engine: fetch.Engine, disk: disks.Disk, origin: Origin, pull: Pull) -> str:
+def _judged(engine: engine.Engine, disk: disks.Disk, origin: Origin, pull: Pull) -> str:
     """What is wrong with the files."""
     if len(engine.results) != len(pull.files):
         return f"{len(engine.results)} files of {len(pull.files)}"

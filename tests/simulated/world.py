@@ -249,7 +249,7 @@ def clock(world: World) -> types.SimpleNamespace:
 
 
 @contextlib.contextmanager
-def inside(world: World, **others: dict[str, object]) -> Iterator[None]:
+def inside(world: World, others: dict[str, dict[str, object]]) -> Iterator[None]:
     """Let the worker's modules live in the world; `others` are further names to replace, by module."""
     replaced: list[tuple[object, str, object]] = []
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelsync.worker import names
+from modelsync.worker.common import names
 
 _CALLS = ("open", "stat", "mkdir", "unlink", "rmdir", "readlink")
 

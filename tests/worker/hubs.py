@@ -8,17 +8,17 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dev.hub import HubServer
-from modelsync.api import sources, wire
+from dev.origins.hub import HubServer
+from modelsync.api import protocol, sources
 from modelsync.api.sources import RepositoryType
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification
-from modelsync.worker import credentials as creds
-from modelsync.worker.connecting import Network
-from modelsync.worker.layers import Devices
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
-from modelsync.worker.run import Tools, run
+from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.fallbacks import Devices
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
+from modelsync.worker.sources import credentials as creds
 from modelsync.worker.sources import factory
 
 
@@ -50,9 +50,9 @@ class HubSync:
         """What a program names as HF_HOME."""
         return self.volume / self.sub_path
 
-    def request(self) -> wire.WorkRequest:
+    def request(self) -> protocol.WorkRequest:
         kind = RepositoryType.DATASET if self.dataset else RepositoryType.MODEL
-        return wire.WorkRequest(
+        return protocol.WorkRequest(
             uid=self.uid,
             namespace="team",
             name="llama",
@@ -71,10 +71,10 @@ class HubSync:
             engine=self.engine,
             verification=self.verification,
             resolved=self.resolved,
-            tuning=wire.Tuning(connections=4, chunk_bytes=64 * 1024, max_retries=3, timeout_seconds=5),
+            tuning=protocol.Tuning(connections=4, chunk_bytes=64 * 1024, max_retries=3, timeout_seconds=5),
         )
 
-    def run(self) -> wire.Manifest:
+    def run(self) -> protocol.Manifest:
         """A whole attempt, with a state of its own."""
         self.volume.mkdir(exist_ok=True)
         self.state = State(Meter())
@@ -95,9 +95,11 @@ class HubSync:
         )
         return run(request, tools)
 
-    def _sent(self) -> tuple[wire.DeviceCounters, ...]:
+    def _sent(self) -> tuple[protocol.DeviceCounters, ...]:
         """What the origin has sent, as a Pod's only device counts it."""
-        return (wire.DeviceCounters(device="eth0", receive_bytes=self.hub.bytes_sent(), transmit_bytes=0),)
+        return (
+            protocol.DeviceCounters(device="eth0", receive_bytes=self.hub.bytes_sent(), transmit_bytes=0),
+        )
 
 
 def library(home: Path, program: str, **variables: str) -> str:

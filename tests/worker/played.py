@@ -14,13 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dev.hub import HubServer
+from dev.origins.hub import HubServer
 from modelsync.api import modelsync as api
 from modelsync.api import naming
 from modelsync.api.reasons import Phase
 from modelsync.core import planner, snapshot
-from modelsync.runtime import accounting, channels, metrics, reports, store
-from modelsync.runtime.resources import PODS, SYNCS
+from modelsync.runtime.cluster import cache
+from modelsync.runtime.cluster.resources import PODS, SYNCS
+from modelsync.runtime.telemetry import metrics, worker_counters
+from modelsync.runtime.workers import report_validation, worker_client
 from tests.builders import a_queue
 from tests.runtime import harness
 from tests.worker.test_worker_command import HERE
@@ -36,9 +38,9 @@ UID = "uid-llama"
 class Operator:
     """One operator process: its memory, which dies with it."""
 
-    known: store.Store
+    known: cache.Store
     counted: metrics.Metrics
-    accounts: accounting.Accounting
+    accounts: worker_counters.Accounting
 
     @property
     def bytes(self) -> int:
@@ -140,11 +142,13 @@ class Cluster:
 
     async def _poll(self) -> None:
         for pod in self.operator.known.pods.values():
-            channel = channels.Direct(port=self.port, timeout=2)
+            channel = worker_client.Direct(port=self.port, timeout=2)
             try:
                 before = self.operator.known.samples.get(pod.uid)
-                report = reports.parse(await channel.progress(pod), pod, before.report if before else None)
-            except (channels.Unanswered, reports.BadReport):
+                report = report_validation.parse(
+                    await channel.progress(pod), pod, before.report if before else None
+                )
+            except (worker_client.Unanswered, report_validation.BadReport):
                 continue
             finally:
                 await channel.close()
@@ -244,8 +248,8 @@ class Cluster:
             time.sleep(0.01)
 
     def _operator(self) -> Operator:
-        known, counted = store.Store(), metrics.Metrics()
-        counting = accounting.Accounting(counted, known)
+        known, counted = cache.Store(), metrics.Metrics()
+        counting = worker_counters.Accounting(counted, known)
         known.on_pod(counting.on_pod)
         self.version += 1
         known.observe(SYNCS, "ADDED", harness.versioned(self._raw_sync(), self.version))

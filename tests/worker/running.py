@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.common.failures import Failure, Interrupted
 from tests.worker.hubs import HubSync
 
 
@@ -18,7 +18,9 @@ def pids() -> list[int]:
     """The engines' processes that this one has started."""
     tasks = Path("/proc/self/task").iterdir()
     started = [int(each) for task in tasks for each in read(task / "children").split()]
-    return [each for each in started if b"engines/child.py" in read(Path(f"/proc/{each}/cmdline"))]
+    return [
+        each for each in started if b"engines/library/child_main.py" in read(Path(f"/proc/{each}/cmdline"))
+    ]
 
 
 def read(path: Path) -> bytes:

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Phase
-from modelsync.runtime import channels, reports
+from modelsync.runtime.workers import report_validation, worker_client
 from tests.worker.played import CONNECTIONS, SIZES, TOTAL, Cluster
 
 IN_FLIGHT = 1 << 20
@@ -118,9 +118,9 @@ class Sequence(Cluster):
     async def _listen(self) -> None:
         """Ask the worker, and tell no operator."""
         for pod in self.operator.known.pods.values():
-            channel = channels.Direct(port=self.port, timeout=2)
-            with contextlib.suppress(channels.Unanswered, reports.BadReport):
-                told = reports.parse(await channel.progress(pod), pod, None).progress
+            channel = worker_client.Direct(port=self.port, timeout=2)
+            with contextlib.suppress(worker_client.Unanswered, report_validation.BadReport):
+                told = report_validation.parse(await channel.progress(pod), pod, None).progress
                 self.quiet = told.bytes_network >= self.hub.bytes_sent() - self.sent - BEHIND
             await channel.close()
 

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from modelsync.api import wire
-from modelsync.worker.attempt import Attempt, Place
-from modelsync.worker.connecting import Network
-from modelsync.worker.model import Digest, RemoteFile
+from modelsync.api import protocol
+from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.common.model import Digest, RemoteFile
+from modelsync.worker.http.connector import Network
 from tests.worker.syncs import ListSource
 
 
 def main() -> None:
     request_file, listing_file, volume, termination, port, key = sys.argv[1:]
-    request = wire.WorkRequest.model_validate_json(Path(request_file).read_bytes())
+    request = protocol.WorkRequest.model_validate_json(Path(request_file).read_bytes())
     listing = json.loads(Path(listing_file).read_bytes())
     files = [
         RemoteFile(

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelsync.api import sources, wire
+from modelsync.api import protocol, sources
 from modelsync.api.transfer import Resolved, Verification
-from modelsync.worker.connecting import Network
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.model import Digest, Listing, RemoteFile, Request, Source
-from modelsync.worker.progress import State
-from modelsync.worker.run import Tools, run
+from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request, Source
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from tests.worker.faulty import Origin
 
 CHUNK = 64 * 1024
@@ -76,8 +76,8 @@ class Sync:
         ]
         return ListSource(self.origin.url, files)
 
-    def request(self) -> wire.WorkRequest:
-        return wire.WorkRequest(
+    def request(self) -> protocol.WorkRequest:
+        return protocol.WorkRequest(
             uid=self.uid,
             namespace="team",
             name="llama",
@@ -92,7 +92,7 @@ class Sync:
             resolved=self.resolved,
             expected_digest=self.expected_digest,
             progress_deadline_seconds=self.deadline,
-            tuning=wire.Tuning(
+            tuning=protocol.Tuning(
                 connections=self.connections,
                 chunk_bytes=CHUNK,
                 max_retries=self.max_retries,
@@ -100,7 +100,7 @@ class Sync:
             ),
         )
 
-    def run(self) -> wire.Manifest:
+    def run(self) -> protocol.Manifest:
         tools = Tools(
             source=self.source or self.list_source(),
             network=Network(timeout_seconds=self.timeout, connections=self.connections),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import accounts
-from modelsync.worker.accounts import STEP, Accounts
+from modelsync.worker.progress import byte_counts
+from modelsync.worker.progress.byte_counts import STEP, Accounts
 from tests.worker import sequences
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
@@ -41,7 +41,7 @@ def test_a_killed_worker_loses_less_than_a_step_and_nothing_that_the_journal_has
     for _ in range(100):
         killed.add(10_000)
     assert 1_000_000 - STEP < Accounts(directory, "uid-1").before < 1_000_000, "in a rush"
-    now += 2 * accounts.STEP_SECONDS
+    now += 2 * byte_counts.STEP_SECONDS
     killed.add(1)
     assert Accounts(directory, "uid-1").before == 1_000_001, "at leisure"
     killed.add(1)
@@ -60,7 +60,7 @@ def test_another_record_is_replaced(directory: int, tmp_path: Path, content: byt
         other.add(STEP)
         other.close()
     else:
-        (tmp_path / accounts.NAME).write_bytes(content)
+        (tmp_path / byte_counts.NAME).write_bytes(content)
     record = Accounts(directory, "uid-1")
     assert (record.before, record.reused) == (0, None)
     record.add(7)
@@ -69,7 +69,7 @@ def test_another_record_is_replaced(directory: int, tmp_path: Path, content: byt
 
 
 def test_a_volume_that_refuses_the_record_ends_no_sync(directory: int, tmp_path: Path) -> None:
-    (tmp_path / accounts.NAME).mkdir()
+    (tmp_path / byte_counts.NAME).mkdir()
     record = Accounts(directory, "uid-1")
     record.add(5)
     record.reuse(3)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
+from dev.origins.hub import HubServer, Repository
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Layout
-from modelsync.worker.failures import Failure
+from modelsync.worker.common.failures import Failure
 from tests.worker import folding
 from tests.worker.faulty import Object, Origin
 from tests.worker.hubs import HubSync

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
+from dev.origins.hub import HubServer, Repository
 from modelsync import __version__
 from modelsync.api.transfer import Engine
 from tests.worker import witness

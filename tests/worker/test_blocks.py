@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.worker.blocks import BLOCK, HASHERS, Block, Pool
-from modelsync.worker.failures import Interrupted
-from modelsync.worker.files import Handle
-from modelsync.worker.parts import Copy
+from modelsync.worker.common.failures import Interrupted
+from modelsync.worker.common.open_files import Handle
+from modelsync.worker.engines.native.buffer_pool import BLOCK, HASHERS, Block, Pool
+from modelsync.worker.engines.native.partial_file import Copy
 
 
 def a_copy(size: int | None) -> Copy:

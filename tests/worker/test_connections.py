@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Request
-from modelsync.worker.retry import Transient
-from modelsync.worker.transport import Transport
-from tests.origins import certificates
+from dev.origins.servers import certificates
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Request
+from modelsync.worker.common.retry import Transient
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
 
 Serve = Callable[[socket.socket], None]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.origins.scripted.content import Fixed, hexdigest
+from dev.origins.scripted.messages import Object
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine, Verification
-from modelsync.worker import contents
-from tests.origin.content import Fixed, hexdigest
-from tests.origin.messages import Object
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.common import contents
+from tests.origins.syncs import Sync
 from tests.worker.test_pull import pull
 
 PAGE = b"<!DOCTYPE html><html><body>" + b"Please sign in. " * 300 + b"</body></html>"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from modelsync.api.protocol import DeviceCounters
 from modelsync.api.reasons import Layer
-from modelsync.api.wire import DeviceCounters
-from modelsync.worker import counters, layers
+from modelsync.worker.progress import fallbacks, proc_counters
 
 HEADER = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop
@@ -27,27 +27,27 @@ def device(name: str, received: int, sent: int = 0) -> DeviceCounters:
 
 
 def test_devices_are_read_without_loopback_the_busiest_first() -> None:
-    assert counters.parse_devices(TEXT) == (device("eth0", 1234567890123, 42), device("veth1.5@x", 7, 8))
+    assert proc_counters.parse_devices(TEXT) == (device("eth0", 1234567890123, 42), device("veth1.5@x", 7, 8))
 
 
 def test_no_more_devices_are_told_than_a_report_holds() -> None:
     lines = "".join(f"eth{number}: {number} 0 0 0 0 0 0 0 1 0\n" for number in range(100))
-    found = counters.parse_devices(HEADER + lines)
+    found = proc_counters.parse_devices(HEADER + lines)
     assert len(found) == 16
     assert found[0].device == "eth99"
 
 
 def test_the_kernels_own_file_can_be_read() -> None:
-    assert all(each.device != "lo" for each in counters.network_devices())
+    assert all(each.device != "lo" for each in proc_counters.network_devices())
 
 
 def test_a_kernel_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
-    assert counters.network_devices(tmp_path / "absent") == ()
-    assert counters.volume_space(tmp_path / "absent") is None
+    assert proc_counters.network_devices(tmp_path / "absent") == ()
+    assert proc_counters.volume_space(tmp_path / "absent") is None
 
 
 def test_space_is_what_an_unprivileged_user_may_use(tmp_path: Path) -> None:
-    found = counters.volume_space(tmp_path)
+    found = proc_counters.volume_space(tmp_path)
     assert found is not None
     assert 0 <= found.available_bytes <= found.capacity_bytes
 
@@ -57,17 +57,17 @@ def test_partial_files_are_counted_and_others_not(tmp_path: Path) -> None:
     for name in ("a.incomplete", "deep/b.tmp", "deep/c.partial", "model.bin"):
         (tmp_path / name).write_bytes(b"x" * 4096)
     (tmp_path / "link.tmp").symlink_to(tmp_path / "model.bin")
-    assert layers.partial_bytes(tmp_path) == pytest.approx(3 * 4096, abs=200)
+    assert fallbacks.partial_bytes(tmp_path) == pytest.approx(3 * 4096, abs=200)
 
 
 def test_a_hole_in_a_partial_file_is_no_progress(tmp_path: Path) -> None:
     with (tmp_path / "a.incomplete").open("wb") as file:
         file.truncate(1 << 30)
-    assert layers.partial_bytes(tmp_path) == 0
+    assert fallbacks.partial_bytes(tmp_path) == 0
 
 
 def test_no_partial_file_tells_nothing(tmp_path: Path) -> None:
-    assert layers.partial_bytes(tmp_path) is None
+    assert fallbacks.partial_bytes(tmp_path) is None
 
 
 RECEIVED = {
@@ -83,7 +83,7 @@ RECEIVED = {
 def test_received_bytes_grow_between_two_readings(
     before: list[tuple[str, int]], now: list[tuple[str, int]], expected: int | None
 ) -> None:
-    assert layers.received([device(*one) for one in before], [device(*one) for one in now]) == expected
+    assert fallbacks.received([device(*one) for one in before], [device(*one) for one in now]) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,6 @@ def test_received_bytes_grow_between_two_readings(
 def test_the_best_layer_that_tells_anything_is_taken(
     engine: int | None, files: int | None, network: int | None, expected: tuple[int, Layer]
 ) -> None:
-    sight = layers.Sight(engine=lambda: engine, files=lambda: files, network=lambda: network)
+    sight = fallbacks.Sight(engine=lambda: engine, files=lambda: files, network=lambda: network)
     seen = sight.look()
     assert (seen.bytes_done, seen.layer) == expected

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.api import exitcodes, naming, wire
+from modelsync.api import exitcodes, naming, protocol
 from modelsync.api.reasons import Reason, Stage
-from modelsync.worker import journal
+from modelsync.worker.storage import journal
 from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, files_in, sha256
 
@@ -65,8 +65,8 @@ class Worker:
         with self.start() as process:
             return process.wait(120)
 
-    def words(self) -> wire.TerminationReport:
-        return wire.TerminationReport.model_validate_json(self.termination.read_bytes())
+    def words(self) -> protocol.TerminationReport:
+        return protocol.TerminationReport.model_validate_json(self.termination.read_bytes())
 
     def content(self) -> dict[str, bytes]:
         target = self.volume / "model"
@@ -216,7 +216,7 @@ def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: Origin,
     url = f"http://127.0.0.1:{port}"
     with worker.start() as process:
         wait_sent(origin, TOTAL // 4)
-        report = wire.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
+        report = protocol.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
         assert (report.uid, report.stage) == ("uid-1", Stage.DOWNLOADING)
         assert 0 < report.progress.bytes_done < TOTAL == report.progress.bytes_total
         assert report.volume is not None
@@ -225,7 +225,7 @@ def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: Origin,
         assert status(f"{url}/progress", "") == 403
         assert status(f"{url}/other", "secret-key") == 404
         ask(f"{url}/limit", "secret-key", b'{"bytesPerSecond": 5000000}')
-        after = wire.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
+        after = protocol.ProgressReport.model_validate(ask(f"{url}/progress", "secret-key"))
         assert after.bandwidth_limit == 5_000_000
         assert status(f"{url}/limit", "secret-key", b'{"bytesPerSecond": 0}') == 422
         process.kill()

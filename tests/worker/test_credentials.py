@@ -7,8 +7,8 @@ import pytest
 
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source, SecretRef, Source
-from modelsync.worker import credentials as creds
-from modelsync.worker.failures import Failure
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.sources import credentials as creds
 from modelsync.worker.sources import factory
 
 CANARY = "canary-a8f3"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import transport, urls
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Request
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Request
+from modelsync.worker.http import client, urls
+from modelsync.worker.http.connector import Network
 from tests.worker.faulty import Fault, Object, Origin, noise
 from tests.worker.syncs import CHUNK, ListSource, Sync, listed
 
@@ -49,7 +49,7 @@ HOPS = {
 
 @pytest.mark.parametrize(("url", "location", "kept"), HOPS.values(), ids=HOPS.keys())
 def test_headers_stay_with_their_exact_origin(url: str, location: str, kept: bool) -> None:
-    found = transport.following(Request(url=url, headers=SECRET), location)
+    found = client.following(Request(url=url, headers=SECRET), location)
     assert dict(found.headers) == (SECRET if kept else {})
 
 
@@ -64,7 +64,7 @@ REFUSED = [
 @pytest.mark.parametrize("location", REFUSED)
 def test_a_redirect_to_less_safety_is_refused(location: str) -> None:
     with pytest.raises(Failure) as caught:
-        transport.following(Request(url="https://hub.example/a?token=canary", headers=SECRET), location)
+        client.following(Request(url="https://hub.example/a?token=canary", headers=SECRET), location)
     assert caught.value.reason is Reason.ORIGIN_ERROR
     assert "canary" not in caught.value.message
 
@@ -82,7 +82,7 @@ def test_a_proxy_is_used_with_its_password_and_passed_by_for_its_exceptions() ->
     with Origin({"model.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
         proxy.files["http://far.example/model.bin"] = Object(data=b"by way of the proxy")
         address = proxy.url.replace("//", "//user:pass@")
-        network = transport.Transport(Network(proxies={"http": address, "no": "127.0.0.1"}))
+        network = client.Transport(Network(proxies={"http": address, "no": "127.0.0.1"}))
         far = network.get(Request(url="http://far.example/model.bin", headers=SECRET), {})
         near = network.get(Request(url=f"{origin.url}/model.bin"), {})
         assert (far.response.read(), near.response.read()) == (b"by way of the proxy", b"direct")

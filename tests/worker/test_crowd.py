@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import fetch
-from modelsync.worker.crowd import SAMPLES, Crowd
+from modelsync.worker.engines.native import engine
+from modelsync.worker.engines.native.small_file_concurrency import SAMPLES, Crowd
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
 
@@ -57,7 +57,7 @@ class One:
 
 
 def test_large_files_do_not_wait_behind_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "Crowd", One)
+    monkeypatch.setattr(engine, "Crowd", One)
     files = {f"a/{number:03}.json": noise(300, f"a{number}") for number in range(100)}
     files |= {f"b/{number}.bin": noise(300_000, f"b{number}") for number in range(4)}
     with Origin(files).serving() as origin:

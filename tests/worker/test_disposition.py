@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.worker import names
+from dev.origins.scripted.server import Origin
+from modelsync.worker.common import names
 from modelsync.worker.sources.disposition import name_of
-from tests.origin.server import Origin
 from tests.worker.test_pull import pull
 
 MODEL = "%E6%A8%A1.gguf"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import connecting
-from modelsync.worker.connecting import Network
-from modelsync.worker.dns import KEPT_SECONDS, Names
-from modelsync.worker.model import Request
-from modelsync.worker.retry import Transient
-from modelsync.worker.transport import Transport
+from modelsync.worker.common.model import Request
+from modelsync.worker.common.retry import Transient
+from modelsync.worker.http import connector
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.http.dns_cache import KEPT_SECONDS, Names
 from tests.worker.faulty import Origin
 
 
@@ -66,7 +66,7 @@ def test_connections_share_a_lookup_and_try_each_address(
     transport: Transport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = Asked("127.0.0.2", "127.0.0.1")  # nobody listens at the first
-    monkeypatch.setattr(connecting, "NAMES", asked.names())
+    monkeypatch.setattr(connector, "NAMES", asked.names())
     with Origin({"x": b"12345678"}).serving() as origin:
         assert [reached(transport, origin) for _ in range(3)] == [200, 200, 200]
     assert asked.count == 1
@@ -76,7 +76,7 @@ def test_a_name_whose_addresses_all_fail_is_asked_anew(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked("127.0.0.2")
-    monkeypatch.setattr(connecting, "NAMES", asked.names())
+    monkeypatch.setattr(connector, "NAMES", asked.names())
     with Origin({"x": b"12345678"}).serving() as origin:
         with pytest.raises(Transient):
             reached(transport, origin)
@@ -87,6 +87,6 @@ def test_a_name_whose_addresses_all_fail_is_asked_anew(
 def test_a_name_that_cannot_be_resolved_is_told(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connecting, "NAMES", Asked().names())
+    monkeypatch.setattr(connector, "NAMES", Asked().names())
     with pytest.raises(Transient, match=r"hub\.example cannot be resolved"):
         transport.get(Request(url="http://hub.example/x"), {})

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.servers.endless import Endless, Kind
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure
-from modelsync.worker.sources import factory, listing
-from modelsync.worker.stages import Stages
-from tests.origins.endless import Endless, Kind
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.sources import factory, pinning
 
 PAGED = [
     pytest.param(api, kind, id=f"{api}: {kind}")
@@ -24,7 +24,7 @@ PAGED = [
 def test_a_listing_has_a_bounded_number_of_pages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, api: str, kind: Kind
 ) -> None:
-    monkeypatch.setattr(listing, "MOST_PAGES", 30)
+    monkeypatch.setattr(pinning, "MOST_PAGES", 30)
     with Endless(api, kind).serving() as origin:
         source, stages = Source.model_validate(origin.source), Stages()
         secrets = factory.mounted_credentials(source, tmp_path)

@@ -9,8 +9,8 @@ import pytest
 
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Verification
-from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.model import RemoteFile
+from modelsync.worker.common.failures import Failure, Interrupted
+from modelsync.worker.common.model import RemoteFile
 from tests.worker.faulty import Fault, Object, Origin, noise
 from tests.worker.syncs import CHUNK, ListSource, Sync, listed
 

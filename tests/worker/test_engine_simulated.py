@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker.blocks import BLOCK, Pool
-from modelsync.worker.parts import WHOLE_BYTES
+from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
+from modelsync.worker.engines.native.partial_file import WHOLE_BYTES
 from tests.simulated import pulls
 from tests.simulated.pulls import Pull, Remote
 

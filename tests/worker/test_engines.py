@@ -11,12 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from dev.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
+from dev.origins.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
+from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.transfer import Engine, Layout
-from modelsync.api.wire import Progress
-from modelsync.worker.engines import backends, child, figures, process
-from modelsync.worker.failures import Failure
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.engines.library import backends, child_main, child_progress, subprocess
 from tests.worker.hubs import HubSync
 from tests.worker.running import killed_when, pids, stopped_when, wait_for
 from tests.worker.syncs import files_in
@@ -143,14 +143,14 @@ def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
     hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    submit = process.Child.submit
+    submit = subprocess.Child.submit
 
-    def spied(made: process.Child, job: process.Job) -> process.Running:
+    def spied(made: subprocess.Child, job: subprocess.Job) -> subprocess.Running:
         folder = Path(f"/proc/{made._process.pid}")
         seen.append(((folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()).decode())
         return submit(made, job)
 
-    monkeypatch.setattr(process.Child, "submit", spied)
+    monkeypatch.setattr(subprocess.Child, "submit", spied)
     for engine in LIBRARIES:
         sync = HubSync(hub, tmp_path / engine, "org/gated", engine=engine, token=TOKEN)
         assert len(sync.run().files) == 1
@@ -190,7 +190,7 @@ def _silent(monkeypatch: pytest.MonkeyPatch) -> None:
 def _unscanned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor are partial files looked at."""
     _silent(monkeypatch)
-    monkeypatch.setattr(figures, "partial_bytes", lambda _: None)
+    monkeypatch.setattr(child_progress, "partial_bytes", lambda _: None)
 
 
 def _as_it_is(_: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ ERRORS = {
 def test_of_an_error_only_class_numbers_and_host_leave_the_child(
     error: Exception, told: tuple[int | None, int | None, dict[str, str]]
 ) -> None:
-    found = child.described(error)
+    found = child_main.described(error)
     assert (found["status"], found["errno"], found["headers"]) == told
     assert found["host"] in (None, "x", "cdn", "cas.example:8443")
     assert "canary" not in json.dumps(found)
@@ -277,15 +277,15 @@ TROUBLES = {
 
 @pytest.mark.parametrize(("trouble", "reason"), TROUBLES.values(), ids=TROUBLES)
 def test_what_no_other_try_mends_ends_the_attempt_with_its_reason(
-    sync: HubSync, monkeypatch: pytest.MonkeyPatch, trouble: process.Job, reason: Reason
+    sync: HubSync, monkeypatch: pytest.MonkeyPatch, trouble: subprocess.Job, reason: Reason
 ) -> None:
-    def submit(_: process.Child, __: process.Job) -> process.Running:
-        running = process.Running()
+    def submit(_: subprocess.Child, __: subprocess.Job) -> subprocess.Running:
+        running = subprocess.Running()
         running.trouble = trouble
         running.ended.set()
         return running
 
-    monkeypatch.setattr(process.Child, "submit", submit)
+    monkeypatch.setattr(subprocess.Child, "submit", submit)
     with pytest.raises(Failure) as caught:
         sync.run()
     assert caught.value.reason is reason

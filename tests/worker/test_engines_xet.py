@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import Cut, HubServer, Refuse, Repository, Stall, Swap, Synthetic
-from dev.hub.faults import Fault
+from dev.origins.hub import Cut, HubServer, Refuse, Repository, Stall, Swap, Synthetic
+from dev.origins.hub.faults import Fault
+from dev.origins.servers import certificates
+from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.transfer import Engine, Layout
-from modelsync.api.wire import Progress
-from modelsync.worker.engines import child
-from modelsync.worker.failures import Failure
-from tests.origins import certificates
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.engines.library import child_main
 from tests.worker.hubs import HubSync
 from tests.worker.running import killed_when, pids, stopped_when, wait_for
 from tests.worker.syncs import files_in
@@ -133,9 +133,9 @@ def test_the_count_never_goes_back_or_beyond_the_file(
     reports: list[tuple[int, int]], told: list[int]
 ) -> None:
     counted: list[int] = []
-    counter = child.Counter(lambda _: None)
+    counter = child_main.Counter(lambda _: None)
     counter.add = lambda count: counted.append(count)  # type: ignore[method-assign]
-    bar = type("Counting", (child.Bar,), {"counter": counter})(total=100, unit="B")
+    bar = type("Counting", (child_main.Bar,), {"counter": counter})(total=100, unit="B")
     seen = []
     written = came = 0
     for now_written, now_came in reports:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from modelsync.worker.exchange import HEAD_BYTES, Broken, Headers, Response, Unanswered, Wire, request
+from modelsync.worker.http.http1 import HEAD_BYTES, Broken, Headers, Response, Unanswered, Wire, request
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

@@ -1,6 +1,6 @@
 """How many connections an origin gets, with a clock that the tests move."""
 
-from modelsync.worker.gate import HALVING_SECONDS, QUIET_SECONDS, Gate
+from modelsync.worker.engines.native.connection_limit import HALVING_SECONDS, QUIET_SECONDS, Gate
 
 
 class Clock:

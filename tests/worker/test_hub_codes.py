@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from tests.origins.syncs import Sync
 
 CODES: dict[str, tuple[int, str, Reason, str]] = {
     "gated": (403, "X-Error-Code:GatedRepo", Reason.ACCESS_DENIED, "is gated: accept its terms at http"),

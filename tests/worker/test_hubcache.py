@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from huggingface_hub import scan_cache_dir
 
-from dev.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Verification
-from modelsync.worker.failures import Failure
+from modelsync.worker.common.failures import Failure
 from tests.worker.hubs import HubSync, library
 
 SIZE = 3_000_000

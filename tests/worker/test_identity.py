@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from modelsync.api import sources
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
-from modelsync.worker import planning
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, RemoteFile
-from modelsync.worker.sources import listing, s3_objects
+from modelsync.worker.attempt import planning
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest, RemoteFile
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources import pinning
+from modelsync.worker.sources.credentials import Given
 from modelsync.worker.sources.http import WebSource
-from modelsync.worker.staging import key_of
+from modelsync.worker.sources.s3 import object_listing
+from modelsync.worker.storage.staging import key_of
 from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, sha256
 
@@ -35,7 +36,7 @@ def told(etag: str | None, version: str | None, *digests: Digest) -> RemoteFile:
 
 
 def identity(file: RemoteFile) -> tuple[str, str, str]:
-    return key_of(file), listing.revision_of([file]), planning.digest_of([file])
+    return key_of(file), pinning.revision_of([file]), planning.digest_of([file])
 
 
 @settings(deadline=None)
@@ -54,7 +55,7 @@ def test_without_one_an_etag_makes_another_file(
     one, other = told(etag, None, *more), told(etag2, None, *more)
     same = (etag or "") == (etag2 or "")
     assert (key_of(one) == key_of(other)) is same
-    assert (listing.revision_of([one]) == listing.revision_of([other])) is same
+    assert (pinning.revision_of([one]) == pinning.revision_of([other])) is same
 
 
 def test_another_sha256_is_another_file() -> None:
@@ -89,8 +90,8 @@ HEADS: dict[str, tuple[dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("head", "another"), HEADS.values(), ids=HEADS)
 def test_a_bucket_object_changed_while_it_was_listed(head: dict[str, Any], another: bool) -> None:
-    listed = s3_objects.Listed(key="a", size=7, etag="one", storage_class="STANDARD")
-    assert s3_objects.is_another(listed, head) is another
+    listed = object_listing.Listed(key="a", size=7, etag="one", storage_class="STANDARD")
+    assert object_listing.is_another(listed, head) is another
 
 
 def web(origin: Origin, digest: bool) -> WebSource:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker.journal import SMALL, Journal
+from modelsync.worker.storage.journal import SMALL, Journal
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.worker import later
-from modelsync.worker.engines import child
-from modelsync.worker.sources import outlet
+from modelsync.worker.common import retry_after
+from modelsync.worker.engines.library import child_main
+from modelsync.worker.sources import library_http
 
 NOW = 1_800_000_000.0
 HUB = {"RateLimit": '"resolvers";r=0;t=55', "RateLimit-Policy": '"fixed window";"resolvers";q=5000;w=300'}
@@ -80,7 +80,7 @@ SAID: dict[str, tuple[int, dict[str, str], float | None]] = {
 
 @pytest.mark.parametrize(("status", "headers", "seconds"), SAID.values(), ids=SAID.keys())
 def test_what_an_answer_asks_to_wait(status: int, headers: dict[str, str], seconds: float | None) -> None:
-    assert later.seconds(status, headers, now=NOW, longest=300) == seconds
+    assert retry_after.seconds(status, headers, now=NOW, longest=300) == seconds
 
 
 _TEXT = st.text(st.sampled_from('"abrtw=;, .0159-:<>é'), max_size=60) | st.text(max_size=30)
@@ -88,10 +88,10 @@ _TEXT = st.text(st.sampled_from('"abrtw=;, .0159-:<>é'), max_size=60) | st.text
 
 @given(
     status=st.sampled_from([403, 429, 500, 503]),
-    headers=st.dictionaries(st.sampled_from(later.HEADERS), _TEXT, max_size=5),
+    headers=st.dictionaries(st.sampled_from(retry_after.HEADERS), _TEXT, max_size=5),
 )
 def test_whatever_an_origin_says_is_none_or_within_the_bound(status: int, headers: dict[str, str]) -> None:
-    found = later.seconds(status, headers, now=NOW, longest=300)
+    found = retry_after.seconds(status, headers, now=NOW, longest=300)
     assert found is None or 0 <= found <= 300
 
 
@@ -105,8 +105,8 @@ SLOW = {
 
 @pytest.mark.parametrize(("body", "slow"), SLOW.values(), ids=SLOW.keys())
 def test_s3_says_it_by_a_code(body: bytes, slow: bool) -> None:
-    assert outlet.slows_down(body) is slow
+    assert library_http.slows_down(body) is slow
 
 
 def test_a_librarys_process_hands_on_every_header_that_is_read() -> None:
-    assert set(later.HEADERS) <= set(child.HEADERS)
+    assert set(retry_after.HEADERS) <= set(child_main.HEADERS)

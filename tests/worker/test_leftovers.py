@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelsync.cli import clean
-from modelsync.worker import leftovers
+from modelsync.worker.storage import leftovers
 
 MB = 1_000_000
 UID = "5f0c2a4e-0000-4000-8000-000000000001"
@@ -78,7 +78,7 @@ def test_what_a_worker_writes_is_left_alone(tmp_path: Path) -> None:
 def test_without_working_locks_only_what_has_not_changed_for_an_hour_is_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelsync.worker.mounts.locks_reach_all_nodes", lambda mount: False)
+    monkeypatch.setattr("modelsync.worker.storage.mount_info.locks_reach_all_nodes", lambda mount: False)
     abandon(tmp_path / "fresh", UID, age=60)
     abandon(tmp_path / "old", OTHER)
     assert run(str(tmp_path), "--uid", UID)[0] == 1

@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.api import naming, sources, wire
+from dev.origins.servers import nginx
+from modelsync.api import naming, protocol, sources
 from modelsync.api.transfer import Verification
-from modelsync.worker import server
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Interrupted
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.model import RemoteFile
-from modelsync.worker.progress import State
-from modelsync.worker.run import Tools, run
-from tests.origins import nginx
+from modelsync.worker.attempt import progress_server
+from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.common.failures import Interrupted
+from modelsync.worker.common.model import RemoteFile
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from tests.worker.syncs import ListSource
 
 pytestmark = pytest.mark.timing
@@ -45,14 +45,14 @@ def downloading(folder: Path, rate: int | None, files: int = 1) -> Iterator[tupl
                 file.truncate(SIZE // files)
         listed = [RemoteFile(path=str(n), size=SIZE // files, locator=str(n)) for n in range(files)]
         web = sources.HttpSource(files=(sources.HttpFile(url=f"{origin.url}/0", path="0"),))
-        request = wire.WorkRequest(
+        request = protocol.WorkRequest(
             uid="u",
             namespace="n",
             name="m",
             attempt=1,
             source=sources.Source(http=web),
             verification=Verification.SIZE,
-            tuning=wire.Tuning(chunk_bytes=8 << 20 if files == 1 else SIZE // files),
+            tuning=protocol.Tuning(chunk_bytes=8 << 20 if files == 1 else SIZE // files),
         )
         tools = Tools(
             source=ListSource(origin.url, listed),
@@ -105,9 +105,9 @@ def test_the_engine_receives_what_the_limit_grants(tmp_path: Path, rate: int) ->
 
 def test_a_limit_is_changed_while_the_download_runs(tmp_path: Path) -> None:
     with downloading(tmp_path, MB) as (state, limiter):
-        report = wire.ProgressReport(uid="u", attempt=1, stage=state.stage)
-        window = server.ProgressServer(0, "key", lambda: report, limiter.set_rate)
-        with server.serving(window):
+        report = protocol.ProgressReport(uid="u", attempt=1, stage=state.stage)
+        window = progress_server.ProgressServer(0, "key", lambda: report, limiter.set_rate)
+        with progress_server.serving(window):
             for rate in (10 * MB, 100 * MB, 100_000, 2 * MB):
                 _put_limit(window.port, rate)
                 rate_of(state, 0.5)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from modelsync.worker.failures import Interrupted
-from modelsync.worker.limiter import BURST_SECONDS, Limiter
+from modelsync.worker.common.failures import Interrupted
+from modelsync.worker.common.rate_limiter import BURST_SECONDS, Limiter
 
 MB = 1_000_000
 

@@ -2,7 +2,7 @@
 
 import gc
 
-from modelsync.loading import loading
+from modelsync.startup import loading
 
 
 def test_garbage_is_looked_for_again_after_the_outermost_block() -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import Source
-from modelsync.api.wire import Manifest, ManifestFile, WorkRequest
-from modelsync.worker import manifests, planning, publish
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Listing, RemoteFile
-from modelsync.worker.tree import Tree
+from modelsync.worker.attempt import planning
+from modelsync.worker.common import model
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Listing, RemoteFile
+from modelsync.worker.publishing import existing, manifests, publisher
+from modelsync.worker.storage.safe_directory import Tree
 
 FILES = (
     manifests.entry(path='a "quoted".bin', size=2**53, sha256="ab" * 32, verified_by="sha256", etag=None),
@@ -57,17 +59,17 @@ def test_a_manifest_of_another_hand_is_read_as_well() -> None:
 
 def test_own_files_are_known_again_however_long_their_names_are(tmp_path: Path) -> None:
     """As many files with as long names as a plan may have; more than the 64 MiB that were read once."""
-    count = planning.MOST_FILES // 4
-    each = planning.MOST_PATH_BYTES // planning.MOST_FILES * 4
+    count = model.MOST_FILES // 4
+    each = planning.MOST_PATH_BYTES // model.MOST_FILES * 4
     paths = [f"{number:06}/" + "/".join(["x" * 200] * 9)[: each - 7] for number in range(count)]
     files = tuple(
         manifests.entry(path=path, size=1, sha256="ab" * 32, verified_by="sha256", etag=None)
         for path in paths
     )
     with Tree.open(tmp_path, "") as target:
-        publish.write_manifest(target, a_manifest(files))
-        assert (tmp_path / planning.MANIFEST).stat().st_size > 64 << 20
-        found = planning.read_manifest(target, os.geteuid()).files
+        publisher.write_manifest(target, a_manifest(files))
+        assert (tmp_path / existing.MANIFEST).stat().st_size > 64 << 20
+        found = existing.read_manifest(target, os.geteuid()).files
     assert len(found) == count and all(path in found for path in paths)
 
 

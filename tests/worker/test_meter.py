@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import display
-from modelsync.worker import meter as meters
-from modelsync.worker.meter import Meter
+from modelsync.worker.progress import throughput as meters
+from modelsync.worker.progress.throughput import Meter
 
 WINDOW = meters.AVERAGED * meters.SPACING_SECONDS
 LOOK = 0.2

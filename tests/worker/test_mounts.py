@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import mounts
+from modelsync.worker.storage import mount_info
 
 FDINFO = "pos:\t0\nflags:\t0200000\nmnt_id:\t77\nino:\t5\n"
 ROOT = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw"
@@ -30,15 +30,15 @@ MOUNTS = {
 @pytest.mark.parametrize(("told", "reach"), MOUNTS.values(), ids=MOUNTS)
 def test_a_mount_tells_how_far_its_locks_reach(told: str, reach: bool) -> None:
     line = f"77 21 0:44 / /volume rw,nosuid shared:3 - {told}"
-    found = mounts.mount_of(FDINFO, f"{ROOT}\n{line}\n")
+    found = mount_info.mount_of(FDINFO, f"{ROOT}\n{line}\n")
     assert found[0] == told.split()[0]
-    assert mounts._keeps_locks(*found) is not reach
+    assert mount_info._keeps_locks(*found) is not reach
 
 
 def test_an_unlisted_mount_is_trusted(tmp_path: Path) -> None:
-    assert mounts.mount_of(FDINFO, ROOT) == ("", set())
+    assert mount_info.mount_of(FDINFO, ROOT) == ("", set())
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
-        assert mounts.locks_reach_all_nodes(mounts.mount(descriptor))
+        assert mount_info.locks_reach_all_nodes(mount_info.mount(descriptor))
     finally:
         os.close(descriptor)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import names
-from modelsync.worker.failures import Failure
+from modelsync.worker.common import names
+from modelsync.worker.common.failures import Failure
 
 REFUSED = [
     "",

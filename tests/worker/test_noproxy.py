@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelsync.worker.noproxy import spared
+from modelsync.worker.http.no_proxy import spared
 
 CLUSTER = (
     "localhost,127.0.0.1,10.0.0.0/8,.svc,.cluster.local,kubernetes,registry.corp:5000,*.mirror.corp,fd00::/8"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.scripted.content import Computed, Content, Fixed, read
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.sources import http
-from tests.origin.content import Computed, Content, Fixed, read
-from tests.origin.server import Origin
-from tests.origin.syncs import CHUNK, Sync
+from tests.origins.syncs import CHUNK, Sync
 from tests.worker.test_pull import pull
 
 LARGE, SMALL = Computed(11, 5 * CHUNK + 321), Fixed(b"\x08\x00weights")

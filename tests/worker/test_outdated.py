@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from modelsync.api import sources
+from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Resolved, Verification
-from modelsync.api.wire import WorkRequest
-from modelsync.worker import outdated, planning
-from modelsync.worker.failures import Failure
-from modelsync.worker.manifests import Published
+from modelsync.worker.attempt import planning
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.publishing import outdated
+from modelsync.worker.publishing.manifests import Published
 from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import Sync
 

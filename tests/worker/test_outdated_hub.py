@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.transfer import Layout, Verification
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import files_in

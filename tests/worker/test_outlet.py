@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from modelsync.worker import retry
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.common import retry
+from tests.origins.syncs import Sync
 
 
 @pytest.mark.parametrize("kind", ["hub", "s3"])

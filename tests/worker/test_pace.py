@@ -4,9 +4,9 @@ import pytest
 
 from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
-from modelsync.worker.failures import Failure
-from modelsync.worker.pace import FLOOR, TIMEOUTS, Pace, Trickle
-from modelsync.worker.retry import SHORTEST_WAIT, Budget, Transient
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.retry import SHORTEST_WAIT, Budget, Transient
+from modelsync.worker.engines.native.slow_transfer import FLOOR, TIMEOUTS, Pace, Trickle
 
 
 def test_a_byte_now_and_then_is_a_trickle_after_the_window() -> None:

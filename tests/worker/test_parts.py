@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker import parts
-from modelsync.worker.files import Handle
-from modelsync.worker.parts import PAGE, Copy
+from modelsync.worker.common.open_files import Handle
+from modelsync.worker.engines.native import partial_file
+from modelsync.worker.engines.native.partial_file import PAGE, Copy
 
 GENUINE = os.pwrite
 
@@ -32,14 +32,14 @@ def test_a_descriptor_is_not_another_file_s_while_a_write_goes_through_it(
         if descriptor == number and position == PAGE:
             raise OSError(errno.EINVAL, "no O_DIRECT here")
         if descriptor == number and not later:
-            parts._written(copy, memoryview(mmap.mmap(-1, PAGE)), PAGE)
+            partial_file._written(copy, memoryview(mmap.mmap(-1, PAGE)), PAGE)
             later.append(Handle(opened(tmp_path / "next")))
         return GENUINE(descriptor, data, position)
 
     monkeypatch.setattr(os, "pwrite", meanwhile)
     block = mmap.mmap(-1, PAGE)
     block[:] = b"x" * PAGE
-    assert parts._written(copy, memoryview(block), 0) == PAGE
+    assert partial_file._written(copy, memoryview(block), 0) == PAGE
     assert later and (tmp_path / "next").read_bytes() == b""
     assert (tmp_path / "model").read_bytes() == b"x" * PAGE + bytes(PAGE)
     assert copy.direct is None

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.scripted.content import Computed
+from dev.origins.scripted.server import Origin
+from dev.origins.servers import certificates
 from modelsync.api.reasons import Reason
-from modelsync.worker import transport as transports
-from modelsync.worker.connecting import Network
-from modelsync.worker.retry import Transient
-from modelsync.worker.transport import PATIENCE, Transport
-from tests.origin.content import Computed
-from tests.origin.server import Origin
-from tests.origin.syncs import CHUNK, Sync
-from tests.origins import certificates
+from modelsync.worker.common.retry import Transient
+from modelsync.worker.http import client as transports
+from modelsync.worker.http.client import PATIENCE, Transport
+from modelsync.worker.http.connector import Network
+from tests.origins.syncs import CHUNK, Sync
 from tests.worker.test_connections import ANSWER, Serve, body, head, serving, tunnels
 from tests.worker.test_pull import pull
 

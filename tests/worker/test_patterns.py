@@ -8,8 +8,8 @@ from huggingface_hub.utils._paths import filter_repo_objects
 from hypothesis import strategies as st
 
 from modelsync.api.selection import fault_of_pattern
-from modelsync.worker.patterns import matches
-from modelsync.worker.planning import wanted
+from modelsync.worker.attempt.patterns import matches
+from modelsync.worker.attempt.planning import wanted
 
 PATHS = (
     "config.json",

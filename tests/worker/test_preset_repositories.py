@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
-from modelsync.api import sources, wire
+from dev.origins.hub import HubServer, Repository
+from modelsync.api import protocol, sources
 from modelsync.api.presets import BUILT_IN
 from modelsync.api.reasons import Reason
-from modelsync.worker import planning
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Listing, RemoteFile
+from modelsync.worker.attempt import planning
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Listing, RemoteFile
 from tests.worker.test_pull import pull
 
 
@@ -183,7 +183,7 @@ REFUSED = [
 def chosen(preset: str, listed: str, *own: str) -> list[str]:
     """The paths that a sync with a preset and patterns of its own takes."""
     allow, ignore = BUILT_IN[preset].joined(own, ())
-    request = wire.WorkRequest(
+    request = protocol.WorkRequest(
         uid="u",
         namespace="n",
         name="x",

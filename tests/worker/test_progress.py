@@ -6,8 +6,8 @@ import pytest
 
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Resolved
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import LogLines, State
+from modelsync.worker.progress.state import LogLines, State
+from modelsync.worker.progress.throughput import Meter
 
 
 class Clock:
@@ -20,7 +20,7 @@ class Clock:
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.INFO, "modelsync.worker.progress")
+    caplog.set_level(logging.INFO, "modelsync.worker.progress.state")
     return caplog
 
 

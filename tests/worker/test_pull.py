@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.servers import nginx, versitygw
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
-from tests.origins import nginx, versitygw
 from tests.worker.faulty import Object, Origin
 
 PACKAGE = Path(__file__).resolve().parents[2] / "operator"
@@ -218,9 +218,9 @@ def test_a_source_loads_only_its_own_library_and_writes_nothing_at_home(
         "import sys\n"
         "from modelsync.cli import pull\n"
         "from modelsync.api.sources import HuggingFaceSource, Source\n"
-        "from modelsync.worker.credentials import Given\n"
+        "from modelsync.worker.sources.credentials import Given\n"
         "from modelsync.worker.sources import factory\n"
-        "from modelsync.worker.connecting import Network\n"
+        "from modelsync.worker.http.connector import Network\n"
         "loaded = lambda: sorted({'boto3', 'huggingface_hub', 'kopf', 'kubernetes'} & set(sys.modules))\n"
         "print(loaded())\n"
         "spec = Source(hugging_face=HuggingFaceSource(repository='org/model', endpoint=sys.argv[1]))\n"

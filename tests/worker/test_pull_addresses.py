@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import modelsync
-from modelsync import environment
 from modelsync.api.sources import RepositoryType, Source
 from modelsync.cli import addresses, wording
 from modelsync.cli.addresses import Options
 from modelsync.errors import UsageError
+from modelsync.settings import environment
 
 HUBS = {
     "plain": ("hf://org/name", Options(), "org/name", "main", RepositoryType.MODEL),

@@ -9,8 +9,8 @@ import sys
 import pytest
 import rich.console
 
+from modelsync.api.protocol import FileProgress, Progress, Retrying
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress, Retrying
 from modelsync.cli import bars, screens
 from modelsync.cli.screens import Reading
 

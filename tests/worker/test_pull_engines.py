@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
-from tests.origins import certificates, nginx, versitygw
+from dev.origins.hub import HubServer, Repository, Synthetic
+from dev.origins.servers import certificates, nginx, versitygw
 from tests.worker.hubs import library
 from tests.worker.test_pull import arguments, environment, hashes, pull
 

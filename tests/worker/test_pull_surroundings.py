@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository
+from dev.origins.hub import HubServer, Repository
 from tests.worker.faulty import Origin
 from tests.worker.test_pull import GOOD, pull
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.scripted import quota
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.transfer import Engine
-from modelsync.worker import retry
-from modelsync.worker.failures import Failure
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
-from modelsync.worker.retry import Budget, Transient
-from modelsync.worker.watchdog import EXCUSED_SECONDS, Watchdog
-from tests.origin import quota
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.attempt.watchdog import EXCUSED_SECONDS, Watchdog
+from modelsync.worker.common import retry
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.retry import Budget, Transient
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
+from tests.origins.syncs import Sync
 from tests.worker.test_stages import Clock
 
 FILES = {f"{number:02}.bin": b"x" * (number + 1) for number in range(12)}

@@ -5,14 +5,14 @@ import ipaddress
 
 import pytest
 
-from dev.faults.rows import addresses as rows
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Request
-from modelsync.worker.reach import Forbidden, Reach, Trail, of_worker
-from modelsync.worker.transport import Transport
-from tests.origin.server import Origin
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Request
+from modelsync.worker.http.address_policy import Forbidden, Reach, Trail, of_worker
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from tests.faults.rows import addresses as rows
 
 PUBLIC, PRIVATE, POD = "93.184.216.34", "192.168.7.8", "10.96.0.1"
 CLUSTER, ONE_POD = ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("10.96.0.1/32")

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Refuse, Repository
+from dev.origins.hub import HubServer, Refuse, Repository
+from modelsync.api import protocol
 from modelsync.api import sources as api
-from modelsync.api import wire
 from modelsync.api.reasons import Reason, Stage
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given
-from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
-from modelsync.worker.retry import Budget, Transient
+from modelsync.worker.common.failures import Failure, Interrupted
+from modelsync.worker.common.retry import Budget, Transient
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from modelsync.worker.sources import factory
-from modelsync.worker.stages import Stages
+from modelsync.worker.sources.credentials import Given
 from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import Sync
 from tests.worker.test_stages import Clock
@@ -29,7 +29,7 @@ TROUBLE = Transient(Failure(Reason.ORIGIN_ERROR, "The origin answers with HTTP 5
 
 def seen(
     stages: Stages, idle: Callable[[], float], work: Callable[[], object], stop: threading.Event
-) -> wire.Retrying:
+) -> protocol.Retrying:
     """The first retry that a report would tell of while the work is under way; then the work is stopped."""
 
     def run() -> None:
@@ -87,7 +87,7 @@ def test_it_is_told_until_the_stage_gets_on(stage: Stage) -> None:
     state, budget = State(Meter(clock=clock)), Budget(most=5)
     state.stages.enter(stage)
 
-    def told() -> wire.Retrying | None:
+    def told() -> protocol.Retrying | None:
         return state.stages.retrying(state.idle_seconds())
 
     assert told() is None
@@ -95,9 +95,9 @@ def test_it_is_told_until_the_stage_gets_on(stage: Stage) -> None:
     budget.used = 2
     state.stages.retry(TROUBLE, budget, 8.0)
     clock.now = 13.0
-    assert told() == wire.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=5.0)
+    assert told() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=5.0)
     clock.now = 30.0
-    assert told() == wire.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=0.0)
+    assert told() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=0.0)
     state.received(1) if stage is Stage.DOWNLOADING else state.stages.advance(files=1)
     assert told() is None
     state.stages.retry(TROUBLE, budget, 8.0)

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.origins.scripted import s3
+from dev.origins.scripted.messages import Role
+from dev.origins.scripted.server import Origin
+from dev.origins.servers import versitygw
 from modelsync.api import buckets
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import AddressingStyle, S3Source
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given, Hidden
-from modelsync.worker.sources.s3 import BucketSource
-from modelsync.worker.transport import Transport
-from tests.origin import s3
-from tests.origin.messages import Role
-from tests.origin.server import Origin
-from tests.origin.syncs import End, Sync
-from tests.origins import versitygw
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources.credentials import Given, Hidden
+from modelsync.worker.sources.s3.buckets import BucketSource
+from tests.origins.syncs import End, Sync
 
 FILES = {"model.bin": b"x" * 200_000, "deep/config.json": b"{}"}
 STORE = "http://store.example"

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.origins.scripted.messages import Role
+from dev.origins.scripted.server import Origin
 from modelsync.api.exitcodes import BY_REASON, is_retryable
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.cli import wording
-from modelsync.worker import refusals
-from modelsync.worker.credentials import Given, Hidden
-from modelsync.worker.sources import s3_codes, s3_errors
-from tests.origin.messages import Role
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.http import refusals
+from modelsync.worker.sources.credentials import Given, Hidden
+from modelsync.worker.sources.s3 import codes, errors
+from tests.origins.syncs import Sync
 
 KEYS = Given(where="the Secret keys (spec.source.s3.secretRef)", values={"AWS_ACCESS_KEY_ID": Hidden("A")})
 UNSIGNED = Given(where="spec.source.s3.secretRef")
@@ -34,8 +34,8 @@ def failure(
     credentials: Given = KEYS,
 ) -> Any:
     """What an error answer with these members means."""
-    refusal = s3_errors.Refusal(status=status, members=dict(members), headers=headers or {}, key=key)
-    return s3_errors.failure(refusal, spec, credentials)
+    refusal = errors.Refusal(status=status, members=dict(members), headers=headers or {}, key=key)
+    return errors.failure(refusal, spec, credentials)
 
 
 CAUSES: dict[str, tuple[int, list[tuple[str, str]], Reason, str]] = {
@@ -173,7 +173,7 @@ def test_s3s_code_decides_and_what_the_answer_names_is_said(
         assert says in found.message
 
 
-@pytest.mark.parametrize("code", sorted(s3_codes.BY_CODE))
+@pytest.mark.parametrize("code", sorted(codes.BY_CODE))
 def test_each_code_of_the_table_has_a_reason_that_ends_a_worker_and_a_whole_sentence(code: str) -> None:
     found = failure(400, ("Code", code), key="a/b", spec=S3Source(bucket="models"))
     assert found.reason in BY_REASON
@@ -197,12 +197,12 @@ TemporaryRedirect TokenRefreshRequired UnauthorizedAccess UnauthorizedAccessErro
 
 
 def test_every_code_of_amazons_list_that_a_reader_can_meet_is_in_the_table() -> None:
-    assert set(AMAZONS.split()) <= set(s3_codes.BY_CODE)
+    assert set(AMAZONS.split()) <= set(codes.BY_CODE)
 
 
 def test_only_what_passes_by_itself_is_tried_again() -> None:
     passing = {Reason.RATE_LIMITED, Reason.ORIGIN_ERROR, Reason.SOURCE_CHANGED}
-    for code, meaning in s3_codes.BY_CODE.items():
+    for code, meaning in codes.BY_CODE.items():
         assert is_retryable(BY_REASON[meaning.reason]) == (meaning.reason in passing), code
 
 
@@ -219,7 +219,7 @@ def test_a_region_that_was_asked_already_is_not_proposed_again() -> None:
 
 WORDS = st.dictionaries(
     st.sampled_from(["Code", "Message", "Region", "RequestTime", "ServerTime", "StorageClass", "AccessTier"]),
-    st.text(max_size=80) | st.sampled_from(sorted(s3_codes.BY_CODE)),
+    st.text(max_size=80) | st.sampled_from(sorted(codes.BY_CODE)),
 )
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from botocore import auth
 
+from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
-from modelsync.worker import refusals, responses
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given, Hidden, Keys
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Refused, Request
-from modelsync.worker.sources import s3_errors
-from modelsync.worker.sources.s3 import BucketSource
-from modelsync.worker.sources.s3_signing import Signer
-from modelsync.worker.transport import Transport
-from tests.origins import versitygw
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Refused, Request
+from modelsync.worker.http import range_response, refusals
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources.credentials import Given, Hidden, Keys
+from modelsync.worker.sources.s3 import errors
+from modelsync.worker.sources.s3.buckets import BucketSource
+from modelsync.worker.sources.s3.signing import Signer
 
 KEYS = Given(where="the Secret", values={"AWS_ACCESS_KEY_ID": Hidden("A")})
 STORE = S3Source(bucket="models", endpoint="https://store.example.org")
@@ -81,15 +81,15 @@ def test_a_real_servers_refusals_of_a_get_are_read_as_they_come(
     with server.client() as client:
         right = Keys(access_key=Hidden(server.access_key), secret_key=Hidden(secret), session_token=None)
         url = Signer(client, "models", right).url("GET", "model.bin", None)
-    seen: list[s3_errors.Refusal] = []
+    seen: list[errors.Refusal] = []
 
     def explain(status: int, headers: Mapping[str, str], body: bytes) -> Refused:
-        seen.append(s3_errors.read(status, headers, body, "model.bin"))
-        return Refused(failure=s3_errors.failure(seen[-1], STORE, KEYS))
+        seen.append(errors.read(status, headers, body, "model.bin"))
+        return Refused(failure=errors.failure(seen[-1], STORE, KEYS))
 
     with contextlib.closing(Transport(Network())) as transport:
         answer = transport.get(Request(url=url, explain=explain), {})
-        with contextlib.closing(answer.response), pytest.raises(responses.Renew) as caught:
+        with contextlib.closing(answer.response), pytest.raises(range_response.Renew) as caught:
             refusals.check(answer)
     assert caught.value.failure.reason is Reason.AUTHENTICATION_FAILED, seen
     assert says in caught.value.failure.message

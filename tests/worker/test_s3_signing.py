@@ -13,16 +13,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from dev.origins.servers import versitygw
+from modelsync.api.protocol import StageProgress
 from modelsync.api.sources import S3Source
-from modelsync.api.wire import StageProgress
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given, Hidden, Keys
-from modelsync.worker.patience import Patience
-from modelsync.worker.sources import s3_objects
-from modelsync.worker.sources.s3_signing import CHECKSUMS, Signer
-from modelsync.worker.stages import Stages
-from modelsync.worker.transport import Transport
-from tests.origins import versitygw
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.progress.waiting import Patience
+from modelsync.worker.sources.credentials import Given, Hidden, Keys
+from modelsync.worker.sources.s3 import object_listing
+from modelsync.worker.sources.s3.signing import CHECKSUMS, Signer
 
 ODD_KEYS = [
     "plain.bin",
@@ -109,7 +109,7 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
         spec = S3Source(bucket="bucket", endpoint=server.url)
         signer = Signer(client, "bucket", keys)
         with contextlib.closing(Transport(Network())) as transport:
-            asking = s3_objects.Asking(
+            asking = object_listing.Asking(
                 client=client,
                 signer=signer,
                 spec=spec,
@@ -126,12 +126,12 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 told = long["LastModified"].astimezone(datetime.UTC)
                 long["LastModified"] = email.utils.format_datetime(told, usegmt=True)
                 assert short == {
-                    member: long[member] for member in s3_objects._HEADERS.values() if member in long
+                    member: long[member] for member in object_listing._HEADERS.values() if member in long
                 }
                 assert any(member.startswith("Checksum") for member in short)
 
 
-class Told(s3_objects.Asking):
+class Told(object_listing.Asking):
     """Answers for the bucket, so that an object costs nothing."""
 
     def _told(self, key: str) -> Mapping[str, Any]:
@@ -154,7 +154,7 @@ def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int
             patience=Patience(threading.Event(), Stages()),
         )
         objects = [
-            s3_objects.Listed(key=f"{number:06}", size=1, etag="e", storage_class="STANDARD")
+            object_listing.Listed(key=f"{number:06}", size=1, etag="e", storage_class="STANDARD")
             for number in range(count)
         ]
         files = asking.described(objects, 0)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.origins.scripted import s3
+from dev.origins.scripted.content import Fixed
+from dev.origins.scripted.messages import Object, Role
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from modelsync.worker.sources import s3_objects, s3_tags
-from tests.origin import s3
-from tests.origin.content import Fixed
-from tests.origin.messages import Object, Role
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.sources.s3 import object_listing, tags
+from tests.origins.syncs import Sync
 
 FILES = {"model.bin": b"x" * 150_000, "empty": b""}
 FORMS = {
@@ -89,35 +89,35 @@ LOOKS: dict[str, tuple[str, dict[str, Any], bool]] = {
 
 @pytest.mark.parametrize(("etag", "head", "another"), LOOKS.values(), ids=LOOKS)
 def test_a_difference_is_settled_by_size_and_time(etag: str, head: dict[str, Any], another: bool) -> None:
-    listed = s3_objects.Listed(key="a", size=7, etag=etag, storage_class="STANDARD", modified=ISO)
-    assert s3_objects.is_another(listed, head) is another
+    listed = object_listing.Listed(key="a", size=7, etag=etag, storage_class="STANDARD", modified=ISO)
+    assert object_listing.is_another(listed, head) is another
 
 
 @given(st.from_regex("[!#-.0-~]{0,40}", fullmatch=True), st.sampled_from(["{}", '"{}"', 'W/"{}"', ' "{}" ']))
 def test_forms_of_an_etag_are_one_and_forming_it_again_changes_nothing(text: str, form: str) -> None:
-    plain = s3_tags.plain(form.format(text))
-    assert s3_tags.plain(plain) == plain
-    assert s3_tags.agree(plain, plain)
-    assert s3_tags.agree("", plain)
+    plain = tags.plain(form.format(text))
+    assert tags.plain(plain) == plain
+    assert tags.agree(plain, plain)
+    assert tags.agree("", plain)
 
 
 @given(st.text(max_size=40))
 def test_a_time_is_read_or_left(text: str) -> None:
-    s3_tags.moment(text)
+    tags.moment(text)
 
 
 @pytest.mark.parametrize("text", [ISO, HEADER, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00"])
 def test_the_times_of_listings_and_headers_are_read(text: str) -> None:
-    found = s3_tags.moment(text)
+    found = tags.moment(text)
     assert found is not None
     assert abs(found - 1767225600) < 1
 
 
 def test_an_etag_in_two_forms_is_no_checksum() -> None:
-    listed = s3_objects.Listed(key="a", size=7, etag=f"{MD5}-2", storage_class="STANDARD")
+    listed = object_listing.Listed(key="a", size=7, etag=f"{MD5}-2", storage_class="STANDARD")
     for etag, expected in ((f"{MD5}-2", ""), (MD5, "")):
-        file = s3_objects._file(listed, 0, {"ETag": etag, "ContentLength": 7})
+        file = object_listing._file(listed, 0, {"ETag": etag, "ContentLength": 7})
         assert "".join(digest.value for digest in file.digests) == expected
     bare = dataclasses.replace(listed, etag="")
-    (digest,) = s3_objects._file(bare, 0, {"ETag": f'"{MD5.upper()}"', "ContentLength": 7}).digests
+    (digest,) = object_listing._file(bare, 0, {"ETag": f'"{MD5.upper()}"', "ContentLength": 7}).digests
     assert (digest.algorithm, digest.value) == ("md5", MD5)

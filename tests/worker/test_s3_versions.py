@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.origins.scripted.content import Fixed
+from dev.origins.scripted.messages import Object, Role
+from dev.origins.scripted.server import Origin
+from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Engine
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given, Hidden
-from modelsync.worker.model import RemoteFile
-from modelsync.worker.sources import s3_parts
-from modelsync.worker.sources.s3 import BucketSource
-from modelsync.worker.transport import Transport
-from tests.origin.content import Fixed
-from tests.origin.messages import Object, Role
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
-from tests.origins import versitygw
+from modelsync.worker.common.model import RemoteFile
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources.credentials import Given, Hidden
+from modelsync.worker.sources.s3 import multipart
+from modelsync.worker.sources.s3.buckets import BucketSource
+from tests.origins.syncs import Sync
 
 FILES = {f"{number}.bin": bytes([number]) * 150_000 for number in range(1, 9)}
 ANSWERS = {
@@ -125,7 +125,7 @@ class Client:
 
 def test_the_sizes_of_parts_need_no_more_rights_either() -> None:
     client: object = Client()
-    assert s3_parts.sizes(client, {"Bucket": "b", "Key": "k"}, "v1", 10, 2) == (5, 5)  # type: ignore[arg-type]
+    assert multipart.sizes(client, {"Bucket": "b", "Key": "k"}, "v1", 10, 2) == (5, 5)  # type: ignore[arg-type]
 
 
 def test_a_real_servers_versions_are_read(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from modelsync.api import naming
+from modelsync.api.protocol import ProgressReport
 from modelsync.api.reasons import Stage
-from modelsync.api.wire import ProgressReport
-from modelsync.worker import server
+from modelsync.worker.attempt import progress_server
 
 KEY = "the-key"
 POLL_SECONDS = 5.0
@@ -26,8 +26,10 @@ def limits() -> list[int | None]:
 
 
 @pytest.fixture
-def serving(limits: list[int | None]) -> Iterator[server.ProgressServer]:
-    with server.serving(server.ProgressServer(0, KEY, lambda: REPORT, limits.append)) as served:
+def serving(limits: list[int | None]) -> Iterator[progress_server.ProgressServer]:
+    with progress_server.serving(
+        progress_server.ProgressServer(0, KEY, lambda: REPORT, limits.append)
+    ) as served:
         yield served
 
 
@@ -85,7 +87,7 @@ def dripping(connections: list[socket.socket]) -> Iterator[None]:
 
 
 def test_silent_and_dripping_connections_neither_make_threads_nor_keep_the_operator_out(
-    serving: server.ProgressServer, limits: list[int | None]
+    serving: progress_server.ProgressServer, limits: list[int | None]
 ) -> None:
     before = threading.active_count()
     silent = opened(serving.port, 200)
@@ -96,7 +98,7 @@ def test_silent_and_dripping_connections_neither_make_threads_nor_keep_the_opera
                 assert asked(serving.port) == 200
                 assert asked(serving.port, "PUT", "/limit", '{"bytesPerSecond": 7}') == 200
                 silent += opened(serving.port, 5)
-                assert threading.active_count() <= before + server._MOST_CONNECTIONS + 1
+                assert threading.active_count() <= before + progress_server._MOST_CONNECTIONS + 1
     finally:
         for each in silent + slow:
             each.close()
@@ -115,9 +117,9 @@ REQUESTS = {
 @pytest.mark.parametrize("start", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("drips", [False, True], ids=["then nothing", "then a byte now and then"])
 def test_a_connection_has_a_bounded_time_in_all(
-    serving: server.ProgressServer, monkeypatch: pytest.MonkeyPatch, start: bytes, drips: bool
+    serving: progress_server.ProgressServer, monkeypatch: pytest.MonkeyPatch, start: bytes, drips: bool
 ) -> None:
-    monkeypatch.setattr(server, "_SECONDS", 0.6)
+    monkeypatch.setattr(progress_server, "_SECONDS", 0.6)
     (connection,) = opened(serving.port, 1, start)
     with dripping([connection] if drips and "Content-Length" not in str(start) else []):
         assert ended(connection, 10), "it may live for 0.6 s"
@@ -125,7 +127,7 @@ def test_a_connection_has_a_bounded_time_in_all(
     assert asked(serving.port) == 200
 
 
-def test_a_head_without_end_is_not_read_for_ever(serving: server.ProgressServer) -> None:
+def test_a_head_without_end_is_not_read_for_ever(serving: progress_server.ProgressServer) -> None:
     (connection,) = opened(serving.port, 1, b"GET /progress HTTP/1.1\r\n")
     began = time.monotonic()
     with contextlib.suppress(ConnectionError):
@@ -147,14 +149,16 @@ def test_a_head_without_end_is_not_read_for_ever(serving: server.ProgressServer)
     ],
 )
 def test_each_request_has_its_answer(
-    serving: server.ProgressServer, method: str, path: str, body: str, key: str, status: int
+    serving: progress_server.ProgressServer, method: str, path: str, body: str, key: str, status: int
 ) -> None:
     assert asked(serving.port, method, path, body, key) == status
 
 
 def test_the_end_does_not_wait_for_callers(limits: list[int | None]) -> None:
     began = time.monotonic()
-    with server.serving(server.ProgressServer(0, KEY, lambda: REPORT, limits.append)) as served:
+    with progress_server.serving(
+        progress_server.ProgressServer(0, KEY, lambda: REPORT, limits.append)
+    ) as served:
         connections = opened(served.port, 20)
     assert time.monotonic() - began < 3
     for each in connections:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker.failures import Failure, Interrupted
+from modelsync.worker.common.failures import Failure, Interrupted
 from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import Sync
 

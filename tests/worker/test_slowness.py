@@ -12,10 +12,10 @@ import pytest
 
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason, Stage
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
-from modelsync.worker.slowness import LONGEST_WINDOWS, WINDOW_SECONDS, Slowness
-from modelsync.worker.watchdog import Watchdog
+from modelsync.worker.attempt.minimum_rate import LONGEST_WINDOWS, WINDOW_SECONDS, Slowness
+from modelsync.worker.attempt.watchdog import Watchdog
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from tests.worker.test_worker_command import HERE, start, words
 
 RATE = 1000

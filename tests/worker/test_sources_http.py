@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.servers import nginx
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Credentials, Given, Hidden
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, RemoteFile
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest, RemoteFile
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources.credentials import Credentials, Given, Hidden
 from modelsync.worker.sources.http import WebSource
-from tests.origins import nginx
 
 BODY = bytes(range(256)) * 100
 SHA256 = "ab" * 32

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.servers import certificates
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
 from modelsync.api.transfer import Resolved
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Credentials, Given, Hidden, SecretDirectory
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, Listing, RemoteFile
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest, Listing, RemoteFile
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
 from modelsync.worker.sources import factory
-from modelsync.worker.sources.hub import HubSource
-from modelsync.worker.transport import Transport
-from tests.origins import certificates
+from modelsync.worker.sources.credentials import Credentials, Given, Hidden, SecretDirectory
+from modelsync.worker.sources.hub.repositories import HubSource
 
 GOOD, OUTSIDER, WRONG = "hf_good", "hf_outsider", "hf_wrong"
 SMALL = {f"folder/{number:03}.json": b"x" * number for number in range(120)}

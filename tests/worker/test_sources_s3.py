@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import S3Source
 from modelsync.api.transfer import Resolved
-from modelsync.worker import hashing
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Credentials, Given, Hidden
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, RemoteFile
-from modelsync.worker.sources import s3, s3_errors, s3_objects, s3_parts
-from modelsync.worker.sources.s3 import BucketSource
-from modelsync.worker.transport import Transport
-from tests.origins import versitygw
+from modelsync.worker.checksums import file_digest
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest, RemoteFile
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.sources.credentials import Credentials, Given, Hidden
+from modelsync.worker.sources.s3 import buckets, errors, multipart, object_listing
+from modelsync.worker.sources.s3.buckets import BucketSource
 
 BODY = bytes(range(256)) * 1000
 OBJECTS = {
@@ -179,11 +179,11 @@ def _compared(file: RemoteFile, body: bytes, folder: Path) -> None:
     assert _digests(file, body, folder).verified_by().replace("etag-md5", "md5") in told
 
 
-def _digests(file: RemoteFile, body: bytes, folder: Path) -> hashing.Digests:
+def _digests(file: RemoteFile, body: bytes, folder: Path) -> file_digest.Digests:
     path = folder / "file"
     path.write_bytes(body)
     with path.open("rb") as opened:
-        return hashing.digest_file(opened.fileno(), file.digests, len(body))
+        return file_digest.digest_file(opened.fileno(), file.digests, len(body))
 
 
 class Client:
@@ -218,12 +218,12 @@ def test_the_sizes_of_parts_are_asked_for_in_two_ways(
     attributes: bool, size: int, count: int, found: tuple[int, ...], asked: int
 ) -> None:
     client: Any = Client([5, 5, 2], attributes=attributes)
-    assert s3_parts.sizes(client, {"Bucket": "b", "Key": "k"}, None, size, count) == found
+    assert multipart.sizes(client, {"Bucket": "b", "Key": "k"}, None, size, count) == found
     assert client.asked == asked
 
 
 def test_a_composite_checksum_without_its_parts_is_left_to_the_size(tmp_path: Path) -> None:
-    found = s3_objects.digests(f"{MD5}-3", {"ChecksumType": "COMPOSITE", "ChecksumCRC32": "Zm9vbw==-3"})
+    found = object_listing.digests(f"{MD5}-3", {"ChecksumType": "COMPOSITE", "ChecksumCRC32": "Zm9vbw==-3"})
     assert found == ()
     file = RemoteFile(path="a", size=1, digests=found, locator="a")
     assert _digests(file, b"x", tmp_path).verified_by() == "size"
@@ -232,7 +232,7 @@ def test_a_composite_checksum_without_its_parts_is_left_to_the_size(tmp_path: Pa
 def test_a_listing_of_several_pages_is_complete(
     server: versitygw.Versitygw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3, "PAGE_SIZE", 2)
+    monkeypatch.setattr(buckets, "PAGE_SIZE", 2)
     assert {file.path for file in source(server, "models").resolve(None).files} == set(OBJECTS)
 
 
@@ -332,19 +332,19 @@ HEADS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
 def test_only_checksums_of_known_meaning_are_taken(
     etag: str, head: dict[str, Any], expected: set[str]
 ) -> None:
-    found = s3_objects.digests(etag, head)
+    found = object_listing.digests(etag, head)
     assert {digest.algorithm for digest in found} == expected
     assert all(digest.value == SHA256.hexdigest() for digest in found if digest.algorithm == "sha256")
 
 
 def test_a_bucket_elsewhere_names_its_region() -> None:
     with pytest.raises(Failure, match=r"Set spec\.source\.s3\.region to eu-central-1"):
-        s3_errors.check_region(S3Source(bucket="models"), {"x-amz-bucket-region": "eu-central-1"})
+        errors.check_region(S3Source(bucket="models"), {"x-amz-bucket-region": "eu-central-1"})
     right = S3Source(bucket="models", region="eu-central-1")
-    s3_errors.check_region(right, {"x-amz-bucket-region": "eu-central-1"})
+    errors.check_region(right, {"x-amz-bucket-region": "eu-central-1"})
 
 
 def test_folder_markers_are_left_out_and_empty_files_kept() -> None:
-    assert s3_objects.listed({"Key": "a/", "Size": 0}) is None
-    assert s3_objects.listed({"Key": "a", "Size": 0}) is not None
-    assert s3_objects.listed({"Key": "a/", "Size": 5}) is not None
+    assert object_listing.listed({"Key": "a/", "Size": 0}) is None
+    assert object_listing.listed({"Key": "a", "Size": 0}) is not None
+    assert object_listing.listed({"Key": "a/", "Size": 5}) is not None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.worker.special import faces, special
+from modelsync.worker.http.special_addresses import faces, special
 
 SPECIAL = {
     "loopback": ("127.0.0.1", "127.255.255.254", "::1"),

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api import sources as api
+from modelsync.api.protocol import StageProgress
 from modelsync.api.reasons import Stage
 from modelsync.api.transfer import Layout, Verification
-from modelsync.api.wire import StageProgress
-from modelsync.worker import attempt
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
+from modelsync.worker.attempt import process
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from modelsync.worker.sources import factory
-from modelsync.worker.stages import Stages
+from modelsync.worker.sources.credentials import Given
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
 
@@ -158,8 +158,8 @@ def test_probes_of_urls_count_against_their_number() -> None:
 def test_the_report_tells_the_stage_its_figures_and_its_silence(tmp_path: Path, stage: Stage) -> None:
     with Origin(FILES).serving() as origin:
         request = Sync(origin, tmp_path).request()
-    place = attempt.Place(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
-    running = attempt.Attempt(request, place, threading.Event())
+    place = process.Place(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
+    running = process.Attempt(request, place, threading.Event())
     clock = Clock()
     running.state = State(Meter(clock=clock))
     clock.now = 100.0

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Layout, Resolved, Verification
-from modelsync.worker.failures import Failure
+from modelsync.worker.common.failures import Failure
 from tests.worker.faulty import Origin
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import Sync

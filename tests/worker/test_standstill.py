@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker import standstill
-from modelsync.worker.blocks import Pool
-from modelsync.worker.failures import Failure
-from modelsync.worker.standstill import Standstill
-from modelsync.worker.verifying import Verifier
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.engines import self_blocking
+from modelsync.worker.engines.native.buffer_pool import Pool
+from modelsync.worker.engines.native.verifier import Verifier
+from modelsync.worker.engines.self_blocking import Standstill
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK, Sync
 
@@ -32,7 +32,7 @@ def test_a_wait_for_itself_ends_as_an_internal_error_with_the_pool_in_the_log(
     said: str,
 ) -> None:
     monkeypatch.setattr(owner, name, broken)
-    monkeypatch.setattr(standstill, "LOOKS", 10)
+    monkeypatch.setattr(self_blocking, "LOOKS", 10)
     with (
         Origin({"model.bin": noise(20 * CHUNK)}).serving() as origin,
         caplog.at_level(logging.ERROR),
@@ -47,7 +47,7 @@ def test_a_wait_for_itself_ends_as_an_internal_error_with_the_pool_in_the_log(
 def test_only_looks_in_a_row_count_at_which_nothing_has_moved() -> None:
     still = Standstill()
     for _ in range(3):
-        assert not any(still.look("moved", waits=True) for _ in range(standstill.LOOKS - 1))
+        assert not any(still.look("moved", waits=True) for _ in range(self_blocking.LOOKS - 1))
         assert not still.look("moved", waits=False)
-    assert not any(still.look(number, waits=True) for number in range(2 * standstill.LOOKS))
-    assert [still.look("moved", waits=True) for _ in range(standstill.LOOKS + 1)][-2:] == [False, True]
+    assert not any(still.look(number, waits=True) for number in range(2 * self_blocking.LOOKS))
+    assert [still.look("moved", waits=True) for _ in range(self_blocking.LOOKS + 1)][-2:] == [False, True]

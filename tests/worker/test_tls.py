@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelsync.worker.connecting import Network
-from modelsync.worker.model import Request
-from modelsync.worker.transport import Transport
-from tests.origins import certificates
+from dev.origins.servers import certificates
+from modelsync.worker.common.model import Request
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
 
 
 class Server(http.server.ThreadingHTTPServer):

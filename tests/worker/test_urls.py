@@ -10,15 +10,15 @@ from urllib3.util import parse_url
 
 from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
-from modelsync.worker import urls
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Given
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Request
-from modelsync.worker.reach import Trail
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Request
+from modelsync.worker.http import urls
+from modelsync.worker.http.address_policy import Trail
+from modelsync.worker.http.client import Transport, trouble
+from modelsync.worker.http.connector import Network
+from modelsync.worker.http.urls import Place, Url
 from modelsync.worker.sources import factory
-from modelsync.worker.transport import Transport, trouble
-from modelsync.worker.urls import Place, Url
+from modelsync.worker.sources.credentials import Given
 
 HTTP, HTTPS = 80, 443
 PARSED = {

@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.api.reasons import Reason
-from modelsync.worker import checksums, hashing, journal, planning, retry, termination
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest
-from modelsync.worker.ranges import RangeSet
+from modelsync.worker.attempt import planning, termination
+from modelsync.worker.checksums import algorithms, file_digest
+from modelsync.worker.common import retry
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest
+from modelsync.worker.storage import journal
+from modelsync.worker.storage.range_set import RangeSet
 
 PAIRS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=20)
 
@@ -189,11 +192,11 @@ DIGESTS = {
 }
 
 
-def digested(tmp_path: Path, *told: Digest) -> hashing.Digests:
+def digested(tmp_path: Path, *told: Digest) -> file_digest.Digests:
     path = tmp_path / "file"
     path.write_bytes(DATA)
     with path.open("rb") as file:
-        return hashing.digest_file(file.fileno(), told, len(DATA))
+        return file_digest.digest_file(file.fileno(), told, len(DATA))
 
 
 @pytest.mark.parametrize("algorithm", DIGESTS)
@@ -215,7 +218,7 @@ def test_each_kind_of_digest_is_compared(tmp_path: Path, algorithm: str) -> None
     ],
 )
 def test_cyclic_checksums_have_their_published_check_values(algorithm: str, value: str) -> None:
-    found = checksums.new(algorithm, 9)
+    found = algorithms.new(algorithm, 9)
     found.update(b"12345")
     found.update(memoryview(b"6789"))
     assert found.hexdigest() == value
@@ -226,7 +229,7 @@ def test_cyclic_checksums_have_their_published_check_values(algorithm: str, valu
 def test_a_composite_checksum_is_one_over_those_of_the_parts(parts: tuple[int, ...], step: int) -> None:
     ends = list(itertools.accumulate(parts))
     digests = [hashlib.sha256(DATA[end - size : end]).digest() for size, end in zip(parts, ends, strict=True)]
-    found = checksums.new("composite-sha256", len(DATA), parts)
+    found = algorithms.new("composite-sha256", len(DATA), parts)
     for start in range(0, len(DATA), step):
         found.update(DATA[start : start + step])
     assert found.hexdigest() == hashlib.sha256(b"".join(digests)).hexdigest()
@@ -239,18 +242,18 @@ def test_a_digest_that_cannot_be_computed_does_not_count(tmp_path: Path) -> None
 
 @given(st.text(max_size=3000), st.integers(0, 300))
 def test_last_words_fit_and_are_valid_whatever_they_say(message: str, devices: int) -> None:
-    counters = wire.DeviceCounters(device="e" * 32, receive_bytes=2**53, transmit_bytes=2**53)
-    report = wire.TerminationReport(
+    counters = protocol.DeviceCounters(device="e" * 32, receive_bytes=2**53, transmit_bytes=2**53)
+    report = protocol.TerminationReport(
         uid="u" * 36,
         attempt=1,
         reason=Reason.NETWORK_ERROR,
         message=termination.shortened(message.encode("utf-8", "replace").decode()),
         devices=(counters,) * min(devices, 8),
-        progress=wire.Progress(current_file="\u0001" * 500),
+        progress=protocol.Progress(current_file="\u0001" * 500),
     )
     text = termination.fitting(report)
-    assert len(text.encode()) <= wire.MAX_TERMINATION_BYTES
-    assert wire.TerminationReport.model_validate_json(text).reason is Reason.NETWORK_ERROR
+    assert len(text.encode()) <= protocol.MAX_TERMINATION_BYTES
+    assert protocol.TerminationReport.model_validate_json(text).reason is Reason.NETWORK_ERROR
 
 
 def test_patterns_match_whole_paths_and_a_star_crosses_directories() -> None:

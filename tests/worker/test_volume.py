@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.api import exitcodes, wire
+from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Resolved
-from modelsync.worker import volume
-from modelsync.worker.failures import Failure
-from modelsync.worker.tree import Tree
+from modelsync.worker.common import volume_errors
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.storage.safe_directory import Tree
 from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, sha256
 
@@ -170,7 +170,7 @@ def test_a_volume_that_cannot_take_the_files_says_so(
 
 def in_own_mount(
     origin: Origin, directory: Path, options: str, *, sized: bool
-) -> tuple[wire.TerminationReport, int]:
+) -> tuple[protocol.TerminationReport, int]:
     """Run a worker on a tmpfs that only its own mount namespace sees."""
     volume = directory / "volume"
     volume.mkdir()
@@ -190,11 +190,11 @@ def in_own_mount(
         check=False,
     )
     report = (directory / "termination").read_bytes()
-    return wire.TerminationReport.model_validate_json(report), done.returncode
+    return protocol.TerminationReport.model_validate_json(report), done.returncode
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 def test_too_many_open_files_are_no_failure_of_the_disk(number: int) -> None:
-    found = volume.failure(OSError(number, os.strerror(number)), "opening a staging file")
+    found = volume_errors.failure(OSError(number, os.strerror(number)), "opening a staging file")
     assert found.reason is Reason.INTERNAL_ERROR and found.retryable
     assert "ulimit -n" in found.message and "volume" not in found.message

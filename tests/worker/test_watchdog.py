@@ -16,19 +16,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import exitcodes, wire
+from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.transfer import Resolved
 from modelsync.cli.pull import Pull
 from modelsync.cli.screens import LineScreen
-from modelsync.worker import counters, watchdog
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.model import Listing
-from modelsync.worker.progress import State
-from modelsync.worker.run import Tools
+from modelsync.worker.attempt import watchdog
+from modelsync.worker.attempt.pipeline import Tools
+from modelsync.worker.common.failures import Failure, Interrupted
+from modelsync.worker.common.model import Listing
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress import proc_counters
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync, sha256
 from tests.worker.test_worker_command import HERE, start, words
@@ -210,7 +211,7 @@ def test_a_listing_that_trickles_ends_with_its_words_and_its_code(tmp_path: Path
 
 
 def subject(
-    directory: Path, origin: Origin, request: wire.WorkRequest, hangs: str
+    directory: Path, origin: Origin, request: protocol.WorkRequest, hangs: str
 ) -> "subprocess.Popen[bytes]":
     """A worker's process in which a call hangs from a stage on; its last words are in `directory`."""
     (directory / "request.json").write_text(request.dump_json())
@@ -306,13 +307,13 @@ def test_a_pull_ends_alike(tmp_path: Path) -> None:
 def test_a_volume_that_does_not_answer_keeps_no_report_from_being_made(tmp_path: Path) -> None:
     answer, asked = threading.Event(), []
 
-    def ask(path: Path) -> wire.VolumeSpace:
+    def ask(path: Path) -> protocol.VolumeSpace:
         asked.append(path)
         answer.wait()
-        return wire.VolumeSpace(capacity_bytes=2, available_bytes=1)
+        return protocol.VolumeSpace(capacity_bytes=2, available_bytes=1)
 
-    probe = counters.SpaceProbe(tmp_path, ask)
+    probe = proc_counters.SpaceProbe(tmp_path, ask)
     assert [probe.latest(0.01) for _ in range(20)] == [None] * 20
     assert len(asked) == 1, "one thread hangs, however often it is asked"
     answer.set()
-    assert probe.latest(30.0) == wire.VolumeSpace(capacity_bytes=2, available_bytes=1)
+    assert probe.latest(30.0) == protocol.VolumeSpace(capacity_bytes=2, available_bytes=1)

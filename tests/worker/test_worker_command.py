@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.hub import HubServer, Repository, Synthetic
-from modelsync import environment
-from modelsync.api import exitcodes, wire
+from dev.origins.hub import HubServer, Repository, Synthetic
+from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
+from modelsync.settings import environment
 from tests.worker.faulty import Fault, Origin, noise
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +49,8 @@ def request_of(origin: Origin, *paths: str, **more: object) -> dict[str, object]
     return {**names, **HERE, "source": {"http": {"files": files}}, "subPath": "llama", **more}
 
 
-def words(directory: Path) -> wire.TerminationReport:
-    return wire.TerminationReport.model_validate_json((directory / "termination").read_bytes())
+def words(directory: Path) -> protocol.TerminationReport:
+    return protocol.TerminationReport.model_validate_json((directory / "termination").read_bytes())
 
 
 def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dev.hub import HubServer, Repository, Synthetic
+from dev.origins.hub import HubServer, Repository, Synthetic
+from dev.origins.scripted.server import Origin
 from modelsync.api.transfer import Engine, Layout
-from modelsync.worker.engines.gateway import Gateway
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from modelsync.worker.engines.library.gateway import Gateway
+from tests.origins.syncs import Sync
 from tests.worker.hubs import HubSync
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,9 +1,10 @@
 """Values of others: what a worker, a Pod, a Job, the API server or an origin may put into a status or a log.
 
-Each entrance cleans with what is here, once, so nothing behind it has to: `wire` for reports of workers,
-`records` and `diagnosis` for objects, `kube` for answers of the API server, `Failure` for whatever an attempt
-says of an origin. Logs clean their lines too, since libraries write there. A text is one line that shows what
-it is: it moves no cursor, turns no direction and hides nothing. A number is one that the API server stores.
+Each entrance cleans with what is here, once, so nothing behind it has to: `protocol` for reports of workers,
+`parsing` and `start_diagnosis` for objects, `api_client` for answers of the API server, `Failure` for
+whatever an attempt says of an origin. Logs clean their lines too, since libraries write there. A text is one
+line that shows what it is: it moves no cursor, turns no direction and hides nothing. A number is one that the
+API server stores.
 """
 
 import re

@@ -3,11 +3,11 @@
 import re
 from typing import Any
 
-from modelsync import readers
-from modelsync.api import presets, quantity, selection, wire
+from modelsync.api import presets, protocol, quantity, selection
 from modelsync.api.sources import AddressingStyle, Source
 from modelsync.api.transfer import Engine, Layout
 from modelsync.errors import UsageError
+from modelsync.settings import parsers
 
 _ONLY_FOR = {"hugging_face": "hf://", "s3": "s3://", "http": "https://"}
 _OPTIONS = {
@@ -63,10 +63,10 @@ def preset(name: str | None) -> presets.Preset:
     return presets.BUILT_IN[name] if name else presets.Preset()
 
 
-def blocks(texts: tuple[str, ...]) -> tuple[wire.Block, ...]:
+def blocks(texts: tuple[str, ...]) -> tuple[protocol.Block, ...]:
     """The CIDR blocks of --allow-address; raises UsageError."""
     try:
-        return readers.blocks(",".join(texts))
+        return parsers.blocks(",".join(texts))
     except ValueError as error:
         raise UsageError(f"--allow-address: {error}") from None
 

@@ -6,7 +6,7 @@ import click
 
 from modelsync import errors
 from modelsync.api import display, foreign
-from modelsync.worker import leftovers
+from modelsync.worker.storage import leftovers
 
 _HEAD = ("DIRECTORY", "UID", "SIZE", "CHANGED")
 

@@ -11,7 +11,7 @@ import click
 
 import modelsync
 from modelsync import errors
-from modelsync.loading import loading
+from modelsync.startup import loading
 
 _COMMANDS = {
     "clean": "modelsync.cli.clean",

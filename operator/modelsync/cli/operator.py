@@ -1,7 +1,8 @@
 """`modelsync operator`: runs the operator, in a Pod or on a laptop against a kubeconfig.
 
-The flags are made from `config.OPTIONS`, each with its variable; so neither is written twice. The process
-ends within seconds whatever happens: 0 after SIGTERM, 1 when the lease was lost, 2 for a wrong setting.
+The flags are made from `operator_config.OPTIONS`, each with its variable; so neither is written twice. The
+process ends within seconds whatever happens: 0 after SIGTERM, 1 when the lease was lost, 2 for a wrong
+setting.
 """
 
 import asyncio
@@ -16,15 +17,17 @@ from typing import Any
 import click
 
 import modelsync
-from modelsync import config
-from modelsync.runtime import app, kube, logs, metrics
+from modelsync.runtime import app
+from modelsync.runtime.cluster import api_client
+from modelsync.runtime.telemetry import log_setup, metrics
+from modelsync.settings import operator_config
 
 _PATIENCE = 9.0
 """Seconds after SIGTERM when the process ends even if something hangs; below a Pod's usual grace."""
 
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(config.OPTIONS):
+    for option in reversed(operator_config.OPTIONS):
         default = f" [default: {option.default}]" if option.default else ""
         function = click.option(
             option.flag,
@@ -40,8 +43,8 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 @_with_options
 def command(**flags: Any) -> None:
     """Run the operator: watch ModelSyncs, start workers, tell their progress."""
-    settings = config.operator_config(flags)
-    logs.configure(settings.log_format, settings.log_level)
+    settings = operator_config.operator_config(flags)
+    log_setup.configure(settings.log_format, settings.log_level)
     code = asyncio.run(_run(settings))
     logging.shutdown()
     sys.stdout.flush()
@@ -50,9 +53,9 @@ def command(**flags: Any) -> None:
     os._exit(code)
 
 
-async def _run(settings: config.OperatorConfig) -> int:
+async def _run(settings: operator_config.OperatorConfig) -> int:
     measuring = metrics.Metrics()
-    api = await kube.connect(
+    api = await api_client.connect(
         in_cluster=settings.in_cluster,
         kubeconfig=settings.kubeconfig,
         context=settings.context,

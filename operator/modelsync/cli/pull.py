@@ -24,21 +24,21 @@ from typing import Any
 import click
 import pydantic
 
-from modelsync import environment
-from modelsync.api import display, exitcodes, foreign, wire
+from modelsync.api import display, exitcodes, foreign, protocol
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import AddressingStyle, Source
 from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
-from modelsync.worker import credentials as creds
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure, Interrupted
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.meter import Meter
-from modelsync.worker.progress import State
-from modelsync.worker.reach import Reach
-from modelsync.worker.run import Tools, run
+from modelsync.settings import environment
+from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.common.failures import Failure, Interrupted
+from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.http.address_policy import Reach
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.state import State
+from modelsync.worker.progress.throughput import Meter
+from modelsync.worker.sources import credentials as creds
 from modelsync.worker.sources import factory
 
 DRAW_SECONDS = 0.1
@@ -129,7 +129,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
     surroundings = environment.worker_environment()
     variables = environment.pull_environment()
     source = _source(sources, flags, variables)
-    tuning = wire.Tuning(
+    tuning = protocol.Tuning(
         connections=flags["connections"],
         max_retries=variables.max_retries,
         timeout_seconds=variables.timeout_seconds,
@@ -192,7 +192,9 @@ def _source(
     return addresses.source_of(sources, options)
 
 
-def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str, Any]) -> wire.WorkRequest:
+def _request(
+    source: Source, target: Path, tuning: protocol.Tuning, flags: dict[str, Any]
+) -> protocol.WorkRequest:
     """The same document that an operator would write; the uid names the source, so that a later pull
     resumes."""
     choices.check(source, flags)
@@ -201,7 +203,7 @@ def _request(source: Source, target: Path, tuning: wire.Tuning, flags: dict[str,
         choices.patterns("--allow", flags["allow"]), choices.patterns("--ignore", flags["ignore"])
     )
     try:
-        return wire.WorkRequest(
+        return protocol.WorkRequest(
             uid=_uid(source),
             namespace="",
             name=target.resolve().name,
@@ -279,7 +281,7 @@ class Outcome:
 class Pull:
     """One run of the engine in a thread, followed by the main thread."""
 
-    def __init__(self, request: wire.WorkRequest, tools: Tools) -> None:
+    def __init__(self, request: protocol.WorkRequest, tools: Tools) -> None:
         self._request, self._tools = request, tools
         self._ended = threading.Event()
         self._reason, self._message = Reason.INTERRUPTED, _STOPPED

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
 from modelsync.api import display
+from modelsync.api.protocol import FileProgress, Progress, Retrying, StageProgress
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.wire import FileProgress, Progress, Retrying, StageProgress
 
 MOST_BARS = 8
 """Files shown at once; more would push the total off the screen."""

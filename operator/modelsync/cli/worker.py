@@ -12,14 +12,15 @@ from typing import NoReturn
 import click
 import pydantic
 
-from modelsync import environment
-from modelsync.api import exitcodes, naming, wire
+from modelsync.api import exitcodes, naming, protocol
 from modelsync.api.reasons import Reason
-from modelsync.runtime import logs
-from modelsync.worker import reach, termination
-from modelsync.worker.attempt import Attempt, Place
-from modelsync.worker.connecting import Network
-from modelsync.worker.failures import Failure
+from modelsync.runtime.telemetry import log_setup
+from modelsync.settings import environment
+from modelsync.worker.attempt import termination
+from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.http import address_policy
+from modelsync.worker.http.connector import Network
 from modelsync.worker.sources import factory
 
 _log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def command(
         connections=request.tuning.connections,
         ca_file=surroundings.ca_file,
         proxies=surroundings.proxies,
-        reach=reach.of_worker(request.addresses.allowed, request.addresses.denied),
+        reach=address_policy.of_worker(request.addresses.allowed, request.addresses.denied),
     )
     try:
         source = factory.open_source(
@@ -89,7 +90,7 @@ def command(
 
 def _refuse(place: Place, failure: Failure) -> int:
     """Last words without a request to be about."""
-    report = wire.TerminationReport(uid="", attempt=0, reason=failure.reason, message=failure.message)
+    report = protocol.TerminationReport(uid="", attempt=0, reason=failure.reason, message=failure.message)
     termination.write(place.termination_log, report)
     return failure.exit_code
 
@@ -101,12 +102,12 @@ def _end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _request(path: Path) -> wire.WorkRequest:
+def _request(path: Path) -> protocol.WorkRequest:
     try:
         content = json.loads(path.read_bytes())
-        if content.get("version") != wire.WIRE_VERSION:
+        if content.get("version") != protocol.WIRE_VERSION:
             raise _unreadable(f"version {content.get('version')} of the work request is not known")
-        return wire.WorkRequest.model_validate(content)
+        return protocol.WorkRequest.model_validate(content)
     except OSError as error:
         raise _unreadable(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, AttributeError, pydantic.ValidationError) as error:
@@ -147,7 +148,7 @@ def _stop_on_signals(attempt: Attempt) -> None:
 def _log_to_stdout(level: str) -> None:
     known = logging.getLevelNamesMapping()
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logs.LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(log_setup.LineFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=known.get(level.upper(), logging.INFO), handlers=[handler])
     # Libraries log whole URLs, signatures included.
     for name in (

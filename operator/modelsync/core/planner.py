@@ -15,55 +15,55 @@ from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core import (
     actions,
-    announcements,
+    admission,
+    attempts,
     belief,
-    bookkeeping,
-    jobs,
-    lifecycle,
-    queueing,
+    event_rules,
+    job_manifest,
+    phase_checks,
+    plan_cache,
     queuestatus,
-    recall,
     statuses,
+    sync_view,
     turns,
-    views,
 )
-from modelsync.core.recall import Judged
+from modelsync.core.plan_cache import Judged
 from modelsync.core.snapshot import JobState, Snapshot
-from modelsync.core.views import View
+from modelsync.core.sync_view import View
 
 
-def plan(snapshot: Snapshot, remembered: recall.Recall | None = None) -> actions.Plan:
+def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> actions.Plan:
     """Everything that should be done about this snapshot.
 
     `remembered` spares the work on objects at which nothing has changed since the plan before, if all plans
     in a row are given the same one. It decides nothing.
     """
-    remembered = remembered or recall.Recall()
+    remembered = remembered or plan_cache.Recall()
     snapshot, foreign = belief.sift(snapshot)
-    gatherer = views.Gatherer(snapshot)
+    gatherer = sync_view.Gatherer(snapshot)
     busy, idle = _all_judged(gatherer, snapshot, remembered)
     judged = [*busy, *idle.values()]
-    usage = queueing.Usage(
+    usage = admission.Usage(
         queues=snapshot.queues,
         now=snapshot.now,
         troubles=snapshot.troubles,
         starts=turns.known(snapshot),
         disabled=snapshot.settings.downloads_disabled,
     )
-    holders = views.occupied(snapshot)
+    holders = sync_view.occupied(snapshot)
     for uid in holders:
         hold = usage.hold_target if uid in gatherer.parked else usage.take
         hold(snapshot.syncs[uid])
-    orphans = views.orphans(snapshot)
+    orphans = sync_view.orphans(snapshot)
     for queue, names in orphans.items():
         for name in names:
             usage.take_slot(name.partition("/")[0], queue)
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
-            usage.unanswered[queueing.group(snapshot.syncs[job.sync_uid])] += 1
-    for uid in views.on_lost_nodes(snapshot) - holders:
+            usage.unanswered[admission.group(snapshot.syncs[job.sync_uid])] += 1
+    for uid in sync_view.on_lost_nodes(snapshot) - holders:
         usage.hold_target(snapshot.syncs[uid])
-    decision = queueing.decide(
+    decision = admission.decide(
         (item.candidate for item in judged if item.candidate is not None),
         usage,
         exact_positions=snapshot.settings.exact_positions,
@@ -77,14 +77,14 @@ def plan(snapshot: Snapshot, remembered: recall.Recall | None = None) -> actions
         statuses=wanted,
         queue_statuses=queuestatus.render(snapshot, wanted, holders, orphans),
         events=tuple(_events(judged, wanted)),
-        foreign=tuple(announcements.foreign(one) for one in foreign),
+        foreign=tuple(event_rules.foreign(one) for one in foreign),
         workers=Counter(pod.namespace for pod in snapshot.pods if pod.phase == "Running"),
         wake_at=_wake_at(judged, snapshot),
     )
 
 
 def _all_judged(
-    gatherer: views.Gatherer, snapshot: Snapshot, remembered: recall.Recall
+    gatherer: sync_view.Gatherer, snapshot: Snapshot, remembered: plan_cache.Recall
 ) -> tuple[list[Judged], dict[str, Judged]]:
     """The verdicts on those with Jobs, Pods or problems, and on all others by uid."""
     busy, idle = [], {}
@@ -113,8 +113,8 @@ def _judged(view: View) -> Judged | None:
 
 
 def _judge(view: View) -> Judged:
-    base = bookkeeping.update(view)
-    verdict = lifecycle.judge(view, base)
+    base = attempts.update(view)
+    verdict = phase_checks.judge(view, base)
     # The stored status must know the last failure before the next attempt starts: else an operator that dies
     # in between would leave a successor that sees the new Job and never counts the old one. So must it know a
     # request to check: else the successor would take the new Job for the answer to a later request.
@@ -123,11 +123,11 @@ def _judge(view: View) -> Judged:
     candidate = None
     if verdict.eligible and recorded and not view.sync.deleting:
         tries = view.rejection.tries if view.rejection is not None else 0
-        candidate = queueing.candidate(view.sync, view.attempts + 1, tries)
+        candidate = admission.candidate(view.sync, view.attempts + 1, tries)
     return Judged(view=view, base=base, verdict=verdict, candidate=candidate)
 
 
-def _status(item: Judged, decision: queueing.Decision, snapshot: Snapshot) -> ModelSyncStatus:
+def _status(item: Judged, decision: admission.Decision, snapshot: Snapshot) -> ModelSyncStatus:
     """The wanted status; the one of the last plan when the place in the queue is the same, too."""
     sync, verdict = item.view.sync, item.verdict
     if sync.deleting:
@@ -135,7 +135,7 @@ def _status(item: Judged, decision: queueing.Decision, snapshot: Snapshot) -> Mo
     place = decision.waiting.get(sync.uid)
     if verdict.backs_off or (place is None and verdict.retry_at is not None):
         # A creation that is tried again keeps the place that it had between the tries: one write, not two.
-        place = queueing.place(sync, QueueReason.BACK_OFF, None, item.view.now)
+        place = admission.place(sync, QueueReason.BACK_OFF, None, item.view.now)
     if item.status is None or not (place is item.place or place == item.place):
         item.place, item.status = place, _rendered(item, place, snapshot)
     return item.status
@@ -144,7 +144,7 @@ def _status(item: Judged, decision: queueing.Decision, snapshot: Snapshot) -> Mo
 def _rendered(item: Judged, place: QueueStatus | None, snapshot: Snapshot) -> ModelSyncStatus:
     sync, verdict = item.view.sync, item.verdict
     if verdict.reason is Reason.QUEUED and (verdict.eligible or verdict.creating):
-        message = lifecycle.CREATING if place is None else _why_waiting(item, place, snapshot)
+        message = phase_checks.CREATING if place is None else _why_waiting(item, place, snapshot)
         verdict = replace(verdict, message=message)
     try:
         return statuses.render(item.view, item.base, verdict, place)
@@ -169,7 +169,7 @@ _WAITS = {
 
 def _why_waiting(item: Judged, place: QueueStatus, snapshot: Snapshot) -> str:
     sync = item.view.sync
-    trouble = snapshot.troubles.get(queueing.group(sync))
+    trouble = snapshot.troubles.get(admission.group(sync))
     queue = snapshot.queues.get(sync.spec.queue)
     highest = queue.spec.max_priority if queue is not None else None
     bounded = highest is not None and sync.spec.priority > highest
@@ -179,7 +179,7 @@ def _why_waiting(item: Judged, place: QueueStatus, snapshot: Snapshot) -> str:
         trouble=trouble.message[:800] if trouble else "",
         bounded=f"; its priority counts as {highest}, the queue's maxPriority" if bounded else "",
     )
-    return lifecycle.steady(sync.status, item.verdict.reason, text)
+    return phase_checks.steady(sync.status, item.verdict.reason, text)
 
 
 def _deletions(judged: Iterable[Judged]) -> Iterator[actions.DeleteJob]:
@@ -217,7 +217,7 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
             return f"the ModelSync is {phase}"
         if over:
             return "the attempt is over and its result is in the status, but its Pod runs or waits on"
-        if bookkeeping.is_stale(view):
+        if attempts.is_stale(view):
             return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
     recorded = over or attempt < (stored.attempts or 0)
@@ -230,7 +230,7 @@ def _limits(judged: Iterable[Judged]) -> Iterator[actions.SetLimit]:
         sample, pod = item.verdict.sample, item.verdict.pod
         if sample is None or pod is None or pod.phase != "Running":
             continue
-        limit = jobs.bandwidth_limit(item.view.sync.spec)
+        limit = job_manifest.bandwidth_limit(item.view.sync.spec)
         if sample.report.bandwidth_limit != limit:
             yield actions.SetLimit(pod=pod, bytes_per_second=limit)
 
@@ -239,7 +239,7 @@ def _events(judged: Iterable[Judged], wanted: dict[str, ModelSyncStatus]) -> Ite
     for item in judged:
         new = wanted[item.view.sync.uid]
         if new is not item.view.sync.status:
-            yield from announcements.between(item.view.sync, new)
+            yield from event_rules.between(item.view.sync, new)
 
 
 def _wake_at(judged: Iterable[Judged], snapshot: Snapshot) -> datetime | None:

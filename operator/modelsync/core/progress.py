@@ -9,7 +9,7 @@ is forgotten: it would show all as done that is not.
 
 from datetime import datetime, timedelta
 
-from modelsync.api import display, foreign, wire
+from modelsync.api import display, foreign, protocol
 from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.selection import Estimate
 from modelsync.core.snapshot import Sample
@@ -55,13 +55,13 @@ def retrying(before: ProgressStatus | None, sample: Sample) -> RetryStatus | Non
     )
 
 
-def _of_stage(told: wire.StageProgress) -> StageStatus | None:
+def _of_stage(told: protocol.StageProgress) -> StageStatus | None:
     known = StageStatus(**told.model_dump(exclude_none=True))
     return None if known == StageStatus() else known
 
 
 def ended(
-    before: ProgressStatus | None, report: wire.Progress | None = None, network_before: int = 0
+    before: ProgressStatus | None, report: protocol.Progress | None = None, network_before: int = 0
 ) -> ProgressStatus | None:
     """Progress that stays when no worker runs: no speed, no forecast, no current file."""
     reached = before if report is None else _reached(before, report, network_before)
@@ -118,7 +118,7 @@ def _told(progress: ProgressStatus | None) -> ProgressStatus | None:
 
 
 def completed(
-    before: ProgressStatus | None, report: wire.Progress | None, network_before: int
+    before: ProgressStatus | None, report: protocol.Progress | None, network_before: int
 ) -> ProgressStatus:
     """Progress of a complete sync: all bytes of all files, whether or not the worker could tell how many."""
     last = _told(ended(before, report, network_before)) or ProgressStatus()
@@ -127,7 +127,7 @@ def completed(
     return last.but(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
 
 
-def _reached(before: ProgressStatus | None, report: wire.Progress, network_before: int) -> ProgressStatus:
+def _reached(before: ProgressStatus | None, report: protocol.Progress, network_before: int) -> ProgressStatus:
     before = _told(before)
     total, done, files = report.bytes_total, report.bytes_done, report.files_done
     if before is not None:
@@ -152,7 +152,7 @@ def _reached(before: ProgressStatus | None, report: wire.Progress, network_befor
     )
 
 
-def network_of(report: wire.Progress, before: int) -> int:
+def network_of(report: protocol.Progress, before: int) -> int:
     """Payload bytes of all attempts: of earlier ones what the status knows, or what the volume does."""
     return foreign.at_most(max(before, report.bytes_network_before or 0) + report.bytes_network)
 

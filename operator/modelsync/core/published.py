@@ -5,18 +5,18 @@ worker's manifest in short, so it tells how many files were compared with what, 
 compared by their size alone says so.
 """
 
-from modelsync.api import wire
+from modelsync.api import protocol
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Verification, VerifiedBy
 from modelsync.core import retries
 from modelsync.core.snapshot import JobState, PodRecord
-from modelsync.core.views import View
+from modelsync.core.sync_view import View
 
 _SIZE = "size"
 
 
-def report(pod: PodRecord | None) -> wire.TerminationReport | None:
+def report(pod: PodRecord | None) -> protocol.TerminationReport | None:
     """The report of a worker that published all files; None without one."""
     words = pod.termination if pod is not None else None
     return words if words is not None and words.reason is Reason.SYNCED else None

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from modelsync.api.reasons import Reason
 from modelsync.core import nodes, retries
-from modelsync.core.views import View
+from modelsync.core.sync_view import View
 
 MARGIN = timedelta(seconds=60)
 """The worker's own end comes first: its grace, its last words, the kubelet's report of them."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from modelsync.api import modelsync as api
-from modelsync.api import presets, syncqueue, wire
+from modelsync.api import presets, protocol, syncqueue
 from modelsync.api.podsecurity import MOST_ID
 from modelsync.api.transfer import Engine
 
@@ -29,7 +29,7 @@ class SyncRecord:
     resource_version: str
     created: datetime
     spec: api.ModelSyncSpec
-    """Without what only its Job is made of: files, patterns, most of podTemplate (`records.planned`)."""
+    """Without what only its Job is made of: files, patterns, most of podTemplate (`parsing.planned`)."""
     status: api.ModelSyncStatus
     retry_requested: str | None = None
     """Value of the retry annotation."""
@@ -108,7 +108,7 @@ class PodRecord:
     exit_code: int | None = None
     terminated_reason: str = ""
     """Reason of the container's terminated state, such as OOMKilled or Error."""
-    termination: wire.TerminationReport | None = None
+    termination: protocol.TerminationReport | None = None
     """The last words, when they are ours and about this attempt."""
     finished: datetime | None = None
     status_reason: str = ""
@@ -140,7 +140,7 @@ class QueueRecord:
 class Sample:
     """A worker's progress report and when it was received."""
 
-    report: wire.ProgressReport
+    report: protocol.ProgressReport
     received: datetime
 
 
@@ -223,7 +223,7 @@ class Snapshot:
     problems: Mapping[str, Problem] = field(default_factory=dict)
     """By Job uid or Pod uid, or by ModelSync uid for a failed creation."""
     troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
-    """By namespace and queue: creations there got no answer or a server's error (see `queueing`)."""
+    """By namespace and queue: creations there got no answer or a server's error (see `admission`)."""
     farewells: Mapping[str, PodRecord] = field(default_factory=dict)
     """The last state of a Pod that has gone a moment ago with its last words, by ModelSync uid."""
     settings: Settings = field(default_factory=Settings)

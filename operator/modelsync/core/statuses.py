@@ -10,10 +10,10 @@ from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.workers import WorkerStatus
-from modelsync.core import bookkeeping, changes, progress
-from modelsync.core.lifecycle import Verdict
+from modelsync.core import attempts, changes, progress
+from modelsync.core.phase_checks import Verdict
 from modelsync.core.snapshot import PodRecord
-from modelsync.core.views import View
+from modelsync.core.sync_view import View
 
 
 def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStatus | None) -> ModelSyncStatus:
@@ -33,8 +33,8 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
 
 
 def _generation(view: View) -> int | None:
-    """The generation that this status is for; see `bookkeeping.is_stale` for when it lags."""
-    return view.sync.status.observed_generation if bookkeeping.is_stale(view) else view.sync.generation
+    """The generation that this status is for; see `attempts.is_stale` for when it lags."""
+    return view.sync.status.observed_generation if attempts.is_stale(view) else view.sync.generation
 
 
 def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Condition, ...]:

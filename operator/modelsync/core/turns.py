@@ -1,6 +1,6 @@
 """When each namespace had its last turn in each queue.
 
-Who was served least lately is next (`queueing`), and that has to outlast an operator and its Jobs: so the
+Who was served least lately is next (`admission`), and that has to outlast an operator and its Jobs: so the
 times stand in the SyncQueue's status, where they cost no write of their own, since each start changes that
 status anyway. Until it is written the Job itself tells. Whoever deletes its ModelSyncs as they end leaves the
 time of its turn behind, as long as it has others in the queue; who has none begins anew, and is younger than
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from modelsync.api.syncqueue import MOST_STARTS, NamespaceStart
-from modelsync.core.queueing import NEVER, group
+from modelsync.core.admission import NEVER, group
 from modelsync.core.snapshot import JobRecord, Snapshot
 
 Starts = dict[tuple[str, str], datetime]

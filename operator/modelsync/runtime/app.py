@@ -14,31 +14,24 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from modelsync import config, errors
-from modelsync.api import syncqueue, wire
-from modelsync.core import announcements, jobs, planner, recall, snapshot
-from modelsync.runtime import (
-    accounting,
-    channels,
-    collector,
-    diagnosis,
-    engine,
-    events,
-    executor,
-    kube,
-    lease,
-    logs,
+from modelsync import errors
+from modelsync.api import protocol, syncqueue
+from modelsync.core import event_rules, job_manifest, plan_cache, planner, snapshot
+from modelsync.runtime import reconcile_loop
+from modelsync.runtime.cluster import api_client, cache, relist, watches
+from modelsync.runtime.cluster.resources import QUEUES, WATCHED
+from modelsync.runtime.common import supervision
+from modelsync.runtime.telemetry import (
+    http_server,
+    log_setup,
     metrics,
-    oddities,
-    parts,
-    poller,
-    resync,
-    store,
-    watching,
-    web,
-    writer,
+    state_collector,
+    unreadable_objects,
+    worker_counters,
 )
-from modelsync.runtime.resources import QUEUES, WATCHED
+from modelsync.runtime.workers import progress_poller, start_diagnosis, worker_client
+from modelsync.runtime.writes import event_recorder, job_executor, leader_election, status_writer
+from modelsync.settings import operator_config
 
 _log = logging.getLogger(__name__)
 _DRAIN = 3.0
@@ -53,7 +46,9 @@ _LIVE = 60.0
 class Operator:
     """All parts, wired; see the module."""
 
-    def __init__(self, settings: config.OperatorConfig, api: kube.Kube, measuring: metrics.Metrics) -> None:
+    def __init__(
+        self, settings: operator_config.OperatorConfig, api: api_client.Kube, measuring: metrics.Metrics
+    ) -> None:
         self._config = settings
         self._job_settings = job_settings(settings)
         self._api = api
@@ -62,10 +57,12 @@ class Operator:
         self._filled = False
         self._lost = False
         self._rewound = False
-        self.store = store.Store(wake=lambda: self.engine.wake(), on_rewind=self._on_rewind, clock=clock)
-        self._oddities = oddities.Oddities(lambda plural: measuring.unreadable_objects.labels(plural).inc())
+        self.store = cache.Store(wake=lambda: self.engine.wake(), on_rewind=self._on_rewind, clock=clock)
+        self._oddities = unreadable_objects.Oddities(
+            lambda plural: measuring.unreadable_objects.labels(plural).inc()
+        )
         self.elector = self._make_elector()
-        self.resync = resync.Resync(
+        self.resync = relist.Resync(
             api,
             self.store,
             namespaces=settings.namespace,
@@ -73,12 +70,12 @@ class Operator:
             on_odd=self._oddities.report,
         )
         self._watches = self._make_watches()
-        self._accounting = accounting.Accounting(measuring, self.store, clock=clock)
+        self._accounting = worker_counters.Accounting(measuring, self.store, clock=clock)
         self.store.on_pod(self._accounting.on_pod)
-        self._channel: channels.Channel = (
-            channels.Proxied(api) if settings.progress_via == "proxy" else channels.Direct()
+        self._channel: worker_client.Channel = (
+            worker_client.Proxied(api) if settings.progress_via == "proxy" else worker_client.Direct()
         )
-        self._poller = poller.Poller(
+        self._poller = progress_poller.Poller(
             self.store,
             self._channel,
             may_act=self._may_act,
@@ -86,7 +83,7 @@ class Operator:
             count=lambda result: measuring.polls.labels(result).inc(),
             clock=clock,
         )
-        self._writer = writer.StatusWriter(
+        self._writer = status_writer.StatusWriter(
             api,
             self.store,
             rate=settings.status_qps,
@@ -94,19 +91,19 @@ class Operator:
             may_write=self._may_act,
             count=lambda result: measuring.status_patches.labels(result).inc(),
         )
-        self._recorder = events.Recorder(api, instance=settings.identity)
+        self._recorder = event_recorder.Recorder(api, instance=settings.identity)
         self.store.on_sync_gone(self._say_what_is_left)
-        self._diagnosis = diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
+        self._diagnosis = start_diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
         self.engine = self._make_engine()
-        measuring.registry.register(collector.StateCollector(self.store, clock=clock))
-        self._health_server = web.Server(
-            web.health(healthy=self._health, ready=self._readiness), port=settings.health_port
+        measuring.registry.register(state_collector.StateCollector(self.store, clock=clock))
+        self._health_server = http_server.Server(
+            http_server.health(healthy=self._health, ready=self._readiness), port=settings.health_port
         )
-        self._metrics_server = web.Server(web.metrics(measuring.registry), port=settings.port)
+        self._metrics_server = http_server.Server(http_server.metrics(measuring.registry), port=settings.port)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until told to stop or the lease is lost; returns the process's exit code."""
-        with logs.counted(lambda part: self._metrics.unexpected_errors.labels(part).inc()):
+        with log_setup.counted(lambda part: self._metrics.unexpected_errors.labels(part).inc()):
             return await self._run(stop)
 
     async def _run(self, stop: asyncio.Event) -> int:
@@ -125,7 +122,7 @@ class Operator:
                 start("diagnosis", self._diagnosis.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
-        except* parts.Stopped:
+        except* supervision.Stopped:
             _log.info("stopped")
         except* errors.LeaseLost as lost:
             _log.error("%s; stopping at once", lost.exceptions[0])
@@ -176,10 +173,10 @@ class Operator:
         await asyncio.wait(acting)
         await self._writer.drain(_DRAIN)
         await self.elector.release()
-        raise parts.Stopped
+        raise supervision.Stopped
 
     def _say_what_is_left(self, sync: snapshot.SyncRecord) -> None:
-        left = announcements.deleted(sync) if self._may_act() else None
+        left = event_rules.deleted(sync) if self._may_act() else None
         if left is not None:
             self._recorder.announce(left)
 
@@ -208,24 +205,24 @@ class Operator:
         blind = max(watch.blind_for() for watch in self._watches)
         return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
 
-    def _make_elector(self) -> lease.Elector:
-        return lease.Elector(
+    def _make_elector(self) -> leader_election.Elector:
+        return leader_election.Elector(
             self._api,
             namespace=self._config.operator_namespace,
             identity=f"{self._config.identity}_{secrets.token_hex(4)}",
             proving=self.store.proofs,
             succeeds=self._config.identity if self._config.in_cluster else None,
-            timing=lease.Timing(
+            timing=leader_election.Timing(
                 duration=self._config.lease_duration,
                 renew_deadline=self._config.renew_deadline,
                 retry_period=self._config.retry_period,
             ),
         )
 
-    def _make_watches(self) -> tuple[watching.Watch, ...]:
+    def _make_watches(self) -> tuple[watches.Watch, ...]:
         """Two watches, because kopf watches all of its resources in one set of namespaces."""
         make = functools.partial(
-            watching.Watch,
+            watches.Watch,
             self._api,
             self.store.observe,
             on_restart=lambda resource: self._metrics.watch_restarts.labels(resource).inc(),
@@ -236,14 +233,14 @@ class Operator:
             make((QUEUES,), (self._config.operator_namespace,)),
         )
 
-    def _render(self, sync: snapshot.SyncRecord, attempt: int, key: str) -> kube.Object:
+    def _render(self, sync: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
         """The Job of an attempt, within the limits that its queue has now."""
         names = {queue.name: queue.spec for queue in self.store.queues.values()}
         limits = names.get(sync.spec.queue, syncqueue.SyncQueueSpec())
-        return jobs.render_job(sync, attempt, key, self._job_settings, limits)
+        return job_manifest.render_job(sync, attempt, key, self._job_settings, limits)
 
-    def _make_engine(self) -> engine.Engine:
-        acting = executor.Executor(
+    def _make_engine(self) -> reconcile_loop.Engine:
+        acting = job_executor.Executor(
             self._api,
             self.store,
             self._render,
@@ -251,9 +248,9 @@ class Operator:
             on_created=self._accounting.on_admitted,
             clock=self._api.clock.now,
         )
-        return engine.Engine(
+        return reconcile_loop.Engine(
             self.store,
-            functools.partial(planner.plan, remembered=recall.Recall()),
+            functools.partial(planner.plan, remembered=plan_cache.Recall()),
             settings=_plan_settings(self._config),
             acting=acting,
             writing=self._writer,
@@ -267,10 +264,10 @@ class Operator:
 
 
 def _start(group: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
-    return group.create_task(parts.steadily(name, run))
+    return group.create_task(supervision.steadily(name, run))
 
 
-def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
+def _plan_settings(settings: operator_config.OperatorConfig) -> snapshot.Settings:
     return snapshot.Settings(
         retry_base=timedelta(seconds=settings.retry_base_seconds),
         start_deadline=timedelta(seconds=settings.start_deadline_seconds),
@@ -286,9 +283,9 @@ def _plan_settings(settings: config.OperatorConfig) -> snapshot.Settings:
     )
 
 
-def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
+def job_settings(settings: operator_config.OperatorConfig) -> job_manifest.JobSettings:
     """What of the settings goes into every worker's Job."""
-    return jobs.JobSettings(
+    return job_manifest.JobSettings(
         image=settings.worker_image,
         image_pull_policy=settings.worker_image_pull_policy,
         resources=settings.worker_resources,
@@ -298,19 +295,19 @@ def job_settings(settings: config.OperatorConfig) -> jobs.JobSettings:
         ca_config_map=settings.worker_ca_config_map,
         presets=settings.presets,
         environment=_variables(settings),
-        tuning=wire.Tuning(
+        tuning=protocol.Tuning(
             connections=settings.worker_connections,
             chunk_bytes=settings.worker_chunk,
             max_retries=settings.worker_max_retries,
             timeout_seconds=settings.worker_timeout_seconds,
         ),
-        addresses=wire.Addresses(
+        addresses=protocol.Addresses(
             allowed=settings.worker_allowed_addresses, denied=settings.worker_denied_addresses
         ),
     )
 
 
-def _variables(settings: config.OperatorConfig) -> dict[str, str]:
+def _variables(settings: operator_config.OperatorConfig) -> dict[str, str]:
     """The workers' variables; a program that knows one of them knows it in capitals."""
     known = {
         "HTTP_PROXY": settings.worker_http_proxy,

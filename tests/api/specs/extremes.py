@@ -6,10 +6,10 @@ import json
 import uuid
 from typing import Any
 
-from modelsync.api import requestsize, wire
+from modelsync.api import protocol, requestsize
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.presets import Preset
-from modelsync.core.jobs import JobSettings, Manifest, render_job
+from modelsync.core.job_manifest import JobSettings, Manifest, render_job
 from tests.api.specs import affinities
 from tests.builders import a_sync
 
@@ -146,7 +146,7 @@ def settings() -> JobSettings:
     return JobSettings(
         image="registry.example/modelsync:1",
         presets={"largest": preset},
-        addresses=wire.Addresses(allowed=blocks, denied=blocks),
+        addresses=protocol.Addresses(allowed=blocks, denied=blocks),
     )
 
 

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dev.faults.rows import addresses as rows
-from dev.faults.rows.row import replaced
-from dev.hub import HubServer, Repository, Synthetic, cas
+from dev import kube
+from dev.origins.hub import HubServer, Repository, Synthetic, cas
+from dev.origins.scripted.content import Computed
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine, Layout
-from modelsync.worker import reach, urls
-from modelsync.worker.connecting import Network
-from modelsync.worker.engines.gateway import Gateway
-from modelsync.worker.failures import Failure
-from modelsync.worker.transport import Transport
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.engines.library.gateway import Gateway
+from modelsync.worker.http import address_policy, urls
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.e2e import kube
-from tests.origin.content import Computed
-from tests.origin.server import Origin
-from tests.origin.syncs import End, Sync
+from tests.faults.rows import addresses as rows
+from tests.faults.rows.row import replaced
+from tests.origins.syncs import End, Sync
 from tests.worker.hubs import HubSync
 
 _PATH, _SIZE, _TOKEN = "model.safetensors", 300_000, "hf_canary"
@@ -38,7 +38,7 @@ _BY_ENGINE = {
 }
 
 
-def _network(bounds: reach.Reach, **more: Any) -> Network:
+def _network(bounds: address_policy.Reach, **more: Any) -> Network:
     return Network(timeout_seconds=3.0, connections=2, reach=bounds, **more)
 
 
@@ -63,7 +63,7 @@ def redirected(full: bool) -> Iterator[Outcome]:
             for moment in ("@1x*", "@2x*", "@3x*") if full else ("@1x*", "@2x*"):
                 with Origin(files, host=_FORBIDDEN).serving() as inside, Origin(files).serving() as origin:
                     origin.strike(_PATH, f"redirect={inside.url}/web/{_PATH}{moment}")
-                    end = _ended(origin, _network(reach.of_worker(_ALLOWED)), kind, engine)
+                    end = _ended(origin, _network(address_policy.of_worker(_ALLOWED)), kind, engine)
                 struck = any(entry.faults for entry in origin.log)
                 problem = _unasked(end, inside) if struck else ""
                 yield f"{engine}, {kind}, answer {moment}", problem
@@ -81,7 +81,7 @@ def led_inside(full: bool) -> Iterator[Outcome]:
                     rows.internet(),
                 ):
                     origin.strike(_PATH, f"redirect={inside.url}/web/{_PATH}{moment}")
-                    end = _ended(origin, _network(reach.Reach()), kind, engine)
+                    end = _ended(origin, _network(address_policy.Reach()), kind, engine)
                 struck = any(entry.faults for entry in origin.log)
                 yield f"{engine}, {kind}, answer {moment}", _unasked(end, inside) if struck else ""
 
@@ -102,7 +102,7 @@ def next_page(full: bool) -> Iterator[Outcome]:
             "http://localhost:1",
         ):
             origin.pages_at = base
-            for bounds in (reach.Reach(), reach.of_worker(_ALLOWED)):
+            for bounds in (address_policy.Reach(), address_policy.of_worker(_ALLOWED)):
                 end = _ended(origin, _network(bounds), "hub", Engine.NATIVE, token=_TOKEN)
                 problem = "" if not other.accepted else "the other origin was asked"
                 if not problem and end.reason is not Reason.ORIGIN_ERROR:
@@ -146,7 +146,7 @@ def bucket_elsewhere(full: bool) -> Iterator[Outcome]:
                         f"list:header={name}:{quote(value)}x*" for name, value in headers.items() if value
                     ]
                     origin.strike("", f"list:status={status}x*", *told)
-                    end = _ended(origin, _network(reach.Reach()), "s3", Engine.NATIVE)
+                    end = _ended(origin, _network(address_policy.Reach()), "s3", Engine.NATIVE)
                 problem = f"ended with {end.reason}" if end.reason is Reason.SYNCED else ""
                 yield (
                     f"{status}, region {region!r}".replace(place, "HOST"),
@@ -169,7 +169,7 @@ def spellings(full: bool) -> Iterator[Outcome]:
             for way, proxies in (("", {}), (" by a proxy", {"all": "http://127.0.0.1:9"})):
                 if proxies and host.startswith("localhost"):
                     continue  # the proxy's own
-                network = _network(reach.of_worker(), proxies=proxies)
+                network = _network(address_policy.of_worker(), proxies=proxies)
                 with rows.unconnected(), contextlib.closing(Transport(network)) as transport:
                     yield f"{url}{way}", rows.ended(rows.fetched, transport, url)
 
@@ -178,7 +178,7 @@ def foreign_use(full: bool) -> Iterator[Outcome]:
     """Another process of the Pod uses the way out of a worker's libraries."""
     with Origin({"x": b"secret"}).serving() as origin:
         refusals: list[Failure] = []
-        gateway = Gateway(_network(reach.of_worker(_ALLOWED)), refusals.append)
+        gateway = Gateway(_network(address_policy.of_worker(_ALLOWED)), refusals.append)
         gateway.start()
         try:
             place = urls.parsed(gateway.url.replace(gateway.url[7 : gateway.url.index("@") + 1], "")).place
@@ -244,7 +244,7 @@ def told_apart(full: bool) -> Iterator[Outcome]:
             messages: dict[str, str] = {}
             for name, url in ports.items():
                 with Origin({"a": b"1"}).serving() as origin:
-                    network = _network(reach.of_worker(_ALLOWED))
+                    network = _network(address_policy.of_worker(_ALLOWED))
                     end = _ended(origin, network, "web", engine, urls={"a": f"{url}/web/a"})
                 messages[name] = f"{end.reason}: {end.message}"
             for name, message in messages.items():

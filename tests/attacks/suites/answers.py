@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.origins.scripted.content import Computed, Fixed
+from dev.origins.scripted.log import Entry
+from dev.origins.scripted.messages import Answer, Object, Request, Role
+from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.origin.content import Computed, Fixed
-from tests.origin.log import Entry
-from tests.origin.messages import Answer, Object, Request, Role
-from tests.origin.server import Origin
-from tests.origin.syncs import Sync
+from tests.origins.syncs import Sync
 
 MOST_MEMORY = 320 << 20
 """Bytes that one answer may take in all its forms: a worker's default limit is 512 MiB, and it has 70 MiB

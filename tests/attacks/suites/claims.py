@@ -4,12 +4,12 @@ import json
 import os
 from collections.abc import Callable, Iterator
 
-from dev.faults.workers import Volume
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Verification
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.attacks.volumes import DEAD, FILES, bench_made, dead, forged, fresh, key
+from tests.faults.workers import Volume
 from tests.worker.syncs import sha256
 
 WORKER, OTHER = 0, 1234

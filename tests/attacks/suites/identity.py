@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from dev.hub import HubServer
+from dev import kube
+from dev.origins.hub import HubServer
 from modelsync.api import naming
 from tests.attacks import users
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.chart import workers
-from tests.e2e import kube, release, sources
+from tests.e2e import release, sources
 from tests.runtime import test_identity as forgeries
 
 _ORPHAN = "cannot be deleted without its Pod"

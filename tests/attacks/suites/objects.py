@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 
+from dev import kube
 from modelsync.api import naming
-from modelsync.runtime import decoding
+from modelsync.runtime.cluster import decoding
 from tests.api.specs import affinities
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.e2e import kube, release
+from tests.e2e import release
 from tests.runtime import hostile_json
 
 _SYNC = '"apiVersion": "modelsync.dev/v1alpha1", "kind": "ModelSync"'

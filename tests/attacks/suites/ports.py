@@ -12,9 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from dev import kube
 from modelsync.api import naming
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.e2e import kube, release
+from tests.e2e import release
 from tests.runtime import floods, hostile, served, tenants
 
 _HOST, _ATTACKER, _KUBELET, _PROMETHEUS = "127.0.0.1", "127.66.0.1", "127.0.0.1", "127.0.0.3"

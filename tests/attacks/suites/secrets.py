@@ -5,9 +5,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from dev import kube
 from tests.attacks import users
 from tests.attacks.case import Attack, Ground, Outcome
-from tests.e2e import kube, release
+from tests.e2e import release
 
 _SECRET = {"name": "tok"}
 SOURCES: dict[str, dict[str, Any]] = {

@@ -11,14 +11,15 @@ from typing import Any
 
 import yaml
 
+from dev import kube
+from dev.origins.servers.endless import Endless, Kind
 from modelsync.core import planner
 from tests.attacks import users
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.builders import a_queue, a_snapshot
 from tests.core import test_allowances as allowances
 from tests.core.test_turns import Cluster, crowd
-from tests.e2e import kube, release
-from tests.origins.endless import Endless, Kind
+from tests.e2e import release
 from tests.worker.test_slowness import dripping_file
 from tests.worker.test_worker_command import HERE, start, words
 

@@ -10,11 +10,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dev.faults.workers import Ended, Volume
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.attacks.volumes import DEAD, FILES, PRECIOUS, bench_made, dead, fresh, key
+from tests.faults.workers import Ended, Volume
 
 MOST_SECONDS = 60.0
 """For a sync that takes half a second, and seven with the largest journal, on a quiet machine."""

@@ -1,16 +1,16 @@
-"""What fetches files: modelsync's own engine (`fetch.Engine`), or a library in a process of its own.
+"""What fetches files: modelsync's own engine (`engine.Engine`), or a library in a process of its own.
 
 All of them leave verified files in the staging directory and tell how far they are; what is published, and
-how, is the same for all (`run`, `publish`).
+how, is the same for all (`pipeline`, `publisher`).
 """
 
 import threading
 from typing import Protocol
 
-from modelsync.api.wire import FileProgress
-from modelsync.worker.failures import Failure
-from modelsync.worker.fetch import Fetched
-from modelsync.worker.standstill import SelfBlocked
+from modelsync.api.protocol import FileProgress
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Fetched
+from modelsync.worker.engines.self_blocking import SelfBlocked
 
 
 class Engine(Protocol):

@@ -3,21 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine as Kind
-from modelsync.api.wire import WorkRequest
-from modelsync.worker import fetch, volume
-from modelsync.worker.connecting import Network
-from modelsync.worker.engines.backends import Backend, HFTransfer, HuggingFaceHub
+from modelsync.worker.common import volume_errors
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import RemoteFile, Source
+from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.engines.base import Engine
-from modelsync.worker.engines.library import WHOLE, LibraryEngine
-from modelsync.worker.failures import Failure
-from modelsync.worker.layers import Devices
-from modelsync.worker.limiter import Limiter
-from modelsync.worker.model import RemoteFile, Source
-from modelsync.worker.progress import State
-from modelsync.worker.staging import Staging, key_of
-from modelsync.worker.transport import Transport
+from modelsync.worker.engines.library.backends import Backend, HFTransfer, HuggingFaceHub
+from modelsync.worker.engines.library.engine import WHOLE, LibraryEngine
+from modelsync.worker.engines.native import engine
+from modelsync.worker.http.client import Transport
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.fallbacks import Devices
+from modelsync.worker.progress.state import State
+from modelsync.worker.storage.staging import Staging, key_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ def engine_of(
 ) -> Engine:
     """The engine that `spec.engine` names; raises Failure where it cannot read the source."""
     if request.engine is Kind.NATIVE:
-        return fetch.Engine(
+        return engine.Engine(
             source=means.source,
             network=means.transport,
             staging=staging,
@@ -81,7 +82,7 @@ def kept(staging: Staging, kind: Kind, files: Iterable[RemoteFile]) -> dict[str,
 
 def clear(staging: Staging, kind: Kind) -> None:
     """Remove what another engine left unfinished: it is of no use for this one, and takes space."""
-    with volume.guarded("looking at staging files"):
+    with volume_errors.guarded("looking at staging files"):
         for name in staging.directory.names():
             if name.startswith("journal") or "." not in name:
                 continue

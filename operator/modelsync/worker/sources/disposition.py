@@ -7,7 +7,7 @@ directory, hide in it or show as another is none.
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 
-from modelsync.worker import names
+from modelsync.worker.common import names
 
 
 def name_of(header: str | None) -> str | None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
-from modelsync.worker import urls
-from modelsync.worker.connecting import Network
-from modelsync.worker.credentials import Credentials, Given, SecretDirectory
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Source
-from modelsync.worker.stages import Stages
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Source
+from modelsync.worker.http import urls
+from modelsync.worker.http.connector import Network
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.sources.credentials import Credentials, Given, SecretDirectory
 
 
 def mounted_credentials(source: api.Source, directory: Path) -> Credentials:
@@ -40,13 +40,13 @@ def open_source(
     _check_urls(source)
     stages = stages or Stages()
     if source.hugging_face is not None:
-        from modelsync.worker.sources import hub
+        from modelsync.worker.sources.hub import repositories
 
-        return hub.HubSource(source.hugging_face, credentials, network, stop, stages)
+        return repositories.HubSource(source.hugging_face, credentials, network, stop, stages)
     if source.s3 is not None:
-        from modelsync.worker.sources import s3
+        from modelsync.worker.sources.s3 import buckets
 
-        return s3.BucketSource(source.s3, credentials, network, stop, stages)
+        return buckets.BucketSource(source.s3, credentials, network, stop, stages)
     if source.http is not None:
         from modelsync.worker.sources import http
 

@@ -17,15 +17,16 @@ from modelsync.api import foreign, hublinks
 from modelsync.api.reasons import Reason
 from modelsync.api.sources import HttpFile, HttpSource
 from modelsync.api.transfer import Resolved
-from modelsync.worker import credentials as creds
-from modelsync.worker import responses, retry, transport, urls
-from modelsync.worker.connecting import Network
-from modelsync.worker.exchange import Broken
-from modelsync.worker.failures import Failure
-from modelsync.worker.model import Digest, Listing, RemoteFile, Request
-from modelsync.worker.patience import Patience
-from modelsync.worker.sources import disposition, listing
-from modelsync.worker.stages import Stages
+from modelsync.worker.common import retry
+from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request
+from modelsync.worker.http import client, range_response, urls
+from modelsync.worker.http.connector import Network
+from modelsync.worker.http.http1 import Broken
+from modelsync.worker.progress.stages import Stages
+from modelsync.worker.progress.waiting import Patience
+from modelsync.worker.sources import credentials as creds
+from modelsync.worker.sources import disposition, pinning
 
 PROBES = 4
 """Files asked for at once."""
@@ -67,7 +68,7 @@ class WebSource:
                 f" {self._credentials.where}"
             )
             raise Failure(Reason.INVALID_SPEC, f"{text} or correct spec.source.http.files[].url.")
-        network = transport.Transport(self._network)
+        network = client.Transport(self._network)
         self._stages.anew(files=len(self._spec.files))
         try:
             with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
@@ -75,8 +76,8 @@ class WebSource:
         finally:
             network.close()
         self._check_names(files)
-        revision = listing.revision_of(sorted(files, key=lambda file: file.path))
-        listing.check_pinned(pinned, revision, "A file of spec.source.http.files")
+        revision = pinning.revision_of(sorted(files, key=lambda file: file.path))
+        pinning.check_pinned(pinned, revision, "A file of spec.source.http.files")
         return Listing(revision=revision, files=files)
 
     def _check_names(self, files: tuple[RemoteFile, ...]) -> None:
@@ -101,15 +102,15 @@ class WebSource:
         header = creds.authorization(self._credentials) if _may_see_credentials(url) else None
         return Request(url=url, headers={"Authorization": header.reveal()} if header else {})
 
-    def _described(self, network: transport.Transport, file: HttpFile) -> RemoteFile:
+    def _described(self, network: client.Transport, file: HttpFile) -> RemoteFile:
         digests = (Digest(algorithm="sha256", value=file.sha256),) if file.sha256 else ()
         size, version, etag, path = file.size, None, None, file.path
         if size is None or not digests:
             status, headers = self._patiently(network, file)
             self._check(status, headers, file)
             size = size if size is not None else _size(status, headers, file.path)
-            page = status == 200 and responses.is_page(headers, file.path)
-            validator = "" if page else responses.validator_of(headers) or ""
+            page = status == 200 and range_response.is_page(headers, file.path)
+            validator = "" if page else range_response.validator_of(headers) or ""
             kind, _, value = validator.partition(":")
             # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
             etag, version = (value, None) if kind == "etag" else (None, value or None)
@@ -118,7 +119,7 @@ class WebSource:
         self._stages.advance(files=1)
         return RemoteFile(path=path, size=size, digests=digests, etag=etag, locator=file.url, version=version)
 
-    def _patiently(self, network: transport.Transport, file: HttpFile) -> tuple[int, Mapping[str, str]]:
+    def _patiently(self, network: client.Transport, file: HttpFile) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a file, tried again while the trouble may pass."""
         budget = retry.Budget(most=TRIES - 1)
         while True:
@@ -128,7 +129,7 @@ class WebSource:
             except retry.Transient as trouble:
                 self._patience.again(trouble, budget)
 
-    def _told(self, network: transport.Transport, url: str) -> tuple[int, Mapping[str, str]]:
+    def _told(self, network: client.Transport, url: str) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a file; raises what passes as Transient."""
         request = self._request(url)
         status, headers = _asked(network, request, _FIRST_BYTE)
@@ -186,7 +187,7 @@ def _may_see_credentials(url: str) -> bool:
 
 
 def _asked(
-    network: transport.Transport, request: Request, extra: Mapping[str, str]
+    network: client.Transport, request: Request, extra: Mapping[str, str]
 ) -> tuple[int, Mapping[str, str]]:
     """Status and headers alone; a long body is not read, and ends with its connection."""
     response = network.get(request, extra).response
@@ -202,6 +203,6 @@ def _size(status: int, headers: Mapping[str, str], path: str) -> int | None:
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
         return foreign.count(found[1]) if found else None
-    if responses.is_page(headers, path) or not responses.is_plain(headers, path):
+    if range_response.is_page(headers, path) or not range_response.is_plain(headers, path):
         return None
     return foreign.count(headers.get("Content-Length", ""))
