@@ -36,7 +36,7 @@ PANELS: tuple[Panel, ...] = (
         "Downloading", "ModelSyncs that receive bytes now.", 'sum(modelsync_syncs{S, phase="Downloading"})'
     ),
     _stat(
-        "Queued", "ModelSyncs that wait, for a slot or for a mend.", 'sum(modelsync_syncs{S, phase="Queued"})'
+        "Queued", "ModelSyncs that wait, for a slot or for a fix.", 'sum(modelsync_syncs{S, phase="Queued"})'
     ),
     _stat("Failed", "ModelSyncs that only a user can help.", 'sum(modelsync_syncs{S, phase="Failed"})'),
     _stat("Complete", "ModelSyncs whose files are in place.", 'sum(modelsync_syncs{S, phase="Complete"})'),
@@ -91,7 +91,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         title="Failures by reason",
-        text="Attempts that failed, by reason; the reference of reasons tells the mend of each.",
+        text="Attempts that failed, by reason; the reference of reasons tells the fix of each.",
         kind="timeseries",
         unit="short",
         queries=(("sum by (reason) (modelsync_download_failures_total{S})", "{{reason}}"),),

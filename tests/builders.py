@@ -258,7 +258,7 @@ def a_sample(
     return snapshot.Sample(report=report, received=received)
 
 
-def last_words(
+def termination_report(
     reason: Reason = Reason.SYNCED,
     message: str = "",
     *,

@@ -18,6 +18,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "operator" / "modelsync"
 OURS = sorted(PACKAGE.rglob("*.py"))
 CODE = sorted(path for top in ("operator", "dev", "tests") for path in (ROOT / top).rglob("*.py"))
+WORDS = {
+    "mend": "fix",
+    "mends": "fixes",
+    "mended": "fixed",
+    "lest": "or, so that ... not",
+    "amid": "in the middle of, during",
+    "midst": "middle",
+    "beneath": "under, below",
+    "uttermost": "limit",
+    "last words": "termination report",
+}
+"""Quaint words, and those that engineers of this field expect (STYLE.md)."""
 MODULE_LIMIT, FUNCTION_LIMIT = 400, 60
 ONE_MODULE = {"kopf": "runtime/cluster/watches.py", "kubernetes": "runtime/cluster/api_client.py"}
 OPENERS = {"common/open_files.py", "storage/safe_directory.py", "engines/library/child_main.py"}
@@ -119,6 +131,19 @@ def test_modules_and_functions_are_short() -> None:
                 if lines > FUNCTION_LIMIT:
                     long.append(f"{_name(path)}: {node.name} has {lines} lines")
     assert long == []
+
+
+def test_words_are_those_of_the_field() -> None:
+    pages = [
+        path for path in _tracked() if path.suffix in {".py", ".md", ".yaml"} and path.name != "CHANGELOG.md"
+    ]
+    found = [
+        f"{_name(path)}: {match[0]} (say: {WORDS[match[0].lower()]})"
+        for path in pages
+        for match in re.finditer(rf"\b({'|'.join(WORDS)})\b", path.read_text(encoding="utf-8"), re.IGNORECASE)
+        if _name(path) not in {"tests/test_architecture.py", "STYLE.md"}
+    ]
+    assert found == []
 
 
 def test_modules_say_what_they_are_for() -> None:

@@ -143,7 +143,7 @@ def _memory() -> Iterator[Case]:
         spec=data.sparse(10**12),
         engines=ALONE,
         reach=Reach.HELD,
-        rate=125_000_000,  # what arrives is stored, so a faster link would fill the disk beneath
+        rate=125_000_000,  # what arrives is stored, so a faster link would fill the disk under
         volume=Volume.VAST,
         repeats=1,
         stop_after_s=20,

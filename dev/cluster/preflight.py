@@ -29,7 +29,7 @@ def check_name(name: str) -> None:
 
 
 def check(cluster: layout.Cluster) -> None:
-    """Raise a ClusterError with exit code 2 that names the first thing missing and its mend."""
+    """Raise a ClusterError with exit code 2 that names the first thing missing and its fix."""
     check_root()
     if not 1 <= cluster.node_count <= 9:
         _refuse("--nodes must be between 1 and 9")

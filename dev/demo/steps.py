@@ -134,7 +134,7 @@ def clean_up(target: targets.Target) -> None:
 def say_how_to_look_around(target: targets.Target) -> None:
     """What to type next, and how to clean up."""
     shell = "python -m dev.cluster shell      # then:\n  " if target.ours else ""
-    mend = "make cluster-down" if target.ours else f"helm uninstall {RELEASE} -n {SYSTEM}"
+    fix = "make cluster-down" if target.ours else f"helm uninstall {RELEASE} -n {SYSTEM}"
     print(
         f"""
 Look around:
@@ -142,6 +142,6 @@ Look around:
   kubectl describe modelsync {NAME} -n {NAMESPACE}
   kubectl explain modelsync.spec.source.huggingFace
 Clean up:
-  kubectl delete namespace {NAMESPACE}; {mend}""",
+  kubectl delete namespace {NAMESPACE}; {fix}""",
         flush=True,
     )

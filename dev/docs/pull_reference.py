@@ -65,7 +65,7 @@ asked where the origin named that time. A field that is absent is unknown. The l
 
 {_block(_ENDED)}
 
-`reason` is `Synced` or one of the [reasons](reasons.md), then with a `message` that tells the mend.
+`reason` is `Synced` or one of the [reasons](reasons.md), then with a `message` that tells the fix.
 Warnings are lines on standard error.
 
 ## How it ends

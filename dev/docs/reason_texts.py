@@ -1,4 +1,4 @@
-"""Every reason of the closed vocabulary: what it means and what mends it.
+"""Every reason of the closed vocabulary: what it means and what fixes it.
 
 The words stand beside the generator and not in the API: the operator never prints them, since its own
 messages name the fields and values of the case at hand.
@@ -24,7 +24,7 @@ STATES: dict[Reason, tuple[str, str]] = {
     Reason.VERIFYING: ("Files are being verified and published.", _NOTHING),
     Reason.BACKING_OFF: (
         "An attempt failed (`status.lastFailure`) and another one follows at `status.nextRetryTime`.",
-        "Mend what `status.lastFailure` names, if anything; the retry annotation skips the wait.",
+        "Fix what `status.lastFailure` names, if anything; the retry annotation skips the wait.",
     ),
     Reason.SYNCED: ("All files are verified and published.", _NOTHING),
     Reason.STOPPING: (
@@ -69,7 +69,7 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
 SOURCE: dict[Reason, tuple[str, str]] = {
     Reason.AUTHENTICATION_FAILED: (
         "The origin does not accept the credentials, or wants some (401).",
-        "Mend the Secret that `secretRef` names, or name one; then ask for a retry.",
+        "Fix the Secret that `secretRef` names, or name one; then ask for a retry.",
     ),
     Reason.ACCESS_DENIED: (
         "The credentials are known and may not read this (403): a gated repository, a bucket policy.",
@@ -114,7 +114,7 @@ INTEGRITY: dict[Reason, tuple[str, str]] = {
     ),
     Reason.SIZE_MISMATCH: (
         "A file has another size than the source, or `size`, told.",
-        "Correct `size`, or mend the origin; then ask for a retry.",
+        "Correct `size`, or fix the origin; then ask for a retry.",
     ),
     Reason.SOURCE_CHANGED: (
         "A file was replaced at the source while it was fetched.",

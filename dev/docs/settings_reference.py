@@ -8,7 +8,7 @@ _HEAD = f"""{MADE}
 
 `modelsync operator` takes each setting as a flag, else from its variable (the first of them that is set),
 else the default. The chart sets them from its values. A value that cannot be used ends the process with
-code 2 and one line that names the flag, the variable and the mend.
+code 2 and one line that names the flag, the variable and the fix.
 
 The process ends with code 0 after SIGTERM or SIGINT (it finishes the writes under way and gives the lease
 back), with 1 when it has lost the lease, with 2 for a wrong setting.

@@ -35,12 +35,12 @@ def reasons() -> str:
     """docs/reference/reasons.md."""
     parts = [_REASONS]
     for title, group in reason_texts.GROUPS.items():
-        rows = [(f"`{reason}`", meaning, mend) for reason, (meaning, mend) in group.items()]
-        parts.append(f"## {title}\n\n{table(('reason', 'meaning', 'mend'), rows)}")
-    rows = [(f"`{reason}`", meaning, mend) for reason, (meaning, mend) in reason_texts.QUEUE.items()]
+        rows = [(f"`{reason}`", meaning, fix) for reason, (meaning, fix) in group.items()]
+        parts.append(f"## {title}\n\n{table(('reason', 'meaning', 'fix'), rows)}")
+    rows = [(f"`{reason}`", meaning, fix) for reason, (meaning, fix) in reason_texts.QUEUE.items()]
     parts.append(
         "## Why it waits\n\n`status.queue.reason` of a sync that waits for a slot.\n\n"
-        + table(("reason", "meaning", "mend"), rows)
+        + table(("reason", "meaning", "fix"), rows)
     )
     return "\n".join(parts)
 

@@ -1,7 +1,7 @@
 """The exception tree: what can go wrong, and who has to act.
 
     ModelSyncError
-    ├── ConfigError            a flag or variable is wrong; the message names it and the mend
+    ├── ConfigError            a flag or variable is wrong; the message names it and the fix
     ├── KubeError              the API server answered with an error (see `runtime.kube`)
     ├── LeaseLost              another operator leads; this process must stop acting and exit
     └── UsageError             a command line is wrong
@@ -16,7 +16,7 @@ class ModelSyncError(Exception):
 
 
 class ConfigError(ModelSyncError):
-    """A flag or environment variable is wrong; the message names it and the mend."""
+    """A flag or environment variable is wrong; the message names it and the fix."""
 
 
 class KubeError(ModelSyncError):
@@ -28,4 +28,4 @@ class LeaseLost(ModelSyncError):
 
 
 class UsageError(ModelSyncError):
-    """A command line is wrong; the message names the argument and the mend."""
+    """A command line is wrong; the message names the argument and the fix."""

@@ -18,7 +18,7 @@ _TIME = "2026-01-01T00:00:00Z"
 
 def _condition(kind: str, status: str, reason: str) -> dict[str, Any]:
     message = (
-        "The files are being fetched." if reason == "Downloading" else "What happened, and what mends it."
+        "The files are being fetched." if reason == "Downloading" else "What happened, and what fixes it."
     )
     return {
         "type": kind,

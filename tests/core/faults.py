@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from modelsync.core import snapshot
-from tests.builders import a_progress, last_words
+from tests.builders import a_progress, termination_report
 
 CANNOT_START: Mapping[str, Mapping[str, Any]] = {
     "claim": {"unschedulable": '0/2 nodes are available: persistentvolumeclaim "models" not found.'},
@@ -17,7 +17,7 @@ CANNOT_START: Mapping[str, Mapping[str, Any]] = {
 
 def sidecar(pod: snapshot.PodRecord, now: datetime) -> Mapping[str, Any]:
     """The worker has ended and another container runs on, and with it the Pod and the Job."""
-    words = last_words(progress=a_progress(10, 10)).but(uid=pod.sync_uid, attempt=pod.attempt)
+    words = termination_report(progress=a_progress(10, 10)).but(uid=pod.sync_uid, attempt=pod.attempt)
     return {"exit_code": 0, "finished": pod.finished or now, "termination": words}
 
 

@@ -2,7 +2,7 @@
 
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Phase, QueueReason, Reason
-from tests.builders import a_failure, a_job, a_pod, a_sync, ago, last_words
+from tests.builders import a_failure, a_job, a_pod, a_sync, ago, termination_report
 from tests.core.rows import ASKED, CHECKED, CHECKING, DONE, OLD, Row
 
 DENIED = exitcodes.BY_REASON[Reason.ACCESS_DENIED]
@@ -24,7 +24,7 @@ ROWS = (
     ),
     Row(
         name="Complete and asked, while the last attempt's Job is kept",
-        parts=(ASKED, a_job().complete(when=ago(9)), a_pod().ended(0, last_words(), when=ago(9))),
+        parts=(ASKED, a_job().complete(when=ago(9)), a_pod().ended(0, termination_report(), when=ago(9))),
         phase=Phase.QUEUED,
         reason=Reason.QUEUED,
         creates=0,
@@ -38,7 +38,7 @@ ROWS = (
     ),
     Row(
         name="the operator died after it noted the request",
-        parts=(CHECKING, a_job().complete(when=ago(9)), a_pod().ended(0, last_words(), when=ago(9))),
+        parts=(CHECKING, a_job().complete(when=ago(9)), a_pod().ended(0, termination_report(), when=ago(9))),
         phase=Phase.QUEUED,
         reason=Reason.QUEUED,
         creates=2,
@@ -52,7 +52,11 @@ ROWS = (
     ),
     Row(
         name="a sidecar keeps the Job of the attempt that verified: it has to go first",
-        parts=(CHECKING, a_job(), a_pod().ended(0, last_words(), when=OLD).with_record(phase="Running")),
+        parts=(
+            CHECKING,
+            a_job(),
+            a_pod().ended(0, termination_report(), when=OLD).with_record(phase="Running"),
+        ),
         phase=Phase.QUEUED,
         reason=Reason.QUEUED,
         creates=0,
@@ -126,7 +130,11 @@ ROWS = (
     ),
     Row(
         name="a check that found all files, or fetched them",
-        parts=(CHECKING, a_job(attempt=2).complete(), a_pod(attempt=2).ended(0, last_words(attempt=2))),
+        parts=(
+            CHECKING,
+            a_job(attempt=2).complete(),
+            a_pod(attempt=2).ended(0, termination_report(attempt=2)),
+        ),
         phase=Phase.COMPLETE,
         reason=Reason.SYNCED,
         creates=0,

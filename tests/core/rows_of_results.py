@@ -10,7 +10,7 @@ from tests.builders import (
     a_pod,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 from tests.core.rows import DONE, FAILED, OLD, RUNNING, WAITS, Row
 
@@ -85,7 +85,11 @@ ROWS = (
     ),
     Row(
         name="failed for good by its reason",
-        parts=(a_sync(), a_job().failed(), a_pod().ended(11, last_words(Reason.AUTHENTICATION_FAILED, "no"))),
+        parts=(
+            a_sync(),
+            a_job().failed(),
+            a_pod().ended(11, termination_report(Reason.AUTHENTICATION_FAILED, "no")),
+        ),
         phase=Phase.FAILED,
         reason=Reason.AUTHENTICATION_FAILED,
         says="modelsync.dev/retry-requested-at",
@@ -161,7 +165,7 @@ ROWS = (
         creates=0,
     ),
     Row(
-        name="a mended spec starts a Failed one",
+        name="a fixed spec starts a Failed one",
         parts=(FAILED.with_record(generation=2),),
         phase=Phase.QUEUED,
         reason=Reason.QUEUED,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from modelsync.api.reasons import Phase, Reason, Stage
-from tests.builders import NOW, a_job, a_pod, a_sample, a_sync, last_words
+from tests.builders import NOW, a_job, a_pod, a_sample, a_sync, termination_report
 from tests.core.rows import POD, RUNNING, Row
 
 ROWS = (
@@ -53,7 +53,9 @@ ROWS = (
         name="a worker that ended for a pause",
         parts=(
             a_sync().suspended().with_status(attempts=1),
-            a_pod().ended(5, last_words(Reason.INTERRUPTED)).with_record(deleting=True, deletion_due=NOW),
+            a_pod()
+            .ended(5, termination_report(Reason.INTERRUPTED))
+            .with_record(deleting=True, deletion_due=NOW),
         ),
         phase=Phase.PAUSED,
         reason=Reason.PAUSED,

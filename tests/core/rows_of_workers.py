@@ -10,7 +10,7 @@ from tests.builders import (
     a_queue,
     a_sample,
     a_sync,
-    last_words,
+    termination_report,
 )
 from tests.core.rows import JOB, POD, RUNNING, Row, problem
 
@@ -77,7 +77,7 @@ ROWS = (
     ),
     Row(
         name="a result outranks a wish to cancel",
-        parts=(a_sync().cancelled(), a_job().complete(), a_pod().ended(0, last_words())),
+        parts=(a_sync().cancelled(), a_job().complete(), a_pod().ended(0, termination_report())),
         phase=Phase.COMPLETE,
         reason=Reason.SYNCED,
     ),
@@ -227,7 +227,7 @@ ROWS = (
     ),
     Row(
         name="the Pod has ended and its Job not yet",
-        parts=(a_sync(), a_job(), a_pod().ended(0, last_words())),
+        parts=(a_sync(), a_job(), a_pod().ended(0, termination_report())),
         phase=Phase.DOWNLOADING,
         reason=Reason.STARTING,
     ),

@@ -62,9 +62,9 @@ ALLOWED = [
 ]
 
 
-@pytest.mark.parametrize(("sync", "field", "mend"), REFUSED, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("sync", "field", "fix"), REFUSED, ids=lambda value: str(value)[:40])
 def test_what_is_not_allowed_starts_nothing_and_says_which_field(
-    sync: SyncBuilder, field: str, mend: str
+    sync: SyncBuilder, field: str, fix: str
 ) -> None:
     plan = planner.plan(a_snapshot(sync, a_sync("other"), settings=SETTINGS))
     assert [wish.sync.name for wish in plan.creations] == ["other"], "it holds no slot"
@@ -72,7 +72,7 @@ def test_what_is_not_allowed_starts_nothing_and_says_which_field(
     (ready,) = (each for each in status.conditions if each.type == "Ready")
     assert (status.phase, ready.reason) == (Phase.FAILED, Reason.INVALID_SPEC)
     assert ready.message.startswith(f"spec.podTemplate.{field}: ")
-    assert mend in ready.message
+    assert fix in ready.message
 
 
 @pytest.mark.parametrize("sync", [sync for sync, *_ in REFUSED], ids=lambda value: str(value)[:40])
@@ -96,9 +96,9 @@ def test_no_priority_class_is_allowed_unless_it_is_named() -> None:
 def test_a_refused_one_starts_when_it_or_the_configuration_has_changed() -> None:
     refused, right = with_template(priorityClassName="high"), with_template(priorityClassName="low")
     stored = planner.plan(a_snapshot(refused, settings=SETTINGS)).statuses["uid-llama"]
-    mended = right.with_status(stored).with_record(generation=2)
+    fixed = right.with_status(stored).with_record(generation=2)
     wider = snapshot.Settings(priority_classes=("high",))
-    assert planner.plan(a_snapshot(mended, settings=SETTINGS)).creations
+    assert planner.plan(a_snapshot(fixed, settings=SETTINGS)).creations
     assert planner.plan(a_snapshot(refused.with_status(stored), settings=wider)).creations
 
 

@@ -26,8 +26,8 @@ def test_a_worker_is_made_if_and_only_if_its_engine_is_allowed(
         ready = next(each for each in status.conditions if each.type == "Ready")
         assert (status.phase, ready.reason) == (Phase.FAILED, Reason.INVALID_SPEC)
         assert all(word in ready.message for word in ("spec.engine", engine, *allowed, "worker.engines"))
-        mended = dataclasses.replace(a_sync().with_spec(engine=allowed[0]), status=status)
-        again = planner.plan(a_snapshot(mended, a_queue(max_active=1), settings=settings))
+        fixed = dataclasses.replace(a_sync().with_spec(engine=allowed[0]), status=status)
+        again = planner.plan(a_snapshot(fixed, a_queue(max_active=1), settings=settings))
         assert again.creations, "it goes on when its engine is changed"
 
 

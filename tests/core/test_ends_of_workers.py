@@ -19,7 +19,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 from tests.core.world import World
 
@@ -32,7 +32,9 @@ def beside_a_sidecar(
 ) -> PodBuilder:
     """A worker that ended while another container of its Pod runs."""
     return (
-        a_pod().ended(code, last_words(reason, "as it says")).with_record(finished=when, phase="Running")
+        a_pod()
+        .ended(code, termination_report(reason, "as it says"))
+        .with_record(finished=when, phase="Running")
     ).with_record(**fields)
 
 

@@ -22,7 +22,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 
 FAILED = a_job().failed()
@@ -36,19 +36,19 @@ FAILED = a_job().failed()
         ),
         pytest.param(
             FAILED,
-            a_pod().ended(13, last_words(Reason.NOT_FOUND, "no such repository")),
+            a_pod().ended(13, termination_report(Reason.NOT_FOUND, "no such repository")),
             Reason.NOT_FOUND,
             False,
             "no such repository",
-            id="with its last words",
+            id="with its termination report",
         ),
         pytest.param(
             FAILED,
-            a_pod().ended(50, last_words(Reason.SYNCED, "all is well")),
+            a_pod().ended(50, termination_report(Reason.SYNCED, "all is well")),
             Reason.NETWORK_ERROR,
             True,
             "log",
-            id="last words that contradict the exit code",
+            id="termination report that contradict the exit code",
         ),
         pytest.param(FAILED, a_pod().ended(20), Reason.INSUFFICIENT_STORAGE, False, "", id="no space"),
         pytest.param(FAILED, a_pod().ended(30), Reason.CHECKSUM_MISMATCH, False, "", id="wrong bytes"),
@@ -258,7 +258,7 @@ def test_the_waits_of_many_syncs_are_spread() -> None:
 def failing(before: api.ModelSyncStatus, done: int, code: int = 50) -> api.ModelSyncStatus:
     """The status after another attempt failed with so many bytes done."""
     attempt = (before.attempts or 0) + 1
-    pod = a_pod(attempt=attempt).ended(code, last_words(attempt=attempt, progress=a_progress(done)))
+    pod = a_pod(attempt=attempt).ended(code, termination_report(attempt=attempt, progress=a_progress(done)))
     sync = a_sync().with_status(before)
     return planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
 
@@ -364,7 +364,7 @@ def test_the_end_of_a_job_waits_a_moment_for_its_pods_last_words(
 
 def test_last_words_that_come_a_moment_later_are_heard() -> None:
     first = planner.plan(a_snapshot(a_sync(), a_job().failed(), a_pod().running())).statuses["uid-llama"]
-    words = a_pod().ended(11, last_words(Reason.AUTHENTICATION_FAILED, "wrong token"))
+    words = a_pod().ended(11, termination_report(Reason.AUTHENTICATION_FAILED, "wrong token"))
     plan = planner.plan(a_snapshot(a_sync().with_status(first), a_job().failed(), words))
     assert plan.statuses["uid-llama"].phase is Phase.FAILED
 

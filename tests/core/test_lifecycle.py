@@ -18,7 +18,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 from tests.core import rows_of_checks, rows_of_results, rows_of_stops, rows_of_workers
 from tests.core.rows import JOB, RUNNING, Row
@@ -109,7 +109,7 @@ def test_completing_records_what_was_published_and_clears_what_failed() -> None:
         next_retry_time=ago(9),
         progress=api.ProgressStatus(bytes_total=100, bytes_done=90),
     )
-    words = last_words(
+    words = termination_report(
         attempt=2,
         progress=a_progress(100, 100, files_total=3, files_done=3),
         resolved=transfer.Resolved(revision="c0ffee", files=3, bytes=100),

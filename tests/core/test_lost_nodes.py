@@ -18,7 +18,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 from tests.core.rows import POD
 from tests.core.world import World
@@ -180,7 +180,9 @@ def test_the_words_stay_as_long_as_the_node_does_not_confirm(seconds: float) -> 
     [
         pytest.param([], id="the Node was deleted, and the Pod with it"),
         pytest.param([a_pod().ended(137)], id="the node is back, and the worker is dead"),
-        pytest.param([a_pod().ended(0, last_words())], id="the node is back, and the worker was done"),
+        pytest.param(
+            [a_pod().ended(0, termination_report())], id="the node is back, and the worker was done"
+        ),
     ],
 )
 def test_the_next_attempt_starts_when_the_pod_has_ended(left: list[PodBuilder]) -> None:

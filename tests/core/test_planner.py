@@ -24,7 +24,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 
 POD = "pod-llama-1"
@@ -269,7 +269,7 @@ ENDED = planner.plan(
         pytest.param(
             DOWNLOADING,
             a_sync(),
-            (a_job().complete(), a_pod().ended(0, last_words())),
+            (a_job().complete(), a_pod().ended(0, termination_report())),
             {},
             [("Normal", "Synced")],
             id="complete",
@@ -351,13 +351,15 @@ def test_an_event_tells_what_happened_in_words() -> None:
     picture = a_snapshot(
         a_sync().with_status(DOWNLOADING),
         a_job().complete(),
-        a_pod().ended(0, last_words(progress=a_progress(100 * MB, files_total=3))),
+        a_pod().ended(0, termination_report(progress=a_progress(100 * MB, files_total=3))),
     )
     assert planner.plan(picture).events[0].message == "3 files, 100MB, published and verified"
 
 
 def test_completing_with_files_that_only_their_size_speaks_for_says_so() -> None:
-    words = last_words(progress=a_progress(100 * MB, files_total=3), verified_by={"sha256": 2, "size": 1})
+    words = termination_report(
+        progress=a_progress(100 * MB, files_total=3), verified_by={"sha256": 2, "size": 1}
+    )
     picture = a_snapshot(a_sync(), a_job().complete(), a_pod().ended(0, words))
     text = planner.plan(picture).events[0].message
     assert text.startswith("3 files, 100MB, all files are published; 1 of 3 files are verified by size alone")

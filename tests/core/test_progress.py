@@ -11,7 +11,18 @@ from modelsync.api import modelsync as api
 from modelsync.api import protocol, selection
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import planner, progress
-from tests.builders import MB, NOW, a_job, a_pod, a_progress, a_sample, a_snapshot, a_spec, a_sync, last_words
+from tests.builders import (
+    MB,
+    NOW,
+    a_job,
+    a_pod,
+    a_progress,
+    a_sample,
+    a_snapshot,
+    a_spec,
+    a_sync,
+    termination_report,
+)
 
 POD = "pod-llama-1"
 
@@ -97,7 +108,7 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
         a_snapshot(
             a_sync().with_status(first),
             a_job().failed(),
-            a_pod().ended(50, last_words(progress=a_progress(40, bytes_network=40))),
+            a_pod().ended(50, termination_report(progress=a_progress(40, bytes_network=40))),
         )
     ).statuses["uid-llama"]
     assert failed.progress is not None
@@ -106,10 +117,10 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
         a_snapshot(
             a_sync().with_status(failed),
             a_job().failed(),
-            a_pod().ended(50, last_words(progress=a_progress(40, bytes_network=40))),
+            a_pod().ended(50, termination_report(progress=a_progress(40, bytes_network=40))),
         )
     ).statuses["uid-llama"]
-    assert again.progress == failed.progress, "last words count once"
+    assert again.progress == failed.progress, "termination report count once"
     second = planner.plan(
         a_snapshot(
             a_sync().with_status(failed.but(next_retry_time=None)),
@@ -124,7 +135,9 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
         a_snapshot(
             a_sync().with_status(second),
             a_job(attempt=2).complete(),
-            a_pod(attempt=2).ended(0, last_words(attempt=2, progress=a_progress(100, bytes_network=60))),
+            a_pod(attempt=2).ended(
+                0, termination_report(attempt=2, progress=a_progress(100, bytes_network=60))
+            ),
         )
     ).statuses["uid-llama"]
     assert done.progress is not None
@@ -166,7 +179,7 @@ def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended
         "uid-llama"
     ]
     assert stopping.phase is Phase.DOWNLOADING
-    words = last_words(Reason.INTERRUPTED, progress=a_progress(100 * MB, bytes_network_before=0))
+    words = termination_report(Reason.INTERRUPTED, progress=a_progress(100 * MB, bytes_network_before=0))
     gone = a_pod().ended(5, words).with_record(deleting=True).build()
     picture = replace(a_snapshot(sync.with_status(stopping)), farewells={"uid-llama": gone})
     ended = planner.plan(picture).statuses["uid-llama"]
@@ -176,7 +189,7 @@ def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended
         assert (ended.progress.bytes_done, ended.progress.bytes_network) == (100 * MB, 100 * MB)
         picture = replace(picture, syncs={"uid-llama": sync.with_status(ended).build()})
         again = planner.plan(picture).statuses["uid-llama"]
-        assert again == ended, "last words count once"
+        assert again == ended, "termination report count once"
 
 
 @pytest.mark.parametrize(
@@ -312,7 +325,7 @@ def test_failed_sync_of_an_unknown_size_does_not_look_as_if_it_went_on(done: int
     parts = (a_sync(), a_job(), a_pod().running())
     running = planner.plan(a_snapshot(*parts, samples={"pod-llama-1": sample})).statuses["uid-llama"]
     assert running.display is not None and running.display.amount is not None
-    words = last_words(Reason.ACCESS_DENIED, progress=a_progress(done, None))
+    words = termination_report(Reason.ACCESS_DENIED, progress=a_progress(done, None))
     ended = (a_sync().with_status(running), a_job().failed(), a_pod().ended(12, words))
     failed = planner.plan(a_snapshot(*ended)).statuses["uid-llama"]
     assert failed.phase is Phase.FAILED

@@ -21,14 +21,14 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 
 RESOLVED = Resolved(revision="abc", files=3, bytes=100 * MB)
 LOST: dict[str, PodBuilder | None] = {
     "no report": a_pod().ended(0, when=ago(30)),
     "the Pod is gone": None,
-    "a report of another reason": a_pod().ended(0, last_words(Reason.NETWORK_ERROR), when=ago(30)),
+    "a report of another reason": a_pod().ended(0, termination_report(Reason.NETWORK_ERROR), when=ago(30)),
 }
 
 
@@ -57,7 +57,7 @@ def test_an_end_without_its_report_is_no_result_but_another_attempt(case: str, s
     assert due is not None
     again = planner.plan(a_snapshot(sync.with_status(status), *parts, now=max(due, NOW)))
     assert [job.attempt for job in again.creations] == [2]
-    words = last_words(
+    words = termination_report(
         attempt=2,
         progress=a_progress(100 * MB, bytes_network=0),
         resolved=RESOLVED,
@@ -100,7 +100,7 @@ def test_ready_says_what_was_proven_now_and_later(
     verification: Verification, verified_by: dict[str, int], says: str, keeps_quiet: str
 ) -> None:
     sync = a_sync().with_spec(verification=verification)
-    words = last_words(verified_by=verified_by, resolved=RESOLVED)
+    words = termination_report(verified_by=verified_by, resolved=RESOLVED)
     plan = planner.plan(a_snapshot(sync, a_job().complete(), a_pod().ended(0, words)))
     status = plan.statuses["uid-llama"]
     assert says in ready(status)[2]

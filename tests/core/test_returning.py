@@ -20,7 +20,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 
 POD = "pod-llama-1"
@@ -72,11 +72,11 @@ def test_the_time_is_never_written_alone(reports: list[tuple[int, int | None]]) 
 
 def test_the_last_report_of_a_worker_is_from_its_end() -> None:
     stored, _ = planned(None, a_sample(HALF, received=ago(60)))
-    end = last_words(Reason.NETWORK_ERROR, progress=a_progress(70 * MB))
+    end = termination_report(Reason.NETWORK_ERROR, progress=a_progress(70 * MB))
     pod = a_pod().ended(21, end, when=ago(3))
     plan = planner.plan(a_snapshot(a_sync().with_status(stored), a_job().failed(), pod))
     assert observed(plan.statuses["uid-llama"]) == ago(3)
-    done = a_pod().ended(0, last_words(), when=ago(2))
+    done = a_pod().ended(0, termination_report(), when=ago(2))
     plan = planner.plan(a_snapshot(a_sync().with_status(stored), a_job().complete(), done))
     assert observed(plan.statuses["uid-llama"]) == ago(2)
 

@@ -18,7 +18,7 @@ from tests.builders import (
     a_snapshot,
     a_sync,
     ago,
-    last_words,
+    termination_report,
 )
 
 POD, JOB = "pod-llama-1", "job-llama-1"
@@ -92,7 +92,10 @@ RUNNING = (a_job(), a_pod().running(ago(9000)))
         ),
         pytest.param(a_sync(), (a_job(), a_pod().running().with_record(deleting=True)), LONG, id="it goes"),
         pytest.param(
-            a_sync(), (a_job().complete(), a_pod().ended(0, last_words())), LONG, id="it has ended well"
+            a_sync(),
+            (a_job().complete(), a_pod().ended(0, termination_report())),
+            LONG,
+            id="it has ended well",
         ),
         pytest.param(
             a_sync(),

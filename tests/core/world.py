@@ -12,7 +12,7 @@ from modelsync.api import naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import actions, admission, parking, plan_cache, planner, snapshot
-from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, last_words
+from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, termination_report
 from tests.core import faults
 
 Chooser = Callable[[str], bool]
@@ -219,7 +219,9 @@ class World:
             self._terminate(pod)
 
     def _end(self, pod: snapshot.PodRecord, code: int) -> None:
-        words = last_words(Reason.SYNCED if code == 0 else Reason.NETWORK_ERROR, progress=a_progress(10, 10))
+        words = termination_report(
+            Reason.SYNCED if code == 0 else Reason.NETWORK_ERROR, progress=a_progress(10, 10)
+        )
         job = self.jobs[pod.job_uid]
         beside = pod.sync_uid in self.sidecars
         self.pods[pod.uid] = replace(

@@ -1,4 +1,4 @@
-"""What goes wrong says so: the right reason within 15 seconds, and a mend that works."""
+"""What goes wrong says so: the right reason within 15 seconds, and a fix that works."""
 
 import os
 import subprocess
@@ -21,14 +21,14 @@ METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 
 @dataclass(frozen=True)
 class Case:
-    """A broken sync: its spec, what a user must read, and the mend."""
+    """A broken sync: its spec, what a user must read, and the fix."""
 
     name: str
     spec: Callable[[HubServer], kube.Object]
     phase: str
     reason: str
     says: str
-    mend: Callable[[str], None] | None = None
+    fix: Callable[[str], None] | None = None
     extra: dict[str, object] = field(default_factory=dict)
 
 
@@ -60,7 +60,7 @@ def mend_claim(namespace: str) -> None:
 
 
 def mend_node(namespace: str) -> None:
-    # The mend a user has without touching the ModelSync's target: lift the demand; a changed spec is retried.
+    # The fix a user has without touching the ModelSync's target: lift the demand; a changed spec is retried.
     kube.patch("modelsync", "unschedulable", namespace, {"spec": {"podTemplate": {"nodeSelector": None}}})
 
 
@@ -118,11 +118,11 @@ def test_every_failure_names_its_reason_in_time_and_the_mend_works(space: str, h
             print(f"{case.name}: {case.reason} {late:.1f} s after it was knowable")
             assert late <= KNOWABLE_SECONDS, case.name
         for case in CASES:
-            if case.mend is not None:
-                case.mend(space)
+            if case.fix is not None:
+                case.fix(space)
         for case in CASES:
-            if case.mend is not None:
-                watch.until(_complete(case.name), 90, f"{case.name} Complete after the mend")
+            if case.fix is not None:
+                watch.until(_complete(case.name), 90, f"{case.name} Complete after the fix")
 
 
 def _told(watch: kube.Watch, case: Case) -> float:
@@ -210,4 +210,4 @@ def test_no_space_left_is_said_before_the_first_byte_and_heals_with_room(
         assert hub.bytes_sent() == 0
         kube.run_on_claim(space, "little", release.IMAGE, EMPTY)
         retry("too-big", space)
-        watch.until(kube.phase_is("Complete"), 60, "Complete after the mend")
+        watch.until(kube.phase_is("Complete"), 60, "Complete after the fix")

@@ -33,7 +33,7 @@ class Ended:
     """Exit code, or the negative number of the signal."""
     peak_kib: int
     words: protocol.TerminationReport | None
-    """Last words; None when it was killed."""
+    """A termination report; None when it was killed."""
 
 
 class Server:

@@ -56,7 +56,7 @@ RANGES = {
     "one byte": (1, 0, 1),
     "all of a chunk": (CHUNK, 0, CHUNK),
     "a chunk and a byte": (CHUNK + 1, 0, CHUNK + 1),
-    "the midst": (5 * CHUNK, CHUNK + 5, 3 * CHUNK - 5),
+    "the middle": (5 * CHUNK, CHUNK + 5, 3 * CHUNK - 5),
     "over a xorb's end": (XORB + 3 * CHUNK + 9, XORB - CHUNK - 1, XORB + 2 * CHUNK + 1),
     "beyond the end": (CHUNK + 7, CHUNK + 1, 10 * CHUNK),
 }

@@ -95,7 +95,7 @@ def pod(
     words: Object | None = None,
     **state: Any,
 ) -> Object:
-    """A raw Pod of ours that runs, or has ended with some last words."""
+    """A raw Pod of ours that runs, or has ended with a termination report."""
     container: Object = {"running": {"startedAt": "2026-01-01T00:00:03Z"}}
     if words is not None:
         container = {

@@ -97,7 +97,7 @@ async def test_a_workers_end_is_waited_for_whatever_the_clocks_say(hours: int) -
 
 
 def failed(pod: dict[str, Any], stamp: str) -> dict[str, Any]:
-    """The Pod with last words of a worker whose source is not there."""
+    """The Pod with a termination report of a worker whose source is not there."""
     words = harness.words(reason="NotFound", message="no such repository")
     ended = harness.pod(job_uid="", words=words)["status"]
     state = ended["containerStatuses"][0]["state"]["terminated"]

@@ -52,7 +52,7 @@ async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.parametrize(
-    ("args", "mend"),
+    ("args", "fix"),
     [
         pytest.param([], "--worker-image (MODELSYNC_WORKER_IMAGE): is needed", id="no image"),
         pytest.param(
@@ -64,11 +64,11 @@ async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
     ],
 )
 @harness.in_loop
-async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], mend: str) -> None:
+async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], fix: str) -> None:
     process = await start(*args, HOME="/nowhere")
     told, _ = await process.communicate()
     assert process.returncode == 2
-    assert mend in told.decode() and len(told.decode().splitlines()) == 1
+    assert fix in told.decode() and len(told.decode().splitlines()) == 1
 
 
 @harness.in_loop

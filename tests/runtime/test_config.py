@@ -1,4 +1,4 @@
-"""Settings: flags over variables over defaults, and errors that name the mend."""
+"""Settings: flags over variables over defaults, and errors that name the fix."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "mend"),
+    ("name", "text", "fix"),
     [
         ("namespace", "Models", "lower case"),
         ("operator_namespace", "a/b", "name of a namespace"),
@@ -94,13 +94,13 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("health_port", "-1", "a port"),
     ],
 )
-def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, mend: str) -> None:
+def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, fix: str) -> None:
     option = next(option for option in operator_config.OPTIONS if option.name == name)
     with pytest.raises(errors.ConfigError) as told:
         operator_config.operator_config({**IMAGE, name: text}, {})
-    for part in (option.flag, option.variable, mend):
+    for part in (option.flag, option.variable, fix):
         assert part in str(told.value)
-    with pytest.raises(errors.ConfigError, match=mend):
+    with pytest.raises(errors.ConfigError, match=fix):
         operator_config.operator_config(IMAGE, {option.variable: text})
 
 

@@ -1,4 +1,4 @@
-"""What runs while a test looks: an engine's child processes, and a sync that is stopped in its midst."""
+"""What runs while a test looks: an engine's child processes, and a sync that is stopped in the middle."""
 
 import contextlib
 import os

@@ -79,7 +79,7 @@ class Sequence(Cluster):
         self.suspended = False
 
     def restart(self) -> None:
-        """Kill the operator, amid whatever it does."""
+        """Kill the operator, in the middle of whatever it does."""
         self._some_time()
         self._die()
 

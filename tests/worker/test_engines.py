@@ -160,7 +160,7 @@ def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
 
 
 def layers_of(hub: HubServer, sync: HubSync, layer: Layer) -> set[Layer]:
-    """The layers that a slow sync's progress came from until, in its midst, it had figures and a speed from
+    """The layers that a slow sync's progress came from until, in the middle, it had figures and a speed from
     the expected one; it is then let go to its end."""
     hub.rate = BIG / 3
     thread = threading.Thread(target=sync.run)

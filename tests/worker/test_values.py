@@ -1,4 +1,4 @@
-"""Small values of the worker: ranges, journal, Retry-After, digests, last words."""
+"""Small values of the worker: ranges, journal, Retry-After, digests, termination report."""
 
 import hashlib
 import itertools

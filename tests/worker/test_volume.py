@@ -156,16 +156,16 @@ VOLUMES = {
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
-@pytest.mark.parametrize(("options", "sized", "reason", "mend"), VOLUMES.values(), ids=VOLUMES.keys())
+@pytest.mark.parametrize(("options", "sized", "reason", "fix"), VOLUMES.values(), ids=VOLUMES.keys())
 def test_a_volume_that_cannot_take_the_files_says_so(
-    origin: Origin, tmp_path: Path, options: str, sized: bool, reason: Reason, mend: str
+    origin: Origin, tmp_path: Path, options: str, sized: bool, reason: Reason, fix: str
 ) -> None:
     if "inodes" in options:
         origin.files |= {f"/{number}": Object(data=b"x") for number in range(20)}
     words, code = in_own_mount(origin, tmp_path, options, sized=sized)
     assert words.reason is reason
     assert code == exitcodes.BY_REASON[reason]
-    assert any(word in words.message for word in mend.split("|"))
+    assert any(word in words.message for word in fix.split("|"))
 
 
 def in_own_mount(

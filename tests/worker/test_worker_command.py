@@ -1,4 +1,5 @@
-"""`modelsync worker` as the Job runs it: request and key from files, last words and exit code at the end."""
+"""`modelsync worker` as the Job runs it: request and key from files, termination report and exit code at the
+end."""
 
 import json
 import os

@@ -37,8 +37,8 @@ def repository_not_found(signed_in: bool) -> HubError:
 def gated(repository: str, signed_in: bool) -> HubError:
     """The repository exists, and its files are for those who were granted access."""
     message = f"Access to model {repository} is restricted."
-    mend = "You are not in its list of authorised users." if signed_in else "Sign in to ask for access."
-    return HubError(403 if signed_in else 401, f"{message} {mend}", "GatedRepo")
+    fix = "You are not in its list of authorised users." if signed_in else "Sign in to ask for access."
+    return HubError(403 if signed_in else 401, f"{message} {fix}", "GatedRepo")
 
 
 def bad_token() -> HubError:

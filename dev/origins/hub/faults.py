@@ -206,7 +206,7 @@ class Faults:
 def from_json(document: dict[str, Any]) -> Fault:
     """Make a fault of a document such as `{"kind": "Cut", "path": "*.bin", "after": 1000, "times": 3}`.
 
-    Raises ValueError with the mend.
+    Raises ValueError with the fix.
     """
     fields = dict(document)
     kind = KINDS.get(str(fields.pop("kind", "")))

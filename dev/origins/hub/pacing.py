@@ -48,7 +48,7 @@ class Pacer:
 
 
 def parse_rate(text: str) -> float:
-    """Read bytes per second from text such as `3MB` or `500K` (decimal units); ValueError with the mend."""
+    """Read bytes per second from text such as `3MB` or `500K` (decimal units); ValueError with the fix."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip(), re.IGNORECASE)
     if match is None or float(match[1]) == 0:
         raise ValueError(f"rate {text!r}: give bytes per second above 0, such as 3MB or 500K")

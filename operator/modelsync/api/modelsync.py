@@ -280,7 +280,7 @@ class LastFailure(Value):
     reason: Reason
     """One word of the closed vocabulary of reasons."""
     message: Annotated[str, Field(max_length=1024)] = ""
-    """What happened and what mends it."""
+    """What happened and what fixes it."""
     time: AwareDatetime | None = None
     """When the attempt ended."""
     attempt: int | None = None

@@ -199,7 +199,7 @@ class LimitRequest(Value):
 
 
 class TerminationReport(Value):
-    """The last words of an attempt; at most MAX_TERMINATION_BYTES of JSON."""
+    """The termination report of an attempt; at most MAX_TERMINATION_BYTES of JSON."""
 
     version: int = WIRE_VERSION
     uid: str
@@ -207,7 +207,7 @@ class TerminationReport(Value):
     reason: Reason
     """`Synced` when all files are published, else why not."""
     message: Text = ""
-    """What happened and what mends it; never a URL's query, never a token."""
+    """What happened and what fixes it; never a URL's query, never a token."""
     resolved: Resolved | None = None
     progress: Progress = Progress()
     devices: Annotated[tuple[DeviceCounters, ...], Field(max_length=8)] = ()

@@ -46,7 +46,7 @@ class Reason(StrEnum):
     NETWORK_ERROR = "NetworkError"
     RATE_LIMITED = "RateLimited"
     ORIGIN_ERROR = "OriginError"
-    # The source is wrong: only the user can mend it.
+    # The source is wrong: only the user can fix it.
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     ACCESS_DENIED = "AccessDenied"
     NOT_FOUND = "NotFound"

@@ -21,12 +21,12 @@ _NO_USER = cel(
 )
 
 
-def _url_rule(more: str, mend: str) -> dict[str, str]:
+def _url_rule(more: str, fix: str) -> dict[str, str]:
     """CEL: an absolute URL without blanks and control characters."""
     return cel(
         "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHost() != ''"
         r" && !self.matches('[\\x00-\\x20\\x7f" + more + "]')",
-        mend,
+        fix,
     )
 
 

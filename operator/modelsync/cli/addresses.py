@@ -51,7 +51,7 @@ class Options:
 
 
 def source_of(addresses: Sequence[str], options: Options) -> Source:
-    """The source that the addresses name; raises UsageError with the mend."""
+    """The source that the addresses name; raises UsageError with the fix."""
     first, several = addresses[0], len(addresses) > 1
     if several and not all(address.startswith(_WEB) for address in addresses):
         raise UsageError("give one hf:// or s3:// address, or several https:// ones")

@@ -1,7 +1,7 @@
 """The `modelsync` command: a group whose subcommands are loaded when they are named.
 
 Loading late keeps `modelsync pull` and the worker from importing the operator's libraries, and the other way
-round. Errors a user can mend are one line on standard error and exit code 2.
+round. Errors a user can fix are one line on standard error and exit code 2.
 """
 
 import importlib

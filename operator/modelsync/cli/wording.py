@@ -1,6 +1,6 @@
 """The engine's messages in the words of a command line.
 
-The engine speaks of a ModelSync's fields, as most of its users have one. Here the same mends have other
+The engine speaks of a ModelSync's fields, as most of its users have one. Here the same fixes have other
 names.
 """
 

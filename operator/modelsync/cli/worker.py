@@ -41,7 +41,10 @@ _KEY = f"{naming.REQUEST_DIR}/{naming.KEY_FILE}"
     "--secret-dir", default=naming.SECRET_DIR, show_default=True, help="The source's Secret, a file a key."
 )
 @click.option(
-    "--termination-log", default=naming.TERMINATION_LOG, show_default=True, help="File for the last words."
+    "--termination-log",
+    default=naming.TERMINATION_LOG,
+    show_default=True,
+    help="File for the termination report.",
 )
 @click.option("--port", default=naming.WORKER_PORT, show_default=True, help="Port of /progress and /limit.")
 @click.option("--key-file", default=_KEY, show_default=True, help="File with the key of /progress.")
@@ -89,7 +92,7 @@ def command(
 
 
 def _refuse(place: Place, failure: Failure) -> int:
-    """Last words without a request to be about."""
+    """A termination report without a request to be about."""
     report = protocol.TerminationReport(uid="", attempt=0, reason=failure.reason, message=failure.message)
     termination.write(place.termination_log, report)
     return failure.exit_code

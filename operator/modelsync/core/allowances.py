@@ -34,10 +34,10 @@ def _refusals(spec: ModelSyncSpec, settings: Settings) -> Iterator[str]:
         ("runtimeClassName", template.runtime_class_name, settings.runtime_classes, "runtimeClasses"),
     ):
         if name and name not in known:
-            mend = f"name one of {', '.join(known)}, or leave it out" if known else "leave it out"
+            fix = f"name one of {', '.join(known)}, or leave it out" if known else "leave it out"
             yield (
                 f"spec.podTemplate.{field}: the operator does not allow {name!r} (its worker.{setting});"
-                f" {mend}"
+                f" {fix}"
             )
     for field, ids in template.security_context.ids().items():
         for number in ids:

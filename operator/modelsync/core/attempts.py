@@ -79,8 +79,8 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     if asked and phase is Phase.COMPLETE:
         return _to_check(status, view.sync.status.attempts)
     resumed = phase in (Phase.PAUSED, Phase.CANCELLED) and not (spec.suspend or spec.cancel)
-    mended = phase is Phase.FAILED and view.changed
-    if resumed or mended or (asked and view.counted):
+    fixed = phase is Phase.FAILED and view.changed
+    if resumed or fixed or (asked and view.counted):
         return changes.apply(status, failures=None, next_retry_time=None)
     if view.changed and view.counted and status.next_retry_time is not None and view.rejection is None:
         # The cause may be gone with the change. The failures stay counted, so that changes are no way round.

@@ -45,7 +45,7 @@ class Verdict:
     pod: PodRecord | None = None
     sample: Sample | None = None
     report: protocol.TerminationReport | None = None
-    """The last words of the attempt that completed."""
+    """The termination report of the attempt that completed."""
     ended: PodRecord | None = None
     """The Pod of the attempt that completed."""
     completed: datetime | None = None
@@ -119,7 +119,8 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 
 def _being_stopped(view: View, status: ModelSyncStatus) -> Verdict | None:
-    """A worker that has to end for a pause or a cancellation: its last words belong to the figures that stay.
+    """A worker that has to end for a pause or a cancellation: its termination report belong to the figures
+    that stay.
 
     It has until its Pod's grace period ends; what a lost node says after that, the next attempt corrects.
     """
@@ -366,7 +367,7 @@ _SELF_HEALING = frozenset(
         Reason.JOB_REJECTED,
     }
 )
-"""Reasons that stay the news between two attempts: what the user has to mend is still the same."""
+"""Reasons that stay the news between two attempts: what the user has to fix is still the same."""
 
 _CHECKS: tuple[Check, ...] = (
     _invalid,

@@ -210,7 +210,7 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
         if view.sync.deleting:
             return "the ModelSync is being deleted"
         if attempt > (stored.attempts or 0):
-            return ""  # its number must be stored before it goes, lest another Job gets the same one
+            return ""  # its number must be stored before it goes, or another Job gets the same one
         if item.verdict.reason is Reason.STOPPING:
             return "the ModelSync is paused or cancelled"
         if phase in (Phase.PAUSED, Phase.CANCELLED) or stored.phase is Phase.COMPLETE:

@@ -19,7 +19,7 @@ from modelsync.core.snapshot import JobRecord, PodRecord, Settings
 _DEADLINE = "DeadlineExceeded"
 _FINAL = frozenset({Reason.NAME_CONFLICT})
 _HEALING = frozenset({Reason.SECRET_NOT_FOUND})
-"""Mended outside of the ModelSync, which then goes on by itself; so another attempt looks again."""
+"""Fixed outside of the ModelSync, which then goes on by itself; so another attempt looks again."""
 _MEND: dict[Reason, str] = {
     Reason.WORKER_OOM_KILLED: "the worker ran out of memory; raise spec.podTemplate.resources.limits.memory",
     Reason.WORKER_EVICTED: "the worker was evicted from its node",

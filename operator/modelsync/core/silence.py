@@ -16,7 +16,7 @@ from modelsync.core import nodes, retries
 from modelsync.core.sync_view import View
 
 MARGIN = timedelta(seconds=60)
-"""The worker's own end comes first: its grace, its last words, the kubelet's report of them."""
+"""The worker's own end comes first: its grace, its termination report, the kubelet's report of them."""
 
 
 def failure(view: View) -> retries.Failure | None:

@@ -109,7 +109,7 @@ class PodRecord:
     terminated_reason: str = ""
     """Reason of the container's terminated state, such as OOMKilled or Error."""
     termination: protocol.TerminationReport | None = None
-    """The last words, when they are ours and about this attempt."""
+    """The termination report, when they are ours and about this attempt."""
     finished: datetime | None = None
     status_reason: str = ""
     """`status.reason`, such as Evicted."""
@@ -225,5 +225,5 @@ class Snapshot:
     troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
     """By namespace and queue: creations there got no answer or a server's error (see `admission`)."""
     farewells: Mapping[str, PodRecord] = field(default_factory=dict)
-    """The last state of a Pod that has gone a moment ago with its last words, by ModelSync uid."""
+    """The last state of a Pod that has gone a moment ago with its termination report, by ModelSync uid."""
     settings: Settings = field(default_factory=Settings)

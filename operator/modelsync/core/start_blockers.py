@@ -1,4 +1,4 @@
-"""Why a worker does not start, as a reason and a sentence that names the field and the mend.
+"""Why a worker does not start, as a reason and a sentence that names the field and the fix.
 
 A chain of small checks over what the scheduler, the kubelet and admission say; the first that knows wins. All
 of these heal by themselves once their cause is gone. What waits for a person gives its slot back at once and
@@ -122,7 +122,7 @@ def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     return Block(
         Reason.IMAGE_PULL_FAILED,
         f"the worker's image cannot be pulled: {_pulling(pod.waiting_message)};"
-        " mend the operator's worker image or set spec.podTemplate.imagePullSecrets",
+        " fix the operator's worker image or set spec.podTemplate.imagePullSecrets",
     )
 
 
@@ -147,7 +147,7 @@ def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -
     return Block(
         Reason.VOLUME_NOT_FOUND,
         f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} is not bound to a"
-        f" volume; see its Events, mend its storage class or make a volume{HEALS}",
+        f" volume; see its Events, fix its storage class or make a volume{HEALS}",
     )
 
 

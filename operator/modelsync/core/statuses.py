@@ -141,11 +141,11 @@ def _flows(verdict: Verdict) -> bool:
 
 
 def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
-    """Progress of a sync whose worker does not run, with the last words of the attempt that ended.
+    """Progress of a sync whose worker does not run, with the termination report of the attempt that ended.
 
     They are final, so they change nothing when they are taken in again.
     """
-    shown, pod = status.progress, view.last_words
+    shown, pod = status.progress, view.termination_report
     if pod is not None and pod.termination is not None:
         told = pod.termination.progress
         shown = progress.ended(shown, told, _known_before(view, pod))

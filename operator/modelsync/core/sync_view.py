@@ -20,7 +20,7 @@ from modelsync.core.snapshot import (
 )
 
 UNHEARD = timedelta(seconds=5)
-"""How long a Job that has ended waits for its Pod's last words."""
+"""How long a Job that has ended waits for its Pod's termination report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class View:
         )
 
     @property
-    def last_words(self) -> PodRecord | None:
+    def termination_report(self) -> PodRecord | None:
         """The Pod of the last attempt with its termination report, also when it is gone already."""
         known = self.pods if self.farewell is None else (*self.pods, self.farewell)
         own = [pod for pod in known if pod.attempt == self.attempts and pod.termination is not None]

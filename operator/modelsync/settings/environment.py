@@ -1,4 +1,5 @@
-"""What a transfer takes from its environment: proxies, certification authorities, patience, a veto.
+"""What a transfer takes from its environment: proxies, certification authorities, timeouts, and whether it
+may start at all.
 
 Beside `operator_config` the only reader of os.environ; the worker gets these settings as values. They are the
 variables that every program of the field honours, so they keep their own names.
@@ -99,7 +100,8 @@ def worker_environment(environment: Mapping[str, str] | None = None) -> WorkerEn
 
 
 def _veto(text: str) -> bool:
-    """Whether a veto holds: anything but a clear no does, since a typing error must not start a download."""
+    """Whether downloads are disabled: anything but a clear no disables them, since a typing error must not
+    start a download."""
     return text.strip().lower() not in ("", "0", "false", "no", "off")
 
 
@@ -129,7 +131,7 @@ class PullEnvironment:
 def pull_environment(environment: Mapping[str, str] | None = None) -> PullEnvironment:
     """The settings that os.environ, or the given mapping, holds; an empty variable counts as absent.
 
-    Raises UsageError with the variable and the mend.
+    Raises UsageError with the variable and the fix.
     """
     variables = os.environ if environment is None else environment
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

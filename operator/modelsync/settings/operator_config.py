@@ -1,7 +1,7 @@
 """The operator's configuration: flags, else `MODELSYNC_*` variables, else defaults; checked in one place.
 
 One table makes the command's flags, the names of the variables, the parsing and the documentation, so they
-cannot disagree. A bad value is told with the flag, the variable and the mend, before anything else happens.
+cannot disagree. A bad value is told with the flag, the variable and the fix, before anything else happens.
 """
 
 import os
@@ -25,7 +25,7 @@ class Option:
     name: str
     """Field of OperatorConfig; flag and variable follow from it."""
     read: Callable[[str], Any]
-    """Makes the value; raises ValueError with the mend."""
+    """Makes the value; raises ValueError with the fix."""
     default: str | None
     """Text of the default; None when it is worked out or needed."""
     help: str

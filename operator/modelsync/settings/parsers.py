@@ -1,6 +1,6 @@
 """How the texts of settings become values: one small reader for each sort.
 
-A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the mend; who
+A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the fix; who
 asked, and under which name, is told by `operator_config`. Those that make values of the API stand in
 `documents`, so that a worker's start need not load it for a number.
 """
@@ -15,7 +15,7 @@ NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
 def number(low: float, high: float, what: str) -> Callable[[str], float]:
-    """Reads a number within bounds; `what` it is goes into the mend."""
+    """Reads a number within bounds; `what` it is goes into the fix."""
 
     def read(text: str) -> float:
         try:

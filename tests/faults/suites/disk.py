@@ -38,9 +38,9 @@ TOTAL = sum(map(len, FILES.values()))
 PAGES = sum(-(-len(data) // PAGE) for data in FILES.values())
 """Of the files alone; the journal, the manifest and directories need a few more."""
 LOST = CHUNK * CONNECTIONS + sum(len(data) for data in FILES.values() if len(data) < journal.SMALL)
-"""Most bytes that an end in the midst may cost: chunks on their way, and small files not yet told of."""
+"""Most bytes that an end in the middle may cost: chunks on their way, and small files not yet told of."""
 FOREIGN = noise(3000, "foreign")
-MENDS = {
+FIXES = {
     Reason.INSUFFICIENT_STORAGE: ("grow the PersistentVolumeClaim", "quota", "inodes"),
     Reason.VOLUME_NOT_WRITABLE: ("read-write", "Check the volume and its node", "NFS or CephFS"),
 }
@@ -78,7 +78,7 @@ def refused(ended: Ended, reason: Reason, volume: Volume) -> str:
     """What is wrong with a refusal, or nothing."""
     if ended.code != exitcodes.BY_REASON[reason] or ended.words is None:
         return f"ended with {ended.code}: {ended.words and ended.words.message}"
-    if ended.words.reason is not reason or not any(mend in ended.words.message for mend in MENDS[reason]):
+    if ended.words.reason is not reason or not any(fix in ended.words.message for fix in FIXES[reason]):
         return f"says {ended.words.reason}: {ended.words.message}"
     content = volume.content()
     if content.pop("foreign") != FOREIGN:
@@ -88,13 +88,13 @@ def refused(ended: Ended, reason: Reason, volume: Volume) -> str:
     return "" if volume.manifest() is None else "there is a manifest"
 
 
-def mended(volume: Volume, most: int = LOST) -> str:
-    """After the mend: all is there, and what was fetched before is not fetched again."""
+def fixed(volume: Volume, most: int = LOST) -> str:
+    """After the fix: all is there, and what was fetched before is not fetched again."""
     ended = volume.run()
     if ended.code:
-        return f"after the mend it ended with {ended.code}: {ended.words and ended.words.message}"
+        return f"after the fix it ended with {ended.code}: {ended.words and ended.words.message}"
     if volume.content() != {**FILES, "foreign": FOREIGN}:
-        return "wrong bytes after the mend"
+        return "wrong bytes after the fix"
     again = volume.origin.sent() - TOTAL
     return f"{again} bytes were fetched twice" if again > most else ""
 
@@ -107,7 +107,7 @@ def told_size(seed: int, count: int) -> Tally:
         if wrong or volume.origin.sent():
             return wrong or f"{volume.origin.sent()} bytes were fetched for nothing"
         remount(volume, "size=64m")
-        return mended(volume)
+        return fixed(volume)
 
     return _by_size(once, list(range(6, PAGES)), seed, count)
 
@@ -124,7 +124,7 @@ def untold_size(seed: int, count: int) -> Tally:
         if volume.origin.sent() - sent > TOTAL:
             return "the second attempt fetched more than there is"
         remount(volume, "size=64m")
-        return mended(volume, most=3 * TOTAL)
+        return fixed(volume, most=3 * TOTAL)
 
     return _by_size(once, _at_boundaries(), seed, count, unsized=frozenset(FILES))
 
@@ -157,7 +157,7 @@ def just_enough(seed: int, count: int) -> Tally:
             with mounted(server, origin, f"size={(PAGES + 24) * PAGE}") as volume:
                 ended = volume.run(faults=[Kind(name="pwrite").fault(nth)])
                 wrong = "" if ended.code in (workers.KILLED, 0) else f"ended with {ended.code}"
-                wrong = wrong or mended(volume)
+                wrong = wrong or fixed(volume)
                 tally.add(not wrong, f"killed at write {nth}: {wrong}")
     return tally
 
@@ -175,9 +175,9 @@ def inodes(seed: int, count: int) -> Tally:
                     if "inodes" not in (ended.words.message if ended.words else ""):
                         wrong = wrong or "does not say that inodes are missing"
                     remount(volume, "nr_inodes=1000")
-                    wrong = wrong or mended(volume)
+                    wrong = wrong or fixed(volume)
                 else:
-                    wrong = mended(volume)
+                    wrong = fixed(volume)
                 tally.add(not wrong, f"{number} inodes: {wrong}")
     return tally
 
@@ -193,7 +193,7 @@ def read_only(seed: int, count: int) -> Tally:
                 remount(volume, "ro")
                 wrong = refused(volume.run(), Reason.VOLUME_NOT_WRITABLE, volume)
                 remount(volume, "rw")
-                wrong = wrong or mended(volume)
+                wrong = wrong or fixed(volume)
                 tally.add(not wrong, wrong)
     return tally
 
@@ -209,7 +209,7 @@ def full_at(seed: int, count: int) -> Tally:
             with mounted(server, origin, "size=64m") as volume:
                 full = {"name": "pwrite", "do": "full", "budget": point, "number": errno.ENOSPC}
                 ended = volume.run(faults=[full, unreserved])
-                wrong = refused(ended, Reason.INSUFFICIENT_STORAGE, volume) or mended(volume)
+                wrong = refused(ended, Reason.INSUFFICIENT_STORAGE, volume) or fixed(volume)
                 tally.add(not wrong, f"full after {point} bytes: {wrong}")
     return tally
 
@@ -253,8 +253,8 @@ def failing(
 def _failed(ended: Ended, reason: Reason) -> str:
     if ended.words is None or ended.code != exitcodes.BY_REASON[reason]:
         return f"ended with {ended.code}: {ended.words and ended.words.message}"
-    said = any(mend in ended.words.message for mend in MENDS[reason])
-    return "" if said else f"says no mend: {ended.words.message}"
+    said = any(fix in ended.words.message for fix in FIXES[reason])
+    return "" if said else f"says no fix: {ended.words.message}"
 
 
 def slow(seed: int, count: int) -> Tally:
@@ -268,14 +268,14 @@ def slow(seed: int, count: int) -> Tally:
                     for name in ("pwrite", "fdatasync", "fsync")
                 ]
                 ended = volume.run(faults=delays)
-                wrong = f"ended with {ended.code}" if ended.code else mended(volume)
+                wrong = f"ended with {ended.code}" if ended.code else fixed(volume)
                 wrong = wrong or (f"{ended.peak_kib} KiB" if ended.peak_kib > 256 * 1024 else "")
                 tally.add(not wrong, wrong)
     return tally
 
 
 def unable(seed: int, count: int) -> Tally:
-    """A file system that renames nothing: told before the first byte, then mended."""
+    """A file system that renames nothing: told before the first byte, then fixed."""
     tally, numbers = Tally(), (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
     with bench_made() as (server, origin):
         for number in numbers[:count]:
@@ -283,11 +283,11 @@ def unable(seed: int, count: int) -> Tally:
                 fault = {"name": "rename", "do": "fail", "number": number, "first": 1}
                 ended = volume.run(faults=[fault])
                 wrong = refused(ended, Reason.VOLUME_NOT_WRITABLE, volume)
-                mend = "read-write" if number == errno.EPERM else "Use block storage, NFS or CephFS"
+                fix = "read-write" if number == errno.EPERM else "Use block storage, NFS or CephFS"
                 said = ended.words.message if ended.words else ""
-                wrong = wrong or ("" if mend in said else f"says {said}")
+                wrong = wrong or ("" if fix in said else f"says {said}")
                 wrong = wrong or (f"{origin.sent()} bytes were fetched for nothing" if origin.sent() else "")
-                wrong = wrong or mended(volume)
+                wrong = wrong or fixed(volume)
                 tally.add(not wrong, f"{errno.errorcode[number]}: {wrong}")
     return tally
 
@@ -317,7 +317,7 @@ CASES = (
     _case("a volume that cannot rename: refused before the first byte", unable, 3, 1),
     *(
         _case(
-            f"{errno.errorcode[number]} at a call of any kind and all after it, then mended",
+            f"{errno.errorcode[number]} at a call of any kind and all after it, then fixed",
             partial(failing, number, "fail", CALLS, frozenset()),
             50,
             2,

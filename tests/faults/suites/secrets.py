@@ -1,8 +1,8 @@
 """Canaries in every secret that a worker holds: none may turn up in anything that it leaves or says.
 
 The real command runs with its log at debug, from each kind of source, well and badly. Looked through are its
-log, its last words, the answers of /progress, its arguments and environment and those of its children, and
-every byte that it left on the volume: journal, staging files, manifest, names.
+log, its termination report, the answers of /progress, its arguments and environment and those of its
+children, and every byte that it left on the volume: journal, staging files, manifest, names.
 """
 
 import base64

@@ -33,7 +33,8 @@ SyncListener = Callable[[snapshot.SyncRecord], None]
 _KINDS = (SYNCS, QUEUES, JOBS, PODS)
 _TOMBSTONES = 20_000
 _FAREWELL = timedelta(seconds=60)
-"""How long the last words of a Pod that is gone are kept for the planner: it may look a moment later."""
+"""How long the termination report of a Pod that is gone are kept for the planner: it may look a moment
+later."""
 
 
 @dataclass(slots=True)

@@ -41,7 +41,9 @@ PERMISSIONS: tuple[Permission, ...] = (
         why="to know what runs; get to recognise a Job whose creation got no answer",
     ),
     _rule(JOBS, "create", "delete", why="to start and end attempts"),
-    _rule(PODS, "get", "list", "watch", why="where a worker runs, why it cannot start, its last words"),
+    _rule(
+        PODS, "get", "list", "watch", why="where a worker runs, why it cannot start, its termination report"
+    ),
     _rule(EVENTS, "list", why="why a Job has no Pod or a Pod does not start (FailedCreate, FailedMount)"),
     _rule(EVENTS, "create", "patch", why="to tell transitions of a ModelSync; patch counts a repetition"),
     _rule(QUEUES, "get", "list", "watch", scope="operator", why="the limits of each queue"),

@@ -1,11 +1,11 @@
 """Byte and result counters, kept by the operator for its short-lived workers.
 
-Each Pod's own counters (in its progress reports and its last words) are turned into deltas by Pod uid, so
-that a Pod that lives for a second is counted in full, and no byte twice. Received bytes are added up by
-ModelSync, as in its status: what a killed worker received is reported by the next one. What happened before
-this process began to lead was counted by another one: a Pod from before starts from what the stored status
-tells. Results are counted when a plan makes the transition, once for each attempt. What is gone for an hour
-is forgotten, and its series with it.
+Each Pod's own counters (in its progress reports and its termination report) are turned into deltas by Pod
+uid, so that a Pod that lives for a second is counted in full, and no byte twice. Received bytes are added up
+by ModelSync, as in its status: what a killed worker received is reported by the next one. What happened
+before this process began to lead was counted by another one: a Pod from before starts from what the stored
+status tells. Results are counted when a plan makes the transition, once for each attempt. What is gone for an
+hour is forgotten, and its series with it.
 """
 
 import time
@@ -94,7 +94,7 @@ class Accounting:
             )
 
     def on_pod(self, pod: snapshot.PodRecord) -> None:
-        """A Pod has changed; its last words close its account."""
+        """A Pod has changed; its termination report close its account."""
         words = pod.termination
         account = self._account(pod) if words is not None else None
         if words is None or account is None or account.closed:

@@ -64,10 +64,10 @@ def instead(source: Iterable[RemoteFile]) -> str:
 
 def _missing(needs: Needs, what: str, here: Iterable[RemoteFile], source: Sequence[RemoteFile]) -> Failure:
     fitting = [name for name, preset in BUILT_IN.items() if name != needs.preset and _fits(preset, source)]
-    mend = "Choose files with spec.allowPatterns in place of the preset"
+    fix = "Choose files with spec.allowPatterns in place of the preset"
     if fitting:
-        mend = f"Use {' or '.join(fitting[:3])} as spec.preset, or choose files with spec.allowPatterns alone"
-    text = f"spec.preset {needs.preset} {what}.{instead(here)} {mend}."
+        fix = f"Use {' or '.join(fitting[:3])} as spec.preset, or choose files with spec.allowPatterns alone"
+    text = f"spec.preset {needs.preset} {what}.{instead(here)} {fix}."
     return Failure(Reason.NOTHING_MATCHED, text)
 
 

@@ -1,4 +1,4 @@
-"""One attempt as a process: run it, show it, and end with last words and an exit code.
+"""One attempt as a process: run it, show it, and end with a termination report and an exit code.
 
 Signals, the key, the progress server and the termination message belong to the Pod; `pipeline` knows none of
 them.
@@ -108,7 +108,8 @@ class Attempt:
         )
 
     def end_now(self, reason: Reason, message: str) -> NoReturn:
-        """End the process with its last words, whatever its threads wait for; call it from any of them.
+        """End the process with its termination report, whatever its threads wait for; call it from any of
+        them.
 
         The figures may wait for the very thread that hangs: then the words go without them.
         """
@@ -127,7 +128,7 @@ class Attempt:
         os._exit(exitcodes.BY_REASON[reason])
 
     def leave(self, reason: Reason, message: str) -> None:
-        """Write the last words."""
+        """Write the termination report."""
         state = self.state
         report = protocol.TerminationReport(
             uid=self.request.uid,

@@ -1,4 +1,4 @@
-"""The attempt's last words: at most 4 KiB of JSON where the kubelet looks for them.
+"""The attempt's termination report: at most 4 KiB of JSON where the kubelet looks for them.
 
 They outlive the operator and are the final truth about the attempt, so they must fit and must be valid JSON
 whatever a message holds: what is of least use goes first.

@@ -74,9 +74,9 @@ class Watchdog:
             self._since, passed = now, 0.0
         stage = self._state.stage
         if self._silence(now, passed) >= self._deadline:
-            what, mend = _WORDS[stage]
+            what, fix = _WORDS[stage]
             waited = f"for {self._deadline:g} seconds (spec.progressDeadlineSeconds)"
-            return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{what} {waited}. {mend}")
+            return Failure(Reason.PROGRESS_DEADLINE_EXCEEDED, f"{what} {waited}. {fix}")
         longest = max(LISTING_SECONDS, LISTING_DEADLINES * self._deadline)
         if stage is Stage.RESOLVING and self._state.stages.lasted_seconds() >= longest:
             text = f"The source was not listed to its end in {longest:g} seconds. Check the origin."

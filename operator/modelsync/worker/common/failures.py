@@ -1,6 +1,6 @@
 """How an attempt fails: with one reason of the closed vocabulary and a sentence for people.
 
-The message names the field of the ModelSync and the mend. It never holds a URL's query, a token or a
+The message names the field of the ModelSync and the fix. It never holds a URL's query, a token or a
 password: it ends up in a status, an Event and a log. What an origin said may be part of it, so it is cleaned
 here, where every message passes.
 """

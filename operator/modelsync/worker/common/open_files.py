@@ -23,7 +23,7 @@ class Unusable(OSError):
 
 
 class Handle:
-    """A descriptor that closes when its last user lets go: its number is never reused beneath a writer."""
+    """A descriptor that closes when its last user lets go: its number is never reused under a writer."""
 
     __slots__ = ("descriptor",)
 

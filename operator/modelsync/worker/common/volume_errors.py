@@ -31,8 +31,8 @@ def failure(error: OSError, doing: str) -> Failure:
         return Failure(Reason.INTERNAL_ERROR, text)
     if error.errno in _READ_ONLY:
         whom = f"the worker's user {os.getuid()} or a group of {sorted({os.getgid(), *os.getgroups()})}"
-        mend = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."
-        return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {mend}")
+        fix = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."
+        return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {fix}")
     if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
         text = f"The volume cannot do what a sync takes ({doing}: {told}). Use block storage, NFS or CephFS."
         return Failure(Reason.VOLUME_NOT_WRITABLE, text)

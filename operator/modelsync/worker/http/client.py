@@ -196,8 +196,8 @@ def _forbidden(error: Forbidden, host: str) -> Failure:
     """Without the address, since not everyone who names a host may look it up; the log has it."""
     _log.warning("%s leads to %s, which may not be reached (%s)", host, error.address, error.why)
     text = f"Downloads may not reach {host} ({error.why})."
-    mend = "Name another host in spec.source, or let the administrator allow it: worker.addresses.allowed."
-    return Failure(Reason.ADDRESS_FORBIDDEN, f"{text} {mend}")
+    fix = "Name another host in spec.source, or let the administrator allow it: worker.addresses.allowed."
+    return Failure(Reason.ADDRESS_FORBIDDEN, f"{text} {fix}")
 
 
 def _is_timeout(error: BaseException) -> bool:

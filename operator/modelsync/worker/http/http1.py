@@ -236,7 +236,7 @@ class _Chunks:
         while not body and not self._parsed.ended:
             count = self._wire.read_into(self._piece)
             if not count:
-                raise Broken("the connection was closed amid the answer")
+                raise Broken("the connection was closed in the middle of the answer")
             self._parser.feed_data(self._piece[:count])
         count = min(len(body), len(view))
         view[:count] = body[:count]
@@ -290,7 +290,7 @@ class Response:
                 if len(body) > most:
                     raise TooLong(f"the answer has more than {most} bytes")
             if self._left:
-                raise Broken("the connection was closed amid the answer")
+                raise Broken("the connection was closed in the middle of the answer")
         finally:
             self.close()
         return bytes(body)

@@ -141,7 +141,10 @@ class Outdated:
         if self.recorded:
             publisher.sync_parents(self.target, self.entries, self.stages.advance)
         with volume_errors.guarded("removing the record of outdated files"):
-            for path in (_RECORD, _TEMPORARY):  # the second of a worker that was killed amid writing it
+            for path in (
+                _RECORD,
+                _TEMPORARY,
+            ):  # the second of a worker that was killed in the middle of writing it
                 if self.target.stat(path) is not None:
                     self.target.remove_below(path)
 

@@ -1,7 +1,7 @@
 """The credentials of a source: read when they are needed, shown to nobody.
 
 A Secret is mounted as a directory with a file a key, and the kubelet renews the files when the Secret
-changes; so each use looks whether it did, and a mended token works without a new Pod. A value is wrapped,
+changes; so each use looks whether it did, and a fixed token works without a new Pod. A value is wrapped,
 because tokens reach logs by way of a repr more often than by intent.
 """
 

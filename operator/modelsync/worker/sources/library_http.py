@@ -222,8 +222,8 @@ def lead_out(client: Any, transport: Transport, patience: Patience) -> None:
             text = (
                 f"{urls.shown(request.url)} answers with a web page (HTTP {status}), as a console or a login"
             )
-            mend = "does. Name the address of the S3 API in spec.source.s3.endpoint."
-            raise Failure(Reason.ORIGIN_ERROR, f"{text} {mend}")
+            fix = "does. Name the address of the S3 API in spec.source.s3.endpoint."
+            raise Failure(Reason.ORIGIN_ERROR, f"{text} {fix}")
         if request.method == "HEAD" and 300 <= status < 400 and _REGION not in told:
             # botocore asks with HEAD for the region to go on in, and of a redirect of that again, endlessly
             text = f"{urls.shown(request.url)} redirects (HTTP {status}) and names no region."

@@ -61,7 +61,7 @@ class Entry:
     durable: RangeSet = field(default_factory=RangeSet)
     """What of it a power cut could not take."""
     sha256: str | None = None
-    """Of the verified file; tells our own work after a crash in the midst of publishing."""
+    """Of the verified file; tells our own work after a crash in the middle of publishing."""
     before: int = 0
     """Bytes of it that lay there before this sync began."""
 

@@ -20,7 +20,7 @@ TICK_SECONDS = 1.0
 JOURNAL_SECONDS = 5.0
 """Between two syncs of the journal: a power cut costs what came since the last one."""
 HURRY_BYTES = 64 << 20
-"""Written but not synced: more makes a sync begin at once, lest the page cache fill the Pod's memory."""
+"""Written but not synced: more makes a sync begin at once, or the page cache fills the Pod's memory."""
 HURRY_FILES = 512
 
 

@@ -25,7 +25,8 @@ from modelsync.worker.storage.range_set import RangeSet
 from modelsync.worker.storage.staging import Staging, key_of
 
 WHOLE_BYTES = SMALL
-"""Files up to this are received in one piece (`small_file`); a crash amid one costs less than a chunk."""
+"""Files up to this are received in one piece (`small_file`); a crash in the middle of one costs less than a
+chunk."""
 LEAST_AHEAD, MOST_AHEAD = 64 << 20, 1 << 30
 """Bytes that are reserved beyond those about to be written: as many as have come, within these bounds. An
 origin can announce what it likes, and so gets no more of the volume than twice what it sends, or 64 MiB. With

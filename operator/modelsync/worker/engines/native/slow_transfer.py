@@ -9,8 +9,8 @@ from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.retry import Transient
 
 FLOOR = 256
-"""Bytes per second and connection below which another connection is tried; a link that is shared to the
-uttermost gives more, and a terabyte would take a century."""
+"""Bytes per second and connection below which another connection is tried; even a saturated
+link is faster, and a terabyte would take a century."""
 TIMEOUTS = 3
 """Length of the window in timeouts."""
 

@@ -1,8 +1,8 @@
 """A small file's body: gathered in memory, hashed there and written once.
 
 Each step that a large file needs on its way (blocks that wait for a hasher, a record for every range) costs a
-small one more than its bytes do. What breaks amid such a body is written as far as it came, and the file goes
-the way of the large ones from there.
+small one more than its bytes do. What breaks in the middle of such a body is written as far as it came, and
+the file goes the way of the large ones from there.
 """
 
 from modelsync.worker.checksums.file_digest import Digests

@@ -1,4 +1,4 @@
-"""What the Hub's errors mean for a user: which field or Secret is wrong, and what mends it.
+"""What the Hub's errors mean for a user: which field or Secret is wrong, and what fixes it.
 
 The Hub answers 401 for a repository that does not exist, for a private one, and for a wrong token; the
 library tells them apart by headers, and this module tells them to people. No message carries the library's
@@ -117,13 +117,13 @@ class Asking:
             text = (
                 f"{where}, but not the commit {short} that it names for {self.revision}: it is out of date."
             )
-            mend = (
+            fix = (
                 "Try again when it is not, or name a commit that it has in spec.source.huggingFace.revision."
             )
-            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {mend}")
+            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {fix}")
         text = f"{where}, but does not list the files of its commit {short} (HTTP 404)."
-        mend = "Name a mirror in spec.source.huggingFace.endpoint that offers the Hub's tree API."
-        return Failure(Reason.ORIGIN_ERROR, f"{text} {mend}")
+        fix = "Name a mirror in spec.source.huggingFace.endpoint that offers the Hub's tree API."
+        return Failure(Reason.ORIGIN_ERROR, f"{text} {fix}")
 
     def _by_code(self, code: str) -> Failure | None:
         """What the Hub's own code (X-Error-Code) means; None for one that is not known."""
@@ -136,16 +136,16 @@ class Asking:
             return Failure(Reason.ACCESS_DENIED, f"The Hub has disabled the repository {name}.")
         if code == "RevisionNotFound":
             text = f"The repository {name} has no revision {self.revision}."
-            mend = f"Name one that is there in spec.source.huggingFace.revision{_FIXED}."
-            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {mend}")
+            fix = f"Name one that is there in spec.source.huggingFace.revision{_FIXED}."
+            return Failure(Reason.REVISION_NOT_FOUND, f"{text} {fix}")
         if code == "RepoNotFound":
             where = f"There is no {self.kind} {name} at {self.endpoint}"
-            mend = (
+            fix = (
                 "that the token may see"
                 if given
                 else f"that can be seen without a token; name one in {token}"
             )
-            return Failure(Reason.NOT_FOUND, f"{where} {mend}. Or {_RIGHT}.")
+            return Failure(Reason.NOT_FOUND, f"{where} {fix}. Or {_RIGHT}.")
         return None
 
     def _by_status(self, status: int) -> Failure:
@@ -162,19 +162,19 @@ class Asking:
             text = f"{self.endpoint} has no {self.kind} {name} {told}. Check spec.source.huggingFace."
             return Failure(Reason.NOT_FOUND, text)
         if status == 429:
-            mend = "Try with fewer syncs at once" if self.credentials.given else f"Name a token in {token}"
-            return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {mend}.")
+            fix = "Try with fewer syncs at once" if self.credentials.given else f"Name a token in {token}"
+            return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {fix}.")
         return Failure(Reason.ORIGIN_ERROR, f"The Hub at {self.endpoint} answers with HTTP {status}.")
 
     def _unreachable(self, error: BaseException) -> Transient:
         host = urllib.parse.urlsplit(self.endpoint).hostname
         if any(isinstance(one, socket.gaierror) for one in _causes(error)):
             text = f"The host name {host} cannot be resolved."
-            mend = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
+            fix = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
         else:
             text = f"The Hub at {self.endpoint} does not answer."
-            mend = "Check that it can be reached from the worker's namespace."
-        return Transient(Failure(Reason.NETWORK_ERROR, f"{text} {mend}"))
+            fix = "Check that it can be reached from the worker's namespace."
+        return Transient(Failure(Reason.NETWORK_ERROR, f"{text} {fix}"))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -131,8 +131,8 @@ class HubSource:
         else may take at any time."""
         if told and told.casefold() != self._spec.repository.casefold():
             text = f"The repository {self._spec.repository} is {names.printable(told)} now."
-            mend = "Name that in spec.source.huggingFace.repository, if it is who you trust."
-            raise Failure(Reason.NOT_FOUND, f"{text} {mend}")
+            fix = "Name that in spec.source.huggingFace.repository, if it is who you trust."
+            raise Failure(Reason.NOT_FOUND, f"{text} {fix}")
 
     def _tree(self, api: "HfApi", commit: str) -> Iterator[RemoteFile]:
         from huggingface_hub.hf_api import RepoFile

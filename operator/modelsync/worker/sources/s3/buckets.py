@@ -137,7 +137,7 @@ class BucketSource:
         return f"s3://{self._spec.bucket}/{self._spec.prefix}"
 
     def _connect(self) -> "_Opened":
-        """A client for the keys as they are now: a mended Secret works at once, yet a client costs as much as
+        """A client for the keys as they are now: a fixed Secret works at once, yet a client costs as much as
         many small files, so it is kept while the keys stay."""
         keys = creds.s3_keys(self._credentials)
         with self._lock:

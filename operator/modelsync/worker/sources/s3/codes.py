@@ -1,4 +1,4 @@
-"""What each of S3's error codes means for a user: a reason, and the sentence with what mends it.
+"""What each of S3's error codes means for a user: a reason, and the sentence with what fixes it.
 
 The code decides alone, since one HTTP status stands for wrong keys, a wrong clock, an archived object and a
 missing right alike; the status decides only where a server names no code that is known here. The codes are

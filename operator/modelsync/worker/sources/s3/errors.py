@@ -121,7 +121,7 @@ def check_region(spec: S3Source, headers: Mapping[str, str]) -> None:
 
 
 def failure(refusal: Refusal, spec: S3Source, credentials: Credentials) -> Failure:
-    """What a refusal means, and what mends it."""
+    """What a refusal means, and what fixes it."""
     meaning = _meaning(refusal, spec)
     text = meaning.text.format(
         code=refusal.code or f"HTTP {refusal.status}",
