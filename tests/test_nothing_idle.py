@@ -36,6 +36,8 @@ FOR_OTHERS = {
     "Manifest": "a file for whoever reads the model",
     "ManifestFile": "as above",
     "PodTemplate": "goes into the Pod as a whole",
+    "PodSecurityContext": "as above",
+    "SELinuxOptions": "as above",
     "Toleration": "as above",
     "NodeSelectorRequirement": "as above",
     "NodeSelectorTerm": "as above",

@@ -4,6 +4,7 @@ As in `parsers`, each takes a text and returns the value, or raises ValueError w
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +62,20 @@ def security_context(text: str) -> podsecurity.PodSecurityContext:
         raise ValueError(
             f"must be some of {fields} as JSON, such as {SECURITY_CONTEXT}; ids are from 1 to 2147483647"
         ) from error
+
+
+def ids(text: str) -> tuple[tuple[int, int], ...]:
+    """Ranges of uids and gids, with commas between, as their first and last."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= podsecurity.MOST_ID:
+            raise ValueError(
+                "must be ids or ranges of them such as 1000,65532,1000660000-1000669999; never 0"
+            )
+        found.append((first, last))
+    return tuple(found)
 
 
 def known_presets(text: str) -> Mapping[str, presets.Preset]:

@@ -256,10 +256,16 @@ def old_enough(sync: SyncBuilder, age: float) -> SyncBuilder:
 
 
 def _timeless(plan: actions.Plan) -> actions.Plan:
-    """A plan without the times of transitions: of a status that could not be stored, what is remembered still
-    has the time at which it was first decided."""
-    statuses = {
-        uid: status.but(conditions=tuple(each.but(last_transition_time=NOW) for each in status.conditions))
-        for uid, status in plan.statuses.items()
-    }
-    return replace(plan, statuses=statuses)
+    """A plan without the times of what happened: of a status that could not be stored, what is remembered
+    still has the time at which it was first decided."""
+    statuses = {uid: _status_without_times(each) for uid, each in plan.statuses.items()}
+    return replace(plan, statuses=statuses, wake_at=plan.wake_at and NOW)
+
+
+def _status_without_times(status: ModelSyncStatus) -> ModelSyncStatus:
+    failure = status.last_failure
+    return status.but(
+        conditions=tuple(each.but(last_transition_time=NOW) for each in status.conditions),
+        last_failure=failure and failure.but(time=NOW),
+        next_retry_time=status.next_retry_time and NOW,
+    )

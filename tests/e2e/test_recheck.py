@@ -56,6 +56,7 @@ def test_check_that_fails_says_so_and_keeps_what_was_known(space: str, hub: HubS
     kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", files=FILES)))
     first = kube.wait_complete("llama", space)
     hub.state.repositories.clear()
+    kube.run_on_claim(space, "models", release.IMAGE, REMOVE)  # what is whole on the volume needs no Hub
     ask(space)
     failed = kube.wait_for("llama", space, after(2, "Failed"), 60, "Failed")
     ready = next(one for one in failed["status"]["conditions"] if one["type"] == "Ready")

@@ -64,6 +64,7 @@ _WORDS = {
     "The worker cannot read": "There is no reading",
     "the cluster's DNS": "the DNS",
     " (spec.podTemplate.securityContext)": "",
+    "spec.podTemplate.securityContext": "your user",
     "the worker's user": "your user",
     "Create another ModelSync to take the new ones, or": "Pull into another directory, or",
     "The volume": "The disk",

@@ -116,7 +116,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         name="worker_ids",
-        read=parsers.ids,
+        read=documents.ids,
         default="1-2147483647",
         help="Ranges of uids and gids, with commas between, that a ModelSync may name; never 0.",
     ),

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from modelsync.api import podsecurity, quantity, requestsize
+from modelsync.api import quantity, requestsize
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
@@ -106,20 +106,6 @@ def object_name(text: str) -> str:
 def object_names(text: str) -> tuple[str, ...]:
     """Names of Kubernetes objects, with commas between."""
     return tuple(dict.fromkeys(object_name(part.strip()) for part in text.split(",") if part.strip()))
-
-
-def ids(text: str) -> tuple[tuple[int, int], ...]:
-    """Ranges of uids and gids, with commas between, as their first and last."""
-    found = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= podsecurity.MOST_ID:
-            raise ValueError(
-                "must be ids or ranges of them such as 1000,65532,1000660000-1000669999; never 0"
-            )
-        found.append((first, last))
-    return tuple(found)
 
 
 def namespaces(text: str) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def fields_of_pods(full: bool) -> Iterator[Outcome]:
         "image": "evil",
         "env": [{"name": "LD_PRELOAD", "value": "/x"}],
         "volumes": [{"name": "root", "hostPath": {"path": "/"}}],
-        "serviceAccountName": "default",
+        "serviceAccount": "default",
         "hostNetwork": True,
         "hostPID": True,
         "securityContext": {"runAsUser": 0},
