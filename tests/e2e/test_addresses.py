@@ -42,7 +42,7 @@ def proxied(operator: None) -> None:
         **{
             "worker.proxy.http": "http://192.0.2.1:3128",
             "worker.proxy.https": "http://192.0.2.1:3128",
-            "worker.proxy.noProxy": rf"localhost\\,.svc\\,.cluster.local\\,{network}.0/24",
+            "worker.proxy.noProxy": rf"localhost\,.svc\,.cluster.local\,{network}.0/24",
         }
     )
 
