@@ -1,5 +1,7 @@
 """`modelsync pull`: variables, tokens and names as people have them, before the first request and after."""
 
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from dev.origins.hub import HubServer, Repository
 from tests.worker.faulty import Origin
-from tests.worker.test_pull import GOOD, pull
+from tests.worker.test_pull import GOOD, arguments, environment, pull
 
 
 @pytest.fixture
@@ -82,3 +84,14 @@ def test_names_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
         done = pull("hf://org/model", "--to", tmp_path, HF_ENDPOINT=hub.url, **plain)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "größe-模型.txt").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("limit", [8, 10, 11, 12, 13])
+def test_too_few_open_files_are_named_wherever_they_run_out(tmp_path: Path, limit: int) -> None:
+    """In the loader, a connection, the staging directory or the journal."""
+    with Origin({"model.bin": b"weights" * 100_000}).serving() as origin:
+        command = shlex.join(arguments(f"{origin.url}/model.bin", "--to", tmp_path / "new"))
+        limited = ["sh", "-c", f"ulimit -n {limit}; exec {command}"]
+        done = subprocess.run(limited, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "open files" in done.stderr, done.stderr
+    assert limit > 8 or done.returncode

@@ -32,6 +32,7 @@ from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
 from modelsync.settings import environment
 from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.http.address_policy import Reach
@@ -317,7 +318,8 @@ class Pull:
 
     def _work(self) -> None:
         try:
-            self._tools.volume.mkdir(parents=True, exist_ok=True)
+            with volume_errors.guarded("making the directory of --to"):
+                self._tools.volume.mkdir(parents=True, exist_ok=True)
             run(self._request, dataclasses.replace(self._tools, give_up=self._give_up))
             self._reason, self._message = Reason.SYNCED, ""
         except Interrupted:
@@ -325,8 +327,8 @@ class Pull:
         except Failure as failure:
             self._reason, self._message = failure.reason, wording.for_terminal(failure.message)
         except OSError as error:
-            self._reason = Reason.VOLUME_NOT_WRITABLE
-            self._message = f"The directory of --to cannot be made: {error.strerror or error}."
+            known = volume_errors.failure(error, "work in the directory of --to")
+            self._reason, self._message = known.reason, wording.for_terminal(known.message)
         except Exception as error:
             logging.getLogger(__name__).exception("internal error")
             self._reason, self._message = Reason.INTERNAL_ERROR, f"modelsync failed: {type(error).__name__}."

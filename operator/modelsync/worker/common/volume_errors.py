@@ -11,6 +11,7 @@ from modelsync.api.reasons import Reason
 from modelsync.worker.common import open_files
 from modelsync.worker.common.failures import Failure
 
+TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY, errno.EEXIST}
 """Only who removes what a worker made a moment ago, or makes what it removed, causes these: a second worker
@@ -26,9 +27,8 @@ def failure(error: OSError, doing: str) -> Failure:
         text = f"The volume's quota is used up ({doing}). Free space on it or raise the quota."
         return Failure(Reason.INSUFFICIENT_STORAGE, text)
     told = error.strerror or type(error).__name__
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        text = f"There are as many open files as the limit allows ({doing}: {told}). Raise it (ulimit -n)."
-        return Failure(Reason.INTERNAL_ERROR, text)
+    if error.errno in TOO_MANY_FILES:
+        return too_many_files(error, doing)
     if error.errno in _READ_ONLY:
         whom = f"the worker's user {os.getuid()} or a group of {sorted({os.getgid(), *os.getgroups()})}"
         fix = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."
@@ -51,6 +51,14 @@ def failure(error: OSError, doing: str) -> Failure:
         return Failure(Reason.TARGET_BUSY, f"{text} It is tried again.")
     text = f"The volume failed {doing}: {told}. Check the volume and its node."
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
+
+
+def too_many_files(error: OSError, doing: str) -> Failure:
+    """Neither the volume nor the network is to blame where the process, or its machine, may open no more."""
+    text = (
+        f"There are as many open files as the limit allows ({doing}: {error.strerror}). Raise it (ulimit -n)."
+    )
+    return Failure(Reason.INTERNAL_ERROR, text)
 
 
 class guarded:
