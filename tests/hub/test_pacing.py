@@ -71,6 +71,7 @@ def assert_within_five_percent(measure: Callable[[], float], expected: float) ->
     pytest.fail(f"took {best:.3f} s in place of {expected:.3f} s")
 
 
+@pytest.mark.timing
 def test_four_connections_share_the_rate() -> None:
     size, rate = 5_000_000, 20_000_000
     repository = Repository("org/big", {f"{number}.bin": Synthetic(size, number) for number in range(4)})
@@ -91,6 +92,7 @@ def test_four_connections_share_the_rate() -> None:
         assert_within_five_percent(measure, 4 * size / rate)
 
 
+@pytest.mark.timing
 def test_a_hundred_megabytes_a_second_can_be_paced(http: urllib3.PoolManager) -> None:
     size, rate = 100_000_000, 100_000_000
     with HubServer(Repository("org/model", {"model.bin": Synthetic(size)}), rate=rate) as hub:
