@@ -14,7 +14,7 @@ _NOT_CHECKED = "<nil>: Invalid value: null: some validation rules were not check
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: case.name)
-def test_a_bad_spec_is_refused_with_the_field_and_the_mend(api: proof.Proof, case: bases.Case) -> None:
+def test_a_bad_spec_is_refused_with_the_field_and_the_fix(api: proof.Proof, case: bases.Case) -> None:
     with pytest.raises(proof.Refused) as refused:
         api.create(case.kind, case.whole)
     # Kubernetes adds one standing line when a missing or ill-typed field kept it from evaluating rules.

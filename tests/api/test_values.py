@@ -43,7 +43,7 @@ def test_quantities_are_read_as_kubernetes_reads_them(text: str, want: int) -> N
 
 
 @pytest.mark.parametrize("text", ["", "M", "1 G", "1GB", "1KB", "1gi", "one", "1e", "--1", "1M\n", "٣"])
-def test_what_is_no_quantity_is_refused_with_the_mend(text: str) -> None:
+def test_what_is_no_quantity_is_refused_with_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match="write for example 500M"):
         quantity.parse_bytes(text)
 

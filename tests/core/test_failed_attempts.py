@@ -352,7 +352,7 @@ def test_the_next_retry_time_is_forgotten_once_the_next_attempt_runs() -> None:
         pytest.param(a_job().failed(when=ago(1)), a_pod(), Phase.QUEUED, id="failed, pending"),
     ],
 )
-def test_the_end_of_a_job_waits_a_moment_for_its_pods_last_words(
+def test_the_end_of_a_job_waits_a_moment_for_its_pods_termination_report(
     job: JobBuilder, pod: PodBuilder | None, phase: Phase
 ) -> None:
     # Jobs and Pods are watched apart. Without this, a wrong token could be told as a lost worker.
@@ -362,7 +362,7 @@ def test_the_end_of_a_job_waits_a_moment_for_its_pods_last_words(
     assert plan.wake_at == ago(1) + timedelta(seconds=5)
 
 
-def test_last_words_that_come_a_moment_later_are_heard() -> None:
+def test_a_termination_report_that_comes_a_moment_later_is_heard() -> None:
     first = planner.plan(a_snapshot(a_sync(), a_job().failed(), a_pod().running())).statuses["uid-llama"]
     words = a_pod().ended(11, termination_report(Reason.AUTHENTICATION_FAILED, "wrong token"))
     plan = planner.plan(a_snapshot(a_sync().with_status(first), a_job().failed(), words))

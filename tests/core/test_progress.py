@@ -120,7 +120,7 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
             a_pod().ended(50, termination_report(progress=a_progress(40, bytes_network=40))),
         )
     ).statuses["uid-llama"]
-    assert again.progress == failed.progress, "termination report count once"
+    assert again.progress == failed.progress, "a termination report counts once"
     second = planner.plan(
         a_snapshot(
             a_sync().with_status(failed.but(next_retry_time=None)),
@@ -169,7 +169,7 @@ def test_the_next_attempts_first_report_adds_what_a_killed_one_never_told() -> N
 
 
 @pytest.mark.parametrize("suspended", [True, False], ids=["paused", "cancelled"])
-def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended: bool) -> None:
+def test_the_termination_report_of_a_worker_that_was_stopped_is_in_the_status(suspended: bool) -> None:
     stored = planner.plan(
         a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(a_progress(24 * MB))})
     ).statuses["uid-llama"]
@@ -189,7 +189,7 @@ def test_the_last_words_of_a_worker_that_was_stopped_are_in_the_status(suspended
         assert (ended.progress.bytes_done, ended.progress.bytes_network) == (100 * MB, 100 * MB)
         picture = replace(picture, syncs={"uid-llama": sync.with_status(ended).build()})
         again = planner.plan(picture).statuses["uid-llama"]
-        assert again == ended, "termination report count once"
+        assert again == ended, "a termination report counts once"
 
 
 @pytest.mark.parametrize(

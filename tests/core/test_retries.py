@@ -16,10 +16,10 @@ from modelsync.core import retries
         Reason.JOB_REJECTED,
     ],
 )
-def test_what_is_mended_outside_of_the_sync_is_looked_at_again(reason: Reason) -> None:
+def test_what_is_fixed_outside_of_the_sync_is_looked_at_again(reason: Reason) -> None:
     assert retries.is_retryable(reason)
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_FOUND, Reason.ACCESS_DENIED, Reason.NAME_CONFLICT])
-def test_what_only_a_change_of_the_sync_mends_is_final(reason: Reason) -> None:
+def test_what_only_a_change_of_the_sync_fixes_is_final(reason: Reason) -> None:
     assert not retries.is_retryable(reason)

@@ -46,20 +46,20 @@ def secret(name: str, namespace: str, token: str) -> None:
     kube.apply({**kind, "stringData": {"token": token}})
 
 
-def mend_token(namespace: str) -> None:
+def fix_token(namespace: str) -> None:
     secret("wrong", namespace, GATED_TOKEN)
     retry("wrong-token", namespace)
 
 
-def mend_secret(namespace: str) -> None:
+def fix_secret(namespace: str) -> None:
     secret("absent", namespace, GATED_TOKEN)
 
 
-def mend_claim(namespace: str) -> None:
+def fix_claim(namespace: str) -> None:
     kube.apply(kube.claim("absent", namespace))
 
 
-def mend_node(namespace: str) -> None:
+def fix_node(namespace: str) -> None:
     # The fix a user has without touching the ModelSync's target: lift the demand; a changed spec is retried.
     kube.patch("modelsync", "unschedulable", namespace, {"spec": {"podTemplate": {"nodeSelector": None}}})
 
@@ -84,7 +84,7 @@ def broken_source(**change: str) -> Callable[[HubServer], kube.Object]:
 
 
 CASES = [
-    Case("wrong-token", gated("wrong"), "Failed", "AuthenticationFailed", "secretRef", mend_token),
+    Case("wrong-token", gated("wrong"), "Failed", "AuthenticationFailed", "secretRef", fix_token),
     Case("no-token", lambda hub: {"source": add_gated(hub)}, "Failed", "AccessDenied", "secretRef"),
     Case("missing-repository", broken_source(repository="org/none"), "Failed", "NotFound", "org/none"),
     Case("missing-revision", broken_source(revision="v9"), "Failed", "RevisionNotFound", "v9"),
@@ -92,19 +92,19 @@ CASES = [
         "metadata", lambda hub: {"source": {"http": {"files": [{"url": METADATA, "path": "keys"}]}}},
         "Failed", "AddressForbidden", "169.254.169.254 (link-local)",
     ),
-    Case("missing-secret", gated("absent"), "Queued", "SecretNotFound", "absent", mend_secret),
+    Case("missing-secret", gated("absent"), "Queued", "SecretNotFound", "absent", fix_secret),
     Case(
-        "missing-claim", open_repository(), "Queued", "VolumeNotFound", "absent", mend_claim,
+        "missing-claim", open_repository(), "Queued", "VolumeNotFound", "absent", fix_claim,
         {"claim_name": "absent"},
     ),
     Case(
         "unschedulable", open_repository(podTemplate={"nodeSelector": {"no": "such"}}),
-        "Queued", "WorkerUnschedulable", "podTemplate", mend_node,
+        "Queued", "WorkerUnschedulable", "podTemplate", fix_node,
     ),
 ]  # fmt: skip
 
 
-def test_every_failure_names_its_reason_in_time_and_the_mend_works(space: str, hub: HubServer) -> None:
+def test_every_failure_names_its_reason_in_time_and_the_fix_works(space: str, hub: HubServer) -> None:
     secret("wrong", space, "hf_wrong")
     syncs = [
         kube.sync(case.name, space, **case.extra, **case.spec(hub))  # type: ignore[arg-type]

@@ -67,7 +67,7 @@ def fetched(count: int) -> dict[str, Any]:
     return {"progress": {"bytesNetwork": count}}
 
 
-def test_polls_and_last_words_add_up_to_the_pods_own_count() -> None:
+def test_polls_and_termination_reports_add_up_to_the_pods_own_count() -> None:
     b = Bench()
     pod = b.pod()
     for count in (10, 10, 60):

@@ -94,7 +94,7 @@ def test_in_a_pod_the_cluster_is_its_own_unless_a_kubeconfig_is_named() -> None:
         ("health_port", "-1", "a port"),
     ],
 )
-def test_a_bad_value_is_told_with_flag_variable_and_mend(name: str, text: str, fix: str) -> None:
+def test_a_bad_value_is_told_with_flag_variable_and_fix(name: str, text: str, fix: str) -> None:
     option = next(option for option in operator_config.OPTIONS if option.name == name)
     with pytest.raises(errors.ConfigError) as told:
         operator_config.operator_config({**IMAGE, name: text}, {})

@@ -46,7 +46,7 @@ OLDER = {"phase": "Downloading", "observedGeneration": 1, "attempts": 1}
 
 
 def forged_words(attempt: int) -> Object:
-    """A termination report that claim a result."""
+    """A termination report that claims a result."""
     return harness.words(
         UID, attempt, resolved={"revision": "forged"}, progress={"bytesTotal": 5, "bytesDone": 5}
     )

@@ -100,7 +100,7 @@ def test_a_running_pod_is_read() -> None:
     assert found.running_since == datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC) and found.exit_code is None
 
 
-def test_the_last_words_of_a_pod_are_read() -> None:
+def test_the_termination_report_of_a_pod_is_read() -> None:
     found = pod_record(given_version(harness.pod(words=harness.words())))
     assert found.termination is not None and found.termination.reason == "Synced"
     assert found.exit_code == 0 and found.finished == datetime(2026, 1, 1, 0, 0, 13, tzinfo=UTC)

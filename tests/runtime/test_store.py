@@ -184,7 +184,7 @@ def farewells(known: cache.Store) -> dict[str, protocol.TerminationReport | None
 
 
 @pytest.mark.parametrize("swept", [False, True], ids=["deleted", "found gone by a list"])
-def test_the_last_words_of_a_pod_outlive_it_for_a_moment(
+def test_the_termination_report_of_a_pod_outlives_it_for_a_moment(
     swept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = cache.Store()

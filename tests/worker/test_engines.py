@@ -276,7 +276,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize(("trouble", "reason"), TROUBLES.values(), ids=TROUBLES)
-def test_what_no_other_try_mends_ends_the_attempt_with_its_reason(
+def test_what_no_other_try_fixes_ends_the_attempt_with_its_reason(
     sync: HubSync, monkeypatch: pytest.MonkeyPatch, trouble: subprocess.Job, reason: Reason
 ) -> None:
     def submit(_: subprocess.Child, __: subprocess.Job) -> subprocess.Running:

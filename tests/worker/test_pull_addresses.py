@@ -88,7 +88,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("given", "options", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_address_is_told_with_its_mend(given: list[str], options: Options, says: str) -> None:
+def test_a_wrong_address_is_told_with_its_fix(given: list[str], options: Options, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
         addresses.source_of(given, options)
     assert "canary" not in str(caught.value)

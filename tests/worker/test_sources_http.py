@@ -114,7 +114,7 @@ def test_a_wrong_password_names_the_secret(tls: nginx.Nginx) -> None:
     assert "canary" not in caught.value.message
 
 
-def test_an_unknown_authority_is_told_with_its_mend(tls: nginx.Nginx) -> None:
+def test_an_unknown_authority_is_told_with_its_fix(tls: nginx.Nginx) -> None:
     with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
         source(file(f"{tls.url}/private/b.bin")).resolve(None)
     assert caught.value.reason is Reason.NETWORK_ERROR
@@ -128,7 +128,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("path", "size", "reason", "says"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_names_its_reason_and_the_mend(
+def test_a_refusal_names_its_reason_and_the_fix(
     web: nginx.Nginx, path: str, size: int | None, reason: Reason, says: str
 ) -> None:
     with pytest.raises(Failure) as caught:

@@ -144,7 +144,7 @@ REFUSED = {
 @pytest.mark.parametrize(
     ("repository", "secret", "revision", "reason", "says"), REFUSED.values(), ids=REFUSED
 )
-def test_a_refusal_names_its_reason_and_the_mend(
+def test_a_refusal_names_its_reason_and_the_fix(
     hub: HubServer, repository: str, secret: str | None, revision: str, reason: Reason, says: list[str]
 ) -> None:
     with pytest.raises(Failure) as caught:

@@ -276,7 +276,7 @@ REFUSED: dict[str, tuple[str, str, dict[str, str], Reason, str]] = {
 
 
 @pytest.mark.parametrize(("bucket", "prefix", "change", "reason", "says"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_names_its_reason_and_the_mend(
+def test_a_refusal_names_its_reason_and_the_fix(
     server: versitygw.Versitygw, bucket: str, prefix: str, change: dict[str, str], reason: Reason, says: str
 ) -> None:
     with pytest.raises(Failure) as caught:

@@ -241,7 +241,7 @@ def test_a_digest_that_cannot_be_computed_does_not_count(tmp_path: Path) -> None
 
 
 @given(st.text(max_size=3000), st.integers(0, 300))
-def test_last_words_fit_and_are_valid_whatever_they_say(message: str, devices: int) -> None:
+def test_a_termination_report_fits_and_is_valid_whatever_it_says(message: str, devices: int) -> None:
     counters = protocol.DeviceCounters(device="e" * 32, receive_bytes=2**53, transmit_bytes=2**53)
     report = protocol.TerminationReport(
         uid="u" * 36,

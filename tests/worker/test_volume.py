@@ -112,7 +112,7 @@ def test_a_foreign_file_with_the_same_bytes_is_used(origin: Origin, tmp_path: Pa
     assert manifest.files[0].sha256 == sha256(BIG)
 
 
-def test_a_second_sync_reuses_what_is_right_and_mends_what_is_not(origin: Origin, tmp_path: Path) -> None:
+def test_a_second_sync_reuses_what_is_right_and_fixes_what_is_not(origin: Origin, tmp_path: Path) -> None:
     Sync(origin, tmp_path).run()
     damaged = bytearray(BIG)
     damaged[5] ^= 1

@@ -213,7 +213,7 @@ def test_a_listing_that_trickles_ends_with_its_words_and_its_code(tmp_path: Path
 def subject(
     directory: Path, origin: Origin, request: protocol.WorkRequest, hangs: str
 ) -> "subprocess.Popen[bytes]":
-    """A worker's process in which a call hangs from a stage on; its termination report are in `directory`."""
+    """A worker's process in which a call hangs from a stage on; its termination report is in `directory`."""
     (directory / "request.json").write_text(request.dump_json())
     files = [(path.lstrip("/"), len(found.data), sha256(found.data)) for path, found in origin.files.items()]
     (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))

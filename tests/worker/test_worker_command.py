@@ -71,7 +71,7 @@ def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
     assert "canary" not in (tmp_path / "volume/llama/.modelsync/manifest.json").read_text()
 
 
-def test_a_failure_is_told_in_the_log_in_last_words_and_by_the_code(tmp_path: Path) -> None:
+def test_a_failure_is_told_in_the_log_in_its_termination_report_and_by_the_code(tmp_path: Path) -> None:
     with Origin({}).serving() as origin, start(tmp_path, request_of(origin, "gone.bin")) as worker:
         output, _ = worker.communicate(timeout=30)
     assert worker.returncode == exitcodes.BY_REASON[Reason.NOT_FOUND]
@@ -95,7 +95,7 @@ BAD = {"another version": {"version": 99}, "no request": {"version": 1}, "a list
 
 
 @pytest.mark.parametrize("request_data", BAD.values(), ids=BAD.keys())
-def test_a_request_of_another_version_is_refused_with_the_mend(tmp_path: Path, request_data: object) -> None:
+def test_a_request_of_another_version_is_refused_with_the_fix(tmp_path: Path, request_data: object) -> None:
     with start(tmp_path, request_data) as worker:
         worker.communicate(timeout=30)
     assert worker.returncode == exitcodes.BY_REASON[Reason.INVALID_SPEC]

@@ -15,7 +15,7 @@ from modelsync.api.podtemplate import PodTemplate
 from modelsync.api.quantity import LEAST_RATE, RATE_RULE
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
 from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
-from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_MEND, Source
+from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_FIX, Source
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
 from modelsync.api.validations import cel, immutable, immutable_optional, rules
 from modelsync.api.workers import JobReference, WorkerStatus
@@ -44,7 +44,7 @@ class ClaimTarget(Value):
         str,
         Field(
             max_length=500,
-            json_schema_extra=rules(cel("self == '' || " + RELATIVE_PATH, RELATIVE_PATH_MEND)),
+            json_schema_extra=rules(cel("self == '' || " + RELATIVE_PATH, RELATIVE_PATH_FIX)),
         ),
     ] = ""
     """Directory within the volume that receives the files; the volume's root when empty. It is created

@@ -69,7 +69,7 @@ NO_RELATIVE_PATH = r"(^|/)[.]([.]|(?i:modelsync))?(/|$)|^/|//|/$|[\\\x00-\x1f\x7
 RELATIVE_PATH = f"!self.matches({literal(NO_RELATIVE_PATH)})"
 """CEL: a path that stays inside its root, and out of `.modelsync` in any spelling, since some volumes
 ignore case; a regular expression, because it is cheap within arrays."""
-RELATIVE_PATH_MEND = (
+RELATIVE_PATH_FIX = (
     "must be a relative path such as llama/7b, without '.', '..', '.modelsync', '//', a backslash, control"
     " characters or a '/' at either end"
 )
@@ -258,7 +258,7 @@ class HttpFile(Value):
             json_schema_extra=rules(
                 cel(
                     "self != '' && " + RELATIVE_PATH,
-                    RELATIVE_PATH_MEND,
+                    RELATIVE_PATH_FIX,
                 )
             ),
         ),
@@ -346,6 +346,11 @@ class Source(Value):
         """Name of the Secret that the worker mounts, if any."""
         chosen = self.hugging_face or self.s3 or self.http
         return chosen.secret_ref.name if chosen is not None and chosen.secret_ref else None
+
+    @property
+    def bucket_endpoint(self) -> str | None:
+        """The endpoint of a bucket, where one is named."""
+        return self.s3.endpoint if self.s3 is not None else None
 
     @property
     def summary(self) -> str:

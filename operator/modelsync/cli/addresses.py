@@ -17,7 +17,7 @@ import pydantic
 from modelsync.api import buckets, hublinks
 from modelsync.api.sources import (
     NO_RELATIVE_PATH,
-    RELATIVE_PATH_MEND,
+    RELATIVE_PATH_FIX,
     AddressingStyle,
     HttpFile,
     HttpSource,
@@ -126,7 +126,7 @@ def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
         if value and len(addresses) > 1:
             raise UsageError(f"{option} is of one file; give one address with it")
     if options.name is not None and re.search(NO_RELATIVE_PATH, options.name):
-        raise UsageError(f"--name: {options.name!r} {RELATIVE_PATH_MEND}")
+        raise UsageError(f"--name: {options.name!r} {RELATIVE_PATH_FIX}")
     if options.sha256 and not re.fullmatch("[0-9a-fA-F]{64}", options.sha256):
         raise UsageError(f"--sha256: {options.sha256!r} must be 64 hexadecimal digits, as sha256sum prints")
     files: dict[str, HttpFile] = {}  # by name; one without a name may get it from its server

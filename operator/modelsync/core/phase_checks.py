@@ -119,7 +119,7 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 
 def _being_stopped(view: View, status: ModelSyncStatus) -> Verdict | None:
-    """A worker that has to end for a pause or a cancellation: its termination report belong to the figures
+    """A worker that has to end for a pause or a cancellation: its termination report belongs to the figures
     that stay.
 
     It has until its Pod's grace period ends; what a lost node says after that, the next attempt corrects.

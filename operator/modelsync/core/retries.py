@@ -20,7 +20,7 @@ _DEADLINE = "DeadlineExceeded"
 _FINAL = frozenset({Reason.NAME_CONFLICT})
 _HEALING = frozenset({Reason.SECRET_NOT_FOUND})
 """Fixed outside of the ModelSync, which then goes on by itself; so another attempt looks again."""
-_MEND: dict[Reason, str] = {
+_FIX: dict[Reason, str] = {
     Reason.WORKER_OOM_KILLED: "the worker ran out of memory; raise spec.podTemplate.resources.limits.memory",
     Reason.WORKER_EVICTED: "the worker was evicted from its node",
     Reason.WORKER_LOST: "the worker was killed or its node was lost; what it had on the volume is kept",
@@ -64,7 +64,7 @@ def classify(
     reason, message = _reason(job, pod)
     if reason is Reason.DEADLINE_EXCEEDED:
         message = _overrun(job, own_deadline, now)
-    text = message or _MEND.get(reason, "the worker failed; its log tells more")
+    text = message or _FIX.get(reason, "the worker failed; its log tells more")
     return failure(reason, text, when, disruption=pod is not None and _is_disrupted(job, pod))
 
 

@@ -109,7 +109,7 @@ class PodRecord:
     terminated_reason: str = ""
     """Reason of the container's terminated state, such as OOMKilled or Error."""
     termination: protocol.TerminationReport | None = None
-    """The termination report, when they are ours and about this attempt."""
+    """The termination report, when it is ours and about this attempt."""
     finished: datetime | None = None
     status_reason: str = ""
     """`status.reason`, such as Evicted."""

@@ -33,7 +33,7 @@ SyncListener = Callable[[snapshot.SyncRecord], None]
 _KINDS = (SYNCS, QUEUES, JOBS, PODS)
 _TOMBSTONES = 20_000
 _FAREWELL = timedelta(seconds=60)
-"""How long the termination report of a Pod that is gone are kept for the planner: it may look a moment
+"""How long the termination report of a Pod that is gone is kept for the planner: it may look a moment
 later."""
 
 

@@ -178,7 +178,7 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
 
 
 def termination(message: object, sync_uid: str, attempt: int) -> protocol.TerminationReport | None:
-    """The worker's termination report, when they can be read and are about this attempt; else None."""
+    """The worker's termination report, when it can be read and is about this attempt; else None."""
     if not isinstance(message, str) or len(message) > protocol.MAX_TERMINATION_BYTES:
         return None
     try:

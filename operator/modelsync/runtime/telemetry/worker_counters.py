@@ -94,7 +94,7 @@ class Accounting:
             )
 
     def on_pod(self, pod: snapshot.PodRecord) -> None:
-        """A Pod has changed; its termination report close its account."""
+        """A Pod has changed; its termination report closes its account."""
         words = pod.termination
         account = self._account(pod) if words is not None else None
         if words is None or account is None or account.closed:

@@ -37,7 +37,7 @@ __all__ = ["Tools", "run"]
 def run(request: WorkRequest, tools: Tools) -> Manifest:
     """Bring the source's files to the target; raises Failure or Interrupted.
 
-    Without progress for the request's deadline, it ends: by a Failure if it can, else by `context.give_up`.
+    Without progress for the request's deadline, it ends: by a Failure if it can, else by `tools.give_up`.
     """
     deadline, rate, limiter = request.progress_deadline_seconds, request.minimum_rate, tools.limiter
     slowness = Slowness(rate, deadline, lambda: limiter.rate) if rate is not None else None

@@ -14,7 +14,6 @@ from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import MOST_FILES, Listing, RemoteFile
 from modelsync.worker.publishing import manifests
-from modelsync.worker.publishing.existing import endpoint_of
 
 MOST_PATH_BYTES = 64 << 20
 """Of all paths together, for the same reason: 200,000 files with paths of 335 bytes, whose manifest has 104
@@ -129,7 +128,7 @@ def manifest(
         namespace=request.namespace,
         name=request.name,
         source=request.source.summary,
-        endpoint=endpoint_of(request),
+        endpoint=request.source.bucket_endpoint,
         revision=resolved.revision,
         digest=resolved.manifest_digest or "",
         layout=request.layout,

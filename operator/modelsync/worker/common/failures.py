@@ -5,6 +5,8 @@ password: it ends up in a status, an Event and a log. What an origin said may be
 here, where every message passes.
 """
 
+from collections.abc import Iterator
+
 from modelsync.api import exitcodes, foreign
 from modelsync.api.reasons import Reason
 
@@ -30,3 +32,12 @@ class Failure(Exception):
 
 class Interrupted(Exception):
     """SIGTERM or the user's Ctrl-C: stop in order, keep what there is."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and all that led to it: libraries wrap what happened, each in an error of its own."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -17,7 +17,7 @@ MAX_PATH_BYTES = 1024
 """S3's longest key, and below any file system's PATH_MAX."""
 MAX_COMPONENT_BYTES = 255
 """NAME_MAX of Linux' file systems."""
-_MEND = "Leave the file out with spec.ignorePatterns, or rename it in the source."
+_FIX = "Leave the file out with spec.ignorePatterns, or rename it in the source."
 
 
 def printable(text: str, limit: int = 200) -> str:
@@ -94,4 +94,4 @@ def check(paths: Iterable[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def _unsafe(what: str) -> Failure:
-    return Failure(Reason.UNSAFE_PATH, f"The source's file {what}. {_MEND}")
+    return Failure(Reason.UNSAFE_PATH, f"The source's file {what}. {_FIX}")

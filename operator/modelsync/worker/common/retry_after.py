@@ -2,7 +2,7 @@
 
 Retry-After is one of many. The Hub sends the fields of an IETF draft (draft-ietf-httpapi-ratelimit-headers),
 whose form changed three times and is in use in all of them; others send X-RateLimit-Reset, by the clock or
-from now on. (S3 names no time: its code SlowDown is all it says, see `sources.s3_codes`.)
+from now on. (S3 names no time: its code SlowDown is all it says, see `sources.s3.codes`.)
 """
 
 import datetime

@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import logging
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import urllib3.exceptions
@@ -23,7 +23,7 @@ import modelsync
 from modelsync.api import display
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import volume_errors
-from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.failures import Failure, causes
 from modelsync.worker.common.model import Request
 from modelsync.worker.common.retry import Transient
 from modelsync.worker.http import urls
@@ -174,9 +174,9 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
     if isinstance(error, Broken) and error.__cause__ is not None:
         error = error.__cause__
     host = urls.host_of(url)
-    full = next((each for each in _causes(error) if each.errno in volume_errors.TOO_MANY_FILES), None)
-    if full is not None:
-        return Transient(volume_errors.too_many_files(full, f"connecting to {host}"))
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno in volume_errors.TOO_MANY_FILES:
+            return Transient(volume_errors.too_many_files(cause, f"connecting to {host}"))
     if isinstance(error, ssl.SSLError):
         return _tls_trouble(error, host)
     if isinstance(error, Forbidden):
@@ -194,16 +194,6 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
         text = f"The connection to {host} failed. Check that it can be reached from the worker's namespace."
         return Transient(Failure(Reason.NETWORK_ERROR, text), refused=True)
     return Transient(Failure(Reason.NETWORK_ERROR, text))
-
-
-def _causes(error: BaseException | None) -> Iterator[OSError]:
-    """The errors of the operating system behind an error: libraries wrap them, each in its own."""
-    for _ in range(10):
-        if error is None:
-            return
-        if isinstance(error, OSError):
-            yield error
-        error = error.__cause__ or error.__context__
 
 
 def _forbidden(error: Forbidden, host: str) -> Failure:

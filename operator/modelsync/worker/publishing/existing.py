@@ -3,7 +3,7 @@
 import os
 
 from modelsync.api import naming
-from modelsync.api.protocol import ManifestFile, WorkRequest
+from modelsync.api.protocol import ManifestFile
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.common import contents, names, open_files, volume_errors
 from modelsync.worker.common.model import MOST_FILES, RemoteFile
@@ -11,11 +11,6 @@ from modelsync.worker.publishing import manifests
 from modelsync.worker.storage.safe_directory import Tree
 
 MANIFEST = f"{naming.STATE_DIR}/{naming.MANIFEST_FILE}"
-
-
-def endpoint_of(request: WorkRequest) -> str | None:
-    """The endpoint of a bucket, where one is named."""
-    return request.source.s3.endpoint if request.source.s3 is not None else None
 
 
 def read_manifest(target: Tree, owner: int) -> manifests.Published:

@@ -98,7 +98,7 @@ class Outdated:
             namespace=self.request.namespace,
             name=self.request.name,
             source=self.request.source.summary,
-            endpoint=existing.endpoint_of(self.request),
+            endpoint=self.request.source.bucket_endpoint,
             digest="",
             layout=self.request.layout,
             files=(),
@@ -231,7 +231,7 @@ def related(listed: Published, request: WorkRequest) -> bool:
         return False
     if request.source.http is not None:
         return head.get("uid") == request.uid
-    if head.get("endpoint") != existing.endpoint_of(request):
+    if head.get("endpoint") != request.source.bucket_endpoint:
         return False
     return _place(head.get("source")) == _place(request.source.summary)
 

@@ -8,12 +8,12 @@ own text, which holds full URLs.
 import socket
 import sys
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from modelsync.api.reasons import Reason
-from modelsync.worker.common.failures import Failure
+from modelsync.worker.common.failures import Failure, causes
 from modelsync.worker.common.model import Refused
 from modelsync.worker.common.retry import Budget, Transient
 from modelsync.worker.progress.waiting import Patience
@@ -168,19 +168,10 @@ class Asking:
 
     def _unreachable(self, error: BaseException) -> Transient:
         host = urllib.parse.urlsplit(self.endpoint).hostname
-        if any(isinstance(one, socket.gaierror) for one in _causes(error)):
+        if any(isinstance(one, socket.gaierror) for one in causes(error)):
             text = f"The host name {host} cannot be resolved."
             fix = "Check spec.source.huggingFace.endpoint and the cluster's DNS."
         else:
             text = f"The Hub at {self.endpoint} does not answer."
             fix = "Check that it can be reached from the worker's namespace."
         return Transient(Failure(Reason.NETWORK_ERROR, f"{text} {fix}"))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and all that led to it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
