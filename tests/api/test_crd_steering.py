@@ -1,4 +1,4 @@
-"""The commands of docs/howto/steer.md do to a stored ModelSync what the page says."""
+"""The commands of docs/howto/control.md do to a stored ModelSync what the page says."""
 
 import re
 import subprocess
@@ -11,16 +11,16 @@ from tests.api import proof
 from tests.api.specs import bases
 
 pytestmark = proof.NEEDS_CLUSTER
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "steer.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "howto" / "control.md"
 _ROW = re.compile(r"\| ([^|`]+) \| `(kubectl (?:patch|annotate) modelsync [^`]+)` \|")
 ROWS = dict(_ROW.findall(PAGE.read_text(encoding="utf-8")))
 WANTED = {
     "pause": ("suspend", True),
-    "go on": ("suspend", False),
+    "resume": ("suspend", False),
     "cancel": ("cancel", True),
     "start again": ("cancel", False),
-    "limit its speed, also while it runs": ("bandwidthLimit", "50M"),
-    "move it forward": ("priority", 10),
+    "limit the speed, also during a download": ("bandwidthLimit", "50M"),
+    "raise the priority": ("priority", 10),
 }
 
 
@@ -43,10 +43,10 @@ def test_an_act_is_a_change_of_the_spec(minilm: str, act: str) -> None:
 
 
 def test_a_retry_is_an_annotation(minilm: str) -> None:
-    _run(ROWS["retry a failed one, or skip a wait"], minilm)
+    _run(ROWS["retry a failed sync, or skip a wait"], minilm)
     annotations = kube.get(minilm, "minilm", proof.NAMESPACE)["metadata"]["annotations"]
     assert annotations["modelsync.dev/retry-requested-at"].isdigit()
 
 
 def test_no_act_of_the_page_goes_untried() -> None:
-    assert set(ROWS) == {*WANTED, "retry a failed one, or skip a wait"}
+    assert set(ROWS) == {*WANTED, "retry a failed sync, or skip a wait"}
