@@ -11,9 +11,10 @@ from dev.origins.scripted.server import Origin
 from modelsync.api import protocol, sources
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine, Resolved, Verification
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
@@ -131,7 +132,8 @@ class Sync:
         request = self.request()
         reason, message = Reason.SYNCED, ""
         try:
-            tools = Tools(
+            context = Context(
+                request=request,
                 source=factory.open_source(
                     request.source, self.credentials(), network, stop=self.stop, stages=state.stages
                 ),
@@ -142,7 +144,7 @@ class Sync:
                 volume=self.volume,
                 lock_wait_seconds=0.0,
             )
-            run(request, tools)
+            run(context)
         except Failure as failure:
             reason, message = failure.reason, failure.message
         except Interrupted:

@@ -6,19 +6,26 @@ on the disk as the origin has it, and each checksum is that of the file.
 """
 
 import random
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
-from modelsync.api.protocol import Tuning
+from modelsync.api import sources
+from modelsync.api.protocol import Tuning, WorkRequest
 from modelsync.api.reasons import Reason
+from modelsync.api.sources import HttpFile, HttpSource
+from modelsync.api.transfer import Verification
 from modelsync.worker.common.model import Digest, RemoteFile, Request
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.engines.native import connection_limit, engine
 from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
 from modelsync.worker.engines.native.partial_file import PAGE, WHOLE_BYTES
 from modelsync.worker.http import client
+from modelsync.worker.http.connector import Network
 from modelsync.worker.http.http1 import Broken, Headers
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
@@ -208,6 +215,19 @@ class Ended:
     waits: str = field(default="", repr=False)
 
 
+def _request(pull: Pull) -> WorkRequest:
+    web = HttpSource(files=(HttpFile(url="https://origin.example/x", path="x"),))
+    return WorkRequest(
+        uid="u",
+        namespace="n",
+        name="m",
+        attempt=1,
+        source=sources.Source(http=web),
+        verification=Verification.CHECKSUM if pull.checksum else Verification.SIZE,
+        tuning=Tuning(connections=pull.connections, chunk_bytes=pull.chunk, max_retries=1000),
+    )
+
+
 def run(pull: Pull, seed: int) -> Ended:
     """The whole pull; the same for the same seed."""
     world = World(seed)
@@ -239,16 +259,17 @@ def run(pull: Pull, seed: int) -> Ended:
     ):
         state = State(Meter(clock=world.monotonic))
         limiter = Limiter(pull.limit, clock=world.monotonic)
-        fetching = engine.Engine(
+        context = Context(
+            request=_request(pull),
             source=Source(),  # type: ignore[arg-type]
-            network=origin,  # type: ignore[arg-type]
-            staging=disks.Staging(direct=pull.direct, entries=entries),  # type: ignore[arg-type]
-            files=origin.listed(),
-            tuning=Tuning(connections=pull.connections, chunk_bytes=pull.chunk, max_retries=1000),
-            checksum=pull.checksum,
+            network=Network(),
             state=state,
             limiter=limiter,
+            stop=threading.Event(),
+            volume=Path(),
         )
+        staging = disks.Staging(direct=pull.direct, entries=entries)
+        fetching = engine.NativeEngine(context, origin, staging, origin.listed())  # type: ignore[arg-type]
         try:
             wrong = _ended(world, fetching, state, limiter, disk, pull) or _judged(
                 fetching, disk, origin, pull
@@ -260,7 +281,7 @@ def run(pull: Pull, seed: int) -> Ended:
 
 
 def _ended(
-    world: World, engine: engine.Engine, state: State, limiter: Limiter, disk: disks.Disk, pull: Pull
+    world: World, engine: engine.NativeEngine, state: State, limiter: Limiter, disk: disks.Disk, pull: Pull
 ) -> str:
     """Let the engine run to its end, changing the limit meanwhile; says what is wrong with that end."""
     changes, moved, seen = list(pull.changes), world.now, (-1, -1)
@@ -281,7 +302,7 @@ def _ended(
     return "" if engine.failure is None else f"failed: {engine.failure.message}"
 
 
-def _judged(engine: engine.Engine, disk: disks.Disk, origin: Origin, pull: Pull) -> str:
+def _judged(engine: engine.NativeEngine, disk: disks.Disk, origin: Origin, pull: Pull) -> str:
     """What is wrong with the files."""
     if len(engine.results) != len(pull.files):
         return f"{len(engine.results)} files of {len(pull.files)}"

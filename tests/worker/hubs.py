@@ -12,8 +12,9 @@ from dev.origins.hub import HubServer
 from modelsync.api import protocol, sources
 from modelsync.api.sources import RepositoryType
 from modelsync.api.transfer import Engine, Layout, Resolved, Verification
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.fallbacks import Devices
 from modelsync.worker.progress.state import State
@@ -83,7 +84,8 @@ class HubSync:
         source = factory.open_source(
             request.source, creds.Given(where="a test", values=values), network, stop=self.stop
         )
-        tools = Tools(
+        context = Context(
+            request=request,
             source=source,
             network=network,
             state=self.state,
@@ -93,7 +95,7 @@ class HubSync:
             lock_wait_seconds=0.0,
             devices=self.devices or self._sent,
         )
-        return run(request, tools)
+        return run(context)
 
     def _sent(self) -> tuple[protocol.DeviceCounters, ...]:
         """What the origin has sent, as a Pod's only device counts it."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from modelsync.api import protocol, sources
 from modelsync.api.transfer import Resolved, Verification
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request, Source
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
@@ -101,7 +102,8 @@ class Sync:
         )
 
     def run(self) -> protocol.Manifest:
-        tools = Tools(
+        context = Context(
+            request=self.request(),
             source=self.source or self.list_source(),
             network=Network(timeout_seconds=self.timeout, connections=self.connections),
             state=self.state,
@@ -109,9 +111,9 @@ class Sync:
             stop=self.stop,
             volume=self.volume,
             lock_wait_seconds=self.lock_wait,
-            anew=self.anew,
+            is_new_sync=self.anew,
         )
-        return run(self.request(), tools)
+        return run(context)
 
     def read(self, path: str) -> bytes:
         return (self.volume / "model" / path).read_bytes()

@@ -18,10 +18,11 @@ from dev.origins.servers import nginx
 from modelsync.api import naming, protocol, sources
 from modelsync.api.transfer import Verification
 from modelsync.worker.attempt import progress_server
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.failures import Interrupted
 from modelsync.worker.common.model import RemoteFile
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
@@ -54,7 +55,8 @@ def downloading(folder: Path, rate: int | None, files: int = 1) -> Iterator[tupl
             verification=Verification.SIZE,
             tuning=protocol.Tuning(chunk_bytes=8 << 20 if files == 1 else SIZE // files),
         )
-        tools = Tools(
+        context = Context(
+            request=request.but(sub_path="model"),
             source=ListSource(origin.url, listed),
             network=Network(),
             state=state,
@@ -65,7 +67,7 @@ def downloading(folder: Path, rate: int | None, files: int = 1) -> Iterator[tupl
 
         def work() -> None:
             with contextlib.suppress(Interrupted):
-                run(request.but(sub_path="model"), tools)
+                run(context)
 
         thread = threading.Thread(target=work)
         thread.start()

@@ -22,10 +22,10 @@ from modelsync.api.transfer import Resolved
 from modelsync.cli.pull import Pull
 from modelsync.cli.screens import LineScreen
 from modelsync.worker.attempt import watchdog
-from modelsync.worker.attempt.pipeline import Tools
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.model import Listing
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context, Overdue
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
 from modelsync.worker.progress.state import State
@@ -143,7 +143,7 @@ def test_time_in_which_the_process_was_frozen_is_nobody_s_silence() -> None:
 
 def test_an_attempt_that_is_to_stop_anyway_is_not_judged() -> None:
     clock = Clock()
-    state, stop, overdue = State(Meter(clock=clock)), threading.Event(), watchdog.Overdue()
+    state, stop, overdue = State(Meter(clock=clock)), threading.Event(), Overdue()
     stop.set()
     given_up: list[Failure] = []
     with watchdog.watching(watchdog.Watchdog(state, 1), overdue, stop, given_up.append, grace_seconds=0.0):
@@ -287,7 +287,8 @@ def test_a_pull_ends_alike(tmp_path: Path) -> None:
     left = threading.Event()
     with Origin({}).serving() as origin:
         request = Sync(origin, tmp_path, deadline=1).request()
-    tools = Tools(
+    context = Context(
+        request=request,
         source=Silent(left),  # type: ignore[arg-type]
         network=Network(),
         state=State(Meter()),
@@ -297,7 +298,7 @@ def test_a_pull_ends_alike(tmp_path: Path) -> None:
     )
     try:
         with open(os.devnull, "w") as out:
-            outcome = Pull(request, tools).follow(LineScreen(out))
+            outcome = Pull(context).follow(LineScreen(out))
     finally:
         left.set()
     assert outcome.exit_code == exitcodes.BY_REASON[Reason.PROGRESS_DEADLINE_EXCEEDED]

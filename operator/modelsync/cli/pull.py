@@ -31,10 +31,11 @@ from modelsync.api.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
 from modelsync.settings import environment
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.address_policy import Reach
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.state import State
@@ -150,7 +151,8 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         sys.exit(outcome.exit_code)
     screen = screens.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
     state = State(Meter())
-    tools = Tools(
+    context = Context(
+        request=request,
         source=factory.open_source(
             source,
             _credentials(source, flags["token_file"], variables),
@@ -165,10 +167,10 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
         stop=stop,
         volume=target,
         lock_wait_seconds=0.0,
-        anew=True,
+        is_new_sync=True,
     )
     with _warnings_to(screen), _stopped_by_signals(stop):
-        outcome = Pull(request, tools).follow(screen)
+        outcome = Pull(context).follow(screen)
     _tell(outcome, target, as_json=flags["as_json"])
     sys.stdout.flush()
     os._exit(outcome.exit_code)  # a connection that still waits for an origin must not hold the terminal
@@ -282,8 +284,8 @@ class Outcome:
 class Pull:
     """One run of the engine in a thread, followed by the main thread."""
 
-    def __init__(self, request: protocol.WorkRequest, tools: Tools) -> None:
-        self._request, self._tools = request, tools
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._ended = threading.Event()
         self._reason, self._message = Reason.INTERRUPTED, _STOPPED
 
@@ -297,7 +299,7 @@ class Pull:
         """Run to the end, showing progress; after a stop, not longer than the patience lasts."""
         started = time.monotonic()
         threading.Thread(target=self._work, name="pull", daemon=True).start()
-        state, stopped = self._tools.state, None
+        state, stopped = self._context.state, None
         while not self._ended.wait(DRAW_SECONDS):
             screen.show(
                 screens.Reading(
@@ -309,7 +311,7 @@ class Pull:
                     retrying=state.stages.retrying(state.idle_seconds()),
                 )
             )
-            if self._tools.stop.is_set():
+            if self._context.stop.is_set():
                 stopped = stopped or time.monotonic()
                 if time.monotonic() - stopped > PATIENCE_SECONDS:
                     break
@@ -319,8 +321,8 @@ class Pull:
     def _work(self) -> None:
         try:
             with volume_errors.guarded("making the directory of --to"):
-                self._tools.volume.mkdir(parents=True, exist_ok=True)
-            run(self._request, dataclasses.replace(self._tools, give_up=self._give_up))
+                self._context.volume.mkdir(parents=True, exist_ok=True)
+            run(dataclasses.replace(self._context, give_up=self._give_up))
             self._reason, self._message = Reason.SYNCED, ""
         except Interrupted:
             pass

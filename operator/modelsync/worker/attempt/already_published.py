@@ -19,12 +19,12 @@ from dataclasses import dataclass, field
 from modelsync.api import naming
 from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
 from modelsync.api.reasons import Reason, Stage
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.transfer import Resolved
 from modelsync.worker.attempt import planning
-from modelsync.worker.attempt.context import Tools
 from modelsync.worker.common import names, open_files, volume_errors
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, RemoteFile
+from modelsync.worker.context import Context
 from modelsync.worker.progress import byte_counts
 from modelsync.worker.publishing import existing, manifests, outdated, publisher
 from modelsync.worker.publishing.layouts.base import Layout
@@ -39,13 +39,14 @@ _KEPT = {"lock", naming.MANIFEST_FILE, TEMPORARY, OUTDATED_TEMPORARY, byte_count
 """What a finished sync leaves in the directory of modelsync's state, and what the next write replaces."""
 
 
-def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
+def complete(context: Context) -> Manifest | None:
     """The manifest of what is asked for, when all of it is right on the volume; None when an origin has to be
     asked. Raises Failure or Interrupted."""
+    request = context.request
     directory = directory_of(request)
-    if not _pinned(request) or not os.path.isfile(tools.volume / directory / existing.MANIFEST):
+    if not _pinned(request) or not os.path.isfile(context.volume / directory / existing.MANIFEST):
         return None
-    with Tree.open(tools.volume, directory) as target, _state(target) as state:
+    with Tree.open(context.volume, directory) as target, _state(target) as state:
         owner = _owner(state)
         published = existing.read_manifest(target, owner)
         resolved = _resolved(request, published)
@@ -53,8 +54,7 @@ def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
             return None
         _log.info("The manifest on the volume lists revision %s; its files are compared", resolved.revision)
         look = _Look(
-            request=request,
-            tools=tools,
+            context=context,
             target=target,
             state=state,
             layout=layout_of(request, resolved),
@@ -66,7 +66,7 @@ def complete(request: WorkRequest, tools: Tools) -> Manifest | None:
         look.account(owner)
         manifest = planning.manifest(request, resolved, published.files.values(), published)
         look.tidy(manifest)
-    tools.state.stages.enter(Stage.DONE)
+    context.state.stages.enter(Stage.DONE)
     return manifest
 
 
@@ -125,8 +125,7 @@ def _patterns(head: Mapping[str, object]) -> tuple[object, object]:
 class _Look:
     """The comparison of a target with its manifest."""
 
-    request: WorkRequest
-    tools: Tools
+    context: Context
     target: Tree
     state: Tree
     layout: Layout
@@ -137,12 +136,12 @@ class _Look:
 
     def right(self) -> bool:
         """Whether all files are there under their names with their bytes."""
-        stages = self.tools.state.stages
+        stages = self.context.state.stages
         stages.enter(Stage.CHECKING, files=self.resolved.files, size=self.resolved.bytes)
         if not self.layout.named(self.target):
             return False
         for path, entry in self.published.files.items():
-            self.tools.check_stop()
+            self.context.check_stop()
             place = self.layout.lies(self.target, path) if names.problem(path) is None else None
             if place is None or not (place in self.places or self._right_at(place, entry)):
                 return False
@@ -151,7 +150,7 @@ class _Look:
         return True
 
     def _right_at(self, place: str, entry: ManifestFile) -> bool:
-        checksum = self.request.verification is Verification.CHECKSUM
+        checksum = self.context.verifies_checksums
         if checksum and entry.sha256 is None:
             return False  # an earlier sync compared sizes alone
         digests = (Digest(algorithm="sha256", value=entry.sha256),) if entry.sha256 else ()
@@ -164,17 +163,17 @@ class _Look:
         return found is not None
 
     def _read(self, count: int) -> None:
-        self.tools.check_stop()
-        self.tools.state.stages.advance(size=count)
+        self.context.check_stop()
+        self.context.state.stages.advance(size=count)
 
     def account(self, owner: int) -> None:
         """Take in the figures: all of it was there."""
-        shown, there = self.tools.state, sum(self.places.values())
+        shown, there = self.context.state, sum(self.places.values())
         shown.plan(self.resolved, len(self.published.files))
         for entry in self.published.files.values():
             shown.settle(entry.size)
         book = byte_counts.Accounts(
-            self.state.descriptor, self.request.uid, anew=self.tools.anew, owner=owner
+            self.state.descriptor, self.context.request.uid, anew=self.context.is_new_sync, owner=owner
         )
         book.reuse(there if book.reused is None else min(book.reused, there))
         shown.account(book)
@@ -188,10 +187,13 @@ class _Look:
             left = [name for name in self.state.names() if name not in _KEPT and not name.startswith(".")]
         if not (left or news):
             return
-        tools = self.tools
+        context = self.context
         try:
             staging = Staging(
-                self.target, self.request.uid, stop=tools.stop, wait_seconds=tools.lock_wait_seconds
+                self.target,
+                self.context.request.uid,
+                stop=context.stop,
+                wait_seconds=context.lock_wait_seconds,
             )
         except Failure as failure:
             if failure.reason is not Reason.VOLUME_NOT_WRITABLE:
@@ -200,10 +202,10 @@ class _Look:
             return
         old = outdated.Outdated(
             target=self.target,
-            request=self.request,
+            request=self.context.request,
             layout=self.layout,
-            stages=tools.state.stages,
-            check_stop=tools.check_stop,
+            stages=context.state.stages,
+            check_stop=context.check_stop,
         )
         with contextlib.closing(staging), volume_errors.guarded("removing what an earlier worker left"):
             old.gather(self.published, {*self.places, *map(self.layout.name, self.published.files)})

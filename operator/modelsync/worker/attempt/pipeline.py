@@ -1,7 +1,7 @@
 """One attempt from beginning to end: resolve, plan, fetch, verify, publish.
 
-The same function serves the worker's Pod and `modelsync pull`: it knows nothing of Kubernetes, takes its
-tools as arguments, and either returns the manifest it wrote or raises Failure or Interrupted.
+The same function serves the worker's Pod and `modelsync pull`: it knows nothing of Kubernetes, is given all
+it works with as one `Context`, and either returns the manifest it wrote or raises Failure or Interrupted.
 """
 
 import contextlib
@@ -9,17 +9,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
+from modelsync.api.protocol import Manifest, ManifestFile
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Engine, Verification
+from modelsync.api.transfer import Engine
 from modelsync.worker.attempt import already_published, planning
-from modelsync.worker.attempt.context import Tools
 from modelsync.worker.attempt.minimum_rate import Slowness
 from modelsync.worker.attempt.supervisor import transfer
 from modelsync.worker.attempt.watchdog import Watchdog, watching
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.model import Fetched, RemoteFile
+from modelsync.worker.context import Context
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.progress.stages import Stages
 from modelsync.worker.publishing import existing, manifests, outdated, publisher
@@ -31,40 +31,41 @@ from modelsync.worker.storage.staging import Staging
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["Tools", "run"]
 
-
-def run(request: WorkRequest, tools: Tools) -> Manifest:
+def run(context: Context) -> Manifest:
     """Bring the source's files to the target; raises Failure or Interrupted.
 
-    Without progress for the request's deadline, it ends: by a Failure if it can, else by `tools.give_up`.
+    Without progress for the request's deadline, it ends: by a Failure if it can, else by `context.give_up`.
     """
-    deadline, rate, limiter = request.progress_deadline_seconds, request.minimum_rate, tools.limiter
+    request, limiter = context.request, context.limiter
+    deadline, rate = request.progress_deadline_seconds, request.minimum_rate
     slowness = Slowness(rate, deadline, lambda: limiter.rate) if rate is not None else None
-    watchdog = Watchdog(tools.state, deadline, slowness)
-    with watching(watchdog, tools.overdue, tools.stop, tools.give_up):
-        return _run(request, tools)
+    watchdog = Watchdog(context.state, deadline, slowness)
+    with watching(watchdog, context.overdue, context.stop, context.give_up):
+        return _run(context)
 
 
-def _run(request: WorkRequest, tools: Tools) -> Manifest:
-    state = tools.state
+def _run(context: Context) -> Manifest:
+    request, state = context.request, context.state
     state.stages.enter(Stage.RESOLVING)
-    if (there := already_published.complete(request, tools)) is not None:
+    if (there := already_published.complete(context)) is not None:
         return there
     state.stages.enter(Stage.RESOLVING)
-    listing = tools.source.resolve(request.resolved)
+    listing = context.source.resolve(request.resolved)
     plan = planning.make_plan(listing, request)
     state.plan(plan.resolved, len(plan.files))
     _log.info("Resolved %s to %s: %d files", request.source.summary, plan.resolved.revision, len(plan.files))
-    tools.check_stop()
+    context.check_stop()
     layout = layout_of(request, plan.resolved)
     state.stages.enter(Stage.CHECKING, files=len(plan.files), size=plan.resolved.bytes)
-    lock_wait = min(tools.lock_wait_seconds, request.progress_deadline_seconds / 2)
-    with Tree.open(tools.volume, layout.directory) as target:
-        staging = Staging(target, request.uid, stop=tools.stop, wait_seconds=lock_wait, anew=tools.anew)
+    lock_wait = min(context.lock_wait_seconds, request.progress_deadline_seconds / 2)
+    with Tree.open(context.volume, layout.directory) as target:
+        staging = Staging(
+            target, request.uid, stop=context.stop, wait_seconds=lock_wait, anew=context.is_new_sync
+        )
         try:
             state.account(staging.accounts)
-            return _sync(request, tools, plan, Place(layout=layout, target=target, staging=staging))
+            return _sync(context, plan, Place(layout=layout, target=target, staging=staging))
         finally:
             staging.close()
 
@@ -78,16 +79,16 @@ class Place:
     staging: Staging
 
 
-def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place) -> Manifest:
-    state, target, staging, layout = tools.state, place.target, place.staging, place.layout
-    checksum = request.verification is Verification.CHECKSUM
+def _sync(context: Context, plan: planning.Plan, place: Place) -> Manifest:
+    request, state = context.request, context.state
+    target, staging, layout = place.target, place.staging, place.layout
     name_folding.check(staging.directory, plan.alike, state.stages.advance)
     published = existing.read_manifest(target, staging.owner)
     published.files.update(
         publisher.left_behind(target, staging, plan.files, published, layout, state.stages)
     )
     layout.prepare(target, plan.files, published, state.stages.advance)
-    found = _sorted_out(tools, plan.files, place, published, checksum=checksum)
+    found = _sorted_out(context, plan.files, place, published)
     with volume_errors.guarded("removing outdated staging files"):
         staging.prune(found.missing)
     clear(staging, request.engine)
@@ -95,17 +96,17 @@ def _sync(request: WorkRequest, tools: Tools, plan: planning.Plan, place: Place)
     if found.missing and layout.links:
         filesystem.check_links(staging.directory.descriptor)
     _check_space(staging, found.missing)
-    fetched = transfer(request, tools, staging, plan.resolved, found.missing)
+    fetched = transfer(context, staging, plan.resolved, found.missing)
     state.stages.enter(Stage.PUBLISHING, files=len(fetched))
     staging.check_owned()
     fetched = publisher.durable(staging, fetched, state.stages)
     old = outdated.Outdated(
-        target=target, request=request, layout=layout, stages=state.stages, check_stop=tools.check_stop
+        target=target, request=request, layout=layout, stages=state.stages, check_stop=context.check_stop
     )
     old.gather(published, {name for file in plan.files for name in layout.names(file)})
     old.note(fetched)
     entries = publisher.publish(target, staging, fetched, published, layout, state.stages)
-    entries += found.right + _twins(tools, layout, fetched, found.twins)
+    entries += found.right + _twins(context, layout, fetched, found.twins)
     publisher.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
     layout.finish(target, staging, plan.files, state.stages.advance)
     manifest = planning.manifest(request, plan.resolved, entries, published)
@@ -132,31 +133,26 @@ class Found:
 
 
 def _sorted_out(
-    tools: Tools,
-    files: tuple[RemoteFile, ...],
-    place: Place,
-    published: manifests.Published,
-    *,
-    checksum: bool,
+    context: Context, files: tuple[RemoteFile, ...], place: Place, published: manifests.Published
 ) -> Found:
-    found = Found()
+    found, checksum = Found(), context.verifies_checksums
     awaited: set[str] = set()
     for file in files:
-        tools.check_stop()
+        context.check_stop()
         where = place.layout.place(file)
         if where in awaited:
-            tools.state.postpone(file.size or 0)
-            tools.state.stages.advance(files=1, size=file.size or 0)
+            context.state.postpone(file.size or 0)
+            context.state.stages.advance(files=1, size=file.size or 0)
             found.twins.append(file)
             continue
-        with _looked_at(tools.state.stages, file) as read:
+        with _looked_at(context.state.stages, file) as read:
             entry = place.layout.find(place.target, file, published, checksum=checksum, read=read)
         if entry is None:
             awaited.add(where)
             found.missing.append(file)
         else:
             found.places[where] = entry.size
-            tools.state.settle(entry.size)
+            context.state.settle(entry.size)
             found.right.append(entry)
     return found
 
@@ -189,14 +185,14 @@ def _account(staging: Staging, found: Found, engine: Engine) -> None:
 
 
 def _twins(
-    tools: Tools, layout: Layout, fetched: list[Fetched], twins: list[RemoteFile]
+    context: Context, layout: Layout, fetched: list[Fetched], twins: list[RemoteFile]
 ) -> list[ManifestFile]:
     """The manifest's entries of files that came with another."""
     came = {layout.place(each.file): each for each in fetched} if twins else {}
     entries = []
     for file in twins:
         each = came[layout.place(file)]
-        tools.state.settle(each.size, postponed=True)
+        context.state.settle(each.size, postponed=True)
         entries.append(publisher.entry(each, file.path))
     return entries
 

@@ -15,11 +15,12 @@ from typing import NoReturn
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.worker.attempt import progress_server, termination
-from modelsync.worker.attempt.pipeline import Tools, run
+from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common import unexpected
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.model import Source
 from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
 from modelsync.worker.progress.state import State
@@ -52,7 +53,8 @@ class Attempt:
 
     def run(self, source: Source, network: Network) -> int:
         """Do the work and give the exit code; never raises."""
-        tools = Tools(
+        context = Context(
+            request=self.request,
             source=source,
             network=network,
             state=self.state,
@@ -61,20 +63,20 @@ class Attempt:
             volume=self.place.volume,
             give_up=lambda failure: self.end_now(failure.reason, failure.message),
         )
-        reason, message = self._outcome(tools)
+        reason, message = self._outcome(context)
         self.leave(reason, message)
         return exitcodes.DONE if reason is Reason.SYNCED else exitcodes.BY_REASON[reason]
 
-    def _outcome(self, tools: Tools) -> tuple[Reason, str]:
+    def _outcome(self, context: Context) -> tuple[Reason, str]:
         try:
             if not self.place.key:
-                manifest = run(self.request, tools)
+                manifest = run(context)
             else:
                 window = progress_server.ProgressServer(
                     self.place.port, self.place.key, self.report, self.limiter.set_rate
                 )
                 with progress_server.serving(window):
-                    manifest = run(self.request, tools)
+                    manifest = run(context)
         except Interrupted:
             return Reason.INTERRUPTED, "The worker was asked to stop; the next attempt goes on from here."
         except Failure as failure:

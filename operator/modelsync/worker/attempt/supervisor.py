@@ -3,14 +3,13 @@
 import time
 from collections.abc import Sequence
 
-from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Resolved, Verification
-from modelsync.worker.attempt.context import Tools
+from modelsync.api.transfer import Resolved
 from modelsync.worker.common import unexpected
 from modelsync.worker.common.model import Fetched, RemoteFile
+from modelsync.worker.context import Context
 from modelsync.worker.engines.base import Engine
-from modelsync.worker.engines.factory import Means, engine_of
+from modelsync.worker.engines.factory import engine_of
 from modelsync.worker.http.client import Transport
 from modelsync.worker.progress.state import LogLines
 from modelsync.worker.storage.staging import Staging
@@ -20,31 +19,17 @@ _OWNER_SECONDS = 2.0
 
 
 def transfer(
-    request: WorkRequest,
-    tools: Tools,
-    staging: Staging,
-    resolved: Resolved,
-    missing: Sequence[RemoteFile],
+    context: Context, staging: Staging, resolved: Resolved, missing: Sequence[RemoteFile]
 ) -> list[Fetched]:
     """Fetch and verify files into the staging directory; raises Failure or Interrupted."""
-    transport = Transport(tools.network)
-    means = Means(
-        source=tools.source,
-        network=tools.network,
-        transport=transport,
-        state=tools.state,
-        limiter=tools.limiter,
-        devices=tools.devices,
-        commit=resolved.revision,
-    )
-    checksum = request.verification is Verification.CHECKSUM
-    engine = engine_of(request, means, staging, missing, checksum=checksum)
-    lines = LogLines(tools.state)
+    transport = Transport(context.network)
+    engine = engine_of(context, transport, staging, resolved, missing)
+    lines = LogLines(context.state)
     if missing:
-        tools.state.stages.enter(Stage.DOWNLOADING)
+        context.state.stages.enter(Stage.DOWNLOADING)
     engine.start()
     try:
-        _watch(tools, staging, engine, lines)
+        _watch(context, staging, engine, lines)
     finally:
         engine.end()
         transport.close()
@@ -55,17 +40,17 @@ def transfer(
     return engine.results
 
 
-def _watch(tools: Tools, staging: Staging, engine: Engine, lines: LogLines) -> None:
+def _watch(context: Context, staging: Staging, engine: Engine, lines: LogLines) -> None:
     """Until the engine is done: log, and look for an end that was asked for and a lost directory."""
     owner_checked = time.monotonic()
     while not engine.done.wait(_TICK_SECONDS):
-        tools.check_stop()
+        context.check_stop()
         now = time.monotonic()
         lines.tick()
         if engine.fetching():
-            tools.state.stages.enter(Stage.DOWNLOADING)
+            context.state.stages.enter(Stage.DOWNLOADING)
         else:
-            tools.state.stages.enter(Stage.VERIFYING)
+            context.state.stages.enter(Stage.VERIFYING)
         if (blocked := engine.stuck()) is not None:
             raise unexpected.internal(blocked)
         if now - owner_checked >= _OWNER_SECONDS:

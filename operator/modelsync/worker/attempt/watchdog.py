@@ -8,7 +8,7 @@ too; one that lets bytes drip is bounded by a lowest speed, where the queue asks
 
 Ending has two steps, because not every wait can be left: a thread in the middle of a listing's body, or in a
 system call on a dead file server, hears nothing. First the attempt is asked to end in order (`Overdue`, which
-all loops look at); then, after a while, whoever started it is told to give up, which ends the process.
+all loops look at); then, after a while, `Context.give_up` is called, which ends the process.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from modelsync.api.reasons import Reason, Stage
 from modelsync.worker.attempt.minimum_rate import Slowness
 from modelsync.worker.common.failures import Failure
+from modelsync.worker.context import Overdue
 from modelsync.worker.progress.state import State
 
 _log = logging.getLogger(__name__)
@@ -41,18 +42,6 @@ _WORDS = {
     Stage.PUBLISHING: ("No file could be published", "Check the volume."),
     Stage.DONE: ("The published files could not be closed", "Check the volume."),
 }
-
-
-class Overdue:
-    """Why the attempt has to end, once it has; shared by the watchdog and all that it watches."""
-
-    def __init__(self) -> None:
-        self.failure: Failure | None = None
-
-    def check(self) -> None:
-        """Raise the failure when there is one."""
-        if self.failure is not None:
-            raise self.failure
 
 
 class Watchdog:

@@ -1,4 +1,4 @@
-"""What fetches files: modelsync's own engine (`engine.Engine`), or a library in a process of its own.
+"""What fetches files: modelsync's own engine (`NativeEngine`), or a library in a process of its own.
 
 All of them leave verified files in the staging directory and tell how far they are; what is published, and
 how, is the same for all (`pipeline`, `publisher`).

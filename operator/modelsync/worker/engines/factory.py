@@ -1,75 +1,44 @@
 """From `spec.engine` to the engine, and what one engine must not find of another's."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Engine as Kind
+from modelsync.api.transfer import Resolved
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure
-from modelsync.worker.common.model import RemoteFile, Source
-from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.common.model import RemoteFile
+from modelsync.worker.context import Context
 from modelsync.worker.engines.base import Engine
 from modelsync.worker.engines.library.backends import Backend, HFTransfer, HuggingFaceHub
 from modelsync.worker.engines.library.engine import WHOLE, LibraryEngine
-from modelsync.worker.engines.native import engine
+from modelsync.worker.engines.native.engine import NativeEngine
 from modelsync.worker.http.client import Transport
-from modelsync.worker.http.connector import Network
-from modelsync.worker.progress.fallbacks import Devices
-from modelsync.worker.progress.state import State
 from modelsync.worker.storage.staging import Staging, key_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
-    """What any engine works with."""
-
-    source: Source
-    network: Network
-    transport: Transport
-    state: State
-    limiter: Limiter
-    devices: Devices
-    commit: str | None
-    """The revision that the source was resolved to."""
-
-
 def engine_of(
-    request: WorkRequest, means: Means, staging: Staging, files: Sequence[RemoteFile], *, checksum: bool
+    context: Context,
+    transport: Transport,
+    staging: Staging,
+    resolved: Resolved,
+    files: Sequence[RemoteFile],
 ) -> Engine:
     """The engine that `spec.engine` names; raises Failure where it cannot read the source."""
-    if request.engine is Kind.NATIVE:
-        return engine.Engine(
-            source=means.source,
-            network=means.transport,
-            staging=staging,
-            files=files,
-            tuning=request.tuning,
-            checksum=checksum,
-            state=means.state,
-            limiter=means.limiter,
-        )
-    return LibraryEngine(
-        backend=_backend(request, means, len(files)),
-        network=means.network,
-        staging=staging,
-        files=files,
-        tuning=request.tuning,
-        checksum=checksum,
-        state=means.state,
-        devices=means.devices,
-    )
+    if context.request.engine is Kind.NATIVE:
+        return NativeEngine(context, transport, staging, files)
+    return LibraryEngine(context, _backend(context, transport, resolved, len(files)), staging, files)
 
 
-def _backend(request: WorkRequest, means: Means, files: int) -> Backend:
+def _backend(context: Context, transport: Transport, resolved: Resolved, files: int) -> Backend:
+    request = context.request
     if request.engine is Kind.HF_TRANSFER:
-        return HFTransfer(means.source, means.network, means.transport, request.tuning, files=files)
+        return HFTransfer(context, transport, files=files)
     hub = request.source.hugging_face
-    if hub is None or means.commit is None:
+    if hub is None or resolved.revision is None:
         text = "spec.engine HuggingFaceHub fetches from a Hub only. Use Native or HFTransfer."
         raise Failure(Reason.INVALID_SPEC, text)
-    return HuggingFaceHub(means.source, means.network, request.tuning, hub, means.commit)
+    return HuggingFaceHub(context, hub, resolved.revision)
 
 
 def kept(staging: Staging, kind: Kind, files: Iterable[RemoteFile]) -> dict[str, int]:

@@ -10,12 +10,12 @@ from modelsync.api.reasons import Reason
 from modelsync.api.sources import HuggingFaceSource, RepositoryType
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
-from modelsync.worker.common.model import RemoteFile, Request, Source
+from modelsync.worker.common.model import RemoteFile, Request
+from modelsync.worker.context import Context
 from modelsync.worker.engines.library.gateway import Gateway
 from modelsync.worker.engines.library.subprocess import Job, environment
 from modelsync.worker.http import range_response, refusals, urls
 from modelsync.worker.http.client import USER_AGENT, Transport
-from modelsync.worker.http.connector import Network
 from modelsync.worker.sources.hub.repositories import DEFAULT_ENDPOINT
 
 MOST_AT_ONCE = 4
@@ -66,17 +66,15 @@ class HFTransfer:
     counts = True
     advice = ""
 
-    def __init__(
-        self, source: Source, network: Network, transport: Transport, tuning: Tuning, *, files: int
-    ) -> None:
+    def __init__(self, context: Context, transport: Transport, *, files: int) -> None:
         """`files` is how many there are in all: a single one gets all connections."""
-        self._source, self._network, self._transport, self._tuning = source, network, transport, tuning
-        self.at_once = max(1, min(MOST_AT_ONCE, tuning.connections, files))
+        self._context, self._transport, self._tuning = context, transport, context.request.tuning
+        self.at_once = max(1, min(MOST_AT_ONCE, self._tuning.connections, files))
         self.processes = self.at_once  # the library holds Python's lock while it fetches
 
     def variables(self, gateway: Gateway) -> dict[str, str]:
         """The way out and authorities."""
-        return environment(self._network, gateway.url)
+        return environment(self._context.network, gateway.url)
 
     def prepare(self, file: RemoteFile, key: str, gateway: Gateway) -> Prepared:
         """Ask for the first byte along all redirects, so that the library gets the last address and only the
@@ -103,7 +101,7 @@ class HFTransfer:
         asked = range_response.Asked(
             path=file.path, start=0, end=1, ranged=True, size=file.size, validator=_validator(file)
         )
-        answer = self._transport.get(self._source.request(file), {"Range": "bytes=0-0"})
+        answer = self._transport.get(self._context.source.request(file), {"Range": "bytes=0-0"})
         try:
             refusals.check(answer)
             body = range_response.read(answer.response.status, answer.response.headers, asked)
@@ -138,20 +136,18 @@ class HuggingFaceHub:
     counts = True
     advice = " spec.engine Native needs no host of Xet storage."
 
-    def __init__(
-        self, source: Source, network: Network, tuning: Tuning, spec: HuggingFaceSource, commit: str
-    ) -> None:
-        self._source, self._network, self._tuning = source, network, tuning
+    def __init__(self, context: Context, spec: HuggingFaceSource, commit: str) -> None:
+        self._context, self._tuning = context, context.request.tuning
         self._spec, self._commit = spec, commit
         self._endpoint = (spec.endpoint or DEFAULT_ENDPOINT).rstrip("/")
-        self.at_once, self.processes = min(MOST_AT_ONCE, tuning.connections), 1
+        self.at_once, self.processes = min(MOST_AT_ONCE, self._tuning.connections), 1
 
     def variables(self, gateway: Gateway) -> dict[str, str]:
         """The library keeps to the staging directory, says nothing to anybody and caches nothing."""
-        seconds = str(max(1, round(self._network.timeout_seconds)))
+        seconds = str(max(1, round(self._context.network.timeout_seconds)))
         gateway.name(urls.parsed(self._endpoint).place)
         return environment(
-            self._network,
+            self._context.network,
             gateway.url,
             HF_HOME=os.path.join(_FOLDER, "home"),
             HF_HUB_DISABLE_TELEMETRY="1",
@@ -165,7 +161,7 @@ class HuggingFaceHub:
     def prepare(self, file: RemoteFile, key: str, gateway: Gateway) -> Prepared:
         """The repository's file at the resolved commit, with the token that the source would send."""
         folder = f"{_FOLDER}/{key}"
-        token = self._source.request(file).headers.get("Authorization", "").removeprefix("Bearer ")
+        token = self._context.source.request(file).headers.get("Authorization", "").removeprefix("Bearer ")
         dataset = self._spec.repository_type is RepositoryType.DATASET
         job = {
             "job": "repository",

@@ -14,21 +14,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from modelsync.api.protocol import FileProgress, Tuning
+from modelsync.api.protocol import FileProgress
 from modelsync.api.reasons import Reason
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.common import contents, names, unexpected, volume_errors
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.model import Fetched, RemoteFile
 from modelsync.worker.common.retry import Budget, Transient
+from modelsync.worker.context import Context
 from modelsync.worker.engines.library.backends import Backend, Prepared
 from modelsync.worker.engines.library.child_progress import Figures, Flight
 from modelsync.worker.engines.library.gateway import Gateway
 from modelsync.worker.engines.library.subprocess import Child, Job, ended_early
 from modelsync.worker.http import range_response
-from modelsync.worker.http.connector import Network
-from modelsync.worker.progress.fallbacks import Devices
-from modelsync.worker.progress.state import State
 from modelsync.worker.progress.waiting import Patience
 from modelsync.worker.storage.staging import Staging, key_of
 
@@ -49,22 +47,13 @@ class LibraryEngine:
     """Fetches files with a library and verifies them."""
 
     def __init__(
-        self,
-        *,
-        backend: Backend,
-        network: Network,
-        staging: Staging,
-        files: Sequence[RemoteFile],
-        tuning: Tuning,
-        checksum: bool,
-        state: State,
-        devices: Devices,
+        self, context: Context, backend: Backend, staging: Staging, files: Sequence[RemoteFile]
     ) -> None:
         self.results: list[Fetched] = []
         self.failure: Failure | None = None
         self.done = threading.Event()
-        self._backend, self._staging, self._tuning, self._state = backend, staging, tuning, state
-        self._checksum = checksum
+        self._context, self._backend, self._staging = context, backend, staging
+        self._state = state = context.state
         self._waiting = collections.deque(files)
         self._count = len(files)
         self._judging = 0
@@ -75,11 +64,11 @@ class LibraryEngine:
         self._figures = Figures(
             folder=f"/proc/self/fd/{staging.directory.descriptor}",
             counts=backend.counts,
-            devices=devices,
+            devices=context.devices,
             state=state,
             total=None if None in sizes else sum(size or 0 for size in sizes),
         )
-        self._gateway = Gateway(network, self._fail)
+        self._gateway = Gateway(context.network, self._fail)
         self._children: list[Child] = []
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"library-{number}", daemon=True)
@@ -195,7 +184,7 @@ class LibraryEngine:
 
     def _fetched(self, child: Child, file: RemoteFile, key: str) -> Prepared:
         """Let the library fetch a file, again while what fails may pass."""
-        budget = Budget(most=self._tuning.max_retries)
+        budget = Budget(most=self._context.request.tuning.max_retries)
         while True:
             try:
                 prepared = self._prepared(file, key)
@@ -283,7 +272,7 @@ class LibraryEngine:
             return "size"
         self._check_content(file, key, size)
         sha256, verified_by = None, "size"
-        if self._checksum:
+        if self._context.verifies_checksums:
             started = time.thread_time()
             with volume_errors.guarded("reading a staging file"), self._busy_judging():
                 digests = self._digests(file, key, size)

@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Sequence
 
-from modelsync.api.protocol import FileProgress, Tuning
+from modelsync.api.protocol import FileProgress
 from modelsync.api.reasons import Reason
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.checksums.file_digest import Digests
 from modelsync.worker.common import contents, unexpected, volume_errors
 from modelsync.worker.common.failures import Failure, Interrupted
-from modelsync.worker.common.model import Fetched, RemoteFile, Source
-from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.common.model import Fetched, RemoteFile
+from modelsync.worker.context import Context
 from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.connection_limit import Gate
 from modelsync.worker.engines.native.durability import Syncer
@@ -29,7 +29,6 @@ from modelsync.worker.engines.native.small_file_concurrency import Crowd
 from modelsync.worker.engines.native.verifier import Verifier
 from modelsync.worker.engines.self_blocking import SelfBlocked, Standstill
 from modelsync.worker.http import client
-from modelsync.worker.progress.state import State
 from modelsync.worker.progress.waiting import Patience
 from modelsync.worker.storage.staging import Staging
 
@@ -39,21 +38,13 @@ MOST_OPEN = 128
 """Files open at once; keeps many small files within a process's limit of descriptors."""
 
 
-class Engine:
+class NativeEngine:
     """Fetches and verifies files into a staging directory. One use: start, wait, end."""
 
     def __init__(
-        self,
-        *,
-        source: Source,
-        network: client.Transport,
-        staging: Staging,
-        files: Sequence[RemoteFile],
-        tuning: Tuning,
-        checksum: bool,
-        state: State,
-        limiter: Limiter,
+        self, context: Context, transport: client.Transport, staging: Staging, files: Sequence[RemoteFile]
     ) -> None:
+        tuning, state = context.request.tuning, context.state
         self.results: list[Fetched] = []
         self.failure: Failure | None = None
         self.done = threading.Event()
@@ -81,11 +72,11 @@ class Engine:
         self._pool = Pool(tuning.connections)
         self._syncer = Syncer(staging, self._copies, self._fail)
         self._shared = Shared(
-            source=source,
-            network=network,
+            source=context.source,
+            network=transport,
             tuning=tuning,
             state=state,
-            limiter=limiter,
+            limiter=context.limiter,
             pool=self._pool,
             gate=Gate(tuning.connections),
             crowd=Crowd(tuning.connections),
@@ -96,7 +87,7 @@ class Engine:
             halt=self._halt,
             patience=Patience(self._halt, state.stages),
         )
-        self._checksum = checksum
+        self._checksum = context.verifies_checksums
         self._verifier = Verifier(pool=self._pool, judge=self._judge, failed=self._fail, state=state)
         self._threads = [
             threading.Thread(target=self._run, args=(number,), name=f"fetch-{number}", daemon=True)
