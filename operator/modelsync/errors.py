@@ -6,7 +6,7 @@
     ├── LeaseLost              another operator leads; this process must stop acting and exit
     └── UsageError             a command line is wrong
 
-The worker has a tree of its own (`worker.failures`): its errors carry a `Reason` and become an exit
+The worker has a tree of its own (`worker.common.failures`): its errors carry a `Reason` and become an exit
 code and a termination message.
 """
 

@@ -22,7 +22,7 @@ from typing import Any, TypedDict
 
 from dev import target as targets
 from modelsync.api import protocol
-from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.common import retry
 from modelsync.worker.http.connector import Network
 from modelsync.worker.sources import factory
@@ -87,12 +87,12 @@ def _work(job: Job) -> None:
         time.sleep(job["delay"])
         request = protocol.WorkRequest.model_validate_json(job["request"])
         volume = Path(job["volume"])
-        place = Place(volume=volume, termination_log=volume / f"words-{os.getpid()}", port=0, key="")
+        pod = PodInterface(volume=volume, termination_log=volume / f"words-{os.getpid()}", port=0, key="")
         network = Network(timeout_seconds=5, connections=request.tuning.connections)
         stop = threading.Event()
         source = factory.open_source(request.source, Given(where="nowhere"), network, stop=stop)
         with row.hasty():
-            code = Attempt(request, place, stop).run(source, network)
+            code = Attempt(request, pod, stop).run(source, network)
     finally:
         os._exit(code)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from modelsync.api import protocol
-from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request
 from modelsync.worker.http.connector import Network
 from modelsync.worker.storage.safe_directory import Tree
@@ -181,9 +181,9 @@ def main() -> None:
         os.fstatvfs = lambda _descriptor: space
         operations.install(_Sparse(job["kill_at"]))
     request = protocol.WorkRequest.model_validate_json(job["request"])
-    place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
+    pod = PodInterface(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
     network = Network(timeout_seconds=30, connections=request.tuning.connections)
-    os._exit(Attempt(request, place, threading.Event()).run(Source(job["url"], job["files"]), network))
+    os._exit(Attempt(request, pod, threading.Event()).run(Source(job["url"], job["files"]), network))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from modelsync.api import protocol
-from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.engines.native import durability
 from modelsync.worker.http.connector import Network
 from modelsync.worker.storage import journal, mount_info
@@ -79,9 +79,9 @@ def _attempt(job: dict[str, Any]) -> int:
     request = protocol.WorkRequest.model_validate_json(job["request"])
     files = [workers.remote_file(*each) for each in job["files"]]
     vars(mount_info)["reserves"] = lambda mount: True  # the scratch is in memory and stands for a disk
-    place = Place(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
+    pod = PodInterface(volume=Path(job["volume"]), termination_log=Path(job["termination"]), port=0, key="")
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
-    code = Attempt(request, place, threading.Event()).run(ListSource(job["url"], files), network)
+    code = Attempt(request, pod, threading.Event()).run(ListSource(job["url"], files), network)
     if notes is not None:
         notes.save()
     return code

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelsync.api import protocol
-from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.common.model import Digest, RemoteFile
 from modelsync.worker.http.connector import Network
 from tests.worker.syncs import ListSource
@@ -34,9 +34,9 @@ def main() -> None:
     ]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    place = Place(volume=Path(volume), termination_log=Path(termination), port=int(port), key=key)
+    pod = PodInterface(volume=Path(volume), termination_log=Path(termination), port=int(port), key=key)
     network = Network(timeout_seconds=5, connections=request.tuning.connections)
-    attempt = Attempt(request, place, stop)
+    attempt = Attempt(request, pod, stop)
     if "HANGS" in os.environ:
         hang(attempt, *os.environ["HANGS"].split(":"))
     os._exit(attempt.run(ListSource(listing["url"], files), network))

@@ -109,7 +109,7 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
         spec = S3Source(bucket="bucket", endpoint=server.url)
         signer = Signer(client, "bucket", keys)
         with contextlib.closing(Transport(Network())) as transport:
-            asking = object_listing.Asking(
+            asking = object_listing.ObjectRequests(
                 client=client,
                 signer=signer,
                 spec=spec,
@@ -131,7 +131,7 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 assert any(member.startswith("Checksum") for member in short)
 
 
-class Told(object_listing.Asking):
+class Told(object_listing.ObjectRequests):
     """Answers for the bucket, so that an object costs nothing."""
 
     def _told(self, key: str) -> Mapping[str, Any]:

@@ -158,7 +158,7 @@ def test_probes_of_urls_count_against_their_number() -> None:
 def test_the_report_tells_the_stage_its_figures_and_its_silence(tmp_path: Path, stage: Stage) -> None:
     with Origin(FILES).serving() as origin:
         request = Sync(origin, tmp_path).request()
-    place = process.Place(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
+    place = process.PodInterface(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
     running = process.Attempt(request, place, threading.Event())
     clock = Clock()
     running.state = State(Meter(clock=clock))

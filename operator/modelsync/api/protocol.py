@@ -28,7 +28,7 @@ MAX_PROGRESS_BYTES = 64 * 1024
 MAX_TERMINATION_BYTES = 4096
 MAX_FILES_REPORTED = 20
 
-Block = IPv4Network | IPv6Network
+AddressBlock = IPv4Network | IPv6Network
 
 
 class Tuning(Value):
@@ -48,9 +48,9 @@ class Addresses(Value):
     """CIDR blocks that bound what a worker connects to, beside the blocks that it never does; set by the
     operator's configuration."""
 
-    allowed: tuple[Block, ...] = ()
+    allowed: tuple[AddressBlock, ...] = ()
     """These may be reached whatever else forbids it."""
-    denied: tuple[Block, ...] = ()
+    denied: tuple[AddressBlock, ...] = ()
 
 
 class WorkRequest(Value):

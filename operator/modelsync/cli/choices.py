@@ -63,7 +63,7 @@ def preset(name: str | None) -> presets.Preset:
     return presets.BUILT_IN[name] if name else presets.Preset()
 
 
-def blocks(texts: tuple[str, ...]) -> tuple[protocol.Block, ...]:
+def blocks(texts: tuple[str, ...]) -> tuple[protocol.AddressBlock, ...]:
     """The CIDR blocks of --allow-address; raises UsageError."""
     try:
         return parsers.blocks(",".join(texts))

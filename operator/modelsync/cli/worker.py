@@ -17,7 +17,7 @@ from modelsync.api.reasons import Reason
 from modelsync.runtime.telemetry import log_setup
 from modelsync.settings import environment
 from modelsync.worker.attempt import termination
-from modelsync.worker.attempt.process import Attempt, Place
+from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.http import address_policy
 from modelsync.worker.http.connector import Network
@@ -54,16 +54,16 @@ def command(
     """Carry out one work request: the operator's Jobs run this."""
     surroundings = environment.worker_environment()
     _log_to_stdout(surroundings.log_level)
-    place = Place(
+    pod = PodInterface(
         volume=Path(volume), termination_log=Path(termination_log), port=port, key=_key(Path(key_file))
     )
     try:
         request = _request(Path(request_file))
     except Failure as failure:
         _log.error("%s: %s", failure.reason, failure.message)
-        _end(_refuse(place, failure))
+        _end(_refuse(pod, failure))
     stop = threading.Event()
-    attempt = Attempt(request, place, stop)
+    attempt = Attempt(request, pod, stop)
     _stop_on_signals(attempt)
     if surroundings.downloads_disabled:
         _log.error("%s: %s", Reason.DOWNLOADS_DISABLED, DISABLED)
@@ -91,10 +91,10 @@ def command(
     _end(attempt.run(source, network))
 
 
-def _refuse(place: Place, failure: Failure) -> int:
+def _refuse(pod: PodInterface, failure: Failure) -> int:
     """A termination report without a request to be about."""
     report = protocol.TerminationReport(uid="", attempt=0, reason=failure.reason, message=failure.message)
-    termination.write(place.termination_log, report)
+    termination.write(pod.termination_log, report)
     return failure.exit_code
 
 

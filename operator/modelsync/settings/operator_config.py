@@ -332,8 +332,8 @@ class OperatorConfig:
     worker_no_proxy: str | None
     worker_log_level: str
     worker_engines: tuple[str, ...]
-    worker_allowed_addresses: tuple[protocol.Block, ...]
-    worker_denied_addresses: tuple[protocol.Block, ...]
+    worker_allowed_addresses: tuple[protocol.AddressBlock, ...]
+    worker_denied_addresses: tuple[protocol.AddressBlock, ...]
     presets: Mapping[str, presets.Preset]
     worker_ca_config_map: str | None
     progress_via: str

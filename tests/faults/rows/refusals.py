@@ -90,7 +90,7 @@ ROWS = (
     Row(name="a redirect to a file of the machine", quick=0, faults=("redirect=file:///etc/hostnamex*",),
         ends=Reason.ORIGIN_ERROR, sync=_ONE),
     Row(name="a listing without an end", origin=_endless, kinds=("hub", "s3"), ends=Reason.INVALID_SPEC,
-        around=lambda: replaced(pinning, "MOST_FILES", 5_000), full=4),
+        around=lambda: replaced(pinning, "MOST_LISTED", 5_000), full=4),
     Row(name="a burst of HTTP 503 for the listing", listing=("list:status=503x2",), kinds=("hub", "s3"),
         full=4),
     Row(name="HTTP 503 for the first question", listing=("info:status=503x2",), kinds=("hub",), full=4),

@@ -138,11 +138,11 @@ class _Look:
         """Whether all files are there under their names with their bytes."""
         stages = self.context.state.stages
         stages.enter(Stage.CHECKING, files=self.resolved.files, size=self.resolved.bytes)
-        if not self.layout.named(self.target):
+        if not self.layout.is_named(self.target):
             return False
         for path, entry in self.published.files.items():
             self.context.check_stop()
-            place = self.layout.lies(self.target, path) if names.problem(path) is None else None
+            place = self.layout.published_place(self.target, path) if names.problem(path) is None else None
             if place is None or not (place in self.places or self._right_at(place, entry)):
                 return False
             self.places[place] = entry.size

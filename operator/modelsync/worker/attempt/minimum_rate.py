@@ -31,7 +31,7 @@ class Slowness:
     def look(self, seconds: float, total: int, *, excused: bool) -> bool:
         """Whether it is too slow, after so many seconds since the last look.
 
-        `total` are the bytes that came so far; `excused` tells whether the origin has asked to wait.
+        `total` are the bytes that came so far; `excused` says whether the origin has asked to wait.
         """
         self._least = min(self._least, self._enough())
         if excused:

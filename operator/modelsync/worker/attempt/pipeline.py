@@ -65,30 +65,30 @@ def _run(context: Context) -> Manifest:
         )
         try:
             state.account(staging.accounts)
-            return _sync(context, plan, Place(layout=layout, target=target, staging=staging))
+            return _sync(context, plan, Destination(layout=layout, target=target, staging=staging))
         finally:
             staging.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the files go."""
+class Destination:
+    """Where the files go: the target directory, its layout, and the staging directory in it."""
 
     layout: Layout
     target: Tree
     staging: Staging
 
 
-def _sync(context: Context, plan: planning.Plan, place: Place) -> Manifest:
+def _sync(context: Context, plan: planning.SyncPlan, destination: Destination) -> Manifest:
     request, state = context.request, context.state
-    target, staging, layout = place.target, place.staging, place.layout
+    target, staging, layout = destination.target, destination.staging, destination.layout
     name_folding.check(staging.directory, plan.alike, state.stages.advance)
     published = existing.read_manifest(target, staging.owner)
     published.files.update(
         publisher.left_behind(target, staging, plan.files, published, layout, state.stages)
     )
     layout.prepare(target, plan.files, published, state.stages.advance)
-    found = _sorted_out(context, plan.files, place, published)
+    found = _sorted_out(context, plan.files, destination, published)
     with volume_errors.guarded("removing outdated staging files"):
         staging.prune(found.missing)
     clear(staging, request.engine)
@@ -133,20 +133,20 @@ class Found:
 
 
 def _sorted_out(
-    context: Context, files: tuple[RemoteFile, ...], place: Place, published: manifests.Published
+    context: Context, files: tuple[RemoteFile, ...], destination: Destination, published: manifests.Published
 ) -> Found:
     found, checksum = Found(), context.verifies_checksums
     awaited: set[str] = set()
     for file in files:
         context.check_stop()
-        where = place.layout.place(file)
+        where = destination.layout.place(file)
         if where in awaited:
             context.state.postpone(file.size or 0)
             context.state.stages.advance(files=1, size=file.size or 0)
             found.twins.append(file)
             continue
         with _looked_at(context.state.stages, file) as read:
-            entry = place.layout.find(place.target, file, published, checksum=checksum, read=read)
+            entry = destination.layout.find(destination.target, file, published, checksum=checksum, read=read)
         if entry is None:
             awaited.add(where)
             found.missing.append(file)

@@ -23,7 +23,7 @@ MOST_PINNED = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SyncPlan:
     """What a sync consists of."""
 
     files: tuple[RemoteFile, ...]
@@ -32,7 +32,7 @@ class Plan:
     """Groups of paths that differ in case or normalisation only."""
 
 
-def make_plan(listing: Listing, request: WorkRequest) -> Plan:
+def make_plan(listing: Listing, request: WorkRequest) -> SyncPlan:
     """The files to sync, by path; raises Failure when there are none or they are not what was pinned."""
     source = tuple(listing.files)
     files = _selected(source, request)
@@ -69,7 +69,7 @@ def make_plan(listing: Listing, request: WorkRequest) -> Plan:
             " ones, or bring the old ones back."
         )
         raise Failure(Reason.SOURCE_CHANGED, text)
-    return Plan(files=ordered, resolved=resolved, alike=alike)
+    return SyncPlan(files=ordered, resolved=resolved, alike=alike)
 
 
 def _selected(files: Iterable[RemoteFile], request: WorkRequest) -> dict[str, RemoteFile]:
@@ -108,11 +108,11 @@ def digest_of(files: Iterable[RemoteFile]) -> str:
     """`sha256:` digest over paths, sizes and known checksums: the same for the same content."""
     whole = hashlib.sha256()
     for file in files:
-        told = sorted(f"{digest.algorithm}:{digest.value}" for digest in file.digests) or [
+        known = sorted(f"{digest.algorithm}:{digest.value}" for digest in file.digests) or [
             f"etag:{file.etag}"
         ]
         size = "-" if file.size is None else str(file.size)
-        whole.update("\0".join([file.path, size, *told]).encode() + b"\n")
+        whole.update("\0".join([file.path, size, *known]).encode() + b"\n")
     return f"sha256:{whole.hexdigest()}"
 
 

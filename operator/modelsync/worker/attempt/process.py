@@ -31,8 +31,8 @@ _WORDS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where the attempt finds and leaves things."""
+class PodInterface:
+    """What the Pod gives its worker: a volume, a file for the termination report, a port and its key."""
 
     volume: Path
     termination_log: Path
@@ -44,12 +44,12 @@ class Place:
 class Attempt:
     """A running attempt and its figures."""
 
-    def __init__(self, request: protocol.WorkRequest, place: Place, stop: threading.Event) -> None:
-        self.request, self.place, self.stop = request, place, stop
+    def __init__(self, request: protocol.WorkRequest, pod: PodInterface, stop: threading.Event) -> None:
+        self.request, self.pod, self.stop = request, pod, stop
         self.state = State(Meter())
         self.limiter = Limiter(request.bandwidth_limit)
         self.verified_by: dict[str, int] = {}
-        self.space = proc_counters.SpaceProbe(place.volume)
+        self.space = proc_counters.SpaceProbe(pod.volume)
 
     def run(self, source: Source, network: Network) -> int:
         """Do the work and give the exit code; never raises."""
@@ -60,7 +60,7 @@ class Attempt:
             state=self.state,
             limiter=self.limiter,
             stop=self.stop,
-            volume=self.place.volume,
+            volume=self.pod.volume,
             give_up=lambda failure: self.end_now(failure.reason, failure.message),
         )
         reason, message = self._outcome(context)
@@ -69,11 +69,11 @@ class Attempt:
 
     def _outcome(self, context: Context) -> tuple[Reason, str]:
         try:
-            if not self.place.key:
+            if not self.pod.key:
                 manifest = run(context)
             else:
                 window = progress_server.ProgressServer(
-                    self.place.port, self.place.key, self.report, self.limiter.set_rate
+                    self.pod.port, self.pod.key, self.report, self.limiter.set_rate
                 )
                 with progress_server.serving(window):
                     manifest = run(context)
@@ -126,7 +126,7 @@ class Attempt:
                 message=termination.shortened(message),
                 resolved=self.state.resolved,
             )
-            termination.write(self.place.termination_log, bare)
+            termination.write(self.pod.termination_log, bare)
         os._exit(exitcodes.BY_REASON[reason])
 
     def leave(self, reason: Reason, message: str) -> None:
@@ -145,4 +145,4 @@ class Attempt:
             verification_seconds=state.verification_seconds,
             verified_by=self.verified_by,
         )
-        termination.write(self.place.termination_log, report)
+        termination.write(self.pod.termination_log, report)

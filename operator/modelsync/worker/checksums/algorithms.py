@@ -1,8 +1,8 @@
-"""The checksums that sources tell, each computed as its bytes pass.
+"""The checksums that sources report, each computed as its bytes pass.
 
 hashlib has the cryptographic ones. S3's own are cyclic ones that Python lacks; they come from awscrt, AWS'
 library (20 GB/s a core, where a table in Python would make 20 MB/s), which is loaded when the first one is
-needed. S3 also tells checksums of checksums: each part of an upload has one, and the object's is made of
+needed. S3 also reports checksums of checksums: each part of an upload has one, and the object's is made of
 those.
 """
 
@@ -28,7 +28,7 @@ STRENGTH = (
     "composite-crc32c",
     "composite-crc32",
 )
-"""Algorithms that can be computed here, the most telling first."""
+"""Algorithms that can be computed here, the strongest first."""
 
 
 class Sum(Protocol):
@@ -69,7 +69,7 @@ class _Cyclic:
 
 
 class _Composite:
-    """What S3 tells of an upload in parts: the checksum of the parts' checksums, one after the other."""
+    """What S3 reports of an upload in parts: the checksum of the parts' checksums, one after the other."""
 
     def __init__(self, algorithm: str, parts: Iterable[int]) -> None:
         self._algorithm = algorithm

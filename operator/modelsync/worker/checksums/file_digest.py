@@ -22,28 +22,29 @@ _RECORDED = {"md5": "etag-md5"}
 
 
 class Digests:
-    """The digests of one file, fed in order: SHA-256 for the manifest and what its source tells."""
+    """The digests of one file, fed in order: SHA-256 for the manifest and what its source reports."""
 
-    def __init__(self, told: Iterable[Digest], size: int) -> None:
+    def __init__(self, expected: Iterable[Digest], size: int) -> None:
         self.offset = 0
         """How many bytes were fed."""
-        told = tuple(told)
+        expected = tuple(expected)
         self._told = {
-            digest.algorithm: digest.value for digest in told if digest.algorithm in algorithms.STRENGTH
+            digest.algorithm: digest.value for digest in expected if digest.algorithm in algorithms.STRENGTH
         }
-        parts = {digest.algorithm: digest.parts for digest in told}
+        parts = {digest.algorithm: digest.parts for digest in expected}
         self._sums = {
             name: algorithms.new(name, size, parts.get(name, ())) for name in {"sha256", *self._told}
         }
 
     def feed(self, descriptor: int, end: int) -> int:
-        """Read the file up to `end`, one block at most, and tell how many bytes were fed; raises OSError."""
+        """Read the file up to `end`, one block at most, and return how many bytes were fed; raises
+        OSError."""
         limit = min(end, (self.offset // BLOCK + 1) * BLOCK)
         data = os.pread(descriptor, limit - self.offset, self.offset)
         return self.update(data)
 
     def update(self, data: bytes | memoryview) -> int:
-        """Take in the bytes that follow, and tell how many they were."""
+        """Hash the bytes that follow; returns how many they were."""
         for each in self._sums.values():
             each.update(data)
         self.offset += len(data)
@@ -56,11 +57,11 @@ class Digests:
 
     @property
     def comparable(self) -> bool:
-        """Whether the source told a digest that can be compared."""
+        """Whether the source reported a digest that can be compared."""
         return bool(self._told)
 
     def wrong(self) -> str | None:
-        """The first algorithm whose digest is not what the source told, or None."""
+        """The first algorithm whose digest is not what the source reported, or None."""
         names = (name for name in algorithms.STRENGTH if name in self._told)
         return next((name for name in names if self._sums[name].hexdigest() != self._told[name]), None)
 
@@ -70,16 +71,16 @@ class Digests:
         return _RECORDED.get(best, best)
 
 
-def comparable(told: Iterable[Digest]) -> bool:
+def comparable(expected: Iterable[Digest]) -> bool:
     """Whether one of these digests can be computed here."""
-    return any(digest.algorithm in algorithms.STRENGTH for digest in told)
+    return any(digest.algorithm in algorithms.STRENGTH for digest in expected)
 
 
 def digest_file(
-    descriptor: int, told: Iterable[Digest], size: int, read: Read = lambda count: None
+    descriptor: int, expected: Iterable[Digest], size: int, read: Read = lambda count: None
 ) -> Digests:
     """The digests of a whole file; raises OSError."""
-    digests = Digests(told, size)
+    digests = Digests(expected, size)
     while digests.offset < size and (count := digests.feed(descriptor, size)):
         read(count)
     return digests

@@ -1,7 +1,7 @@
 """What cannot be the file that its name promises: pages, errors and pointers that come in place of a model.
 
 A login page, a web page about a file, a store's error and a Git LFS pointer all come with status 200, with a
-length that agrees with what was told, even with a checksum of their own. Their first bytes show them. Only
+length that agrees with the listing, even with a checksum of their own. Their first bytes show them. Only
 what is surely another thing counts: whatever is no text stays as it is, and so does a page that was asked for
 by the name of one.
 """
@@ -16,7 +16,7 @@ from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
 
 HEAD = 1024
-"""Bytes from a file's beginning that tell; a Git LFS pointer has no more."""
+"""Bytes from a file's beginning that show what it is; a Git LFS pointer has no more."""
 
 
 class _Named(Enum):

@@ -17,7 +17,7 @@ MOST_FILES = 200_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """A checksum that the source tells about a file."""
+    """A checksum that the source reports of a file."""
 
     algorithm: str
     """sha256, git-sha1, sha1, md5, crc64nvme, crc32c or crc32; `composite-` before it where the value is a
@@ -35,10 +35,10 @@ class RemoteFile:
     path: str
     """Relative path as the source names it; not yet checked."""
     size: int | None
-    """Size in bytes; None when the source does not tell."""
+    """Size in bytes; None when the source does not report it."""
     digests: tuple[Digest, ...] = ()
     etag: str | None = None
-    """Strong entity tag without quotes, where the listing tells one."""
+    """Strong entity tag without quotes, where the listing has one."""
     locator: str
     """How the source finds the file again: a key, a path or a URL."""
     version: str | None = None
@@ -46,13 +46,14 @@ class RemoteFile:
 
     @property
     def named(self) -> bool:
-        """Whether a SHA-256 says which bytes these are, so that no ETag, date or version need tell it."""
+        """Whether a SHA-256 says which bytes these are, so that no ETag, date or version is needed for
+        that."""
         return "sha256" in [digest.algorithm for digest in self.digests]
 
     @property
     def marks(self) -> tuple[str, str]:
-        """ETag and version as far as they tell this file from another; empty where its SHA-256 does, since
-        two mirrors may tag the same bytes differently (docs/decisions/0009)."""
+        """ETag and version as far as they distinguish this file from another; empty where its SHA-256 does,
+        since two mirrors may tag the same bytes differently (docs/decisions/0009)."""
         return ("", "") if self.named else (self.etag or "", self.version or "")
 
 

@@ -39,7 +39,7 @@ class Transient(Exception):
         self.wait_seconds = wait_seconds
         """What the origin asked for, from 0 to LONGEST_WAIT; None where it did not ask."""
         self.refused = refused
-        """Whether the connection was refused or broke: so an origin tells who opens too many."""
+        """Whether the connection was refused or broke: so an origin treats a client that opens too many."""
 
     @property
     def asked(self) -> bool:

@@ -42,29 +42,29 @@ _LEAST_EPOCH, _LEAST_MILLISECONDS = 1e9, 1e11
 """Numbers from which on a time is no delay (30 years) but seconds, or milliseconds, since 1970."""
 
 Quota = tuple[bool | None, float | None]
-"""Whether nothing is left of it, None if not told; and the seconds until it is whole again."""
+"""Whether nothing is left of it, None if unknown; and the seconds until it is whole again."""
 
 
 def seconds(status: int, headers: Mapping[str, str], *, now: float, longest: float) -> float | None:
     """Seconds from 0 to `longest` that an answer asks to wait; None where it names no time.
 
     `now` is in seconds since the epoch; the answer's own Date stands before it, since two clocks differ. A
-    quota counts when nothing is left of it, and on a 429 also where that is not told: most origins send
+    quota counts when nothing is left of it, and on a 429 also where it is unknown: most origins send
     theirs with every answer.
     """
     if status not in (403, 429) and status < 500:
         return None
     at = _moment(headers.get("Date", ""))
     now = now if at is None else at
-    told = backoff.retry_after(headers.get("Retry-After"), now=now, longest=longest)
-    if told:
-        return told
+    asked = backoff.retry_after(headers.get("Retry-After"), now=now, longest=longest)
+    if asked:
+        return asked
     resets = [
         reset
         for spent, reset in _quotas(headers, now)
         if reset is not None and (spent or (spent is None and status == 429))
     ]
-    return min(max(resets), longest) if resets else told
+    return min(max(resets), longest) if resets else asked
 
 
 def _quotas(headers: Mapping[str, str], now: float) -> Sequence[Quota]:
@@ -85,12 +85,12 @@ def _fields(text: str, windows: Mapping[str, float]) -> list[Quota]:
     items = [text] if old else _ITEMS.findall(text)
     found: list[Quota] = []
     for item in items:
-        told = {_SHORT.get(name, name): float(number) for name, number in _PARAMETER.findall(item)}
-        if not told:
+        values = {_SHORT.get(name, name): float(number) for name, number in _PARAMETER.findall(item)}
+        if not values:
             continue
         names = _NAME.findall(item)
         window = windows.get(names[-1] if names else "", min(windows.values(), default=None))
-        found.append((told["r"] == 0 if "r" in told else None, told.get("t", window)))
+        found.append((values["r"] == 0 if "r" in values else None, values.get("t", window)))
     return found
 
 
@@ -99,10 +99,10 @@ def _windows(text: str) -> dict[str, float]:
     window"` before it, or in older drafts `500;w=300`."""
     found = {}
     for item in _ITEMS.findall(text):
-        told = {name: float(number) for name, number in _PARAMETER.findall(item)}
+        values = {name: float(number) for name, number in _PARAMETER.findall(item)}
         names = _NAME.findall(item)
-        if "w" in told:
-            found[names[-1] if names else item.strip()] = told["w"]
+        if "w" in values:
+            found[names[-1] if names else item.strip()] = values["w"]
     return found
 
 

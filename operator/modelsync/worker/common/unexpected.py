@@ -10,7 +10,7 @@ _log = logging.getLogger(__name__)
 
 
 def internal(error: BaseException) -> Failure:
-    """An error of our own; its text may hold a URL or a token, so only its class is told."""
+    """An error of our own; its text may hold a URL or a token, so only its class is shown."""
     _log.error("internal error", exc_info=error)
     return Failure(Reason.INTERNAL_ERROR, f"The worker failed: {type(error).__name__}. See its log.")
 

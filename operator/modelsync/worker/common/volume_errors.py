@@ -1,7 +1,7 @@
 """What the volume's errors mean, in the closed vocabulary of reasons.
 
 A full disk, an exhausted quota, a lack of inodes and a read-only mount need different acts of a user, and
-the kernel tells them apart by errno; this is the one place that translates.
+the kernel distinguishes them by errno; this is the one place that translates.
 """
 
 import errno
@@ -26,15 +26,15 @@ def failure(error: OSError, doing: str) -> Failure:
     if error.errno == errno.EDQUOT:
         text = f"The volume's quota is used up ({doing}). Free space on it or raise the quota."
         return Failure(Reason.INSUFFICIENT_STORAGE, text)
-    told = error.strerror or type(error).__name__
+    why = error.strerror or type(error).__name__
     if error.errno in TOO_MANY_FILES:
         return too_many_files(error, doing)
     if error.errno in _READ_ONLY:
         whom = f"the worker's user {os.getuid()} or a group of {sorted({os.getgid(), *os.getgroups()})}"
         fix = f"It must be mounted read-write and be writable for {whom} (spec.podTemplate.securityContext)."
-        return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {told}. {fix}")
+        return Failure(Reason.VOLUME_NOT_WRITABLE, f"The volume refused {doing}: {why}. {fix}")
     if error.errno in (errno.ENOSYS, errno.EOPNOTSUPP):
-        text = f"The volume cannot do what a sync takes ({doing}: {told}). Use block storage, NFS or CephFS."
+        text = f"The volume cannot do what a sync takes ({doing}: {why}). Use block storage, NFS or CephFS."
         return Failure(Reason.VOLUME_NOT_WRITABLE, text)
     if isinstance(error, open_files.Unusable | IsADirectoryError):
         text = (
@@ -42,14 +42,14 @@ def failure(error: OSError, doing: str) -> Failure:
         )
         return Failure(Reason.UNSAFE_PATH, text)
     if error.errno == errno.EOVERFLOW:
-        return Failure(Reason.UNSAFE_PATH, f"There are {told} ({doing}). Remove them from the volume.")
+        return Failure(Reason.UNSAFE_PATH, f"There are {why} ({doing}). Remove them from the volume.")
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         text = f"A link or a file stands where a directory is needed ({doing}). Remove it from the volume."
         return Failure(Reason.UNSAFE_PATH, text)
     if error.errno in _VANISHED:
         text = f"A file vanished or appeared ({doing}): another worker or program writes this target."
         return Failure(Reason.TARGET_BUSY, f"{text} It is tried again.")
-    text = f"The volume failed {doing}: {told}. Check the volume and its node."
+    text = f"The volume failed {doing}: {why}. Check the volume and its node."
     return Failure(Reason.VOLUME_NOT_WRITABLE, text)
 
 

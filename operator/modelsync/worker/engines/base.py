@@ -1,6 +1,6 @@
 """What fetches files: modelsync's own engine (`NativeEngine`), or a library in a process of its own.
 
-All of them leave verified files in the staging directory and tell how far they are; what is published, and
+All of them leave verified files in the staging directory and report how far they are; what is published, and
 how, is the same for all (`pipeline`, `publisher`).
 """
 

@@ -14,7 +14,8 @@ import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from modelsync.worker.http.special_addresses import Address, Block, faces, special
+from modelsync.api.protocol import AddressBlock
+from modelsync.worker.http.special_addresses import Address, faces, special
 
 _DENIED = "denied by the operator's configuration"
 _INWARDS = "inside, where the internet may not redirect to"
@@ -44,8 +45,8 @@ class Trail:
 class Reach:
     """The addresses that may be connected to."""
 
-    allowed: tuple[Block, ...] = ()
-    denied: tuple[Block, ...] = ()
+    allowed: tuple[AddressBlock, ...] = ()
+    denied: tuple[AddressBlock, ...] = ()
     internet_only: bool = False
     """Whether what is none of the internet has to be allowed; else it only may not be redirected to from
     there."""
@@ -82,12 +83,12 @@ class Reach:
         return known.name if known and self.internet_only else None
 
 
-def _narrowest(address: Address, blocks: Iterable[Block]) -> int:
+def _narrowest(address: Address, blocks: Iterable[AddressBlock]) -> int:
     """Length of the longest prefix that holds the address; -1 for none."""
     return max((block.prefixlen for block in blocks if address in block), default=-1)
 
 
-def of_worker(allowed: Iterable[Block] = (), denied: Iterable[Block] = ()) -> Reach:
+def of_worker(allowed: Iterable[AddressBlock] = (), denied: Iterable[AddressBlock] = ()) -> Reach:
     """A worker's reach; the blocks are those of the operator's configuration."""
     return Reach(allowed=tuple(allowed), denied=tuple(denied), internet_only=True)
 

@@ -12,8 +12,9 @@ import functools
 import ipaddress
 from typing import NamedTuple
 
+from modelsync.api.protocol import AddressBlock
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Block = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PRIVATE = "a private network"
 _SPECIAL = {
@@ -76,7 +77,7 @@ _ISATAP = {0x00005EFE, 0x02005EFE}
 class Special(NamedTuple):
     """Why an address is none of the internet."""
 
-    block: Block
+    block: AddressBlock
     name: str
 
 

@@ -31,7 +31,7 @@ class Places(Protocol):
     def place(self, file: RemoteFile) -> str:
         """Where a file's bytes lie."""
 
-    def ours(self, file: RemoteFile, published: manifests.Published) -> bool:
+    def is_ours(self, file: RemoteFile, published: manifests.Published) -> bool:
         """Whether what lies there may be replaced without a look at who wrote it."""
 
 
@@ -69,7 +69,7 @@ def publish(
     for each in fetched:
         path, place = each.file.path, layout.place(each.file)
         with volume_errors.guarded(f"publishing {names.printable(path)}"):
-            _place(target, staging, each, place, stages, ours=layout.ours(each.file, published))
+            _place(target, staging, each, place, stages, ours=layout.is_ours(each.file, published))
         stages.advance(files=1)
         entries.append(entry(each, path))
     return entries
@@ -85,7 +85,7 @@ def left_behind(
 ) -> dict[str, ManifestFile]:
     """What a worker put in its place before it died without a manifest, by path; raises Failure.
 
-    The journal tells: it holds the digest of every file that was found right. Without this, the next worker
+    The journal says so: it holds the digest of every file that was found right. Without this, the next worker
     would take its own files for foreign ones when the source has changed meanwhile.
     """
     known = {entry.sha256: entry.size for entry in staging.journal.entries.values() if entry.sha256}

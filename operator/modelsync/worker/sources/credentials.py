@@ -35,7 +35,7 @@ class Hidden:
 
 
 class Credentials(Protocol):
-    """Where a source's credentials are, and how to tell a user so."""
+    """Where a source's credentials are, and how messages name them."""
 
     @property
     def where(self) -> str:
@@ -80,10 +80,9 @@ class SecretDirectory:
         try:
             values = self._values()
         except OSError as error:
-            told = error.strerror or "not readable"
+            why = error.strerror or "not readable"
             text = (
-                f"The worker cannot read {self.where}: {told}. Create the Secret in the"
-                " ModelSync's namespace."
+                f"The worker cannot read {self.where}: {why}. Create the Secret in the ModelSync's namespace."
             )
             raise Failure(Reason.SECRET_NOT_FOUND, text) from None
         if version:
@@ -131,10 +130,10 @@ def text(data: bytes) -> str:
 def _text(credentials: Credentials, file: Path) -> str:
     with contextlib.suppress(ValueError):
         return text(file.read_bytes())
-    told = (
+    message = (
         f"The key {file.name!r} in {credentials.where} is not text. Store the plain value, encoded only once."
     )
-    raise Failure(Reason.AUTHENTICATION_FAILED, told)
+    raise Failure(Reason.AUTHENTICATION_FAILED, message)
 
 
 def bearer(credentials: Credentials, key: str) -> Hidden | None:

@@ -17,10 +17,10 @@ def name_of(header: str | None) -> str | None:
     message = Message()
     try:
         message["Content-Disposition"] = _text(header)
-        told = [value for name, value in message.get_params([], "Content-Disposition") if name == "filename"]
+        found = [value for name, value in message.get_params([], "Content-Disposition") if name == "filename"]
         # Where both are there, `filename*` with its character set (a tuple here) is the better one.
-        found = max(told, key=lambda value: isinstance(value, tuple), default="")
-        text = collapse_rfc2231_value(found)
+        chosen = max(found, key=lambda value: isinstance(value, tuple), default="")
+        text = collapse_rfc2231_value(chosen)
     except (ValueError, LookupError):
         return None
     name = text.replace("\\", "/").rpartition("/")[2].strip()

@@ -1,6 +1,6 @@
 """Files behind URLs: each is asked for its size and ETag, then the engine fetches it.
 
-A GET of the first byte tells both. A HEAD would be a request of its own kind, which servers answer with other
+A GET of the first byte shows both. A HEAD would be a request of its own kind, which servers answer with other
 lengths (0, those of an error page or of a coded form) and other errors than the GET that brings the bytes:
 presigned URLs refuse it, and some servers do not know it. A file whose size and SHA-256 the user gave is not
 asked for: it is pinned already, and by better means. Credentials go to https URLs of the list alone, and the
@@ -112,7 +112,7 @@ class WebSource:
             page = status == 200 and range_response.is_page(headers, file.path)
             validator = "" if page else range_response.validator_of(headers) or ""
             kind, _, value = validator.partition(":")
-            # A weak tag or a date is no ETag to compare ranges by, but tells a later attempt of a change.
+            # A weak tag or a date is no ETag to compare ranges by, but shows a later attempt a change.
             etag, version = (value, None) if kind == "etag" else (None, value or None)
             if self._named_by_origin:
                 path = disposition.name_of(headers.get("Content-Disposition")) or path
@@ -145,7 +145,7 @@ class WebSource:
 
     def _check(self, status: int, headers: Mapping[str, str], file: HttpFile) -> None:
         """Raise what a status other than success means."""
-        told, url, where = f"(HTTP {status})", urls.shown(file.url), self._credentials.where
+        answered, url, where = f"(HTTP {status})", urls.shown(file.url), self._credentials.where
         if status in (200, 206):
             told_size = _size(status, headers, file.path)
             if file.size is not None and told_size is not None and told_size != file.size:
@@ -153,19 +153,21 @@ class WebSource:
                 raise Failure(Reason.SIZE_MISMATCH, text)
             return
         if status == 401 and self._credentials.given and _may_see_credentials(file.url):
-            text = f"{url} refuses the credentials {told}. Put valid ones into {where}."
+            text = f"{url} refuses the credentials {answered}. Put valid ones into {where}."
             raise Failure(Reason.AUTHENTICATION_FAILED, text)
         if status == 401:
             text = (
-                f"{url} asks for credentials {told}. Name them in {where}; they are sent to"
+                f"{url} asks for credentials {answered}. Name them in {where}; they are sent to"
                 " https:// URLs only."
             )
             raise Failure(Reason.AUTHENTICATION_FAILED, text)
         if status == 403:
-            raise Failure(Reason.ACCESS_DENIED, f"{url} denies access {told}. Check the rights of {where}.")
+            raise Failure(
+                Reason.ACCESS_DENIED, f"{url} denies access {answered}. Check the rights of {where}."
+            )
         if status in (404, 410):
             raise Failure(
-                Reason.NOT_FOUND, f"There is no file at {url} {told}. Check spec.source.http.files[].url."
+                Reason.NOT_FOUND, f"There is no file at {url} {answered}. Check spec.source.http.files[].url."
             )
         raise Failure(Reason.ORIGIN_ERROR, f"{url} answers with HTTP {status}.")
 
@@ -198,8 +200,8 @@ def _asked(
 
 
 def _size(status: int, headers: Mapping[str, str], path: str) -> int | None:
-    """The file's size; None when the server does not tell, or tells that of another form of it or of a page,
-    as somebody in between may give."""
+    """The file's size; None when the server does not report it, or reports that of another form of it or of a
+    page, as somebody in between may give."""
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
         return foreign.count(found[1]) if found else None

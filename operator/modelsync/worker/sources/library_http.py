@@ -64,8 +64,8 @@ class _Way:
             status, answered, body = self._once(method, url, headers, trail)
             trouble = _later(status, answered, body, url, bare=method == "HEAD")
             if trouble is None:
-                told = {name: value for name, value in answered.items() if name.lower() not in _PATIENCE}
-                return status, *_plain(told, body, url, read=method != "HEAD" and status < 300)
+                kept = {name: value for name, value in answered.items() if name.lower() not in _PATIENCE}
+                return status, *_plain(kept, body, url, read=method != "HEAD" and status < 300)
             self._patience.again(trouble, budget)
 
     def _once(
@@ -93,18 +93,18 @@ def _later(status: int, headers: Mapping[str, str], body: bytes, url: str, *, ba
     wait, slow = asked_seconds(status, headers), status >= 400 and slows_down(body)
     if wait is None and not slow and not (bare and status == 503):
         return None
-    who, told = urls.host_of(url), f"(HTTP {status})"
+    who, answered = urls.host_of(url), f"(HTTP {status})"
     if slow or status < 500:
-        text = f"{who} limits the rate of requests {told}. Use a token, or fewer syncs at once."
+        text = f"{who} limits the rate of requests {answered}. Use a token, or fewer syncs at once."
         return Transient(Failure(Reason.RATE_LIMITED, text), wait_seconds=wait)
-    text = f"{who} asks to come back later {told}. Check that it is well."
+    text = f"{who} asks to come back later {answered}. Check that it is well."
     return Transient(Failure(Reason.ORIGIN_ERROR, text), wait_seconds=wait)
 
 
 def _plain(headers: dict[str, str], body: bytes, url: str, *, read: bool) -> tuple[dict[str, str], bytes]:
     """Headers and body as a library may parse them; raises Failure where it needs a body that it may not.
 
-    `read` tells whether it does: of an error the status says enough, and a HEAD speaks of an object that may
+    `read` says whether it does: of an error the status says enough, and a HEAD speaks of an object that may
     lie coded in its bucket.
     """
     coding = headers.pop("content-encoding", "").strip().lower()
@@ -214,23 +214,23 @@ def lead_out(client: Any, transport: Transport, patience: Patience) -> None:
     def send(request: Any, **_: Any) -> AWSResponse:
         headers = {name: _text(value) for name, value in request.headers.items()}
         try:
-            status, told, body = way.ask(request.method, request.url, headers, Trail())
+            status, answered, body = way.ask(request.method, request.url, headers, Trail())
         except Transient as error:  # in botocore's words, which it tries again
             raise HTTPClientError(error=error) from error
-        if told.get("content-type", "").lower().startswith("text/html") and request.method != "HEAD":
+        if answered.get("content-type", "").lower().startswith("text/html") and request.method != "HEAD":
             # which botocore takes for a listing of nothing, or for an error without a code
             text = (
                 f"{urls.shown(request.url)} answers with a web page (HTTP {status}), as a console or a login"
             )
             fix = "does. Name the address of the S3 API in spec.source.s3.endpoint."
             raise Failure(Reason.ORIGIN_ERROR, f"{text} {fix}")
-        if request.method == "HEAD" and 300 <= status < 400 and _REGION not in told:
+        if request.method == "HEAD" and 300 <= status < 400 and _REGION not in answered:
             # botocore asks with HEAD for the region to go on in, and of a redirect of that again, endlessly
             text = f"{urls.shown(request.url)} redirects (HTTP {status}) and names no region."
             raise Failure(
                 Reason.INVALID_SPEC, f"{text} Check spec.source.s3.region and spec.source.s3.endpoint."
             )
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(told), _Body(body))
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(answered), _Body(body))
 
     client.meta.events.register_first("before-send.s3", send)
 

@@ -14,10 +14,10 @@ from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import RemoteFile
 from modelsync.worker.progress.stages import Stages
 
-MOST_FILES = 1_000_000
+MOST_LISTED = 1_000_000
 """Beyond any known model; about 1 GiB of listing."""
 MOST_PAGES = 10_000
-"""Ten times what a listing of MOST_FILES has at a thousand a page, since a server may give shorter ones."""
+"""Ten times what a listing of MOST_LISTED has at a thousand a page, since a server may give shorter ones."""
 
 
 class Pages:
@@ -45,8 +45,10 @@ def gathered(files: Iterable[RemoteFile], stages: Stages) -> tuple[RemoteFile, .
         if (file.path, file.locator) not in found:
             stages.advance(files=1)
         found[file.path, file.locator] = file
-        if len(found) > MOST_FILES:
-            text = f"The source lists more than {MOST_FILES} files. Name a smaller part of it in spec.source."
+        if len(found) > MOST_LISTED:
+            text = (
+                f"The source lists more than {MOST_LISTED} files. Name a smaller part of it in spec.source."
+            )
             raise Failure(Reason.INVALID_SPEC, text)
     return tuple(sorted(found.values(), key=lambda file: file.path))
 

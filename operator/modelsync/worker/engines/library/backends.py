@@ -44,7 +44,7 @@ class Backend(Protocol):
 
     name: str
     counts: bool
-    """Whether it tells bytes while they come."""
+    """Whether it reports bytes while they come."""
     at_once: int
     """Files to fetch at the same time."""
     processes: int
@@ -116,7 +116,7 @@ class HFTransfer:
         if answer.response.status != 206:
             raise _unfit(file, "its origin sends no ranges")
         if etag is None and not file.digests:
-            raise _unfit(file, "neither its source nor its origin tells a checksum or an ETag")
+            raise _unfit(file, "neither its source nor its origin reports a checksum or an ETag")
         return answer.request, etag
 
 

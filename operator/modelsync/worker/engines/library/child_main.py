@@ -41,10 +41,10 @@ HEADERS = (
     "X-Rate-Limit-Remaining",
     "X-Rate-Limit-Reset",
 )
-"""Of an answer, what tells why it refuses, and until when (`modelsync.worker.common.retry_after`)."""
+"""Of an answer, what says why it refuses, and until when (`modelsync.worker.common.retry_after`)."""
 _ONCE = threading.Lock()
 Job = dict[str, Any]
-Tell = Callable[[Job], None]
+Report = Callable[[Job], None]
 
 
 class Later(Exception):
@@ -57,10 +57,10 @@ class Later(Exception):
 
 
 class Counter:
-    """A job's bytes, told now and then."""
+    """A job's bytes, reported now and then."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell, self._lock = tell, threading.Lock()
+    def __init__(self, report: Report) -> None:
+        self._report, self._lock = report, threading.Lock()
         self._bytes, self._told = 0, 0.0
 
     def add(self, count: int) -> None:
@@ -71,10 +71,10 @@ class Counter:
             if now - self._told < NEWS_SECONDS:
                 return
             self._told = now
-        self._tell({"bytes": self._bytes})
+        self._report({"bytes": self._bytes})
 
 
-def transfer(job: Job, tell: Tell) -> None:
+def transfer(job: Job, report: Report) -> None:
     """Fetch one URL with hf_transfer; the file is given by its descriptor, as no other can be put there."""
     import hf_transfer
 
@@ -91,7 +91,7 @@ def transfer(job: Job, tell: Tell) -> None:
             parallel_failures=min(job["connections"], 3) if job["retries"] else 0,
             max_retries=job["retries"],
             headers=job["headers"],
-            callback=Counter(tell).add if job["report"] else None,
+            callback=Counter(report).add if job["report"] else None,
         )
     finally:
         os.close(descriptor)
@@ -101,7 +101,7 @@ class Bar:
     """A progress bar as huggingface_hub takes one (`tqdm_class`), which shows nothing and counts.
 
     Xet writes nothing before a block of up to 64 MiB is whole, so what has come counts where it is more than
-    what is written. It tells bytes that come again once, and headers besides the file's bytes; the count
+    what is written. It reports bytes that come again once, and headers besides the file's bytes; the count
     never goes back or beyond the file.
     """
 
@@ -139,12 +139,12 @@ class Bar:
         return self
 
 
-def repository(job: Job, tell: Tell) -> None:
+def repository(job: Job, report: Report) -> None:
     """Fetch one file of a repository with huggingface_hub, Xet included."""
     import huggingface_hub
 
     _keep_to_itself(job)
-    bar: Any = type("CountingBar", (Bar,), {"counter": Counter(tell)})
+    bar: Any = type("CountingBar", (Bar,), {"counter": Counter(report)})
     api = huggingface_hub.HfApi(
         endpoint=job["endpoint"],
         token=job["token"] or False,
@@ -162,7 +162,7 @@ def repository(job: Job, tell: Tell) -> None:
 
 
 def _keep_to_itself(job: Job) -> None:
-    """Make the library's client trust no address in an answer with the token (the Hub tells where to ask for
+    """Make the library's client trust no address in an answer with the token (the Hub says where to ask for
     a token of Xet, and whoever it names would get the user's), and leave waiting to the worker."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http as library
@@ -206,11 +206,12 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-KINDS: dict[str, Callable[[Job, Tell], None]] = {"transfer": transfer, "repository": repository}
+KINDS: dict[str, Callable[[Job, Report], None]] = {"transfer": transfer, "repository": repository}
 
 
 def described(error: BaseException) -> Job:
-    """What of an error may be told: its class, numbers and host, never its text, which holds whole URLs."""
+    """What of an error may be reported: its class, numbers and host, never its text, which holds whole
+    URLs."""
     text, response = str(error), _response(error)
     status, number, host = _STATUS.search(text), _ERRNO.search(text), _HOST.search(text)
     headers = getattr(response, "headers", {})
@@ -241,15 +242,15 @@ def main() -> None:
     writing = threading.Lock()
 
     def work(job: Job) -> None:
-        def tell(news: Job) -> None:
+        def report(news: Job) -> None:
             with writing:
                 print(json.dumps({"id": job["id"], **news}), file=out)
 
         try:
-            KINDS[job["job"]](job, tell)
-            tell({"done": True})
+            KINDS[job["job"]](job, report)
+            report({"done": True})
         except BaseException as error:
-            tell(described(error))
+            report(described(error))
 
     for line in sys.stdin:
         threading.Thread(target=work, args=(json.loads(line),), daemon=True).start()

@@ -1,6 +1,6 @@
-"""How far a library is, seen from outside: by what it tells, else by partial files, else by the network.
+"""How far a library is, seen from outside: by what it reports, else by partial files, else by the network.
 
-Whole files are known exactly; of those on their way the best layer that can see them tells. What appears is
+Whole files are known exactly; of those on their way the best layer that can see them decides. What appears is
 counted as received, so that speed and stalls are as with an engine that counts itself.
 """
 
@@ -46,7 +46,7 @@ class Figures:
     def __init__(
         self, *, folder: str, counts: bool, devices: Devices, state: State, total: int | None
     ) -> None:
-        """`folder` is the staging directory; `counts` tells whether the library tells bytes."""
+        """`folder` is the staging directory; `counts` says whether the library reports bytes."""
         self._folder, self._counts, self._devices, self._state = folder, counts, devices, state
         self._total = total
         self._lock = threading.Lock()
@@ -83,7 +83,7 @@ class Figures:
     def landing(self, key: str, size: int, *, brought: bool) -> Iterator[None]:
         """A file is whole after the block; nobody sees it both whole and on its way."""
         with self._lock:
-            self._look()  # what was told since the last sample, or a small file's figure has no layer
+            self._look()  # what was reported since the last sample, or a small file's figure has no layer
             yield
             self._flights.pop(key)
             self._finished += size
@@ -125,7 +125,7 @@ class Figures:
         ]
 
     def _grown(self, flight: Flight) -> int:
-        """Bytes of one file on its way: told, else seen on the volume."""
+        """Bytes of one file on its way: reported, else seen on the volume."""
         if flight.running is not None and flight.running.bytes is not None:
             return flight.running.bytes
         if flight.growing is None:
@@ -144,16 +144,16 @@ class Figures:
             self._state.received(grown)
 
     def _told(self) -> int | None:
-        """Bytes of files on their way that the library tells; None when it tells of none of them."""
+        """Bytes of files on their way that the library reports; None when it reports none of them."""
         if not self._counts:
             return None
-        told = [each.running.bytes for each in self._flights.values() if each.running is not None]
-        known = [count for count in told if count is not None]
-        return sum(known) if known or not told else None
+        counts = [each.running.bytes for each in self._flights.values() if each.running is not None]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known or not counts else None
 
     def _scanned(self) -> int | None:
         """Bytes in partial files; None while they are empty, since libraries write large blocks, and the
-        network tells more until the first."""
+        network shows more until the first."""
         return partial_bytes(self._folder) or None
 
     def _counted(self) -> int | None:

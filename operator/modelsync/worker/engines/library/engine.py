@@ -116,7 +116,7 @@ class LibraryEngine:
             return self._figures.flying or (bool(self._waiting) and not self._judging)
 
     def stuck(self) -> None:
-        """Unknown: the libraries tell nothing of what they wait for."""
+        """Unknown: the libraries report nothing of what they wait for."""
 
     def _run(self, number: int) -> None:
         child = self._children[number % len(self._children)]

@@ -24,7 +24,7 @@ class Running:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.bytes: int | None = None
-        """Bytes told so far; None where the library tells none."""
+        """Bytes reported so far; None where the library reports none."""
         self.trouble: Job | None = None
         """What the child said of an error, see `child_main.described`."""
 

@@ -39,17 +39,17 @@ class Layout(Protocol):
     def name(self, path: str) -> str:
         """What programs open, of a published path."""
 
-    def lies(self, target: Tree, path: str) -> str | None:
-        """Where a published path's bytes lie; None where its name does not lead there. Raises Failure."""
+    def published_place(self, target: Tree, path: str) -> str | None:
+        """The place of a published path's bytes; None where its name does not lead there. Raises Failure."""
 
-    def named(self, target: Tree) -> bool:
+    def is_named(self, target: Tree) -> bool:
         """Whether the revision has the name that was asked for; raises Failure."""
 
     def earlier(self, target: Tree, published: Published, source: str) -> Iterable[tuple[str, ManifestFile]]:
         """The same of the files of a manifest of this repository or bucket, with their entries, as far as a
         sync of this source (`Source.summary`) takes their place; raises OSError."""
 
-    def ours(self, file: RemoteFile, published: Published) -> bool:
+    def is_ours(self, file: RemoteFile, published: Published) -> bool:
         """Whether what lies in the place may be replaced without a look at who wrote it."""
 
     def prepare(

@@ -34,11 +34,11 @@ class DirectoryLayout:
         """The path itself."""
         return path
 
-    def lies(self, target: Tree, path: str) -> str | None:
+    def published_place(self, target: Tree, path: str) -> str | None:
         """There too."""
         return path
 
-    def named(self, target: Tree) -> bool:
+    def is_named(self, target: Tree) -> bool:
         """Always: a directory holds one revision."""
         return True
 
@@ -46,7 +46,7 @@ class DirectoryLayout:
         """All of them, of whichever revision."""
         return published.files.items()
 
-    def ours(self, file: RemoteFile, published: Published) -> bool:
+    def is_ours(self, file: RemoteFile, published: Published) -> bool:
         """Only what modelsync published itself."""
         return file.path in published
 

@@ -65,11 +65,11 @@ class HubCacheLayout:
 
     def place(self, file: RemoteFile) -> str:
         """The blob of the file's digest."""
-        told = {digest.algorithm: digest.value for digest in file.digests}
-        value = next((told[name] for name in _NAMING if name in told), None)
+        digests = {digest.algorithm: digest.value for digest in file.digests}
+        value = next((digests[name] for name in _NAMING if name in digests), None)
         if value is None:
             text = (
-                f'The Hub tells no digest of "{names.printable(file.path)}", which spec.target.layout'
+                f'The Hub reports no digest of "{names.printable(file.path)}", which spec.target.layout'
                 " HuggingFaceCache needs to name it. Use Directory."
             )
             raise Failure(Reason.ORIGIN_ERROR, text)
@@ -83,7 +83,7 @@ class HubCacheLayout:
         """The path in the snapshot."""
         return f"{SNAPSHOTS}/{self.commit}/{path}"
 
-    def lies(self, target: Tree, path: str) -> str | None:
+    def published_place(self, target: Tree, path: str) -> str | None:
         """The blob that the snapshot's link names, or the file in its place."""
         pointer = self.name(path)
         with volume_errors.guarded(f"looking at {names.printable(pointer)}"):
@@ -93,7 +93,7 @@ class HubCacheLayout:
             return pointer
         return blob if blob is not None and text == "../" * pointer.count("/") + blob else None
 
-    def named(self, target: Tree) -> bool:
+    def is_named(self, target: Tree) -> bool:
         """Whether the branch's ref names the commit."""
         if self.revision == self.commit:
             return True
@@ -132,7 +132,7 @@ class HubCacheLayout:
                             found.add(_text(descriptor, name))
         return found
 
-    def ours(self, file: RemoteFile, published: Published) -> bool:
+    def is_ours(self, file: RemoteFile, published: Published) -> bool:
         """Always: a blob of this name with other bytes is damaged."""
         return True
 

@@ -1,7 +1,7 @@
 """What the Hub's errors mean for a user: which field or Secret is wrong, and what fixes it.
 
 The Hub answers 401 for a repository that does not exist, for a private one, and for a wrong token; the
-library tells them apart by headers, and this module tells them to people. No message carries the library's
+library tells them apart by headers, and this module explains them to people. No message carries the library's
 own text, which holds full URLs.
 """
 
@@ -32,8 +32,8 @@ _DISABLED_MESSAGE = "Access to this resource is disabled."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """Asks about one repository, and turns whatever the library raises into a Failure."""
+class HubRequests:
+    """Requests about one repository: turns whatever the library raises into a Failure."""
 
     endpoint: str
     repository: str
@@ -149,21 +149,19 @@ class Asking:
         return None
 
     def _by_status(self, status: int) -> Failure:
-        name, token, told = self.repository, self.credentials.where, f"(HTTP {status})"
+        name, token, answered = self.repository, self.credentials.where, f"(HTTP {status})"
         if status == 401:
-            text = f"The Hub refuses the token {told}. Put a valid one into {token}."
+            text = f"The Hub refuses the token {answered}. Put a valid one into {token}."
             return Failure(Reason.AUTHENTICATION_FAILED, text)
         if status == 403:
-            text = (
-                f"The Hub denies access to {name} {told}. Give the account of the token in {token} the right."
-            )
-            return Failure(Reason.ACCESS_DENIED, text)
+            fix = f"Give the account of the token in {token} the right."
+            return Failure(Reason.ACCESS_DENIED, f"The Hub denies access to {name} {answered}. {fix}")
         if status in (404, 410):
-            text = f"{self.endpoint} has no {self.kind} {name} {told}. Check spec.source.huggingFace."
+            text = f"{self.endpoint} has no {self.kind} {name} {answered}. Check spec.source.huggingFace."
             return Failure(Reason.NOT_FOUND, text)
         if status == 429:
             fix = "Try with fewer syncs at once" if self.credentials.given else f"Name a token in {token}"
-            return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {told}. {fix}.")
+            return Failure(Reason.RATE_LIMITED, f"The Hub limits the rate of requests {answered}. {fix}.")
         return Failure(Reason.ORIGIN_ERROR, f"The Hub at {self.endpoint} answers with HTTP {status}.")
 
     def _unreachable(self, error: BaseException) -> Transient:

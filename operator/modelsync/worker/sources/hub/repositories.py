@@ -61,7 +61,7 @@ class HubSource:
         self._key = spec.secret_ref.key if spec.secret_ref else creds.TOKEN
         self._kind = "dataset" if spec.repository_type is RepositoryType.DATASET else "model"
         self._commit: str | None = None
-        self._asked: errors.Asking | None = None
+        self._asked: errors.HubRequests | None = None
 
     def resolve(self, pinned: Resolved | None) -> Listing:
         """List the repository at the pinned commit, or at what the revision names now."""
@@ -75,7 +75,7 @@ class HubSource:
             return self._listed(api, wanted)
 
     def _listed(self, api: "HfApi", wanted: str) -> Listing:
-        self._asked = asked = errors.Asking(
+        self._asked = asked = errors.HubRequests(
             endpoint=self._endpoint,
             repository=self._spec.repository,
             kind=self._kind,
@@ -126,11 +126,11 @@ class HubSource:
         self._check_name(found.id)
         return str(found.sha), bool(found.gated)
 
-    def _check_name(self, told: str | None) -> None:
+    def _check_name(self, renamed: str | None) -> None:
         """Refuse a repository that has another name now: the Hub leads on from the old one, which somebody
         else may take at any time."""
-        if told and told.casefold() != self._spec.repository.casefold():
-            text = f"The repository {self._spec.repository} is {names.printable(told)} now."
+        if renamed and renamed.casefold() != self._spec.repository.casefold():
+            text = f"The repository {self._spec.repository} is {names.printable(renamed)} now."
             fix = "Name that in spec.source.huggingFace.repository, if it is who you trust."
             raise Failure(Reason.NOT_FOUND, f"{text} {fix}")
 
@@ -161,7 +161,7 @@ class HubSource:
 def _client(
     endpoint: str, token: creds.Hidden | None, network: Network, patience: Patience
 ) -> Iterator["HfApi"]:
-    """The library's client, told to keep to itself: no saved token, no telemetry, no log of URLs."""
+    """The library's client, configured to keep to itself: no saved token, no telemetry, no log of URLs."""
     with loading():
         from huggingface_hub import HfApi, constants, set_client_factory
         from huggingface_hub.utils import _http as library

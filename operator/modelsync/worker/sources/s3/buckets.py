@@ -92,7 +92,7 @@ class BucketSource:
         # Connections that stay idle would count against what the origin allows: they end with the listing.
         with errors.explained(self._spec, self._credentials), contextlib.closing(self._transport):
             opened, objects, cut = self._listed()
-            asking = object_listing.Asking(
+            requests = object_listing.ObjectRequests(
                 client=opened.client,
                 signer=opened.signer,
                 spec=self._spec,
@@ -102,7 +102,7 @@ class BucketSource:
                 connections=self._network.connections,
                 stages=self._stages,
             )
-            files = asking.described(objects, cut)
+            files = requests.described(objects, cut)
         revision = pinning.revision_of(files)
         pinning.check_pinned(pinned, revision, f"The content of {self._name}")
         return Listing(revision=revision, files=files)
@@ -196,8 +196,8 @@ class BucketSource:
                 if found is None or found.key in keys:  # again, which is no progress
                     continue
                 keys.add(found.key)
-                if len(keys) > pinning.MOST_FILES:
-                    text = f"There are more than {pinning.MOST_FILES} objects below {self._name}."
+                if len(keys) > pinning.MOST_LISTED:
+                    text = f"There are more than {pinning.MOST_LISTED} objects below {self._name}."
                     raise Failure(Reason.INVALID_SPEC, f"{text} Name a longer spec.source.s3.prefix.")
                 self._stages.advance(files=1)
                 yield found

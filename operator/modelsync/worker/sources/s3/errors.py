@@ -89,12 +89,12 @@ def refusal_of(error: "ClientError", key: str | None = None) -> Refusal:
 
 
 def _parsed(answer: Mapping[str, Any], key: str | None = None) -> Refusal:
-    told = answer.get("ResponseMetadata", {})
+    metadata = answer.get("ResponseMetadata", {})
     members = {str(name): str(value) for name, value in answer.get("Error", {}).items()}
     return Refusal(
-        status=int(told.get("HTTPStatusCode", 0)),
+        status=int(metadata.get("HTTPStatusCode", 0)),
         members=members,
-        headers=told.get("HTTPHeaders", {}),
+        headers=metadata.get("HTTPHeaders", {}),
         key=key or members.get("Key"),
     )
 
@@ -114,9 +114,9 @@ def stay(client: "S3Client", spec: S3Source, credentials: Credentials) -> None:
 
 def check_region(spec: S3Source, headers: Mapping[str, str]) -> None:
     """Refuse a bucket in another region: listing follows it there, but a signed URL would not."""
-    told = headers.get("x-amz-bucket-region")
-    if spec.endpoint is None and told and told != (spec.region or DEFAULT_REGION):
-        text = f"The bucket {spec.bucket} is in the region {told}. Set spec.source.s3.region to {told}."
+    region = headers.get("x-amz-bucket-region")
+    if spec.endpoint is None and region and region != (spec.region or DEFAULT_REGION):
+        text = f"The bucket {spec.bucket} is in the region {region}. Set spec.source.s3.region to {region}."
         raise Failure(Reason.INVALID_SPEC, text)
 
 
@@ -163,9 +163,9 @@ def _region(refusal: Refusal, spec: S3Source) -> str:
     """The region that an answer names, if it is not the one that was asked."""
     expected = _EXPECTED.search(refusal.said)
     header = refusal.headers.get("x-amz-bucket-region", "")
-    told = refusal.word(_REGION, "Region") or (expected[1] if expected else "")
-    told = told or (header if _REGION.fullmatch(header) else "")
-    return "" if told == (spec.region or DEFAULT_REGION) else told
+    region = refusal.word(_REGION, "Region") or (expected[1] if expected else "")
+    region = region or (header if _REGION.fullmatch(header) else "")
+    return "" if region == (spec.region or DEFAULT_REGION) else region
 
 
 def _object(refusal: Refusal, spec: S3Source) -> str:

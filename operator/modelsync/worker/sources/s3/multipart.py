@@ -1,7 +1,8 @@
 """The sizes of the parts that an object was uploaded in: a checksum of checksums says nothing without them.
 
-GetObjectAttributes tells a thousand parts at once, but needs a right of its own and is not in every server; a
-HEAD of each part needs no more than reading does. Where neither tells, the object is compared by size.
+GetObjectAttributes reports a thousand parts at once, but needs a right of its own and is not in every server;
+a HEAD of each part needs no more than reading does. Where neither reports them, the object is compared by
+size.
 """
 
 import itertools
@@ -21,8 +22,9 @@ MOST_ASKED = 1000
 def sizes(
     client: "S3Client", which: dict[str, Any], version: str | None, size: int, count: int
 ) -> tuple[int, ...]:
-    """Sizes of the `count` parts of a version of the object that `which` names (Bucket, Key), or of what is
-    there now where versions may not be read; empty when nobody tells, or they do not make `size`."""
+    """Sizes of the `count` parts of a version of the object that `which` names (Bucket, Key), or of what
+    is there now where versions may not be read; empty when S3 does not report them, or they do not make
+    `size`."""
     from botocore.exceptions import ClientError
 
     versioned = [which | {"VersionId": version}] if version and version != "null" else []
@@ -30,7 +32,9 @@ def sizes(
         try:
             found = tuple(ask(client, named, count))
         except ClientError as error:
-            _log.debug("the parts of an object are not told: %s", error.response.get("Error", {}).get("Code"))
+            _log.debug(
+                "the parts of an object are not reported: %s", error.response.get("Error", {}).get("Code")
+            )
             continue
         if len(found) == count and sum(found) == size:
             return found

@@ -1,7 +1,7 @@
-"""What S3 tells about an object, and which of its checksums are to be trusted.
+"""What S3 reports of an object, and which of its checksums are to be trusted.
 
 A listing has sizes and ETags. An ETag is the MD5 of the bytes only for an object that was uploaded in one
-part and is not encrypted with a key of its owner, and only the object's own headers tell that; they also
+part and is not encrypted with a key of its owner, and only the object's own headers show that; they also
 hold better checksums. So every object is asked for once, several at a time, however many they are: what was
 listed is counted while Resolving, which may take its time (10,000 objects about a minute at 8 connections).
 """
@@ -65,12 +65,12 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """An object as the listing tells it."""
+    """An object as the listing shows it."""
 
     key: str
     size: int
     etag: str
-    """Plain (`tags.plain`); empty where the listing tells none."""
+    """Plain (`tags.plain`); empty where the listing has none."""
     storage_class: str
     modified: str = ""
     """ISO 8601, as it came."""
@@ -99,7 +99,7 @@ def named(spec: S3Source) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class ObjectRequests:
     """What objects are asked with."""
 
     client: "S3Client"
@@ -112,7 +112,7 @@ class Asking:
     stages: Stages
 
     def described(self, objects: Sequence[Listed], cut: int) -> tuple[RemoteFile, ...]:
-        """The objects as files, sorted by path, with what their headers tell; `cut` characters of a key are
+        """The objects as files, sorted by path, with what their headers say; `cut` characters of a key are
         left out.
 
         Raises Failure, and what botocore raises.
@@ -123,7 +123,7 @@ class Asking:
         return tuple(sorted(files, key=lambda file: file.path))
 
     def _asked(self, each: Listed, cut: int) -> RemoteFile:
-        """An object with what its headers tell, and the sizes of its parts where they are worth knowing."""
+        """An object with what its headers say, and the sizes of its parts where they are worth knowing."""
         head = self._head(each)
         count = _composite(head)
         parts: tuple[int, ...] = ()
@@ -178,8 +178,8 @@ class Asking:
             return self._by_first_byte(key)
 
     def _by_first_byte(self, key: str) -> Mapping[str, Any]:
-        """What a GET of one byte tells in place of a HEAD: that has no body, so its errors have no code, and
-        some proxies answer none."""
+        """What a GET of one byte reports in place of a HEAD: that has no body, so its errors have no code,
+        and some proxies answer none."""
         from botocore.exceptions import ClientError
 
         which = named(self.spec) | {"Key": key}
@@ -190,9 +190,9 @@ class Asking:
             if refusal.status != 416:  # an empty object has no first byte
                 raise errors.failure(refusal, self.spec, self.credentials) from None
             answer = self.client.get_object(**which)
-        told = {name: value for name, value in answer.items() if name in _HEADERS.values()}
+        known = {name: value for name, value in answer.items() if name in _HEADERS.values()}
         size = answer.get("ContentRange", "").rpartition("/")[2]
-        return told | {"ContentLength": foreign.count(size)} if size else told
+        return known | {"ContentLength": foreign.count(size)} if size else known
 
 
 def _members(headers: Mapping[str, str]) -> dict[str, str | int]:
@@ -228,8 +228,8 @@ def _marks(head: Mapping[str, Any]) -> tuple[str, str]:
 
 def _agreed(each: Listed, head: Mapping[str, Any]) -> str:
     """The ETag that nobody contradicts, which alone can be a checksum; empty when there is none."""
-    told = tags.plain(str(head.get("ETag", "")))
-    return "" if told and each.etag and told != each.etag else told or each.etag
+    tag = tags.plain(str(head.get("ETag", "")))
+    return "" if tag and each.etag and tag != each.etag else tag or each.etag
 
 
 def _composite(head: Mapping[str, Any]) -> int:
@@ -242,15 +242,15 @@ def _composite(head: Mapping[str, Any]) -> int:
 def digests(etag: str, head: Mapping[str, Any], parts: tuple[int, ...] = ()) -> tuple[Digest, ...]:
     """The checksums of an object's bytes in the answer of HeadObject; none of unknown meaning.
 
-    An ETag that is an MD5 is taken where nothing else tells more than 32 bits: computing it takes longer than
+    An ETag that is an MD5 is taken where nothing else has more than 32 bits: computing it takes longer than
     all others.
     `parts` are the sizes of the parts behind a composite one, if they are known.
     """
     found = []
     whole = head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     for member, algorithm in _CHECKSUMS.items():
-        told, _, count = str(head.get(member, "")).partition("-")
-        value = _hexadecimal(told)
+        checksum, _, count = str(head.get(member, "")).partition("-")
+        value = _hexadecimal(checksum)
         if value and not count and whole:
             found.append(Digest(algorithm=algorithm, value=value))
         elif value and count and count == str(len(parts)):

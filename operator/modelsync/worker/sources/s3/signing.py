@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 VALID_SECONDS = 3600
 """How long a presigned URL works; the engine asks for another one before or after that."""
 CHECKSUMS = {"x-amz-checksum-mode": "ENABLED"}
-"""Header that makes S3 tell an object's checksums; it is signed, so it must be sent."""
+"""Header that makes S3 report an object's checksums; it is signed, so it must be sent."""
 _PAYER = ("x-amz-request-payer", "requester")
 """Confirms in a signed URL that its sender pays; a query needs no header beside it."""
 _SAFE = "/~"

@@ -38,13 +38,13 @@ def agree(one: str, other: str) -> bool:
 
 def contradicts(size: int, etag: str, modified: str, head: Mapping[str, Any], *, named: bool) -> bool:
     """Whether HeadObject's answer is about another object than the listing's with these words; `named` where
-    it tells a SHA-256, which judges the bytes whatever ETag each machine behind an endpoint gives them."""
-    told, length = plain(str(head.get("ETag", ""))), head.get("ContentLength")
-    if told and told == etag:
+    it reports a SHA-256, which judges the bytes whatever ETag each machine behind an endpoint gives them."""
+    tag, length = plain(str(head.get("ETag", ""))), head.get("ContentLength")
+    if tag and tag == etag:
         return False
     if length is not None and str(length) != str(size):
         return True
-    if agree(told, etag):
+    if agree(tag, etag):
         return False
     return length is None or not (named or _at_once(modified, str(head.get("LastModified", ""))))
 
