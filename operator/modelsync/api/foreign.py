@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field
 MAX_COUNT = 2**53
 """The largest count: each up to it is exact in JSON and in a metric, and a sum of some is within int64. As
 bytes it is 9 PB."""
+_MOST_DIGITS = len(str(MAX_COUNT))
 _BREAKS = re.compile("[\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029]+")
 _BLANKS = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\uffa0]")
 """What counts as printable and shows nothing."""
@@ -39,7 +40,7 @@ def clean(text: str, most: int | None = None) -> str:
 
 def count(text: str) -> int | None:
     """A header's decimal number; None for anything else, and for more than MAX_COUNT."""
-    if not text.isascii() or not text.isdecimal() or len(text) > len(str(MAX_COUNT)):
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or not text.isascii():
         return None
     found = int(text)
     return found if found <= MAX_COUNT else None

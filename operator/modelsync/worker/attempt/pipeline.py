@@ -104,8 +104,9 @@ def _sync(context: Context, plan: planning.SyncPlan, destination: Destination) -
         target=target, request=request, layout=layout, stages=state.stages, check_stop=context.check_stop
     )
     old.gather(published, {name for file in plan.files for name in layout.names(file)})
-    old.note(fetched)
-    entries = publisher.publish(target, staging, fetched, published, layout, state.stages)
+    entries = [publisher.entry(each, each.file.path) for each in fetched]
+    old.note(fetched, entries)
+    publisher.publish(target, staging, fetched, published, layout, state.stages)
     entries += found.right + _twins(context, layout, fetched, found.twins)
     publisher.sync_parents(target, map(layout.place, plan.files), state.stages.advance)
     layout.finish(target, staging, plan.files, state.stages.advance)

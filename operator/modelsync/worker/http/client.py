@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import urllib3.exceptions
@@ -71,12 +71,17 @@ def _refused(url: str, what: str) -> Failure:
     return Failure(Reason.ORIGIN_ERROR, f"{urls.shown(url)} {what}. Check the source's address.")
 
 
+_Exchange = tuple[str, str, Mapping[str, str], int]
+"""Method, target, headers, and how many time-outs the first byte may take."""
+
+
 class Transport:
     """Connections to all origins. Thread-safe; close it in the end."""
 
     def __init__(self, network: Network) -> None:
         self._wires = Wires(network)
         self._seconds = network.timeout_seconds
+        self._waits = tuple(waits_of(silences, self._seconds) for silences in range(len(PATIENCE)))
         self._silences: dict[Place, int] = {}
         """How often an origin's answer did not begin in time, where one has to wait longer for it."""
 
@@ -120,9 +125,9 @@ class Transport:
     ) -> Response:
         """Ask, and wait as long as the origin has shown to need."""
         silences = self._silences.get(place, 0)
-        waits = waits_of(silences, self._seconds)
+        waits = self._waits[silences]
         try:
-            return self._asked(place, lambda wire: _ask(wire, method, target, headers, waits), trail)
+            return self._asked(place, (method, target, headers, waits), trail)
         except Silent as error:
             text = _silence(place.host, waits * self._seconds)
             if silences + 1 < len(PATIENCE) and silences == self._silences.get(place, 0):
@@ -130,19 +135,19 @@ class Transport:
                 _log.warning("%s", text)
             raise Transient(Failure(Reason.NETWORK_ERROR, text)) from error
 
-    def _asked(self, place: Place, ask: Callable[[Wire], Response], trail: Trail) -> Response:
+    def _asked(self, place: Place, what: _Exchange, trail: Trail) -> Response:
         """Ask on a connection that is there, else on a new one."""
         wire = self._wires.idle(place, trail)
         if wire is not None:
             try:
-                response = ask(wire)
+                response = _ask(wire, *what)
                 trail.passed(wire.address)
                 return response
             except Unanswered:  # its other end had let it go: that tells nothing of the request
                 pass
         wire = self._wires.new(place, trail)
         trail.passed(wire.address)
-        return ask(wire)
+        return _ask(wire, *what)
 
     def close(self) -> None:
         """Close all idle connections."""

@@ -5,10 +5,11 @@ files need (docs/decisions/0010-own-exchange.md). So a request is written in one
 parsed by llhttp, and the body's bytes go from the socket to where they belong.
 """
 
+import functools
 import re
 import select
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import httptools
 
@@ -76,6 +77,11 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._fields[_key(name)].decode("latin-1")
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """A header's value. The mapping's own would raise and catch for each one that is not there."""
+        value = self._fields.get(_key(name))
+        return default if value is None else value.decode("latin-1")
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _key(name) in self._fields
 
@@ -86,7 +92,9 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
 
+@functools.lru_cache(maxsize=256)
 def _key(name: str) -> bytes:
+    """Each exchange asks for the same dozen names, which the program has and no origin makes."""
     return name.lower().encode("latin-1")
 
 

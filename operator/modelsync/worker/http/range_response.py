@@ -127,7 +127,9 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
 
 def is_plain(headers: Mapping[str, str], path: str) -> bool:
     """Whether no coding stands between an answer's body and the file of this name."""
-    told = headers.get("Content-Encoding", "")
+    told = headers.get("Content-Encoding")
+    if not told:
+        return True
     codings = {coding.strip().lower() for coding in told.split(",")} - _NO_CODING
     return all(path.lower().endswith(_CODED_NAMES.get(coding, ())) for coding in codings)
 

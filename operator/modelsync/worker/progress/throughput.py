@@ -51,6 +51,8 @@ class Meter:
         self._total = 0
         self._begun = self._last_sign = clock()
         self._largest = 0
+        self._due = self._begun
+        """When the next sample ends, at the earliest."""
         self._samples: collections.deque[Sample] = collections.deque(maxlen=KEPT)
         self._shown: tuple[float, float] | None = None
         """When a speed was asked for, and which was the answer."""
@@ -81,10 +83,12 @@ class Meter:
                 self._begun, self._shown = now, None
             self._total += count
             self._last_sign = now
-            self._largest = max(self._largest, count)
-            if not self._samples or now - self._samples[-1].time >= self._spacing(now):
+            if count > self._largest:
+                self._largest = count
+            if not self._samples or now >= self._due:
                 self._samples.append(Sample(time=now, total=self._total, largest=self._largest))
                 self._largest = 0
+                self._due = self._sample_due(now)
 
     def touch(self) -> None:
         """Bytes come, though nobody can tell yet how many of them count."""
@@ -128,9 +132,11 @@ class Meter:
         due = max(each.largest for each in samples)
         return min(measured, (self._total + due - first.total) / (now - first.time))
 
-    def _spacing(self, now: float) -> float:
-        """Length of a sample: a fifth of what was seen, until five of them make a window."""
-        return min(SPACING_SECONDS, max(FIRST_SPACING_SECONDS, (now - self._begun) / AVERAGED))
+    def _sample_due(self, last: float) -> float:
+        """When the sample that begins at `last` ends: it has a fifth of what was seen by then, until five of
+        them make a window. Its length x solves x = (last + x - begun) / AVERAGED."""
+        fifth = (last - self._begun) / (AVERAGED - 1)
+        return last + min(SPACING_SECONDS, max(FIRST_SPACING_SECONDS, fifth))
 
     def _stopped(self, now: float) -> bool:
         return now - self._last_sign >= STOPPED_SECONDS

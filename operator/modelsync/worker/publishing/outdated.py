@@ -89,8 +89,9 @@ class Outdated:
             return False
         return found is not None and source.made(entry.path, found.st_uid)
 
-    def note(self, fetched: Sequence[Fetched]) -> None:
-        """Write the record of these and of what is about to be published; raises Failure."""
+    def note(self, fetched: Sequence[Fetched], entries: Sequence[ManifestFile]) -> None:
+        """Write the record of these and of what is about to be published, with its entries in the manifest;
+        raises Failure."""
         if not (fetched or self.entries):
             return
         record = Manifest(
@@ -104,7 +105,8 @@ class Outdated:
             files=(),
             completed_at=datetime.datetime.now(datetime.UTC),
         )
-        text = manifests.text(record, itertools.chain(self._incoming(fetched), self.entries.values()))
+        listed = itertools.chain(self._incoming(fetched, entries), self.entries.values())
+        text = manifests.text(record, listed)
         with (
             volume_errors.guarded("writing the record of outdated files"),
             self.target.below(naming.STATE_DIR) as state,
@@ -114,10 +116,12 @@ class Outdated:
             )
         self.recorded = True
 
-    def _incoming(self, fetched: Iterable[Fetched]) -> Iterator[ManifestFile]:
-        for each in fetched:
+    def _incoming(
+        self, fetched: Iterable[Fetched], entries: Iterable[ManifestFile]
+    ) -> Iterator[ManifestFile]:
+        for each, entry in zip(fetched, entries, strict=True):
             for path in self.layout.names(each.file):
-                yield publisher.entry(each, path)
+                yield entry if path == entry.path else publisher.entry(each, path)
 
     def remove(self) -> None:
         """Remove them, then the record; raises Interrupted, or Failure of the watchdog.

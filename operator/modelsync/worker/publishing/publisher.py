@@ -63,16 +63,13 @@ def publish(
     published: manifests.Published,
     layout: Places,
     stages: Stages,
-) -> list[ManifestFile]:
+) -> None:
     """Move durable files from staging into their places; raises Failure. `sync_parents` follows."""
-    entries: list[ManifestFile] = []
     for each in fetched:
         path, place = each.file.path, layout.place(each.file)
         with volume_errors.guarded(f"publishing {names.printable(path)}"):
             _place(target, staging, each, place, stages, ours=layout.is_ours(each.file, published))
         stages.advance(files=1)
-        entries.append(entry(each, path))
-    return entries
 
 
 def left_behind(

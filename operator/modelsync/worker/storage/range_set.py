@@ -39,6 +39,11 @@ class RangeSet:
         """Add [start, end) and tell how many of its bytes are new."""
         if start >= end:
             return 0
+        if not self._ends or start > self._ends[-1]:  # behind all others, as most are
+            self._starts.append(start)
+            self._ends.append(end)
+            self.total += end - start
+            return end - start
         first = bisect.bisect_left(self._ends, start)
         last = bisect.bisect_right(self._starts, end)
         before = sum(self._ends[i] - self._starts[i] for i in range(first, last))

@@ -270,8 +270,10 @@ class NativeEngine:
     def _content_fits(self, part: Part, copy: Copy) -> bool:
         """Whether a complete file can be what its name says; else it is fetched again, as a page may come
         from somebody in between. Raises Failure the second time, and for a pointer at once."""
-        with volume_errors.guarded("reading a staging file"):
-            head = os.pread(copy.handle.descriptor, contents.HEAD, 0)
+        head = copy.head
+        if head is None:
+            with volume_errors.guarded("reading a staging file"):
+                head = os.pread(copy.handle.descriptor, contents.HEAD, 0)
         found = contents.problem(part.file.path, copy.size or 0, head, copy.media_type)
         if found is None:
             return True

@@ -47,6 +47,7 @@ class Copy:
         "generation",
         "gone",
         "handle",
+        "head",
         "headed",
         "judged",
         "media_type",
@@ -72,6 +73,8 @@ class Copy:
         self.validator = validator
         self.media_type = ""
         """As the first answer of this attempt said."""
+        self.head: bytes | None = None
+        """Its first bytes, where it came in one piece; None where they are to be read."""
         self.written = RangeSet()
         self.ready = RangeSet()
         """What of it may be hashed: all but the blocks that are still being filled."""

@@ -6,6 +6,7 @@ the file goes the way of the large ones from there.
 """
 
 from modelsync.worker.checksums.file_digest import Digests
+from modelsync.worker.common import contents
 from modelsync.worker.common.retry import Budget
 from modelsync.worker.engines.native.partial_file import WHOLE_BYTES, Chunk, Part
 from modelsync.worker.progress.state import State
@@ -46,12 +47,14 @@ class Whole:
         if self._filled == chunk.end:
             copy.digests = Digests(part.file.digests, self._filled)
             copy.digests.update(data)
+            copy.head = bytes(data[: contents.HEAD])
             copy.whole = True
         else:
             part.record(copy)
         if part.write(chunk, data):
             self._budget.progressed()
-        part.hand_over(copy, 0, self._filled)
+        if not copy.whole:
+            part.hand_over(copy, 0, self._filled)
 
 
 def memory() -> memoryview:

@@ -102,6 +102,16 @@ class Verifier:
     def _follow(self, part: Part, copy: Copy) -> None:
         """Hash up to the end of what is ready in order; judge the copy when that is all of it."""
         digests = copy.digests = copy.digests or Digests(part.file.digests, copy.size or 0)
+        if copy.whole:  # hashed from memory already: the pool holds nothing of it
+            with part.lock:
+                copy.judged = copy.complete
+                copy.scheduled = False
+        else:
+            self._hash_ready(part, copy, digests)
+        if copy.judged and part.copy is copy:
+            self._judge(part, copy, digests)
+
+    def _hash_ready(self, part: Part, copy: Copy, digests: Digests) -> None:
         self._pool.follow(copy)
         try:
             while part.copy is copy and not self._ended:
@@ -117,8 +127,6 @@ class Verifier:
                 self._state.hashed(digests.offset - before)
         finally:
             self._pool.leave(copy)
-        if copy.judged and part.copy is copy:
-            self._judge(part, copy, digests)
 
     def _read_back(self, copy: Copy, digests: Digests, end: int) -> None:
         with volume_errors.guarded("reading a staging file"):
