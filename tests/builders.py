@@ -14,7 +14,7 @@ from modelsync.api import modelsync as api
 from modelsync.api import naming, protocol, sources, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason, Stage
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 
 NOW = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)
 """The present of all tests."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import requestsize, sources
-from modelsync.core import job_manifest
+from modelsync.core.jobs import job_manifest
 from modelsync.settings import operator_config, parsers
 from tests.api.specs import extremes
 

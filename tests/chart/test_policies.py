@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from tests.chart import helm
 
 OPERATOR = "system:serviceaccount:modelsync-system:modelsync"

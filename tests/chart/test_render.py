@@ -10,7 +10,7 @@ import yaml
 
 from dev.docs import chart_values
 from modelsync.api import naming
-from modelsync.core import job_manifest
+from modelsync.core.jobs import job_manifest
 from modelsync.runtime.cluster import permissions
 from modelsync.settings import operator_config
 from tests import builders

@@ -9,7 +9,8 @@ from typing import Any
 from dev import kube
 from modelsync.api import modelsync as api
 from modelsync.api import naming, podsecurity
-from modelsync.core import job_manifest, snapshot
+from modelsync.core.cluster import snapshot
+from modelsync.core.jobs import job_manifest
 from tests.builders import a_sync
 from tests.e2e import release
 

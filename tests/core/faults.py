@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from tests.builders import a_progress, termination_report
 
 CANNOT_START: Mapping[str, Mapping[str, Any]] = {

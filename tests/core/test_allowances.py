@@ -6,7 +6,9 @@ import pytest
 
 from modelsync.api import podtemplate
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import allowances, job_manifest, planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
+from modelsync.core.jobs import allowances, job_manifest
 from modelsync.runtime.cluster import parsing
 from tests.builders import SyncBuilder, a_job, a_pod, a_snapshot, a_sync
 

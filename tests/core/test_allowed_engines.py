@@ -7,7 +7,8 @@ import pytest
 
 from modelsync.api.reasons import Phase, Reason
 from modelsync.api.transfer import Engine
-from modelsync.core import planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
 from tests.builders import a_job, a_pod, a_queue, a_snapshot, a_sync
 
 ALLOWED = [some for count in range(1, len(Engine) + 1) for some in combinations(Engine, count)]

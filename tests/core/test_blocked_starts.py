@@ -3,7 +3,8 @@
 import pytest
 
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import attempts, planner
+from modelsync.core import planner
+from modelsync.core.attempts import history
 from tests.builders import NOW, a_failure, a_job, a_pod, a_queue, a_snapshot, a_sync, ago
 from tests.core.world import World
 
@@ -38,7 +39,7 @@ def complete(world: World, *names: str) -> bool:
 
 
 def reason(world: World, name: str) -> str:
-    return attempts.ready_reason(world.syncs[f"uid-{name}"].status)
+    return history.ready_reason(world.syncs[f"uid-{name}"].status)
 
 
 @pytest.mark.parametrize("fault", [*REASONS, "sidecar", "evicted"])

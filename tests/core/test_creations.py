@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, QueueReason
-from modelsync.core import admission, planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
+from modelsync.core.queueing import admission
 from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync
 from tests.core.test_queueing import place, started
 

@@ -4,7 +4,7 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import event_rules
+from modelsync.core.status import event_rules
 from tests.builders import MB, SyncBuilder, a_failure, a_sync
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from modelsync.api import exitcodes, protocol, transfer
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import planner, retries, snapshot
+from modelsync.core import planner
+from modelsync.core.attempts import retries
+from modelsync.core.cluster import snapshot
 from tests.builders import (
     MB,
     NOW,

@@ -21,7 +21,7 @@ from modelsync.api import (
     transfer,
 )
 from modelsync.api import modelsync as api
-from modelsync.core import job_manifest
+from modelsync.core.jobs import job_manifest
 from tests.api.specs import affinities
 from tests.builders import SyncBuilder, a_spec, a_sync
 

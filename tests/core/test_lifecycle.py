@@ -7,7 +7,8 @@ import pytest
 from modelsync.api import conditions, transfer
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
 from tests import kstatus
 from tests.builders import (
     NOW,

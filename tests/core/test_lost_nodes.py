@@ -7,7 +7,8 @@ import pytest
 
 from modelsync.api.conditions import find
 from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
-from modelsync.core import actions, planner, snapshot
+from modelsync.core import actions, planner
+from modelsync.core.cluster import snapshot
 from tests.builders import (
     NOW,
     PodBuilder,

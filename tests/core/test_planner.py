@@ -8,7 +8,8 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason, Stage
-from modelsync.core import actions, planner, snapshot
+from modelsync.core import actions, planner
+from modelsync.core.cluster import snapshot
 from tests.builders import (
     MB,
     NOW,

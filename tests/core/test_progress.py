@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from modelsync.api import modelsync as api
 from modelsync.api import protocol, selection
 from modelsync.api.reasons import Phase, Reason, Stage
-from modelsync.core import planner, progress
+from modelsync.core import planner
+from modelsync.core.status import progress
 from tests.builders import (
     MB,
     NOW,

@@ -8,7 +8,8 @@ from modelsync.api import conditions
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.api.transfer import Resolved, Verification
-from modelsync.core import planner, published
+from modelsync.core import planner
+from modelsync.core.attempts import completion
 from tests.builders import (
     MB,
     NOW,
@@ -108,4 +109,4 @@ def test_ready_says_what_was_proven_now_and_later(
     stored = sync.with_status(ModelSyncStatus.model_validate(status.dump())).build()
     later = planner.plan(replace(a_snapshot(), syncs={stored.uid: stored}))
     assert ready(later.statuses["uid-llama"]) == ready(status), "the same without its Job and Pod"
-    assert published.stored(stored.status) == (verified_by or None)
+    assert completion.stored(stored.status) == (verified_by or None)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from modelsync.api import modelsync as api
 from modelsync.api import transfer
 from modelsync.api.reasons import Phase, QueueReason
-from modelsync.core import actions, admission, plan_cache, planner, snapshot
+from modelsync.core import actions, plan_cache, planner
+from modelsync.core.cluster import snapshot
+from modelsync.core.queueing import admission
 from tests.builders import (
     NOW,
     JobBuilder,

@@ -3,7 +3,7 @@
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.core import retries
+from modelsync.core.attempts import retries
 
 
 @pytest.mark.parametrize(

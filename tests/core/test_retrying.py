@@ -7,7 +7,8 @@ import pytest
 from modelsync.api import conditions, protocol
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import actions, planner, snapshot, status_patch
+from modelsync.core import actions, planner, status_patch
+from modelsync.core.cluster import snapshot
 from tests.builders import NOW, a_failure, a_job, a_pod, a_progress, a_sample, a_snapshot, a_sync, ago
 
 POD = "pod-llama-1"

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Reason, Stage
-from modelsync.core import planner, snapshot
-from modelsync.core.attempts import ready_reason
+from modelsync.core import planner
+from modelsync.core.attempts.history import ready_reason
+from modelsync.core.cluster import snapshot
 from tests.builders import (
     MB,
     NOW,

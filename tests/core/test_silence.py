@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from modelsync.api.reasons import Phase, Reason, Stage
-from modelsync.core import actions, planner, snapshot
+from modelsync.core import actions, planner
+from modelsync.core.cluster import snapshot
 from tests.builders import (
     NOW,
     JobBuilder,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from modelsync.api import syncqueue
 from modelsync.api.reasons import Phase, QueueReason
-from modelsync.core import actions, planner, snapshot
+from modelsync.core import actions, planner
+from modelsync.core.cluster import snapshot
 from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync, ago
 
 

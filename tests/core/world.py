@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from modelsync.api import naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import actions, admission, parking, plan_cache, planner, snapshot
+from modelsync.core import actions, plan_cache, planner
+from modelsync.core.cluster import snapshot, unschedulable
+from modelsync.core.queueing import admission
 from tests.builders import NOW, SyncBuilder, a_progress, a_queue, ago, termination_report
 from tests.core import faults
 
@@ -125,7 +127,7 @@ class World:
     def check(self) -> None:
         """What must hold at every instant."""
         holders = [self.syncs[uid] for uid in self._holders() if uid in self.syncs]
-        parked = parking.parked(self.picture)
+        parked = unschedulable.parked(self.picture)
         assert len(parked) <= 1
         assert sum(1 for sync in holders if sync.uid not in parked) <= self.max_active, "limits hold"
         for uid in self.syncs:

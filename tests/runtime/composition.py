@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from modelsync.api import naming
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster.resources import EVENTS, JOBS, PODS, SYNCS
 from modelsync.runtime.workers import start_diagnosis
 from tests.runtime import fake_api, harness, virtual

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from modelsync.api import naming, protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
 from modelsync.runtime.workers import progress_poller, worker_client

@@ -12,7 +12,8 @@ import jsonschema
 from hypothesis import strategies as st
 
 from modelsync.api import crd, foreign
-from modelsync.core import actions, planner, snapshot
+from modelsync.core import actions, planner
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, job_signatures, parsing
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
 from modelsync.runtime.workers import report_validation, start_diagnosis

@@ -20,7 +20,8 @@ from typing import Any
 
 from aiohttp import web
 
-from modelsync.core import planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, relist, watches
 from modelsync.runtime.cluster.resources import SYNCS
 from tests.api.specs import extremes

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from modelsync.api import naming
-from modelsync.core import plan_cache, planner, snapshot
+from modelsync.core import plan_cache, planner
+from modelsync.core.cluster import snapshot
 from modelsync.runtime import reconcile_loop
 from modelsync.runtime.cluster import api_client, cache
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS, Resource

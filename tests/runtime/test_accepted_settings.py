@@ -17,7 +17,7 @@ from modelsync import errors
 from modelsync.api import modelsync as api
 from modelsync.api import naming, syncqueue
 from modelsync.api.reasons import Phase
-from modelsync.core import job_manifest
+from modelsync.core.jobs import job_manifest
 from modelsync.runtime import app
 from modelsync.runtime.cluster import cache, parsing
 from modelsync.runtime.cluster.resources import QUEUES, SYNCS

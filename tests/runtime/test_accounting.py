@@ -12,7 +12,7 @@ from modelsync.api import modelsync as api
 from modelsync.api import protocol
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, job_signatures, parsing
 from modelsync.runtime.cluster.resources import PODS, SYNCS
 from modelsync.runtime.telemetry import metrics, worker_counters

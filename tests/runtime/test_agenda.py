@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import parsing
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.writes import write_queue

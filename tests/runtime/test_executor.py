@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from modelsync.api import naming
-from modelsync.core import actions, snapshot
+from modelsync.core import actions
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, cache, job_signatures
 from modelsync.runtime.cluster.resources import JOBS, SYNCS
 from modelsync.runtime.writes import job_executor

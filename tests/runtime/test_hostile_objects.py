@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from modelsync.api import modelsync as api
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, parsing, relist, watches
 from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS, WATCHED, Resource
 from modelsync.runtime.telemetry import metrics, unreadable_objects

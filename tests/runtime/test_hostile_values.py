@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelsync.api import foreign, protocol
 from modelsync.api.reasons import Reason
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, job_signatures, parsing
 from modelsync.runtime.telemetry import log_setup
 from modelsync.runtime.workers import start_diagnosis

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelsync.api import protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, permissions
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
 from modelsync.runtime.telemetry import metrics, state_collector

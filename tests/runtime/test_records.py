@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import job_signatures, parsing
 from tests.api.specs import extremes
 from tests.runtime import harness

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.runtime.common import shares, token_bucket
+from modelsync.runtime.common import fair_shares, token_bucket
 from modelsync.runtime.workers import progress_poller
 from tests.runtime import tenants
 from tests.runtime.tenants import VICTIM
@@ -12,7 +12,7 @@ from tests.runtime.tenants import VICTIM
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 6))
 def test_turns_go_to_the_namespace_that_waited_longest(moves: list[int], spaces: int) -> None:
-    turns, waiting, last = shares.Turns[int](), dict[str, list[int]](), dict[str, int]()
+    turns, waiting, last = fair_shares.Turns[int](), dict[str, list[int]](), dict[str, int]()
     for number, move in enumerate(moves):
         if move:
             space = f"n{move % spaces}"
@@ -31,7 +31,7 @@ def test_turns_go_to_the_namespace_that_waited_longest(moves: list[int], spaces:
 
 
 def test_a_namespace_that_may_not_keeps_its_place() -> None:
-    turns = shares.Turns[str]()
+    turns = fair_shares.Turns[str]()
     for space in ("a", "b", "a", "b"):
         turns.put(space, 0, space)
     assert [turns.pop(lambda space: space != "a"), turns.pop(), turns.pop(), turns.pop()] == list("baba"), (
@@ -40,7 +40,7 @@ def test_a_namespace_that_may_not_keeps_its_place() -> None:
 
 
 def test_namespaces_that_come_and_go_take_no_room() -> None:
-    turns = shares.Turns[int]()
+    turns = fair_shares.Turns[int]()
     for number in range(20_000):
         turns.put(f"n{number}", 0, number)
         assert turns.pop() == number
@@ -49,7 +49,7 @@ def test_namespaces_that_come_and_go_take_no_room() -> None:
 
 @pytest.mark.parametrize("greedy", [1, 2, 10, 30])
 def test_room_is_left_for_the_next_namespace_however_many_take_all_they_can(greedy: int) -> None:
-    room = shares.Room(128)
+    room = fair_shares.Room(128)
     held = 0
     while any(room.has_for(f"n{number}") for number in range(greedy)):
         for number in range(greedy):
@@ -62,7 +62,7 @@ def test_room_is_left_for_the_next_namespace_however_many_take_all_they_can(gree
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=30))
 def test_a_level_uses_all_and_gives_the_modest_what_they_ask_for(demands: list[int]) -> None:
-    level = shares.level(demands, 1000)
+    level = fair_shares.level(demands, 1000)
     given_out = sum(min(demand, level) for demand in demands)
     assert given_out == pytest.approx(min(1000, sum(demands)))
     assert level >= 1000 / len(demands) - 1e-9

@@ -6,8 +6,8 @@ import pytest
 
 from modelsync.api import protocol
 from modelsync.api.reasons import Stage
-from modelsync.core import snapshot
-from modelsync.runtime.workers import silence
+from modelsync.core.cluster import snapshot
+from modelsync.runtime.workers import stall_timer
 from tests.runtime import harness
 from tests.runtime.test_poller import bench
 
@@ -19,7 +19,7 @@ def report(**fields: object) -> protocol.ProgressReport:
 class Bench:
     def __init__(self) -> None:
         self.known: dict[str, snapshot.Silence | None] = {}
-        self.silences = silence.Silences(self.known.__setitem__)
+        self.silences = stall_timer.Silences(self.known.__setitem__)
 
     @property
     def seconds(self) -> float:
@@ -75,7 +75,7 @@ def test_an_operator_that_was_frozen_or_away_blames_nobody() -> None:
     b = Bench()
     b.silences.heard("p", report(), 0.0)
     b.silences.heard("p", report(), 100_000.0)  # SIGSTOP: one look later, many hours
-    assert b.seconds <= silence.LONGEST_STEP
+    assert b.seconds <= stall_timer.LONGEST_STEP
     b.silences.keep(set())  # not leading: nothing is asked
     b.silences.heard("p", report(), 200_000.0)
     assert b.seconds == 0.0
@@ -92,7 +92,7 @@ def test_over_any_sequence_it_is_never_more_than_what_was_observed() -> None:
             if kind == "news":
                 done, observed = done + 1, 0.0
             else:
-                observed += min(now - last, silence.LONGEST_STEP)
+                observed += min(now - last, stall_timer.LONGEST_STEP)
             last = now
             if kind == "missed":
                 b.silences.missed("p", now)

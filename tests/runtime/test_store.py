@@ -7,7 +7,7 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.api import protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, job_signatures
 from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS
 from tests.runtime import harness

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from modelsync.core import planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, parsing
 from modelsync.runtime.cluster.resources import SYNCS
 from tests import builders

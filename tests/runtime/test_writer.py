@@ -11,7 +11,7 @@ from aiohttp import web
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.common import token_bucket

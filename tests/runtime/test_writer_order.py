@@ -16,7 +16,7 @@ import pytest
 
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.writes import status_writer

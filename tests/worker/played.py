@@ -18,7 +18,8 @@ from dev.origins.hub import HubServer
 from modelsync.api import modelsync as api
 from modelsync.api import naming
 from modelsync.api.reasons import Phase
-from modelsync.core import planner, snapshot
+from modelsync.core import planner
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import PODS, SYNCS
 from modelsync.runtime.telemetry import metrics, worker_counters

@@ -10,7 +10,7 @@ from typing import Literal
 
 from modelsync.api import modelsync as api
 from modelsync.api import reasons, syncqueue
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

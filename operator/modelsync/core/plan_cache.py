@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
-from modelsync.core.admission import Candidate
-from modelsync.core.phase_checks import Verdict
-from modelsync.core.snapshot import Settings, SyncRecord
-from modelsync.core.sync_view import View
+from modelsync.core.cluster.snapshot import Settings, SyncRecord
+from modelsync.core.cluster.sync_view import View
+from modelsync.core.queueing.admission import Candidate
+from modelsync.core.status.phase_checks import Verdict
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,23 +13,15 @@ from datetime import datetime
 
 from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import Phase, QueueReason, Reason
-from modelsync.core import (
-    actions,
-    admission,
-    attempts,
-    belief,
-    event_rules,
-    job_manifest,
-    phase_checks,
-    plan_cache,
-    queuestatus,
-    statuses,
-    sync_view,
-    turns,
-)
+from modelsync.core import actions, plan_cache
+from modelsync.core.attempts import history
+from modelsync.core.cluster import ownership, sync_view
+from modelsync.core.cluster.snapshot import JobState, Snapshot
+from modelsync.core.cluster.sync_view import View
+from modelsync.core.jobs import job_manifest
 from modelsync.core.plan_cache import Judged
-from modelsync.core.snapshot import JobState, Snapshot
-from modelsync.core.sync_view import View
+from modelsync.core.queueing import admission, last_starts, queue_status
+from modelsync.core.status import event_rules, phase_checks, sync_status
 
 
 def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> actions.Plan:
@@ -39,7 +31,7 @@ def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> act
     in a row are given the same one. It decides nothing.
     """
     remembered = remembered or plan_cache.Recall()
-    snapshot, foreign = belief.sift(snapshot)
+    snapshot, foreign = ownership.sift(snapshot)
     gatherer = sync_view.Gatherer(snapshot)
     busy, idle = _all_judged(gatherer, snapshot, remembered)
     judged = [*busy, *idle.values()]
@@ -47,7 +39,7 @@ def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> act
         queues=snapshot.queues,
         now=snapshot.now,
         troubles=snapshot.troubles,
-        starts=turns.known(snapshot),
+        starts=last_starts.known(snapshot),
         disabled=snapshot.settings.downloads_disabled,
     )
     holders = sync_view.occupied(snapshot)
@@ -75,7 +67,7 @@ def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> act
         deletions=(*_deletions(busy), *_orphans(snapshot)),
         limits=tuple(_limits(busy)),
         statuses=wanted,
-        queue_statuses=queuestatus.render(snapshot, wanted, holders, orphans),
+        queue_statuses=queue_status.render(snapshot, wanted, holders, orphans),
         events=tuple(_events(judged, wanted)),
         foreign=tuple(event_rules.foreign(one) for one in foreign),
         workers=Counter(pod.namespace for pod in snapshot.pods if pod.phase == "Running"),
@@ -113,7 +105,7 @@ def _judged(view: View) -> Judged | None:
 
 
 def _judge(view: View) -> Judged:
-    base = attempts.update(view)
+    base = history.update(view)
     verdict = phase_checks.judge(view, base)
     # The stored status must know the last failure before the next attempt starts: else an operator that dies
     # in between would leave a successor that sees the new Job and never counts the old one. So must it know a
@@ -147,7 +139,7 @@ def _rendered(item: Judged, place: QueueStatus | None, snapshot: Snapshot) -> Mo
         message = phase_checks.CREATING if place is None else _why_waiting(item, place, snapshot)
         verdict = replace(verdict, message=message)
     try:
-        return statuses.render(item.view, item.base, verdict, place)
+        return sync_status.render(item.view, item.base, verdict, place)
     except Exception:  # its status stays as it is, and the others go on
         return sync.status
 
@@ -217,7 +209,7 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
             return f"the ModelSync is {phase}"
         if over:
             return "the attempt is over and its result is in the status, but its Pod runs or waits on"
-        if attempts.is_stale(view):
+        if history.is_stale(view):
             return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
     recorded = over or attempt < (stored.attempts or 0)

@@ -16,7 +16,10 @@ from datetime import timedelta
 
 from modelsync import errors
 from modelsync.api import protocol, syncqueue
-from modelsync.core import event_rules, job_manifest, plan_cache, planner, snapshot
+from modelsync.core import plan_cache, planner
+from modelsync.core.cluster import snapshot
+from modelsync.core.jobs import job_manifest
+from modelsync.core.status import event_rules
 from modelsync.runtime import reconcile_loop
 from modelsync.runtime.cluster import api_client, cache, relist, watches
 from modelsync.runtime.cluster.resources import QUEUES, WATCHED

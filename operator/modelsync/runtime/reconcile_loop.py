@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from modelsync.core import actions, snapshot
+from modelsync.core import actions
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.telemetry import metrics, worker_counters
 from modelsync.runtime.workers import progress_poller

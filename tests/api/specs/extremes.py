@@ -9,7 +9,7 @@ from typing import Any
 from modelsync.api import protocol, requestsize
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.presets import Preset
-from modelsync.core.job_manifest import JobSettings, Manifest, render_job
+from modelsync.core.jobs.job_manifest import JobSettings, Manifest, render_job
 from tests.api.specs import affinities
 from tests.builders import a_sync
 

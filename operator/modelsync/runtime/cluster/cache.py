@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from modelsync.core import belief, snapshot
+from modelsync.core.cluster import ownership, snapshot
 from modelsync.runtime.cluster import parsing
 from modelsync.runtime.cluster.job_signatures import Proofs
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS, Resource
@@ -211,11 +211,11 @@ class Store:
     def works_for(self, pod: snapshot.PodRecord) -> snapshot.SyncRecord | None:
         """The ModelSync that a Pod works for; None if it is not believed or its ModelSync is gone."""
         sync = self.syncs.get(pod.sync_uid)
-        return sync if belief.works_for(pod, sync, self.jobs) else None
+        return sync if ownership.works_for(pod, sync, self.jobs) else None
 
     def believes(self, job: snapshot.JobRecord) -> bool:
         """Whether a Job is believed (`core.belief`)."""
-        return belief.is_ours(job, self.syncs.get(job.sync_uid))
+        return ownership.is_ours(job, self.syncs.get(job.sync_uid))
 
     def sweep(
         self, resource: Resource, namespace: str | None, listed: set[str], at: int, *, mark: int

@@ -15,7 +15,8 @@ import pydantic
 
 from modelsync.api import foreign, naming, podtemplate, protocol, sources, syncqueue
 from modelsync.api import modelsync as api
-from modelsync.core import allowances, snapshot
+from modelsync.core.cluster import snapshot
+from modelsync.core.jobs import allowances
 from modelsync.runtime.cluster.job_signatures import Made, Proofs
 
 Object = dict[str, Any]

@@ -6,7 +6,7 @@ Pure arithmetic on times that are handed in, so that a test can play an hour in 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelsync.runtime.common import shares
+from modelsync.runtime.common import fair_shares
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,4 +66,4 @@ class Distances:
 
 def distances(active: Mapping[str, int], rate: float) -> Distances:
     """The distances at a rate of writes a second."""
-    return Distances(active=active, level=shares.level(active.values(), 0.75 * rate))
+    return Distances(active=active, level=fair_shares.level(active.values(), 0.75 * rate))

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from modelsync.api import protocol
 from modelsync.api.reasons import ACTIVE_PHASES, Phase
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 
 _OBJECT = ("namespace", "name")

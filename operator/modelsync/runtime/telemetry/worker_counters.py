@@ -18,8 +18,8 @@ from prometheus_client import Counter
 from modelsync.api import conditions, protocol
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
-from modelsync.core import progress as totals
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
+from modelsync.core.status import progress as totals
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.telemetry import metrics
 

@@ -27,10 +27,11 @@ from typing import Any
 
 from modelsync.api import protocol
 from modelsync.api.backoff import Backoff
-from modelsync.core import actions, snapshot
+from modelsync.core import actions
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
-from modelsync.runtime.common import shares, supervision
-from modelsync.runtime.workers import report_validation, silence, worker_client
+from modelsync.runtime.common import fair_shares, supervision
+from modelsync.runtime.workers import report_validation, stall_timer, worker_client
 
 _log = logging.getLogger(__name__)
 _IN_FLIGHT = 128
@@ -59,9 +60,9 @@ class Crew:
     """Requests of one kind: those that wait, and those under way."""
 
     def __init__(self, alone: int) -> None:
-        self.waiting = shares.Turns[Contact]()
+        self.waiting = fair_shares.Turns[Contact]()
         self.tasks: set[asyncio.Task[None]] = set()
-        self._room = shares.Room(alone)
+        self._room = fair_shares.Room(alone)
 
     def next(self) -> Contact | None:
         """Whose turn it is, as far as there is room."""
@@ -101,7 +102,7 @@ class Poller:
         self._every: dict[str, float] = {}
         """Seconds between two polls of a worker, by namespace."""
         self._contacts: dict[str, Contact] = {}
-        self._silences = silence.Silences(known.silence)
+        self._silences = stall_timer.Silences(known.silence)
         self._due: list[tuple[float, int, Contact]] = []
         """A heap: when to ask whom; the number keeps those of one time in their order."""
         self._numbers = itertools.count()
@@ -235,7 +236,7 @@ def intervals_of(workers: Mapping[str, int], interval: float) -> dict[str, float
     """
     if sum(workers.values()) <= _FEW:
         return dict.fromkeys(workers, interval)
-    most = shares.level(workers.values(), _MANY)
+    most = fair_shares.level(workers.values(), _MANY)
     return {namespace: 2 * interval * max(1.0, count / most) for namespace, count in workers.items()}
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pydantic
 
 from modelsync.api import protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 
 T = TypeVar("T", int, float)
 

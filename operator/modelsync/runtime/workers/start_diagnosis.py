@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from modelsync.api import foreign
 from modelsync.api.backoff import Backoff
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, cache, parsing
 from modelsync.runtime.cluster.resources import EVENTS
 

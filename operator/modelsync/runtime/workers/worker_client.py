@@ -8,7 +8,7 @@ from typing import Protocol
 import aiohttp
 
 from modelsync.api import naming, protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client
 
 

@@ -18,7 +18,7 @@ from modelsync.api import naming
 from modelsync.core import actions
 from modelsync.runtime.cluster import api_client
 from modelsync.runtime.cluster.resources import EVENTS, SYNCS
-from modelsync.runtime.common import shares
+from modelsync.runtime.common import fair_shares
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 4096
@@ -38,8 +38,8 @@ class Recorder:
         self._api = api
         self._instance = instance
         self._clock = clock
-        self._waiting = shares.Turns[actions.Announce]()
-        self._room = shares.Room(_QUEUE)
+        self._waiting = fair_shares.Turns[actions.Announce]()
+        self._room = fair_shares.Room(_QUEUE)
         self._came = asyncio.Event()
         self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
 

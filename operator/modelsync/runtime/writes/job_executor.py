@@ -19,7 +19,9 @@ from typing import Any
 from modelsync.api import naming
 from modelsync.api.backoff import Backoff
 from modelsync.api.reasons import Reason
-from modelsync.core import actions, admission, snapshot
+from modelsync.core import actions
+from modelsync.core.cluster import snapshot
+from modelsync.core.queueing import admission
 from modelsync.runtime.cluster import api_client, cache, parsing
 from modelsync.runtime.cluster.job_signatures import Made
 from modelsync.runtime.cluster.resources import JOBS, SYNCS

@@ -25,7 +25,8 @@ from typing import Protocol
 from modelsync.api import modelsync as api
 from modelsync.api import syncqueue
 from modelsync.api.backoff import Backoff
-from modelsync.core import snapshot, status_patch
+from modelsync.core import status_patch
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, cache
 from modelsync.runtime.cluster.resources import QUEUES, SYNCS, Resource
 from modelsync.runtime.common import token_bucket

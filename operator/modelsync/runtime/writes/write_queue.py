@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 
 from modelsync.api import modelsync as api
 from modelsync.api import syncqueue
-from modelsync.core import snapshot, status_patch
+from modelsync.core import status_patch
+from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster.api_client import Object
 from modelsync.runtime.cluster.resources import Resource
-from modelsync.runtime.common import shares
+from modelsync.runtime.common import fair_shares
 
 Record = snapshot.SyncRecord | snapshot.QueueRecord
 Status = api.ModelSyncStatus | syncqueue.SyncQueueStatus
@@ -107,7 +108,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: dict[str, Line] = {}
-        self._order = shares.Order()
+        self._order = fair_shares.Order()
 
     def put(self, slot: Slot) -> None:
         """Let a slot stand in its namespace's line and nowhere else."""

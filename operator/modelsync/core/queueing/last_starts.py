@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from modelsync.api.syncqueue import MOST_STARTS, NamespaceStart
-from modelsync.core.admission import NEVER, group
-from modelsync.core.snapshot import JobRecord, Snapshot
+from modelsync.core.cluster.snapshot import JobRecord, Snapshot
+from modelsync.core.queueing.admission import NEVER, group
 
 Starts = dict[tuple[str, str], datetime]
 """By namespace and queue."""

@@ -13,8 +13,8 @@ from modelsync.api import exitcodes
 from modelsync.api.backoff import Backoff
 from modelsync.api.modelsync import LastFailure
 from modelsync.api.reasons import Reason
-from modelsync.core import evictions
-from modelsync.core.snapshot import JobRecord, PodRecord, Settings
+from modelsync.core.attempts import evictions
+from modelsync.core.cluster.snapshot import JobRecord, PodRecord, Settings
 
 _DEADLINE = "DeadlineExceeded"
 _FINAL = frozenset({Reason.NAME_CONFLICT})

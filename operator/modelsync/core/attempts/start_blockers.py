@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelsync.api.reasons import Reason
-from modelsync.core import parking
-from modelsync.core.snapshot import PodRecord, Problem, SyncRecord
-from modelsync.core.sync_view import View
+from modelsync.core.cluster import unschedulable
+from modelsync.core.cluster.snapshot import PodRecord, Problem, SyncRecord
+from modelsync.core.cluster.sync_view import View
 
 HEALS = " and the sync goes on by itself"
 """What a message promises while attempts follow; see `phase_checks` for when none does."""
@@ -49,7 +49,7 @@ def gives_up_at(view: View) -> datetime | None:
     if job is None or why is None:
         return None
     pod = view.pod_of(job)
-    if why.at_once or (view.gives_way and pod is not None and parking.lacks_room(pod)):
+    if why.at_once or (view.gives_way and pod is not None and unschedulable.lacks_room(pod)):
         return (pod.created if pod is not None else job.created) + SETTLES
     return job.created + view.settings.start_deadline
 
@@ -92,7 +92,7 @@ def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
 
 
 def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
-    if pod is None or not parking.MISSING_CLAIM.search(pod.unschedulable):
+    if pod is None or not unschedulable.MISSING_CLAIM.search(pod.unschedulable):
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
     return Block(
@@ -141,7 +141,7 @@ def _pulling(message: str) -> str:
 
 
 def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
-    if pod is None or parking.UNBOUND_CLAIM not in pod.unschedulable:
+    if pod is None or unschedulable.UNBOUND_CLAIM not in pod.unschedulable:
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
     return Block(

@@ -7,7 +7,7 @@ So one such Pod of each queue stays, outside of the slots; the others give their
 import re
 
 from modelsync.api.reasons import QueueReason
-from modelsync.core.snapshot import JobState, PodRecord, Snapshot, SyncRecord
+from modelsync.core.cluster.snapshot import JobState, PodRecord, Snapshot, SyncRecord
 
 MISSING_CLAIM = re.compile(r'persistentvolumeclaim "[^"]*" not found')
 UNBOUND_CLAIM = "unbound immediate PersistentVolumeClaims"

@@ -11,7 +11,7 @@ writers would share a volume. Only a person can know that a machine is off.
 
 from datetime import datetime, timedelta
 
-from modelsync.core.snapshot import PodRecord, Sample, Settings
+from modelsync.core.cluster.snapshot import PodRecord, Sample, Settings
 
 OVERDUE = timedelta(seconds=30)
 """How long after its grace period a Pod may need to go: a healthy node takes a few seconds."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from modelsync.core import nodes, parking, settling
-from modelsync.core.snapshot import (
+from modelsync.core.cluster import lost_nodes, unschedulable, worker_exit
+from modelsync.core.cluster.snapshot import (
     JobRecord,
     JobState,
     PodRecord,
@@ -52,7 +52,7 @@ class View:
     def last_job(self) -> JobRecord | None:
         """The Job of the last attempt, if it is there, with the end that its worker had (`settling`)."""
         job = self.jobs[-1] if self.jobs and self.jobs[-1].attempt == self.attempts else None
-        return job if job is None else settling.settled(job, self.pod_of(job), self.now)
+        return job if job is None else worker_exit.settled(job, self.pod_of(job), self.now)
 
     @property
     def active_job(self) -> JobRecord | None:
@@ -71,7 +71,7 @@ class View:
         if job is None or job.finished is None or job.failure_reason == "DeadlineExceeded":
             return False
         pod = self.pod_of(job)
-        unheard = pod is None or (pod.phase in nodes.LIVE and pod.exit_code is None)
+        unheard = pod is None or (pod.phase in lost_nodes.LIVE and pod.exit_code is None)
         return unheard and abs(self.now - job.finished) < UNHEARD
 
     @property
@@ -95,7 +95,7 @@ class View:
     def occupied(self) -> bool:
         """Whether a worker of this sync runs or may still run: a new attempt has to wait for it."""
         return any(job.state is JobState.ACTIVE for job in self.jobs) or any(
-            pod.phase in nodes.LIVE for pod in self.pods
+            pod.phase in lost_nodes.LIVE for pod in self.pods
         )
 
     @property
@@ -105,7 +105,7 @@ class View:
             (
                 pod
                 for pod in self.pods
-                if nodes.is_lost(pod, self.samples.get(pod.uid), self.settings, self.now)
+                if lost_nodes.is_lost(pod, self.samples.get(pod.uid), self.settings, self.now)
             ),
             None,
         )
@@ -125,13 +125,17 @@ class View:
             for pod in self.pods
             if pod.attempt == self.attempts and pod.running_since is not None and pod.exit_code is None
         ]
-        return max((pod for pod in own if pod.phase in nodes.LIVE), key=lambda pod: pod.created, default=None)
+        return max(
+            (pod for pod in own if pod.phase in lost_nodes.LIVE), key=lambda pod: pod.created, default=None
+        )
 
     def pod_of(self, job: JobRecord) -> PodRecord | None:
         """The newest Pod of a Job, a live one before an ended one."""
         own = [pod for pod in self.pods if pod.job_uid == job.uid]
         return max(
-            own, key=lambda pod: (pod.phase in nodes.LIVE and not pod.deleting, pod.created), default=None
+            own,
+            key=lambda pod: (pod.phase in lost_nodes.LIVE and not pod.deleting, pod.created),
+            default=None,
         )
 
     def sample_of(self, pod: PodRecord | None) -> Sample | None:
@@ -147,7 +151,7 @@ def occupied(snapshot: Snapshot) -> frozenset[str]:
     """Uids of the ModelSyncs that hold a slot, by the Jobs and Pods that are there and nothing else."""
     lost = {pod.uid for pod in snapshot.pods if _is_lost(snapshot, pod)}
     jobs = {job.sync_uid for job in snapshot.jobs if job.state is JobState.ACTIVE}
-    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in nodes.LIVE and pod.uid not in lost}
+    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in lost_nodes.LIVE and pod.uid not in lost}
     return frozenset((jobs | pods) & snapshot.syncs.keys())
 
 
@@ -159,7 +163,7 @@ def orphans(snapshot: Snapshot) -> dict[str, frozenset[str]]:
         if job.sync_uid not in snapshot.syncs and job.queue and job.state is JobState.ACTIVE:
             found[job.queue].add(f"{job.namespace}/{job.name}")
     for pod in snapshot.pods:
-        if pod.sync_uid in snapshot.syncs or not pod.queue or pod.phase not in nodes.LIVE:
+        if pod.sync_uid in snapshot.syncs or not pod.queue or pod.phase not in lost_nodes.LIVE:
             continue
         if not _is_lost(snapshot, pod):
             found[pod.queue].add(f"{pod.namespace}/{names.get(pod.job_uid, pod.name)}")
@@ -173,7 +177,7 @@ def on_lost_nodes(snapshot: Snapshot) -> frozenset[str]:
 
 
 def _is_lost(snapshot: Snapshot, pod: PodRecord) -> bool:
-    return nodes.is_lost(pod, snapshot.samples.get(pod.uid), snapshot.settings, snapshot.now)
+    return lost_nodes.is_lost(pod, snapshot.samples.get(pod.uid), snapshot.settings, snapshot.now)
 
 
 class Gatherer:
@@ -183,7 +187,7 @@ class Gatherer:
         self._snapshot = snapshot
         self._jobs: dict[str, list[JobRecord]] = defaultdict(list)
         self._pods: dict[str, list[PodRecord]] = defaultdict(list)
-        self.parked, self._contended = parking.parked(snapshot), parking.contended(snapshot)
+        self.parked, self._contended = unschedulable.parked(snapshot), unschedulable.contended(snapshot)
         self._creating = {job.sync_uid for job in snapshot.jobs if job.assumed}
         for job in snapshot.jobs:
             if not job.assumed:

@@ -9,8 +9,8 @@ from modelsync.api import conditions, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, QueueReason
-from modelsync.core import turns
-from modelsync.core.snapshot import QueueRecord, Snapshot
+from modelsync.core.cluster.snapshot import QueueRecord, Snapshot
+from modelsync.core.queueing import last_starts
 
 _LISTED = 3
 _NOBODY: Mapping[str, Collection[str]] = {}
@@ -55,7 +55,7 @@ def render(
             tally.oldest = since
     for name in tallies.keys() & orphans.keys():
         tallies[name].running.extend(orphans[name])
-    starts = turns.to_store(snapshot)
+    starts = last_starts.to_store(snapshot)
     return {
         name: _status(snapshot, queue, tallies[name], starts.get(name, ()))
         for name, queue in snapshot.queues.items()

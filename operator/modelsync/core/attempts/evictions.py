@@ -9,7 +9,7 @@ the kubelet's (kubernetes/pkg/kubelet/eviction/helpers.go); one that is not know
 import re
 
 from modelsync.api import naming
-from modelsync.core.snapshot import PodRecord
+from modelsync.core.cluster.snapshot import PodRecord
 
 EVICTED = "Evicted"
 SWITCH_OFF = "switch it off with spec.podTemplate.labels or .annotations"

@@ -10,15 +10,17 @@ from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.transfer import Resolved
 from modelsync.api.workers import WorkerStatus
-from modelsync.core import attempts, changes, progress
-from modelsync.core.phase_checks import Verdict
-from modelsync.core.snapshot import PodRecord
-from modelsync.core.sync_view import View
+from modelsync.core import status_changes
+from modelsync.core.attempts import history
+from modelsync.core.cluster.snapshot import PodRecord
+from modelsync.core.cluster.sync_view import View
+from modelsync.core.status import progress
+from modelsync.core.status.phase_checks import Verdict
 
 
 def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStatus | None) -> ModelSyncStatus:
     """The wanted status; the very object that is stored when nothing changed."""
-    status = changes.apply(
+    status = status_changes.apply(
         base,
         observed_generation=_generation(view),
         phase=verdict.phase,
@@ -34,7 +36,7 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
 
 def _generation(view: View) -> int | None:
     """The generation that this status is for; see `attempts.is_stale` for when it lags."""
-    return view.sync.status.observed_generation if attempts.is_stale(view) else view.sync.generation
+    return view.sync.status.observed_generation if history.is_stale(view) else view.sync.generation
 
 
 def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Condition, ...]:
@@ -122,7 +124,9 @@ def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         shown = progress.without_speed(shown)
     shown = progress.observed(status.progress, shown, sample.received)
     resolved = _resolved(status, sample.report.resolved)
-    return _shown(view, changes.apply(status, progress=shown, resolved=resolved), downloading=downloading)
+    return _shown(
+        view, status_changes.apply(status, progress=shown, resolved=resolved), downloading=downloading
+    )
 
 
 def _until_heard(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -132,7 +136,9 @@ def _until_heard(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
         return status
     if shown.observed_time is not None and view.now - shown.observed_time <= view.settings.stall_after:
         return status
-    return _shown(view, changes.apply(status, progress=progress.without_speed(shown)), downloading=False)
+    return _shown(
+        view, status_changes.apply(status, progress=progress.without_speed(shown)), downloading=False
+    )
 
 
 def _flows(verdict: Verdict) -> bool:
@@ -154,7 +160,7 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     elif shown is not None:
         shown = progress.at_rest(shown)
     shown = progress.assumed(shown, view.sync.spec.estimate)
-    return _shown(view, changes.apply(status, progress=shown), downloading=False)
+    return _shown(view, status_changes.apply(status, progress=shown), downloading=False)
 
 
 def _resolved(status: ModelSyncStatus, told: Resolved | None) -> Resolved | None:
@@ -170,7 +176,7 @@ def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSy
         # Texts follow from numbers, and building them again for all who wait would be the planner's cost.
         return status
     texts = progress.for_people(view.sync.spec, status.progress, downloading=downloading)
-    return changes.apply(status, display=texts)
+    return status_changes.apply(status, display=texts)
 
 
 def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
@@ -191,7 +197,7 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         verified_by=report.verified_by or None if report is not None else None,
         current=True,
     )
-    status = changes.apply(
+    status = status_changes.apply(
         status,
         progress=done,
         resolved=resolved,

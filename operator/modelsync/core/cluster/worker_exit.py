@@ -9,7 +9,7 @@ left to the Job, which knows more: a Pod that is being deleted (for the Job's de
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modelsync.core.snapshot import JobRecord, JobState, PodRecord
+from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord
 
 LINGER = timedelta(seconds=10)
 """How long a Job may take to see its worker's end. Then something else runs in the Pod; till then the Job is

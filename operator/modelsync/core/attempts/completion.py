@@ -9,9 +9,9 @@ from modelsync.api import protocol
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Reason
 from modelsync.api.transfer import Verification, VerifiedBy
-from modelsync.core import retries
-from modelsync.core.snapshot import JobState, PodRecord
-from modelsync.core.sync_view import View
+from modelsync.core.attempts import retries
+from modelsync.core.cluster.snapshot import JobState, PodRecord
+from modelsync.core.cluster.sync_view import View
 
 _SIZE = "size"
 

@@ -12,19 +12,12 @@ from datetime import datetime
 from modelsync.api import conditions, presets, protocol
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core import (
-    allowances,
-    attempts,
-    nodes,
-    published,
-    retries,
-    settling,
-    start_blockers,
-    sync_view,
-    working,
-)
-from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Sample
-from modelsync.core.sync_view import View
+from modelsync.core.attempts import completion, history, retries, start_blockers
+from modelsync.core.cluster import lost_nodes, sync_view, worker_exit
+from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord, Sample
+from modelsync.core.cluster.sync_view import View
+from modelsync.core.jobs import allowances
+from modelsync.core.status import worker_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +75,7 @@ def _invalid(view: View, status: ModelSyncStatus) -> Verdict | None:
 def _already_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     if status.phase is not Phase.COMPLETE:
         return None
-    message = published.message(view.sync.spec.verification, published.stored(status))
+    message = completion.message(view.sync.spec.verification, completion.stored(status))
     return Verdict(phase=Phase.COMPLETE, reason=Reason.SYNCED, message=message, reconciling=False)
 
 
@@ -103,13 +96,13 @@ def _just_complete(view: View, status: ModelSyncStatus) -> Verdict | None:
     if job is None or job.state is not JobState.COMPLETE or status.was_verified_by(job.attempt):
         return None
     pod = view.pod_of(job)
-    report = published.report(pod)
+    report = completion.report(pod)
     if pod is None or report is None:
         return None  # see published.missing
     return Verdict(
         phase=Phase.COMPLETE,
         reason=Reason.SYNCED,
-        message=published.message(view.sync.spec.verification, report.verified_by),
+        message=completion.message(view.sync.spec.verification, report.verified_by),
         reconciling=False,
         sample=view.sample_of(pod),
         report=report,
@@ -165,7 +158,7 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
         message=steady(status, why.reason, why.message[:1024]),
         job=job,
         pod=pod,
-        wake_at=_next_look(view, pod) or attempts.gives_up_at(view, job),
+        wake_at=_next_look(view, pod) or history.gives_up_at(view, job),
     )
 
 
@@ -174,24 +167,24 @@ def _next_look(view: View, pod: PodRecord | None) -> datetime | None:
     if pod is None:
         return None
     if pod.exit_code is not None and pod.finished is not None and not pod.deleting:
-        return pod.finished + settling.LINGER
+        return pod.finished + worker_exit.LINGER
     sample = view.sample_of(pod)
-    silent = nodes.unheard_since(sample, view.settings) if nodes.is_unreachable(pod) else None
-    times = (silent, nodes.lost_at(pod, sample, view.settings))
+    silent = lost_nodes.unheard_since(sample, view.settings) if lost_nodes.is_unreachable(pod) else None
+    times = (silent, lost_nodes.lost_at(pod, sample, view.settings))
     return min((time for time in times if time is not None and time > view.now), default=None)
 
 
 def _is_unheard(view: View, pod: PodRecord) -> bool:
     """Whether neither a Pod's node nor its worker reports."""
-    silent = nodes.unheard_since(view.sample_of(pod), view.settings)
-    return nodes.is_unreachable(pod) and (silent is None or silent <= view.now)
+    silent = lost_nodes.unheard_since(view.sample_of(pod), view.settings)
+    return lost_nodes.is_unreachable(pod) and (silent is None or silent <= view.now)
 
 
 def _unreachable(view: View, job: JobRecord, pod: PodRecord) -> Verdict:
     return Verdict(
         phase=Phase.DOWNLOADING,
         reason=Reason.NODE_LOST,
-        message=nodes.unreachable(pod),
+        message=lost_nodes.unreachable(pod),
         silent=True,
         job=job,
         pod=pod,
@@ -227,10 +220,10 @@ def steady(status: ModelSyncStatus, reason: Reason, message: str) -> str:
 def _working(view: View, job: JobRecord | None, pod: PodRecord) -> Verdict:
     sample = view.sample_of(pod)
     if sample is None:
-        phase, reason, message = working.before(view.sync.status, pod.name)
+        phase, reason, message = worker_stage.before(view.sync.status, pod.name)
     else:
         stored = view.sync.status.progress
-        phase, reason, message = working.state(sample, view.settings.stall_after, stored)
+        phase, reason, message = worker_stage.state(sample, view.settings.stall_after, stored)
     silent = reason is Reason.DOWNLOAD_STALLED
     return Verdict(
         phase=phase, reason=reason, message=message, silent=silent, job=job, pod=pod, sample=sample
@@ -278,7 +271,7 @@ def _node_lost(view: View, status: ModelSyncStatus) -> Verdict | None:
     pod = view.lost_pod
     if pod is None:
         return None
-    return Verdict(phase=Phase.QUEUED, reason=Reason.NODE_LOST, message=nodes.lost(pod)[:1024])
+    return Verdict(phase=Phase.QUEUED, reason=Reason.NODE_LOST, message=lost_nodes.lost(pod)[:1024])
 
 
 def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -298,7 +291,7 @@ def _again(view: View, status: ModelSyncStatus, last: LastFailure) -> str:
 
 def _was_rejected(view: View, failed: Reason) -> bool:
     """Whether the stored nextRetryTime is that of a creation: it binds only while its problem is known."""
-    told = attempts.ready_reason(view.sync.status)
+    told = history.ready_reason(view.sync.status)
     return told in _REJECTED and failed not in _REJECTED
 
 

@@ -10,11 +10,11 @@ from typing import Literal
 from modelsync.api import display, naming
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
-from modelsync.core import retries
 from modelsync.core.actions import Announce
-from modelsync.core.attempts import ready_reason
-from modelsync.core.belief import Foreign
-from modelsync.core.snapshot import SyncRecord
+from modelsync.core.attempts import retries
+from modelsync.core.attempts.history import ready_reason
+from modelsync.core.cluster.ownership import Foreign
+from modelsync.core.cluster.snapshot import SyncRecord
 
 _BLOCKS = frozenset(
     {

@@ -11,8 +11,8 @@ from datetime import timedelta
 from modelsync.api import conditions
 from modelsync.api.modelsync import ModelSyncStatus, ProgressStatus, RetryStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.core import progress
-from modelsync.core.snapshot import Sample
+from modelsync.core.cluster.snapshot import Sample
+from modelsync.core.status import progress
 
 State = tuple[Phase, Reason, str]
 UNHEARD: State = (Phase.DOWNLOADING, Reason.STARTING, "the worker runs; its first report is awaited")

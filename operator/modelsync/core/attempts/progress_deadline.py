@@ -12,8 +12,9 @@ from asking, and its own watchdog works without us.
 from datetime import timedelta
 
 from modelsync.api.reasons import Reason
-from modelsync.core import nodes, retries
-from modelsync.core.sync_view import View
+from modelsync.core.attempts import retries
+from modelsync.core.cluster import lost_nodes
+from modelsync.core.cluster.sync_view import View
 
 MARGIN = timedelta(seconds=60)
 """The worker's own end comes first: its grace, its termination report, the kubelet's report of them."""
@@ -26,7 +27,7 @@ def failure(view: View) -> retries.Failure | None:
     if pod is None or pod.phase != "Running" or pod.deleting or pod.exit_code is not None:
         return None
     silence = view.silences.get(pod.uid)
-    if silence is not None and not silence.answers and nodes.is_unreachable(pod):
+    if silence is not None and not silence.answers and lost_nodes.is_unreachable(pod):
         return None  # the node is to blame, and `nodes` says when it is given up
     deadline = timedelta(seconds=view.sync.spec.progress_deadline_seconds)
     if silence is None or timedelta(seconds=silence.seconds) < deadline + MARGIN:

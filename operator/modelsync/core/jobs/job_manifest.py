@@ -17,8 +17,8 @@ from modelsync.api.presets import BUILT_IN, Preset
 from modelsync.api.quantity import parse_bytes
 from modelsync.api.sources import Source
 from modelsync.api.syncqueue import SyncQueueSpec
-from modelsync.core import allowances
-from modelsync.core.snapshot import SyncRecord
+from modelsync.core.cluster.snapshot import SyncRecord
+from modelsync.core.jobs import allowances
 
 _OF_THE_POD = (
     "nodeSelector",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from modelsync.api import naming
-from modelsync.core.snapshot import JobRecord, JobState, PodRecord, Snapshot, SyncRecord
+from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord, Snapshot, SyncRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 
 from modelsync.api.modelsync import QueueStatus
 from modelsync.api.reasons import QueueReason
-from modelsync.core.snapshot import Problem, QueueRecord, SyncRecord
+from modelsync.core.cluster.snapshot import Problem, QueueRecord, SyncRecord
 
 UNANSWERED = 16
 """Creations of one namespace in one queue that may be under way at once; each takes some 10 ms."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from modelsync.api import display, foreign, protocol
 from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.selection import Estimate
-from modelsync.core.snapshot import Sample
+from modelsync.core.cluster.snapshot import Sample
 
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05

@@ -10,9 +10,11 @@ from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.workers import JobReference
-from modelsync.core import changes, evictions, nodes, published, retries, silence, start_blockers
-from modelsync.core.snapshot import JobRecord, JobState, PodRecord
-from modelsync.core.sync_view import View
+from modelsync.core import status_changes
+from modelsync.core.attempts import completion, evictions, progress_deadline, retries, start_blockers
+from modelsync.core.cluster import lost_nodes
+from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord
+from modelsync.core.cluster.sync_view import View
 
 _WITH_WORKER = frozenset(
     {
@@ -43,7 +45,7 @@ def ready_reason(status: ModelSyncStatus) -> str:
 
 def update(view: View) -> ModelSyncStatus:
     """The stored status with attempts, requests for a retry, and the last failure brought up to date."""
-    status = changes.apply(
+    status = status_changes.apply(
         view.sync.status,
         attempts=view.attempts or None,
         job=_job(view),
@@ -69,7 +71,7 @@ def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     checking = bool(status.artifacts) and status.phase is not Phase.COMPLETE
     if asked is None or (checking and view.last_job is not None and not view.counted):
         return status
-    return changes.apply(status, last_handled_retry=asked[:256])
+    return status_changes.apply(status, last_handled_retry=asked[:256])
 
 
 def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -81,12 +83,12 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     resumed = phase in (Phase.PAUSED, Phase.CANCELLED) and not (spec.suspend or spec.cancel)
     fixed = phase is Phase.FAILED and view.changed
     if resumed or fixed or (asked and view.counted):
-        return changes.apply(status, failures=None, next_retry_time=None)
+        return status_changes.apply(status, failures=None, next_retry_time=None)
     if view.changed and view.counted and status.next_retry_time is not None and view.rejection is None:
         # The cause may be gone with the change. The failures stay counted, so that changes are no way round.
-        return changes.apply(status, next_retry_time=None)
+        return status_changes.apply(status, next_retry_time=None)
     if status.next_retry_time is not None and not view.counted and view.rejection is None:
-        return changes.apply(status, next_retry_time=None)
+        return status_changes.apply(status, next_retry_time=None)
     return status
 
 
@@ -96,7 +98,9 @@ def _to_check(status: ModelSyncStatus, verified_by: int | None) -> ModelSyncStat
     Progress begins anew, since nobody knows how much of it is still there.
     """
     artifacts = tuple(one.but(attempt=one.attempt or verified_by) for one in status.artifacts)
-    return changes.apply(status, phase=Phase.QUEUED, completion_time=None, progress=None, artifacts=artifacts)
+    return status_changes.apply(
+        status, phase=Phase.QUEUED, completion_time=None, progress=None, artifacts=artifacts
+    )
 
 
 def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -130,7 +134,7 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     # published is checked against itself, and not replaced by another model under its readers.
     moved = failure.reason is Reason.SOURCE_CHANGED and not status.artifacts
     resolved = None if moved else status.resolved
-    return changes.apply(
+    return status_changes.apply(
         status, failures=failures, last_failure=record, next_retry_time=due, resolved=resolved
     )
 
@@ -163,17 +167,22 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
         return retries.classify(job, view.pod_of(job), view.now, own_deadline=own_deadline)
     if is_stale(view):
         return None
-    return _node_lost(view) or _never_started(view) or silence.failure(view) or published.missing(view)
+    return (
+        _node_lost(view)
+        or _never_started(view)
+        or progress_deadline.failure(view)
+        or completion.missing(view)
+    )
 
 
 def _node_lost(view: View) -> retries.Failure | None:
     """An attempt whose node does not confirm its end: no fault of its own, so it is free."""
     job = view.active_job
     pod = view.pod_of(job) if job is not None else None
-    lost = nodes.lost_at(pod, view.sample_of(pod), view.settings) if pod is not None else None
+    lost = lost_nodes.lost_at(pod, view.sample_of(pod), view.settings) if pod is not None else None
     if pod is None or lost is None or lost > view.now:
         return None
-    return retries.failure(Reason.NODE_LOST, nodes.lost(pod), lost, disruption=True)
+    return retries.failure(Reason.NODE_LOST, lost_nodes.lost(pod), lost, disruption=True)
 
 
 def _never_started(view: View) -> retries.Failure | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from modelsync.api import quantity
 from modelsync.api.modelsync import ModelSyncSpec
-from modelsync.core.snapshot import Settings
+from modelsync.core.cluster.snapshot import Settings
 
 MOST_CHARACTERS = 64
 """Of a quantity: Kubernetes reads any number of zeros, which would have to be kept to be compared."""

@@ -8,7 +8,7 @@ one that leads again, begins at zero.
 from collections.abc import Callable
 
 from modelsync.api import protocol
-from modelsync.core import snapshot
+from modelsync.core.cluster import snapshot
 
 LONGEST_STEP = 40.0
 """More than the longest pause between two looks at a Pod, and its time-out."""
