@@ -11,9 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from modelsync.api import modelsync as api
-from modelsync.api import naming, protocol, sources, syncqueue
+from modelsync.api import naming, protocol, syncqueue
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason, Stage
+from modelsync.api.source import sources
 from modelsync.core.cluster import snapshot
 
 NOW = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)

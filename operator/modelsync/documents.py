@@ -11,7 +11,9 @@ from typing import Any
 import pydantic
 from pydantic.alias_generators import to_camel
 
-from modelsync.api import podsecurity, podtemplate, presets, quantity, requestsize
+from modelsync.api import presets
+from modelsync.api.common import quantity, size_limits
+from modelsync.api.worker_pod import pod_security, pod_template
 from modelsync.settings import parsers
 
 PRESETS = '{"my-family":{"allowPatterns":["*.bin"],"ignorePatterns":["old/*"]}}'
@@ -36,23 +38,23 @@ def most_resources(text: str) -> Mapping[str, str]:
         raise ValueError(f"must be quantities by resource as JSON, such as {MOST_RESOURCES}") from error
 
 
-def resources(text: str) -> podtemplate.Resources:
+def resources(text: str) -> pod_template.Resources:
     """Requests and limits."""
     try:
         found = json.loads(text)
         unknown = set(found) - {"requests", "limits"}
         if unknown:
             raise ValueError(unknown)
-        return podtemplate.Resources.model_validate(found)
+        return pod_template.Resources.model_validate(found)
     except (ValueError, TypeError, pydantic.ValidationError) as error:
         raise ValueError(f"must be resources as JSON, such as {RESOURCES}") from error
 
 
-def security_context(text: str) -> podsecurity.PodSecurityContext:
+def security_context(text: str) -> pod_security.PodSecurityContext:
     """As whom workers run."""
     try:
         found = {name: value for name, value in json.loads(text).items() if value is not None}
-        made = podsecurity.PodSecurityContext.model_validate(found)
+        made = pod_security.PodSecurityContext.model_validate(found)
         unknown = found.keys() - made.dump().keys()
         if unknown:
             raise ValueError(unknown)
@@ -70,7 +72,7 @@ def ids(text: str) -> tuple[tuple[int, int], ...]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= podsecurity.MOST_ID:
+        if not 1 <= first <= last <= pod_security.MOST_ID:
             raise ValueError(
                 "must be ids or ranges of them such as 1000,65532,1000660000-1000669999; never 0"
             )
@@ -87,8 +89,8 @@ def known_presets(text: str) -> Mapping[str, presets.Preset]:
     for name, preset in found.items():
         if not parsers.NAME.match(name):
             raise ValueError(f"names the preset {name!r}: must be lower case letters, digits and '-'")
-        if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
-            most = requestsize.MOST_PRESET
+        if len(preset.dump_json().encode()) > size_limits.MOST_PRESET:
+            most = size_limits.MOST_PRESET
             raise ValueError(f"gives the preset {name} more than {most} bytes: use fewer or shorter patterns")
     return {**presets.BUILT_IN, **found}
 

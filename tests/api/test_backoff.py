@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api.backoff import Backoff, retry_after
+from modelsync.api.common.backoff import Backoff, retry_after
 
 NOW = 1_445_412_480.0
 """Wed, 21 Oct 2015 07:28:00 GMT."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import display
+from modelsync.api.common import display
 
 MB, GB = 10**6, 10**9
 SIZE = re.compile(r"(\d+|\d\d?\.\d{1,2})(B|KB|MB|GB|TB)")

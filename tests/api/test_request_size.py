@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import requestsize, sources
+from modelsync.api.common import size_limits
+from modelsync.api.source import sources
 from modelsync.core.jobs import job_manifest
 from modelsync.settings import operator_config, parsers
 from tests.api.specs import extremes
@@ -23,12 +24,12 @@ def annotations(manifest: job_manifest.Manifest) -> int:
 
 @pytest.mark.parametrize("spec", extremes.LARGEST.values(), ids=extremes.LARGEST)
 def test_the_largest_spec_leaves_room_for_what_a_cluster_adds(spec: dict[str, Any]) -> None:
-    assert annotations(extremes.rendered(spec)) <= requestsize.MOST_ANNOTATIONS - requestsize.LEFT_TO_OTHERS
+    assert annotations(extremes.rendered(spec)) <= size_limits.MOST_ANNOTATIONS - size_limits.LEFT_TO_OTHERS
 
 
 def test_the_largest_lists_of_files_are_as_large_as_the_rule_allows() -> None:
     sizes = [extremes.text(spec["source"]) for spec in extremes.LARGEST.values() if "http" in spec["source"]]
-    assert len(sizes) == 5 and set(sizes) == {requestsize.MOST_FILES_TEXT}
+    assert len(sizes) == 5 and set(sizes) == {size_limits.MOST_FILES_TEXT}
 
 
 names = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=60)

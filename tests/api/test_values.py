@@ -10,10 +10,12 @@ from huggingface_hub.file_download import repo_folder_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import base, conditions, exitcodes, naming, protocol, quantity, sources, transfer
+from modelsync.api import conditions, exitcodes, naming, protocol
 from modelsync.api import modelsync as api
+from modelsync.api.common import base, quantity
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import ConditionType, Reason, SourceKind, Stage
+from modelsync.api.source import sources, transfer
 from tests.builders import NOW, a_progress, a_source, a_spec
 
 

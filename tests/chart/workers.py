@@ -8,7 +8,8 @@ from typing import Any
 
 from dev import kube
 from modelsync.api import modelsync as api
-from modelsync.api import naming, podsecurity
+from modelsync.api import naming
+from modelsync.api.worker_pod import pod_security
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import job_manifest
 from tests.builders import a_sync
@@ -68,7 +69,7 @@ _SPECS: dict[str, dict[str, Any]] = {
 }
 SETTINGS: dict[str, dict[str, Any]] = {
     "by default": {},
-    "as whom the namespace says": {"security_context": podsecurity.PodSecurityContext()},
+    "as whom the namespace says": {"security_context": pod_security.PodSecurityContext()},
     "with proxies": {
         "environment": {
             "HTTP_PROXY": "http://p:3128",

@@ -2,7 +2,7 @@
 
 from modelsync.api import protocol
 from modelsync.api.reasons import Phase, QueueReason, Reason, Stage
-from modelsync.api.workers import WorkerStatus
+from modelsync.api.worker_pod.status import WorkerStatus
 from tests.builders import (
     a_condition,
     a_job,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from modelsync.api import podtemplate
 from modelsync.api.reasons import Phase, Reason
+from modelsync.api.worker_pod import pod_template
 from modelsync.core import planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import allowances, job_manifest
@@ -23,7 +23,7 @@ SETTINGS = snapshot.Settings(
 
 
 def with_template(**fields: Any) -> SyncBuilder:
-    return a_sync().with_spec(pod_template=podtemplate.PodTemplate.model_validate(fields))
+    return a_sync().with_spec(pod_template=pod_template.PodTemplate.model_validate(fields))
 
 
 def with_security(**fields: Any) -> SyncBuilder:

@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 
 from modelsync.api.reasons import Phase, Reason
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
 from modelsync.core import planner
 from modelsync.core.cluster import snapshot
 from tests.builders import a_job, a_pod, a_queue, a_snapshot, a_sync

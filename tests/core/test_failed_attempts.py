@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import exitcodes, protocol, transfer
+from modelsync.api import exitcodes, protocol
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import Phase, Reason
+from modelsync.api.source import transfer
 from modelsync.core import planner
 from modelsync.core.attempts import retries
 from modelsync.core.cluster import snapshot

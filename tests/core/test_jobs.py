@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import (
-    foreign,
-    naming,
-    podsecurity,
-    podtemplate,
-    presets,
-    protocol,
-    sources,
-    syncqueue,
-    transfer,
-)
 from modelsync.api import modelsync as api
+from modelsync.api import naming, presets, protocol, syncqueue
+from modelsync.api.common import untrusted
+from modelsync.api.source import sources, transfer
+from modelsync.api.worker_pod import pod_security, pod_template
 from modelsync.core.jobs import job_manifest
 from tests.api.specs import affinities
 from tests.builders import SyncBuilder, a_spec, a_sync
@@ -66,7 +59,7 @@ def test_a_pod_has_its_users_labels_and_annotations_and_ours_win() -> None:
     # The CRD refuses such keys; an object that is older than its rule must not get round it.
     forged = {naming.UID_LABEL: "x", naming.ATTEMPT_LABEL: "9", naming.MANAGED_BY_LABEL: "x"}
     documents = {naming.REQUEST_ANNOTATION: "{}", naming.KEY_ANNOTATION: "known"}
-    template = podtemplate.PodTemplate(
+    template = pod_template.PodTemplate(
         labels={"sidecar.istio.io/inject": "false", **forged},
         annotations={"linkerd.io/inject": "disabled", **documents},
     )
@@ -101,7 +94,7 @@ def test_the_shorter_deadline_of_sync_and_queue_stands_on_the_job(
 
 
 @pytest.mark.parametrize(
-    ("text", "rate"), [(None, None), ("1k", 1000), ("9E", foreign.MAX_COUNT), ("nonsense", None)]
+    ("text", "rate"), [(None, None), ("1k", 1000), ("9E", untrusted.MAX_COUNT), ("nonsense", None)]
 )
 def test_the_lowest_speed_of_the_queue_reaches_the_worker(text: str | None, rate: int | None) -> None:
     queue = syncqueue.SyncQueueSpec(minimum_rate=text)
@@ -223,7 +216,7 @@ DEFAULTS = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory":
     ],
 )
 def test_wished_resources_never_clash_with_the_defaults(wished: dict[str, Any], want: dict[str, Any]) -> None:
-    template = podtemplate.PodTemplate(resources=podtemplate.Resources(**wished))
+    template = pod_template.PodTemplate(resources=pod_template.Resources(**wished))
     pod = pod_of(render(a_sync().with_spec(pod_template=template)))
     assert pod["containers"][0]["resources"] == want
 
@@ -238,14 +231,14 @@ def test_the_safe_subset_of_the_pod_template_is_taken_over() -> None:
         "serviceAccountName": "models",
         "runtimeClassName": "gvisor",
     }
-    template = podtemplate.PodTemplate.model_validate(wished)
+    template = pod_template.PodTemplate.model_validate(wished)
     pod = pod_of(render(a_sync().with_spec(pod_template=template)))
     assert {name: pod[name] for name in wished} == wished
 
 
 def test_a_name_that_is_empty_is_left_out_as_templates_write_it() -> None:
     wished = {"priorityClassName": "", "serviceAccountName": "", "runtimeClassName": ""}
-    template = podtemplate.PodTemplate.model_validate(wished)
+    template = pod_template.PodTemplate.model_validate(wished)
     assert not wished.keys() & pod_of(render(a_sync().with_spec(pod_template=template))).keys()
 
 
@@ -274,12 +267,12 @@ IDENTITIES: dict[str, tuple[dict[str, Any] | None, dict[str, Any], dict[str, Any
 def test_as_whom_a_worker_runs(
     operators: dict[str, Any] | None, own: dict[str, Any], want: dict[str, Any], mode: int
 ) -> None:
-    template = podtemplate.PodTemplate.model_validate({"securityContext": own})
+    template = pod_template.PodTemplate.model_validate({"securityContext": own})
     secret = sources.TokenSecretRef(name="token")
     source = sources.Source(hugging_face=sources.HuggingFaceSource(repository="o/n", secret_ref=secret))
     settings = SETTINGS
     if operators is not None:
-        chosen = podsecurity.PodSecurityContext.model_validate(operators)
+        chosen = pod_security.PodSecurityContext.model_validate(operators)
         settings = replace(SETTINGS, security_context=chosen)
     sync = a_sync().with_spec(pod_template=template, source=source).build()
     pod = pod_of(job_manifest.render_job(sync, 1, "key", settings))
@@ -290,7 +283,7 @@ def test_as_whom_a_worker_runs(
 
 @pytest.mark.parametrize("affinity", affinities.GOOD.values(), ids=affinities.GOOD)
 def test_an_affinity_arrives_unchanged(affinity: affinities.Affinity) -> None:
-    template = podtemplate.PodTemplate.model_validate({"affinity": affinity})
+    template = pod_template.PodTemplate.model_validate({"affinity": affinity})
     assert pod_of(render(a_sync().with_spec(pod_template=template)))["affinity"] == affinity
 
 

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from modelsync.api import conditions, transfer
+from modelsync.api import conditions
 from modelsync.api import modelsync as api
 from modelsync.api.reasons import ConditionType, Phase, Reason
+from modelsync.api.source import transfer
 from modelsync.core import planner
 from modelsync.core.cluster import snapshot
 from tests import kstatus

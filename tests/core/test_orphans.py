@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelsync.api.reasons import Phase, Reason
-from modelsync.api.workers import JobReference
+from modelsync.api.worker_pod.status import JobReference
 from modelsync.core import planner
 from tests.builders import (
     NOW,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import protocol, selection
+from modelsync.api import protocol
 from modelsync.api.reasons import Phase, Reason, Stage
+from modelsync.api.source import selection
 from modelsync.core import planner
 from modelsync.core.status import progress
 from tests.builders import (

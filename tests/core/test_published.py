@@ -7,7 +7,7 @@ import pytest
 from modelsync.api import conditions
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.source.transfer import Resolved, Verification
 from modelsync.core import planner
 from modelsync.core.attempts import completion
 from tests.builders import (

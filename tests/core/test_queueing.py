@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import transfer
 from modelsync.api.reasons import Phase, QueueReason
+from modelsync.api.source import transfer
 from modelsync.core import actions, plan_cache, planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.queueing import admission

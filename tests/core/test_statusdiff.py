@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
-from modelsync.api import transfer
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason
-from modelsync.api.workers import WorkerStatus
+from modelsync.api.source import transfer
+from modelsync.api.worker_pod.status import WorkerStatus
 from modelsync.core import status_patch
 from tests.builders import NOW, a_failure, ago
 

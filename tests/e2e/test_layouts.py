@@ -6,7 +6,7 @@ import json
 from dev import kube
 from dev.origins.hub import HubServer
 from modelsync.api.reasons import Layer
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
 from tests.e2e import release
 from tests.e2e.sources import hub_source
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from dev import target as targets
 from modelsync.api import protocol
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.model import Digest, RemoteFile
 from tests.faults import steering
 from tests.worker.faulty import Origin

@@ -8,9 +8,10 @@ from typing import Any
 from dev.origins.scripted import hub, s3
 from dev.origins.scripted.content import hexdigest, read
 from dev.origins.scripted.server import Origin
-from modelsync.api import protocol, sources
+from modelsync.api import protocol
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Engine, Resolved, Verification
+from modelsync.api.source import sources
+from modelsync.api.source.transfer import Engine, Resolved, Verification
 from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.rate_limiter import Limiter

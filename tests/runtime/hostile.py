@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import jsonschema
 from hypothesis import strategies as st
 
-from modelsync.api import crd, foreign
+from modelsync.api import crd
+from modelsync.api.common import untrusted
 from modelsync.core import actions, planner
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, job_signatures, parsing
@@ -37,7 +38,7 @@ TEXTS: dict[str, str] = {
 }
 """Each is a kind of text that must reach no status and no terminal as it is."""
 
-NUMBERS = (-1, foreign.MAX_COUNT + 1, 2**62, 2**63 - 1, 2**63, 10**30, -(10**30))
+NUMBERS = (-1, untrusted.MAX_COUNT + 1, 2**62, 2**63 - 1, 2**63, 10**30, -(10**30))
 """Such as no honest report holds."""
 
 
@@ -59,7 +60,7 @@ def _all(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Object]:
 _texts = st.one_of(
     st.sampled_from(list(TEXTS.values())), st.text(max_size=40), st.text("\x1b\x9b\u202ea", max_size=4)
 )
-_fitting = st.one_of(st.sampled_from([0, 1, 2**31, foreign.MAX_COUNT]), st.integers(0, 10**6))
+_fitting = st.one_of(st.sampled_from([0, 1, 2**31, untrusted.MAX_COUNT]), st.integers(0, 10**6))
 _wild = st.sampled_from(NUMBERS)
 _numbers = _mostly(_fitting, _wild)
 _floats = _mostly(st.floats(0, 1e9), st.sampled_from([float("nan"), float("inf"), -1.0, 1e300]))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import foreign, protocol
+from modelsync.api import protocol
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, job_signatures, parsing
@@ -60,9 +61,9 @@ def test_any_pod_that_does_not_start_leads_to_a_status_that_is_stored(
 
 
 def test_counts_of_many_attempts_add_up_to_what_is_stored() -> None:
-    world = hostile.World({"progress": {"bytesNetwork": foreign.MAX_COUNT}})
+    world = hostile.World({"progress": {"bytesNetwork": untrusted.MAX_COUNT}})
     world.pod({}, {"running": {"startedAt": "2026-01-01T00:00:03Z"}}, None)
-    most = {"bytesNetwork": foreign.MAX_COUNT, "bytesNetworkBefore": foreign.MAX_COUNT}
+    most = {"bytesNetwork": untrusted.MAX_COUNT, "bytesNetworkBefore": untrusted.MAX_COUNT}
     assert world.report({"progress": most})
     assert world.problems() == []
 
@@ -111,23 +112,23 @@ def test_a_traceback_in_the_log_has_no_line_of_others(text: str) -> None:
 
 @given(text=st.text(), most=st.integers(1, 30))
 def test_cleaning_keeps_printable_text_and_is_done_once(text: str, most: int) -> None:
-    cleaned = foreign.clean(text, most)
+    cleaned = untrusted.clean(text, most)
     assert len(cleaned) <= most and cleaned.isprintable()
-    assert foreign.clean(cleaned, most) == cleaned
+    assert untrusted.clean(cleaned, most) == cleaned
     cleaned.encode()
 
 
 @pytest.mark.parametrize("text", ["", "org/модель-模型", "naïve café", "a  b", "🤗 e\u0301"])
 def test_honest_text_stays_as_it_is(text: str) -> None:
-    assert foreign.clean(text, 100) == text
+    assert untrusted.clean(text, 100) == text
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
         ("0", 0),
-        (str(foreign.MAX_COUNT), foreign.MAX_COUNT),
-        (str(foreign.MAX_COUNT + 1), None),
+        (str(untrusted.MAX_COUNT), untrusted.MAX_COUNT),
+        (str(untrusted.MAX_COUNT + 1), None),
         ("9" * 5000, None),
         ("-1", None),
         ("1e3", None),
@@ -137,7 +138,7 @@ def test_honest_text_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_a_number_of_a_header(text: str, wanted: int | None) -> None:
-    assert foreign.count(text) == wanted
+    assert untrusted.count(text) == wanted
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-from modelsync.api import sources
 from modelsync.api.protocol import Tuning, WorkRequest
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HttpFile, HttpSource
-from modelsync.api.transfer import Verification
+from modelsync.api.source import sources
+from modelsync.api.source.sources import HttpFile, HttpSource
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.model import Digest, RemoteFile, Request
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dev.origins.hub import HubServer
-from modelsync.api import protocol, sources
-from modelsync.api.sources import RepositoryType
-from modelsync.api.transfer import Engine, Layout, Resolved, Verification
+from modelsync.api import protocol
+from modelsync.api.source import sources
+from modelsync.api.source.sources import RepositoryType
+from modelsync.api.source.transfer import Engine, Layout, Resolved, Verification
 from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context

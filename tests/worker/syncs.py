@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelsync.api import protocol, sources
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api import protocol
+from modelsync.api.source import sources
+from modelsync.api.source.transfer import Resolved, Verification
 from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request, Source
 from modelsync.worker.common.rate_limiter import Limiter

@@ -8,7 +8,7 @@ import pytest
 
 from dev.origins.hub import HubServer, Repository
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Layout
+from modelsync.api.source.transfer import Layout
 from modelsync.worker.common.failures import Failure
 from tests.worker import folding
 from tests.worker.faulty import Object, Origin

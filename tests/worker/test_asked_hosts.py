@@ -6,7 +6,7 @@ import pytest
 
 from dev.origins.hub import HubServer, Repository
 from modelsync import __version__
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
 from tests.worker import witness
 from tests.worker.hubs import HubSync
 

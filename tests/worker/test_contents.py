@@ -15,7 +15,7 @@ from dev.origins.scripted.content import Fixed, hexdigest
 from dev.origins.scripted.messages import Object
 from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Engine, Verification
+from modelsync.api.source.transfer import Engine, Verification
 from modelsync.worker.common import contents
 from tests.origins.syncs import Sync
 from tests.worker.test_pull import pull

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source, SecretRef, Source
+from modelsync.api.source.sources import S3Source, SecretRef, Source
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.sources import credentials as creds
 from modelsync.worker.sources import factory

@@ -7,7 +7,7 @@ import pytest
 
 from dev.origins.servers.endless import Endless, Kind
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import Source
+from modelsync.api.source.sources import Source
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.stages import Stages

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.model import RemoteFile
 from tests.worker.faulty import Fault, Object, Origin, noise

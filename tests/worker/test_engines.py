@@ -14,7 +14,7 @@ import pytest
 from dev.origins.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
 from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
-from modelsync.api.transfer import Engine, Layout
+from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.engines.library import backends, child_main, child_progress, subprocess
 from tests.worker.hubs import HubSync

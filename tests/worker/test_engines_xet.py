@@ -13,7 +13,7 @@ from dev.origins.hub.faults import Fault
 from dev.origins.servers import certificates
 from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
-from modelsync.api.transfer import Engine, Layout
+from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.engines.library import child_main
 from tests.worker.hubs import HubSync

@@ -15,7 +15,7 @@ from huggingface_hub import scan_cache_dir
 
 from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.failures import Failure
 from tests.worker.hubs import HubSync, library
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import sources
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Resolved
+from modelsync.api.source import sources
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.attempt import planning
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, RemoteFile

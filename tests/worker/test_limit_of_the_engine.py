@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from dev.origins.servers import nginx
-from modelsync.api import naming, protocol, sources
-from modelsync.api.transfer import Verification
+from modelsync.api import naming, protocol
+from modelsync.api.source import sources
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.attempt import progress_server
 from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common.failures import Interrupted

@@ -9,7 +9,7 @@ import pytest
 
 from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import Source
+from modelsync.api.source.sources import Source
 from modelsync.worker.attempt import planning
 from modelsync.worker.common import model
 from modelsync.worker.common.failures import Failure

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import display
+from modelsync.api.common import display
 from modelsync.worker.progress import throughput as meters
 from modelsync.worker.progress.throughput import Meter
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from modelsync.api import sources
 from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Resolved, Verification
+from modelsync.api.source import sources
+from modelsync.api.source.transfer import Resolved, Verification
 from modelsync.worker.attempt import planning
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.publishing import outdated

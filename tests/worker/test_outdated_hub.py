@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dev.origins.hub import HubServer, Repository, Synthetic
-from modelsync.api.transfer import Layout, Verification
+from modelsync.api.source.transfer import Layout, Verification
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import files_in
 from tests.worker.test_hubcache import tree

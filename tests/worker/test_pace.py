@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.retry import SHORTEST_WAIT, Budget, Transient

@@ -7,7 +7,7 @@ import pytest
 from huggingface_hub.utils._paths import filter_repo_objects
 from hypothesis import strategies as st
 
-from modelsync.api.selection import fault_of_pattern
+from modelsync.api.source.selection import fault_of_pattern
 from modelsync.worker.attempt.patterns import matches
 from modelsync.worker.attempt.planning import wanted
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from dev.origins.hub import HubServer, Repository
-from modelsync.api import protocol, sources
+from modelsync.api import protocol
 from modelsync.api.presets import BUILT_IN
 from modelsync.api.reasons import Reason
+from modelsync.api.source import sources
 from modelsync.worker.attempt import planning
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Listing, RemoteFile

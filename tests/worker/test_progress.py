@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.progress.state import LogLines, State
 from modelsync.worker.progress.throughput import Meter
 

@@ -217,7 +217,7 @@ def test_a_source_loads_only_its_own_library_and_writes_nothing_at_home(
     script = (
         "import sys\n"
         "from modelsync.cli import pull\n"
-        "from modelsync.api.sources import HuggingFaceSource, Source\n"
+        "from modelsync.api.source.sources import HuggingFaceSource, Source\n"
         "from modelsync.worker.sources.credentials import Given\n"
         "from modelsync.worker.sources import factory\n"
         "from modelsync.worker.http.connector import Network\n"

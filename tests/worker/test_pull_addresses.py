@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import modelsync
-from modelsync.api.sources import RepositoryType, Source
+from modelsync.api.source.sources import RepositoryType, Source
 from modelsync.cli import addresses, wording
 from modelsync.cli.addresses import Options
 from modelsync.errors import UsageError

@@ -11,7 +11,7 @@ import pytest
 from dev.origins.scripted import quota
 from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason, Stage
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
 from modelsync.worker.attempt.watchdog import EXCUSED_SECONDS, Watchdog
 from modelsync.worker.common import retry
 from modelsync.worker.common.failures import Failure

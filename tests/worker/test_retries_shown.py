@@ -10,8 +10,8 @@ import pytest
 
 from dev.origins.hub import HubServer, Refuse, Repository
 from modelsync.api import protocol
-from modelsync.api import sources as api
 from modelsync.api.reasons import Reason, Stage
+from modelsync.api.source import sources as api
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.retry import Budget, Transient
 from modelsync.worker.http.connector import Network

@@ -16,9 +16,9 @@ from dev.origins.scripted import s3
 from dev.origins.scripted.messages import Role
 from dev.origins.scripted.server import Origin
 from dev.origins.servers import versitygw
-from modelsync.api import buckets
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import AddressingStyle, S3Source
+from modelsync.api.source import bucket_names
+from modelsync.api.source.sources import AddressingStyle, S3Source
 from modelsync.worker.http.client import Transport
 from modelsync.worker.http.connector import Network
 from modelsync.worker.sources.credentials import Given, Hidden
@@ -122,24 +122,24 @@ def test_older_buckets_and_those_of_tenants_are_read(tmp_path: Path, bucket: str
 
 NAMES: dict[str, tuple[str, bool, bool, str | None]] = {
     "of AWS": ("my.models-2", False, False, None),
-    "upper case on AWS": ("Models", False, False, buckets.MUST_BE_AWS),
+    "upper case on AWS": ("Models", False, False, bucket_names.MUST_BE_AWS),
     "upper case at an endpoint": ("Models", True, False, None),
-    "upper case in a host": ("Models", True, True, buckets.NOT_IN_A_HOST),
+    "upper case in a host": ("Models", True, True, bucket_names.NOT_IN_A_HOST),
     "of a tenant": ("team:models", True, False, None),
-    "of a tenant on AWS": ("team:models", False, False, buckets.MUST_BE_AWS),
-    "long on AWS": ("a" * 64, False, False, buckets.MUST_BE_AWS),
+    "of a tenant on AWS": ("team:models", False, False, bucket_names.MUST_BE_AWS),
+    "long on AWS": ("a" * 64, False, False, bucket_names.MUST_BE_AWS),
     "long": ("a" * 255, True, False, None),
-    "too long": ("a" * 256, True, False, buckets.MUST_BE_ANY),
-    "a URL": ("s3://models", True, False, buckets.MUST_BE_ANY),
-    "an ARN": ("arn:aws:s3:us-west-2:123456789012:accesspoint/x", False, False, buckets.MUST_BE_ANY),
+    "too long": ("a" * 256, True, False, bucket_names.MUST_BE_ANY),
+    "a URL": ("s3://models", True, False, bucket_names.MUST_BE_ANY),
+    "an ARN": ("arn:aws:s3:us-west-2:123456789012:accesspoint/x", False, False, bucket_names.MUST_BE_ANY),
     "an alias of an access point": ("ap-metadata1234567890abcdefghijklmnop-s3alias", False, False, None),
-    "a directory bucket": ("models--usw2-az1--x-s3", False, False, buckets.NOT_DIRECTORY),
-    "two dots": ("a..b", False, False, buckets.MUST_BE_AWS),
-    "a path": ("a/b", True, False, buckets.MUST_BE_ANY),
+    "a directory bucket": ("models--usw2-az1--x-s3", False, False, bucket_names.NOT_DIRECTORY),
+    "two dots": ("a..b", False, False, bucket_names.MUST_BE_AWS),
+    "a path": ("a/b", True, False, bucket_names.MUST_BE_ANY),
     "short": ("gz", True, False, None),
-    "short on AWS": ("gz", False, False, buckets.MUST_BE_AWS),
-    "no name": ("", True, False, buckets.MUST_BE_ANY),
-    "a dot": (".", True, False, buckets.MUST_BE_ANY),
+    "short on AWS": ("gz", False, False, bucket_names.MUST_BE_AWS),
+    "no name": ("", True, False, bucket_names.MUST_BE_ANY),
+    "a dot": (".", True, False, bucket_names.MUST_BE_ANY),
 }
 
 
@@ -147,12 +147,12 @@ NAMES: dict[str, tuple[str, bool, bool, str | None]] = {
 def test_a_bucket_is_named_as_its_store_allows(
     name: str, endpoint: bool, virtual: bool, problem: str | None
 ) -> None:
-    assert buckets.fault(name, endpoint=endpoint, virtual=virtual) == problem
+    assert bucket_names.fault(name, endpoint=endpoint, virtual=virtual) == problem
 
 
 @given(st.text(max_size=300), st.booleans(), st.booleans())
 def test_a_name_that_is_taken_is_one_step_of_a_path(name: str, endpoint: bool, virtual: bool) -> None:
-    if buckets.fault(name, endpoint=endpoint, virtual=virtual) is None:
+    if bucket_names.fault(name, endpoint=endpoint, virtual=virtual) is None:
         assert re.fullmatch(r"[A-Za-z0-9._:-]{1,319}", name)
         assert name not in (".", "..")
 

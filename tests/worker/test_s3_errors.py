@@ -13,7 +13,7 @@ from dev.origins.scripted.messages import Role
 from dev.origins.scripted.server import Origin
 from modelsync.api.exitcodes import BY_REASON, is_retryable
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
+from modelsync.api.source.sources import S3Source
 from modelsync.cli import wording
 from modelsync.worker.http import refusals
 from modelsync.worker.sources.credentials import Given, Hidden

@@ -10,7 +10,7 @@ from botocore import auth
 
 from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
+from modelsync.api.source.sources import S3Source
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Refused, Request
 from modelsync.worker.http import range_response, refusals

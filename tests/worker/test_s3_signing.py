@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from dev.origins.servers import versitygw
 from modelsync.api.protocol import StageProgress
-from modelsync.api.sources import S3Source
+from modelsync.api.source.sources import S3Source
 from modelsync.worker.http.client import Transport
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.stages import Stages

@@ -11,8 +11,8 @@ from dev.origins.scripted.messages import Object, Role
 from dev.origins.scripted.server import Origin
 from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
-from modelsync.api.transfer import Engine
+from modelsync.api.source.sources import S3Source
+from modelsync.api.source.transfer import Engine
 from modelsync.worker.common.model import RemoteFile
 from modelsync.worker.http.client import Transport
 from modelsync.worker.http.connector import Network

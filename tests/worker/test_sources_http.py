@@ -11,8 +11,8 @@ import pytest
 
 from dev.origins.servers import nginx
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HttpFile, HttpSource
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.sources import HttpFile, HttpSource
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, RemoteFile
 from modelsync.worker.http.connector import Network

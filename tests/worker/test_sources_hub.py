@@ -12,8 +12,8 @@ import pytest
 from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
 from dev.origins.servers import certificates
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, Listing, RemoteFile
 from modelsync.worker.http.client import Transport

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from dev.origins.servers import versitygw
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.sources import S3Source
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, RemoteFile

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from dev.origins.hub import HubServer, Repository, Synthetic
-from modelsync.api import sources as api
 from modelsync.api.protocol import StageProgress
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Layout, Verification
+from modelsync.api.source import sources as api
+from modelsync.api.source.transfer import Layout, Verification
 from modelsync.worker.attempt import process
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.stages import Stages

@@ -12,7 +12,7 @@ import pytest
 
 from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Layout, Resolved, Verification
+from modelsync.api.source.transfer import Layout, Resolved, Verification
 from modelsync.worker.common.failures import Failure
 from tests.worker.faulty import Origin
 from tests.worker.hubs import HubSync

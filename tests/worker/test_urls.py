@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
+from modelsync.api.source import sources as api
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Request
 from modelsync.worker.http import urls

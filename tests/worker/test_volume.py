@@ -13,7 +13,7 @@ import pytest
 
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.storage.safe_directory import Tree

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason, Stage
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.cli.pull import Pull
 from modelsync.cli.screens import LineScreen
 from modelsync.worker.attempt import watchdog

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.scripted.server import Origin
-from modelsync.api.transfer import Engine, Layout
+from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.engines.library.gateway import Gateway
 from tests.origins.syncs import Sync
 from tests.worker.hubs import HubSync

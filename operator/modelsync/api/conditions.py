@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api.base import Value
+from modelsync.api.common.base import Value
 from modelsync.api.reasons import ConditionType
 
 ConditionStatus = Literal["True", "False", "Unknown"]

@@ -7,7 +7,7 @@ Kubernetes wants a *structural* schema (no $ref, no titles, no null types, list 
 from typing import Any
 
 from modelsync.api import naming
-from modelsync.api.base import Value
+from modelsync.api.common.base import Value
 from modelsync.api.modelsync import ModelSync
 from modelsync.api.syncqueue import SyncQueue
 

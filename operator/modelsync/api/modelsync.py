@@ -8,17 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api import amounts, hubcache
-from modelsync.api.base import Value
+from modelsync.api.common import quantity_fields
+from modelsync.api.common.base import Value
+from modelsync.api.common.quantity import LEAST_RATE, RATE_RULE
+from modelsync.api.common.validations import cel, immutable, immutable_optional, rules
 from modelsync.api.conditions import Condition
-from modelsync.api.podtemplate import PodTemplate
-from modelsync.api.quantity import LEAST_RATE, RATE_RULE
 from modelsync.api.reasons import Layer, Phase, QueueReason, Reason, Stage
-from modelsync.api.selection import Estimate, ManifestDigest, Patterns, PresetName
-from modelsync.api.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_FIX, Source
-from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
-from modelsync.api.validations import cel, immutable, immutable_optional, rules
-from modelsync.api.workers import JobReference, WorkerStatus
+from modelsync.api.source import hub_cache
+from modelsync.api.source.selection import Estimate, ManifestDigest, Patterns, PresetName
+from modelsync.api.source.sources import DNS_LABEL, DNS_SUBDOMAIN, RELATIVE_PATH, RELATIVE_PATH_FIX, Source
+from modelsync.api.source.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
+from modelsync.api.worker_pod.pod_template import PodTemplate
+from modelsync.api.worker_pod.status import JobReference, WorkerStatus
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 
@@ -133,7 +134,7 @@ class ModelSyncSpec(Value):
     cancel: bool = False
     """True cancels: the worker is stopped and the sync counts as finished until this is false again."""
     bandwidth_limit: Annotated[
-        str | None, amounts.AsText, amounts.at_least(f"{LEAST_RATE // 1000}k", RATE_RULE)
+        str | None, quantity_fields.AsText, quantity_fields.at_least(f"{LEAST_RATE // 1000}k", RATE_RULE)
     ] = None
     """Bytes per second that the worker may receive, such as `500M` or `1Gi`; unlimited when absent. Can be
     changed while the sync runs."""
@@ -161,14 +162,14 @@ class ModelSyncSpec(Value):
         """The claim and the directory in it that this sync writes: its identity among writers."""
         claim, hub = self.target.persistent_volume_claim, self.source.hugging_face
         if self.target.layout is Layout.HUGGING_FACE_CACHE and hub is not None:
-            return claim.claim_name, hubcache.repository_directory(claim.sub_path, hub)
+            return claim.claim_name, hub_cache.repository_directory(claim.sub_path, hub)
         return claim.claim_name, claim.sub_path
 
     def published_at(self, revision: str | None) -> str:
         """The directory of the claim in which a revision's files have their own names; "/" for its root."""
         directory = self.target_dir[1]
         if self.target.layout is Layout.HUGGING_FACE_CACHE and revision is not None:
-            return hubcache.snapshot_directory(directory, revision)
+            return hub_cache.snapshot_directory(directory, revision)
         return directory or "/"
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelsync.api.base import Value
+from modelsync.api.common.base import Value
 
 MOST = 64
 """Patterns of one list, as in a ModelSync."""

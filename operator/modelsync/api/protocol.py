@@ -16,12 +16,12 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api.base import Value
-from modelsync.api.foreign import MAX_COUNT, Cause, Count, PathText, Text
+from modelsync.api.common.base import Value
+from modelsync.api.common.untrusted import MAX_COUNT, Cause, Count, PathText, Text
 from modelsync.api.presets import Needs
 from modelsync.api.reasons import Layer, Reason, Stage
-from modelsync.api.sources import Source
-from modelsync.api.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
+from modelsync.api.source.sources import Source
+from modelsync.api.source.transfer import Engine, Layout, Resolved, Verification, VerifiedBy
 
 WIRE_VERSION = 1
 MAX_PROGRESS_BYTES = 64 * 1024

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api import amounts
-from modelsync.api.base import Value
+from modelsync.api.common import quantity_fields
+from modelsync.api.common.base import Value
 from modelsync.api.conditions import Condition
 
 MOST_STARTS = 256
@@ -31,8 +31,8 @@ class SyncQueueSpec(Value):
     activeDeadlineSeconds counts where it is shorter. A change counts for attempts that start after it."""
     minimum_rate: Annotated[
         str | None,
-        amounts.AsText,
-        amounts.at_least(
+        quantity_fields.AsText,
+        quantity_fields.at_least(
             "1k", "must be a quantity of at least 1k bytes per second, such as 100k (m is milli)"
         ),
     ] = None

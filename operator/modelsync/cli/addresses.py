@@ -14,8 +14,8 @@ from typing import Any
 
 import pydantic
 
-from modelsync.api import buckets, hublinks
-from modelsync.api.sources import (
+from modelsync.api.source import bucket_names, hub_pages
+from modelsync.api.source.sources import (
     NO_RELATIVE_PATH,
     RELATIVE_PATH_FIX,
     AddressingStyle,
@@ -76,7 +76,7 @@ def shown(address: str) -> str:
 
 def _check_page(address: str, options: Options) -> None:
     """Raise UsageError for the address of a Hub's page, with what says the same."""
-    found = None if address.startswith((_HUB, _S3)) else hublinks.page(address, options.hubs)
+    found = None if address.startswith((_HUB, _S3)) else hub_pages.page(address, options.hubs)
     if found is not None:
         choice = f" --allow {shlex.quote(found.pattern)}" if found.pattern else ""
         raise UsageError(f"{shown(address)} is a page of the Hub and no file; write {found.address}{choice}")
@@ -108,7 +108,7 @@ def _bucket(address: str, options: Options) -> S3Source:
     if not bucket:
         raise UsageError(f"{address} names no bucket; write s3://bucket/prefix")
     virtual = options.style is AddressingStyle.VIRTUAL_HOSTED
-    problem = buckets.fault(bucket, endpoint=options.endpoint is not None, virtual=virtual)
+    problem = bucket_names.fault(bucket, endpoint=options.endpoint is not None, virtual=virtual)
     if problem is not None:
         raise UsageError(f"{address}: {bucket!r} {wording.for_terminal(problem)}")
     return S3Source(

@@ -7,7 +7,7 @@ import rich.progress
 import rich.table
 import rich.text
 
-from modelsync.api import foreign
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Stage
 from modelsync.cli.screens import MOST_BARS, VERBS, Reading, brief, remarks, tail, title
 
@@ -80,4 +80,4 @@ def _column(ratio: int) -> rich.table.Column:
 
 def _safe(path: str) -> str:
     """A source's name without what a terminal would obey."""
-    return foreign.clean(path, 500)
+    return untrusted.clean(path, 500)

@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
-from modelsync.api import presets, protocol, quantity, selection
-from modelsync.api.sources import AddressingStyle, Source
-from modelsync.api.transfer import Engine, Layout
+from modelsync.api import presets, protocol
+from modelsync.api.common import quantity
+from modelsync.api.source import selection
+from modelsync.api.source.sources import AddressingStyle, Source
+from modelsync.api.source.transfer import Engine, Layout
 from modelsync.errors import UsageError
 from modelsync.settings import parsers
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from modelsync import errors
-from modelsync.api import display, foreign
+from modelsync.api.common import display, untrusted
 from modelsync.worker.storage import leftovers
 
 _HEAD = ("DIRECTORY", "UID", "SIZE", "CHANGED")
@@ -44,7 +44,7 @@ def _list(found: list[leftovers.Leftover]) -> None:
     rows = [_HEAD] + [
         (
             _shown(one.directory),
-            foreign.clean(one.uid),
+            untrusted.clean(one.uid),
             display.size(one.size),
             f"{one.changed:%Y-%m-%dT%H:%M:%SZ}",
         )
@@ -57,12 +57,12 @@ def _list(found: list[leftovers.Leftover]) -> None:
 
 def _shown(directory: str) -> str:
     """A directory of the volume; whoever writes there chose its name."""
-    return foreign.clean(directory) or "/"
+    return untrusted.clean(directory) or "/"
 
 
 def _remove(directory: Path, one: leftovers.Leftover) -> bool:
     """Whether it was removed."""
-    where, uid = _shown(one.directory), foreign.clean(one.uid)
+    where, uid = _shown(one.directory), untrusted.clean(one.uid)
     try:
         leftovers.remove(directory, one)
     except leftovers.InUse:

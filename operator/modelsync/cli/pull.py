@@ -24,10 +24,11 @@ from typing import Any
 import click
 import pydantic
 
-from modelsync.api import display, exitcodes, foreign, protocol
+from modelsync.api import exitcodes, protocol
+from modelsync.api.common import display, untrusted
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import AddressingStyle, Source
-from modelsync.api.transfer import Engine, Layout, Verification
+from modelsync.api.source.sources import AddressingStyle, Source
+from modelsync.api.source.transfer import Engine, Layout, Verification
 from modelsync.cli import addresses, choices, screens, wording
 from modelsync.errors import UsageError
 from modelsync.settings import environment
@@ -386,7 +387,7 @@ def _warnings_to(screen: screens.Screen) -> Iterator[None]:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            screen.say(f"Warning: {wording.for_terminal(foreign.clean(self.format(record)))}")
+            screen.say(f"Warning: {wording.for_terminal(untrusted.clean(self.format(record)))}")
 
     handler = Handler(logging.WARNING)
     handler.addFilter(lambda record: record.name.startswith("modelsync"))

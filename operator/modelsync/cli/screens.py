@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO
 
-from modelsync.api import display
+from modelsync.api.common import display
 from modelsync.api.protocol import FileProgress, Progress, Retrying, StageProgress
 from modelsync.api.reasons import Layer, Stage
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from modelsync.api.base import Value
+from modelsync.api.common.base import Value
 
 
 class Colour(StrEnum):

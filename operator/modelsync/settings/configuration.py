@@ -15,8 +15,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from modelsync.api import naming, podsecurity, presets, requestsize
-from modelsync.api.transfer import Engine
+from modelsync.api import naming, presets
+from modelsync.api.common import size_limits
+from modelsync.api.source.transfer import Engine
+from modelsync.api.worker_pod import pod_security
 from modelsync.settings import field_types, parsers
 from modelsync.settings.field_types import Block, default
 
@@ -135,14 +137,14 @@ class Resources(Section):
     """What a worker may take."""
 
 
-class SELinuxOptions(podsecurity.SELinuxOptions, extra="forbid", strict=True, validate_by_name=False):
+class SELinuxOptions(pod_security.SELinuxOptions, extra="forbid", strict=True, validate_by_name=False):
     """The SELinux label of workers."""
 
     type: Literal["", "container_t", "container_init_t", "container_kvm_t"] | None = None
     """SELinux type: container_t, container_init_t or container_kvm_t."""
 
 
-class SecurityContext(podsecurity.PodSecurityContext, extra="forbid", strict=True, validate_by_name=False):
+class SecurityContext(pod_security.PodSecurityContext, extra="forbid", strict=True, validate_by_name=False):
     """As whom workers run whose ModelSync does not say (spec.podTemplate.securityContext). What is left out
     is left to the namespace's admission, as OpenShift's restricted-v2 wants it."""
 
@@ -203,7 +205,7 @@ class Worker(Section):
     runtime_classes: Annotated[tuple[str, ...], field_types.object_names()] = default([])
     """RuntimeClasses that a ModelSync may name in spec.podTemplate.runtimeClassName; none when empty."""
     security_context: SecurityContext = _ANYBODY
-    ids: Annotated[tuple[tuple[int, int], ...], field_types.ids()] = default([f"1-{podsecurity.MOST_ID}"])
+    ids: Annotated[tuple[tuple[int, int], ...], field_types.ids()] = default([f"1-{pod_security.MOST_ID}"])
     """Ranges of uids and gids that a ModelSync may name in spec.podTemplate.securityContext. Whoever may
     create ModelSyncs reads and writes what these may on the claims that it names. Never 0."""
 
@@ -212,8 +214,8 @@ def _fitting(given: Mapping[str, Preset]) -> Mapping[str, Preset]:
     for name, preset in given.items():
         if not parsers.NAME.match(name):
             raise ValueError(f"names the preset {name!r}: use lower case letters, digits and '-'")
-        if len(preset.dump_json().encode()) > requestsize.MOST_PRESET:
-            most = requestsize.MOST_PRESET
+        if len(preset.dump_json().encode()) > size_limits.MOST_PRESET:
+            most = size_limits.MOST_PRESET
             raise ValueError(f"gives the preset {name} more than {most} bytes: use fewer or shorter patterns")
     return given
 

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from modelsync.api import podsecurity, quantity, requestsize
+from modelsync.api.common import quantity, size_limits
+from modelsync.api.worker_pod import pod_security
 from modelsync.settings import parsers
 
 Block = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -201,7 +202,7 @@ def blocks() -> FieldType:
         return parsers.blocks(",".join(_texts(given)))
 
     each = {"type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$"}
-    most = requestsize.MOST_BLOCKS_TEXT // 2
+    most = size_limits.MOST_BLOCKS_TEXT // 2
     return FieldType(read, {"type": "array", "items": each, "maxItems": most})
 
 
@@ -213,16 +214,16 @@ def ids() -> FieldType:
             raise ValueError('must be a list of ids or ranges of them, such as ["1000", "65532-65540"]')
         return tuple(_range(each) for each in given)
 
-    each = {"type": ["string", "integer"], "pattern": _IDS, "minimum": 1, "maximum": podsecurity.MOST_ID}
+    each = {"type": ["string", "integer"], "pattern": _IDS, "minimum": 1, "maximum": pod_security.MOST_ID}
     return FieldType(read, {"type": "array", "minItems": 1, "items": each})
 
 
 def _range(given: Any) -> tuple[int, int]:
     match = re.match(_IDS, "" if isinstance(given, bool) else str(given))
     first, _, last = match[0].partition("-") if match else ("0", "", "0")
-    if not 1 <= int(first) <= int(last or first) <= podsecurity.MOST_ID:
+    if not 1 <= int(first) <= int(last or first) <= pod_security.MOST_ID:
         raise ValueError(
-            f"must be ids or ranges from 1 to {podsecurity.MOST_ID}, such as 1000660000-1000669999; never 0"
+            f"must be ids or ranges from 1 to {pod_security.MOST_ID}, such as 1000660000-1000669999; never 0"
         )
     return int(first), int(last or first)
 

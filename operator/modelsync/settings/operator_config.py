@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from modelsync import documents, errors
-from modelsync.api import naming, podsecurity, podtemplate, presets, protocol
-from modelsync.api.transfer import Engine
+from modelsync.api import naming, presets, protocol
+from modelsync.api.source.transfer import Engine
+from modelsync.api.worker_pod import pod_security, pod_template
 from modelsync.settings import parsers
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -314,12 +315,12 @@ class OperatorConfig:
     """Name of this process: the Pod's or the machine's."""
     worker_image: str
     worker_image_pull_policy: str
-    worker_resources: podtemplate.Resources
+    worker_resources: pod_template.Resources
     worker_max_resources: Mapping[str, str]
     worker_priority_classes: tuple[str, ...]
     worker_service_accounts: tuple[str, ...]
     worker_runtime_classes: tuple[str, ...]
-    worker_security_context: podsecurity.PodSecurityContext
+    worker_security_context: pod_security.PodSecurityContext
     worker_ids: tuple[tuple[int, int], ...]
     worker_connections: int
     worker_chunk: int

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from modelsync.api import quantity, requestsize
+from modelsync.api.common import quantity, size_limits
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
@@ -115,9 +115,9 @@ def namespaces(text: str) -> tuple[str, ...]:
 
 def blocks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """CIDR blocks, with commas between."""
-    if len(text) > requestsize.MOST_BLOCKS_TEXT:
+    if len(text) > size_limits.MOST_BLOCKS_TEXT:
         raise ValueError(
-            f"must have at most {requestsize.MOST_BLOCKS_TEXT} characters, since it travels with every work"
+            f"must have at most {size_limits.MOST_BLOCKS_TEXT} characters, since it travels with every work"
             " request: name larger blocks"
         )
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelsync.api.protocol import WorkRequest
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.failures import Failure, Interrupted
 from modelsync.worker.common.model import Source
 from modelsync.worker.common.rate_limiter import Limiter

@@ -6,7 +6,8 @@ import json
 import uuid
 from typing import Any
 
-from modelsync.api import protocol, requestsize
+from modelsync.api import protocol
+from modelsync.api.common import size_limits
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.presets import Preset
 from modelsync.core.jobs.job_manifest import JobSettings, Manifest, render_job
@@ -22,7 +23,7 @@ _CLAIM: Object = {"persistentVolumeClaim": {"claimName": "c" * 253, "subPath": _
 def files(url: int, path: int, *, filler: str, more: int = 0) -> Object:
     """An http source with as many bytes of URLs and paths as the rule allows, and `more`: files whose URL has
     `url` and whose path has `path` fillers, and the rest in the last one."""
-    most = requestsize.MOST_FILES_TEXT + more
+    most = size_limits.MOST_FILES_TEXT + more
     found: list[Object] = []
     while (left := most - text(_http(found))) and len(found) < 500:
         number = f"{len(found):03}"
@@ -54,7 +55,7 @@ def text(source: Object) -> int:
 
 
 def _patterns(filler: str) -> list[str]:
-    each = requestsize.MOST_PATTERNS_TEXT // 64 // _cost(filler)
+    each = size_limits.MOST_PATTERNS_TEXT // 64 // _cost(filler)
     return [filler * each] * 64
 
 
@@ -141,8 +142,8 @@ def settings() -> JobSettings:
     """An operator whose configuration is as long as it accepts."""
     preset = Preset(allow_patterns=("x" * 250,) * 64)
     blocks = tuple(ipaddress.ip_network(f"10.{n // 256}.{n % 256}.0/24") for n in range(280))
-    assert len(preset.dump_json()) <= requestsize.MOST_PRESET
-    assert len(",".join(map(str, blocks))) <= requestsize.MOST_BLOCKS_TEXT
+    assert len(preset.dump_json()) <= size_limits.MOST_PRESET
+    assert len(",".join(map(str, blocks))) <= size_limits.MOST_BLOCKS_TEXT
     return JobSettings(
         image="registry.example/modelsync:1",
         presets={"largest": preset},

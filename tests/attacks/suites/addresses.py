@@ -16,7 +16,7 @@ from dev.origins.hub import HubServer, Repository, Synthetic, cas
 from dev.origins.scripted.content import Computed
 from dev.origins.scripted.server import Origin
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Engine, Layout
+from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.engines.library.gateway import Gateway
 from modelsync.worker.http import address_policy, urls

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.attacks.volumes import DEAD, FILES, bench_made, dead, forged, fresh, key
 from tests.faults.workers import Volume

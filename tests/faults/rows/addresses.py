@@ -11,8 +11,8 @@ import urllib3.util.connection
 
 from dev.origins.scripted.content import Computed
 from dev.origins.scripted.server import Origin
-from modelsync.api import sources
 from modelsync.api.reasons import Reason
+from modelsync.api.source import sources
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Request
 from modelsync.worker.http import address_policy, connector

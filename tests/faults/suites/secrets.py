@@ -24,7 +24,8 @@ from dev import target as targets
 from dev.origins.scripted.content import Computed
 from dev.origins.scripted.messages import Object
 from dev.origins.scripted.server import Origin
-from modelsync.api import naming, protocol, sources
+from modelsync.api import naming, protocol
+from modelsync.api.source import sources
 from tests.faults.case import Case, Tally
 from tests.faults.rows.tls import made
 from tests.origins.syncs import Sync

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dev import target as targets
 from modelsync.api import exitcodes, protocol
-from modelsync.api.transfer import Verification
+from modelsync.api.source.transfer import Verification
 from tests.faults import giants, workers
 from tests.faults.case import Case, Tally
 from tests.faults.giants import LARGE, TERABYTE

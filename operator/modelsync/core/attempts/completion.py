@@ -8,7 +8,7 @@ compared by their size alone says so.
 from modelsync.api import protocol
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Verification, VerifiedBy
+from modelsync.api.source.transfer import Verification, VerifiedBy
 from modelsync.core.attempts import retries
 from modelsync.core.cluster.snapshot import JobState, PodRecord
 from modelsync.core.cluster.sync_view import View

@@ -9,7 +9,7 @@ from datetime import datetime
 from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.api.workers import JobReference
+from modelsync.api.worker_pod.status import JobReference
 from modelsync.core import status_changes
 from modelsync.core.attempts import completion, evictions, progress_deadline, retries, start_blockers
 from modelsync.core.cluster import lost_nodes

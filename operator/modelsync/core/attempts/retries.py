@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from modelsync.api import exitcodes
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.api.modelsync import LastFailure
 from modelsync.api.reasons import Reason
 from modelsync.core.attempts import evictions

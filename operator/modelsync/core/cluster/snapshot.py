@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from modelsync.api import modelsync as api
 from modelsync.api import presets, protocol, syncqueue
-from modelsync.api.podsecurity import MOST_ID
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
+from modelsync.api.worker_pod.pod_security import MOST_ID
 
 PROTECTED_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 """Kubernetes' own: a Job there may take what holds the cluster together. The chart has the same list."""

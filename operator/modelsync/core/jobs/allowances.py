@@ -8,7 +8,7 @@ engines are. Nothing starts with more, and a worker that runs is left alone.
 
 from collections.abc import Iterator, Mapping
 
-from modelsync.api import quantity
+from modelsync.api.common import quantity
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.core.cluster.snapshot import Settings
 

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelsync.api import foreign, naming, protocol
+from modelsync.api import naming, protocol
+from modelsync.api.common import untrusted
+from modelsync.api.common.quantity import parse_bytes
 from modelsync.api.modelsync import ModelSyncSpec
-from modelsync.api.podsecurity import PodSecurityContext
-from modelsync.api.podtemplate import Resources
 from modelsync.api.presets import BUILT_IN, Preset
-from modelsync.api.quantity import parse_bytes
-from modelsync.api.sources import Source
+from modelsync.api.source.sources import Source
 from modelsync.api.syncqueue import SyncQueueSpec
+from modelsync.api.worker_pod.pod_security import PodSecurityContext
+from modelsync.api.worker_pod.pod_template import Resources
 from modelsync.core.cluster.snapshot import SyncRecord
 from modelsync.core.jobs import allowances
 
@@ -159,7 +160,7 @@ def _rate(text: str | None) -> int | None:
         wished = parse_bytes(text) if text is not None else None
     except ValueError:
         return None
-    return None if wished is None else min(max(1, wished), foreign.MAX_COUNT)
+    return None if wished is None else min(max(1, wished), untrusted.MAX_COUNT)
 
 
 def _with_endpoint(source: Source, endpoint: str | None) -> Source:

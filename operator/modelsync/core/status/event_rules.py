@@ -7,7 +7,8 @@ Event and the status write announces the same thing again under the same name, w
 from collections.abc import Iterator
 from typing import Literal
 
-from modelsync.api import display, naming
+from modelsync.api import naming
+from modelsync.api.common import display
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core.actions import Announce

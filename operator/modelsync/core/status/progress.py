@@ -9,9 +9,10 @@ is forgotten: it would show all as done that is not.
 
 from datetime import datetime, timedelta
 
-from modelsync.api import display, foreign, protocol
+from modelsync.api import protocol
+from modelsync.api.common import display, untrusted
 from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
-from modelsync.api.selection import Estimate
+from modelsync.api.source.selection import Estimate
 from modelsync.core.cluster.snapshot import Sample
 
 _STEADY_SECONDS = 2.0
@@ -154,7 +155,7 @@ def _reached(before: ProgressStatus | None, report: protocol.Progress, network_b
 
 def network_of(report: protocol.Progress, before: int) -> int:
     """Payload bytes of all attempts: of earlier ones what the status knows, or what the volume does."""
-    return foreign.at_most(max(before, report.bytes_network_before or 0) + report.bytes_network)
+    return untrusted.at_most(max(before, report.bytes_network_before or 0) + report.bytes_network)
 
 
 def _reused(progress: ProgressStatus | None) -> int | None:

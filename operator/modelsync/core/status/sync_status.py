@@ -8,8 +8,8 @@ from modelsync.api import conditions
 from modelsync.api.conditions import Condition
 from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.api.transfer import Resolved
-from modelsync.api.workers import WorkerStatus
+from modelsync.api.source.transfer import Resolved
+from modelsync.api.worker_pod.status import WorkerStatus
 from modelsync.core import status_changes
 from modelsync.core.attempts import history
 from modelsync.core.cluster.snapshot import PodRecord

@@ -17,7 +17,8 @@ from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
-from modelsync.api import backoff, foreign, naming
+from modelsync.api import naming
+from modelsync.api.common import backoff, untrusted
 from modelsync.runtime.cluster import decoding, streamed_lists
 from modelsync.runtime.cluster.resources import PODS, Resource
 from modelsync.runtime.common import server_clock
@@ -42,7 +43,7 @@ class ApiError(errors.KubeError):
     """The API server refused or failed a request; webhooks of others write into its message."""
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
-        reason, message = foreign.clean(reason, _MOST_REASON), foreign.clean(message, _MOST_MESSAGE)
+        reason, message = untrusted.clean(reason, _MOST_REASON), untrusted.clean(message, _MOST_MESSAGE)
         super().__init__(f"{status} {reason}: {message}" if status else message)
         self.status = status
         self.reason = reason

@@ -13,8 +13,11 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from modelsync.api import foreign, naming, podtemplate, protocol, sources, syncqueue
 from modelsync.api import modelsync as api
+from modelsync.api import naming, protocol, syncqueue
+from modelsync.api.common import untrusted
+from modelsync.api.source import sources
+from modelsync.api.worker_pod import pod_template
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import allowances
 from modelsync.runtime.cluster.job_signatures import Made, Proofs
@@ -33,7 +36,7 @@ _PLACEHOLDER = api.ModelSyncSpec(
 """Stands in for a spec that could not be read; `invalid` keeps anybody from acting on it."""
 
 _A_FILE = sources.HttpFile(url="", path="")
-_NO_TEMPLATE = podtemplate.PodTemplate()
+_NO_TEMPLATE = pod_template.PodTemplate()
 
 
 class NotOurs(ValueError):
@@ -207,7 +210,7 @@ def _spec(raw: object) -> tuple[api.ModelSyncSpec, str | None]:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in ("spec", *first["loc"]))
-        return _PLACEHOLDER, foreign.clean(f"{where}: {first['msg']}", 500)
+        return _PLACEHOLDER, untrusted.clean(f"{where}: {first['msg']}", 500)
 
 
 def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
@@ -221,7 +224,7 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
         told = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
         http = http.but(files=tuple(told) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
     template = _NO_TEMPLATE.but(
-        resources=podtemplate.Resources(
+        resources=pod_template.Resources(
             requests=_amounts(spec.pod_template.resources.requests),
             limits=_amounts(spec.pod_template.resources.limits),
         ),
@@ -235,7 +238,7 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
     )
 
 
-def _amounts(given: podtemplate.Quantities | None) -> podtemplate.Quantities | None:
+def _amounts(given: pod_template.Quantities | None) -> pod_template.Quantities | None:
     """Quantities, each cut to one character more than `allowances` accepts: the API server bounds none."""
     if given is None:
         return None
@@ -282,7 +285,7 @@ def _attempt(meta: Object) -> int:
 
 def _retry_requested(meta: Object) -> str | None:
     asked = _strings(meta.get("annotations")).get(naming.RETRY_ANNOTATION, "")
-    return foreign.clean(asked, _MOST_RETRY) or None
+    return untrusted.clean(asked, _MOST_RETRY) or None
 
 
 def _progress_key(meta: Object) -> str:
@@ -349,7 +352,7 @@ def _strings(value: object) -> dict[str, str]:
 
 def _text(value: object) -> str:
     """A text of an object, cleaned; nothing else here reads one that is shown."""
-    return foreign.clean(value, 2048) if isinstance(value, str) else ""
+    return untrusted.clean(value, 2048) if isinstance(value, str) else ""
 
 
 def _int(value: object) -> int:
@@ -365,4 +368,4 @@ def timestamp(value: object) -> datetime | None:
     except ValueError:
         return None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found if foreign.is_sane(found) else None
+    return found if untrusted.is_sane(found) else None

@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Sequence
 
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.runtime.cluster import api_client, cache, envelopes
 from modelsync.runtime.cluster.resources import QUEUES, WATCHED, Resource
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import kopf
 
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.runtime.cluster import api_client, envelopes
 from modelsync.runtime.cluster.resources import Resource
 

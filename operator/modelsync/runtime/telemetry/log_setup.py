@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from modelsync.api import foreign
+from modelsync.api.common import untrusted
 
 _SECRETS = (
     (re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*"), r"\1?…"),
@@ -41,12 +41,12 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line without a traceback."""
-        record.message = foreign.clean(record.message)
+        record.message = untrusted.clean(record.message)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         """A traceback, whose last lines hold an error's text."""
-        return "\n".join(map(foreign.clean, super().formatException(ei).split("\n")))
+        return "\n".join(map(untrusted.clean, super().formatException(ei).split("\n")))
 
 
 class TextFormatter(LineFormatter):
@@ -69,7 +69,7 @@ class JsonFormatter(LineFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redact(foreign.clean(record.getMessage())),
+            "message": redact(untrusted.clean(record.getMessage())),
         }
         if record.exc_info:
             told["error"] = redact(self.formatException(record.exc_info))

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelsync.api import protocol
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.core import actions
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache

@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from modelsync.api import foreign
-from modelsync.api.backoff import Backoff
+from modelsync.api.common import untrusted
+from modelsync.api.common.backoff import Backoff
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, cache, parsing
 from modelsync.runtime.cluster.resources import EVENTS
@@ -113,7 +113,7 @@ def newest(events: list[api_client.Object]) -> snapshot.Problem | None:
     last = max(filter(_is_telling, events), key=_at, default=None)
     if last is None:
         return None
-    return snapshot.Problem(message=foreign.clean(last["message"], 1024), reason=str(last["reason"]))
+    return snapshot.Problem(message=untrusted.clean(last["message"], 1024), reason=str(last["reason"]))
 
 
 def _is_telling(event: api_client.Object) -> bool:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from modelsync.api import naming
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.api.reasons import Reason
 from modelsync.core import actions
 from modelsync.core.cluster import snapshot

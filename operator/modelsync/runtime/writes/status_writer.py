@@ -24,7 +24,7 @@ from typing import Protocol
 
 from modelsync.api import modelsync as api
 from modelsync.api import syncqueue
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.core import status_patch
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client, cache

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from modelsync.api import naming
 from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
 from modelsync.api.reasons import Reason, Stage
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.attempt import planning
 from modelsync.worker.common import names, open_files, volume_errors
 from modelsync.worker.common.failures import Failure

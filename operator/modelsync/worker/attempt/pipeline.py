@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from modelsync.api.protocol import Manifest, ManifestFile
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Engine
+from modelsync.api.source.transfer import Engine
 from modelsync.worker.attempt import already_published, planning
 from modelsync.worker.attempt.minimum_rate import Slowness
 from modelsync.worker.attempt.supervisor import transfer

@@ -5,10 +5,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modelsync.api import foreign
+from modelsync.api.common import untrusted
 from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Layout, Resolved
+from modelsync.api.source.transfer import Layout, Resolved
 from modelsync.worker.attempt import patterns, preset_needs
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
@@ -46,7 +46,7 @@ def make_plan(listing: Listing, request: WorkRequest) -> SyncPlan:
         text = f"The paths of the source's files have more than {MOST_PATH_BYTES >> 20} MiB together."
         raise Failure(Reason.INVALID_SPEC, f"{text} Choose some files with spec.allowPatterns.")
     sizes = [file.size for file in ordered]
-    if any((size or 0) < 0 for size in sizes) or sum(size or 0 for size in sizes) > foreign.MAX_COUNT:
+    if any((size or 0) < 0 for size in sizes) or sum(size or 0 for size in sizes) > untrusted.MAX_COUNT:
         text = "The source lists files of sizes that cannot be: below 0, or more than 9 PB together."
         raise Failure(Reason.ORIGIN_ERROR, f"{text} Check spec.source.")
     resolved = Resolved(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from modelsync.api.reasons import Stage
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import unexpected
 from modelsync.worker.common.model import Fetched, RemoteFile
 from modelsync.worker.context import Context

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from modelsync.api import display
+from modelsync.api.common import display
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure

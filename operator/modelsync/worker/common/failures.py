@@ -36,7 +36,8 @@ exception is an error of our own, `unexpected.internal`: InternalError, its deta
 
 from collections.abc import Iterator
 
-from modelsync.api import exitcodes, foreign
+from modelsync.api import exitcodes
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
 
 
@@ -45,7 +46,7 @@ class Failure(Exception):
 
     def __init__(self, reason: Reason, message: str) -> None:
         self.reason = reason
-        self.message = foreign.clean(message)
+        self.message = untrusted.clean(message)
         super().__init__(self.message)
 
     @property

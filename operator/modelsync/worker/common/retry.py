@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from modelsync.api.backoff import Backoff
+from modelsync.api.common.backoff import Backoff
 from modelsync.worker.common import retry_after
 from modelsync.worker.common.failures import Failure
 

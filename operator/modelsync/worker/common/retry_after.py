@@ -9,7 +9,7 @@ import datetime
 import re
 from collections.abc import Mapping, Sequence
 
-from modelsync.api import backoff
+from modelsync.api.common import backoff
 
 HEADERS = (
     "Date",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Engine as Kind
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Engine as Kind
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import RemoteFile

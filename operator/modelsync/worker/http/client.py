@@ -20,7 +20,7 @@ import urllib3.exceptions
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
 
 import modelsync
-from modelsync.api import display
+from modelsync.api.common import display
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure, causes

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from modelsync.api import foreign
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
@@ -172,8 +172,8 @@ def _partial(headers: Mapping[str, str], asked: Asked, validator: str | None) ->
     found = _RANGE.fullmatch(headers.get("Content-Range", "").strip())
     if not asked.ranged or found is None:
         raise Transient(_origin(asked, "answers with a range that was not asked for"))
-    first, last = foreign.count(found[1]), foreign.count(found[2])
-    total = None if found[3] == "*" else foreign.count(found[3])
+    first, last = untrusted.count(found[1]), untrusted.count(found[2])
+    total = None if found[3] == "*" else untrusted.count(found[3])
     if first is None or last is None:
         raise Transient(_origin(asked, "answers with a range that was not asked for"))
     if asked.size is not None and total is not None and total != asked.size:
@@ -198,7 +198,7 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 def _length(headers: Mapping[str, str]) -> int | None:
     text = headers.get("Content-Length", "").strip()
-    return foreign.count(text)
+    return untrusted.count(text)
 
 
 def _resized(asked: Asked, size: int) -> Changed:

@@ -9,9 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from modelsync.api import display, protocol
+from modelsync.api import protocol
+from modelsync.api.common import display
 from modelsync.api.reasons import Layer, Stage
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.progress.byte_counts import Accounts
 from modelsync.worker.progress.stages import Stages
 from modelsync.worker.progress.throughput import Meter

@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from modelsync.api import naming
-from modelsync.api.hubcache import BLOBS, SNAPSHOTS
 from modelsync.api.protocol import Manifest, ManifestFile, WorkRequest
+from modelsync.api.source.hub_cache import BLOBS, SNAPSHOTS
 from modelsync.worker.checksums import file_digest
 from modelsync.worker.common import names, open_files, volume_errors
 from modelsync.worker.common.model import Fetched

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from modelsync.api import sources as api
 from modelsync.api.reasons import Reason
+from modelsync.api.source import sources as api
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Source
 from modelsync.worker.http import urls

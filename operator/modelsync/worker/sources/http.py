@@ -13,10 +13,11 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from modelsync.api import foreign, hublinks
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HttpFile, HttpSource
-from modelsync.api.transfer import Resolved
+from modelsync.api.source import hub_pages
+from modelsync.api.source.sources import HttpFile, HttpSource
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import retry
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request
@@ -174,7 +175,7 @@ class WebSource:
 
 def _check_link(url: str) -> None:
     """Raise Failure for the address of a Hub's page, which people copy in place of the file's."""
-    found = hublinks.page(url)
+    found = hub_pages.page(url)
     if found is not None:
         choice = f", spec.allowPatterns {found.pattern}" if found.pattern else ""
         text = (
@@ -204,7 +205,7 @@ def _size(status: int, headers: Mapping[str, str], path: str) -> int | None:
     page, as somebody in between may give."""
     if status == 206:
         found = _TOTAL.fullmatch(headers.get("Content-Range", "").strip())
-        return foreign.count(found[1]) if found else None
+        return untrusted.count(found[1]) if found else None
     if range_response.is_page(headers, path) or not range_response.is_plain(headers, path):
         return None
-    return foreign.count(headers.get("Content-Length", ""))
+    return untrusted.count(headers.get("Content-Length", ""))

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import RemoteFile
 from modelsync.worker.progress.stages import Stages

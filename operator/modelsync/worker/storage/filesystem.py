@@ -4,7 +4,7 @@ import ctypes
 import errno
 import os
 
-from modelsync.api import display
+from modelsync.api.common import display
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import open_files
 from modelsync.worker.common.failures import Failure

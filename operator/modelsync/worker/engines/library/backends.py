@@ -7,7 +7,7 @@ from typing import Protocol
 import modelsync
 from modelsync.api.protocol import Tuning
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HuggingFaceSource, RepositoryType
+from modelsync.api.source.sources import HuggingFaceSource, RepositoryType
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import RemoteFile, Request

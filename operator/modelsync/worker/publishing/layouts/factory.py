@@ -1,10 +1,10 @@
 """From a work request to the layout of its target."""
 
-from modelsync.api import hubcache
 from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Reason
-from modelsync.api.transfer import Layout as Kind
-from modelsync.api.transfer import Resolved
+from modelsync.api.source import hub_cache
+from modelsync.api.source.transfer import Layout as Kind
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.publishing.layouts.base import Layout
 from modelsync.worker.publishing.layouts.directory import DirectoryLayout
@@ -16,7 +16,7 @@ def directory_of(request: WorkRequest) -> str:
     hub = request.source.hugging_face
     if request.layout is Kind.DIRECTORY or hub is None:
         return request.sub_path
-    return hubcache.repository_directory(request.sub_path, hub)
+    return hub_cache.repository_directory(request.sub_path, hub)
 
 
 def layout_of(request: WorkRequest, resolved: Resolved) -> Layout:

@@ -18,9 +18,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from modelsync.api.hubcache import BLOBS, REFS, SNAPSHOTS
 from modelsync.api.protocol import ManifestFile
 from modelsync.api.reasons import Reason
+from modelsync.api.source.hub_cache import BLOBS, REFS, SNAPSHOTS
 from modelsync.worker.checksums.file_digest import Read
 from modelsync.worker.common import names, open_files, volume_errors
 from modelsync.worker.common.failures import Failure

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import modelsync
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import HuggingFaceSource, RepositoryType
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.sources import HuggingFaceSource, RepositoryType
+from modelsync.api.source.transfer import Resolved
 from modelsync.startup import loading
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure

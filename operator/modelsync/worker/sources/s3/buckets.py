@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
-from modelsync.api.transfer import Resolved
+from modelsync.api.source.sources import S3Source
+from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Listing, Refused, RemoteFile, Request
 from modelsync.worker.http.client import Transport

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import AddressingStyle, S3Source
+from modelsync.api.source.sources import AddressingStyle, S3Source
 from modelsync.startup import loading
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.sources.credentials import Credentials, Keys

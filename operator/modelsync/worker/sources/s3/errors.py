@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
+from modelsync.api.source.sources import S3Source
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.sources.credentials import Credentials

@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelsync.api import foreign
+from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
-from modelsync.api.sources import S3Source
+from modelsync.api.source.sources import S3Source
 from modelsync.worker.checksums import algorithms
 from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
@@ -192,7 +192,7 @@ class ObjectRequests:
             answer = self.client.get_object(**which)
         known = {name: value for name, value in answer.items() if name in _HEADERS.values()}
         size = answer.get("ContentRange", "").rpartition("/")[2]
-        return known | {"ContentLength": foreign.count(size)} if size else known
+        return known | {"ContentLength": untrusted.count(size)} if size else known
 
 
 def _members(headers: Mapping[str, str]) -> dict[str, str | int]:
@@ -200,7 +200,7 @@ def _members(headers: Mapping[str, str]) -> dict[str, str | int]:
     found: dict[str, str | int] = {
         member: headers[name] for name, member in _HEADERS.items() if name in headers
     }
-    length = foreign.count(headers.get("content-length", ""))
+    length = untrusted.count(headers.get("content-length", ""))
     return found if length is None else found | {"ContentLength": length}
 
 

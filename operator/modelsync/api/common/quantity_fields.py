@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BeforeValidator, Field
 
-from modelsync.api.quantity import parse_bytes
-from modelsync.api.validations import cel, rules
+from modelsync.api.common.quantity import parse_bytes
+from modelsync.api.common.validations import cel, rules
 
 MOST_CHARACTERS = 24
 """Of a quantity as text."""

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from modelsync.api.affinity import Affinity
-from modelsync.api.base import Value
-from modelsync.api.podsecurity import PodSecurityContext
-from modelsync.api.sources import DNS_SUBDOMAIN, SecretName
-from modelsync.api.validations import cel, rules
+from modelsync.api.common.base import Value
+from modelsync.api.common.validations import cel, rules
+from modelsync.api.source.sources import DNS_SUBDOMAIN, SecretName
+from modelsync.api.worker_pod.affinity import Affinity
+from modelsync.api.worker_pod.pod_security import PodSecurityContext
 
 _QUANTITY_MAP = {
     "additionalProperties": {

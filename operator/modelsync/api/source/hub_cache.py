@@ -4,7 +4,7 @@ The operator needs the names to tell who writes where, the worker to write there
 own (`file_download.repo_folder_name`, `constants.HF_HUB_CACHE`), which has kept them since version 0.14.
 """
 
-from modelsync.api.sources import HuggingFaceSource, RepositoryType
+from modelsync.api.source.sources import HuggingFaceSource, RepositoryType
 
 CACHE_DIR = "hub"
 """HF_HUB_CACHE, relative to HF_HOME."""

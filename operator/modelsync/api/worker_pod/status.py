@@ -1,6 +1,6 @@
 """What a ModelSync's status says of the objects that carry out its attempts."""
 
-from modelsync.api.base import Value
+from modelsync.api.common.base import Value
 
 
 class WorkerStatus(Value):

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from modelsync.api import amounts, requestsize
-from modelsync.api.base import Value
-from modelsync.api.quantity import parse_bytes
-from modelsync.api.sources import DNS_LABEL
-from modelsync.api.validations import cel, literal, rules
+from modelsync.api.common import quantity_fields, size_limits
+from modelsync.api.common.base import Value
+from modelsync.api.common.quantity import parse_bytes
+from modelsync.api.common.validations import cel, literal, rules
+from modelsync.api.source.sources import DNS_LABEL
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
 _LONGEST_PATTERN = 256
@@ -30,7 +30,7 @@ Pattern = Annotated[
 ]
 Patterns = Annotated[
     tuple[Pattern, ...],
-    Field(max_length=64, json_schema_extra={**_ATOMIC, **rules(requestsize.patterns_rule())}),
+    Field(max_length=64, json_schema_extra={**_ATOMIC, **rules(size_limits.patterns_rule())}),
 ]
 PresetName = Annotated[
     str,
@@ -71,7 +71,9 @@ class Estimate(Value):
     """What the source is thought to hold, until the source itself tells."""
 
     size: Annotated[
-        str | None, amounts.AsText, amounts.at_least("1", "must be a quantity of bytes, such as 5Gi")
+        str | None,
+        quantity_fields.AsText,
+        quantity_fields.at_least("1", "must be a quantity of bytes, such as 5Gi"),
     ] = None
     """Size of all files, such as `5Gi`."""
     files: Annotated[int | None, Field(ge=1, le=1_000_000)] = None

@@ -8,7 +8,7 @@ characters are left to the store that is named there.
 
 import re
 
-from modelsync.api.validations import literal
+from modelsync.api.common.validations import literal
 
 LONGEST = 255
 _OF_AWS = r"^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$"

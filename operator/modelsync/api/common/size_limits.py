@@ -19,7 +19,7 @@ nothing, since a signature does not shrink.
 which leaves 12,000 to what a cluster's webhooks and network add to a Pod.
 """
 
-from modelsync.api.validations import cel
+from modelsync.api.common.validations import cel
 
 MOST_ANNOTATIONS = 262_144
 MOST_FILES_TEXT = 131_072

@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelsync.api import buckets, requestsize
-from modelsync.api.base import Value
+from modelsync.api.common import size_limits
+from modelsync.api.common.base import Value
+from modelsync.api.common.validations import cel, immutable, immutable_optional, literal, rules
 from modelsync.api.reasons import SourceKind
-from modelsync.api.validations import cel, immutable, immutable_optional, literal, rules
+from modelsync.api.source import bucket_names
 
 _NO_USER = cel(
     "!self.matches('^[^/]*//[^/?#]*@')",
@@ -185,9 +186,9 @@ class S3Source(Value):
         "json_schema_extra": rules(
             immutable_optional("prefix"),
             immutable_optional("endpoint"),
-            cel(buckets.RULE_OF_AWS, buckets.MUST_BE_AWS, field=".bucket"),
-            cel(buckets.RULE_OF_DIRECTORIES, buckets.NOT_DIRECTORY, field=".bucket"),
-            cel(buckets.RULE_OF_HOSTS, buckets.NOT_IN_A_HOST, field=".bucket"),
+            cel(bucket_names.RULE_OF_AWS, bucket_names.MUST_BE_AWS, field=".bucket"),
+            cel(bucket_names.RULE_OF_DIRECTORIES, bucket_names.NOT_DIRECTORY, field=".bucket"),
+            cel(bucket_names.RULE_OF_HOSTS, bucket_names.NOT_IN_A_HOST, field=".bucket"),
             cel(
                 "!self.requesterPays || has(self.secretRef)",
                 "must be set when requesterPays is true, since nobody pays for unsigned requests",
@@ -199,8 +200,8 @@ class S3Source(Value):
     bucket: Annotated[
         str,
         Field(
-            max_length=buckets.LONGEST,
-            json_schema_extra=rules(cel(buckets.RULE, buckets.MUST_BE_ANY), immutable()),
+            max_length=bucket_names.LONGEST,
+            json_schema_extra=rules(cel(bucket_names.RULE, bucket_names.MUST_BE_ANY), immutable()),
         ),
     ]
     """Name of the bucket; where an endpoint is named also one with upper case letters or '_', as older ones
@@ -291,7 +292,7 @@ class HttpSource(Value):
                 "!has(self.secretRef) || self.files.exists(f, f.url.matches('^(?i)https://'))",
                 "must have an https:// URL when secretRef is set, since credentials are sent to no other",
             ),
-            requestsize.files_rule(),
+            size_limits.files_rule(),
         )
     }
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from modelsync.api.base import Value
-from modelsync.api.validations import cel, rules
+from modelsync.api.common.base import Value
+from modelsync.api.common.validations import cel, rules
 
 MOST_ID = 2**31 - 1
 """Of a uid or gid in Kubernetes."""

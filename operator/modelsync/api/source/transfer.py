@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelsync.api.base import Value
-from modelsync.api.foreign import Count, Word
+from modelsync.api.common.base import Value
+from modelsync.api.common.untrusted import Count, Word
 
 
 class Layout(StrEnum):
