@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelsync.api import modelsync as api
-from modelsync.api.reasons import Phase, Reason, Stage
+from modelsync.api.reasons import Phase, Stage
 from modelsync.core import actions, planner
 from modelsync.core.cluster import snapshot
 from tests.builders import (
@@ -364,38 +364,3 @@ def test_completing_with_files_that_only_their_size_speaks_for_says_so() -> None
     picture = a_snapshot(a_sync(), a_job().complete(), a_pod().ended(0, words))
     text = planner.plan(picture).events[0].message
     assert text.startswith("3 files, 100MB, all files are published; 1 of 3 files are verified by size alone")
-
-
-def test_remembering_changes_no_plan() -> None:
-    def asked(seconds: int, base: timedelta) -> actions.Plan:
-        waits = a_sync("waits").with_status(
-            phase=Phase.QUEUED,
-            attempts=1,
-            failures=1,
-            last_failure=a_failure(),
-            next_retry_time=NOW + timedelta(seconds=5),
-        )
-        picture = a_snapshot(waits, a_sync("other"), now=NOW + timedelta(seconds=seconds))
-        return planner.plan(dataclasses.replace(picture, settings=snapshot.Settings(retry_base=base)))
-
-    base = snapshot.Settings().retry_base
-    once = [asked(seconds, base) for seconds in (0, 6, 0, 6)]
-    assert [len(plan.creations) for plan in once] == [1, 1, 1, 1]
-    assert once[0].statuses == once[2].statuses
-    assert once[1].statuses == once[3].statuses
-    assert once[0].statuses != once[1].statuses
-
-
-def test_the_same_records_are_judged_again_when_time_has_come() -> None:
-    waits = a_sync().with_status(
-        phase=Phase.QUEUED,
-        attempts=1,
-        failures=1,
-        last_failure=a_failure(Reason.NETWORK_ERROR),
-        next_retry_time=NOW + timedelta(seconds=5),
-    )
-    picture = a_snapshot(waits)
-    assert planner.plan(picture).creations == ()
-    later = dataclasses.replace(picture, now=NOW + timedelta(seconds=5))
-    assert len(planner.plan(later).creations) == 1
-    assert planner.plan(picture).creations == (), "and back, should the clock be set back"

@@ -23,7 +23,8 @@ REQUEST_ANNOTATION = f"{GROUP}/work-request"
 KEY_ANNOTATION = f"{GROUP}/progress-key"
 """On the worker's Pod: the key that `/progress` and `/limit` of this attempt ask for."""
 PROOF_ANNOTATION = f"{GROUP}/proof"
-"""On the worker's Job and Pod: for whom the operator made it, with a keyed hash (`runtime.proofs`)."""
+"""On the worker's Job and Pod: for whom the operator made it, with a keyed hash
+(`runtime.cluster.job_signatures`)."""
 PROOF_KEY_ANNOTATION = f"{GROUP}/proof-key"
 """On the operator's Lease: the key of these hashes."""
 

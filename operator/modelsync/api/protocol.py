@@ -7,7 +7,7 @@
     worker   ── Manifest (file on the volume) ─────────────► whoever reads the model
 
 A report is hostile input to the operator: numbers are bounded here, strings are bounded and cleaned
-(`foreign`), or of closed vocabularies where they reach a status. The termination report is the final truth
+(`untrusted`), or of closed vocabularies where they reach a status. The termination report is the final truth
 about an attempt; progress reports only make it visible.
 """
 

@@ -1,7 +1,7 @@
 """The one place of decisions: from a picture of the cluster to everything that should be done about it.
 
-    belief.sift ─► views ─► bookkeeping.update ─► lifecycle.judge ─► queueing.decide ─► statuses.render
-                                                                       └─► Jobs to create and delete, Events
+    ownership.sift ─► sync_view ─► history.update ─► phase_checks.judge ─► admission.decide
+                                       sync_status.render, Jobs to create and delete, Events ◄─┘
 
 Pure and total: no clock, no I/O, and one object that cannot be handled never stops the others.
 """

@@ -60,8 +60,8 @@ _NO_PAGE = (
         " modelsync pull)",
     ),
 )
-"""What people copy from a browser. The worker knows more such addresses (`api.hublinks`); these two fit into
-the API server's bound on the cost of a rule."""
+"""What people copy from a browser. The worker knows more such addresses (`api.source.hub_pages`); these two
+fit into the API server's bound on the cost of a rule."""
 DNS_LABEL = "!format.dns1123Label().validate(self).hasValue()"
 """CEL: a name that a label's value can be."""
 DNS_SUBDOMAIN = "!format.dns1123Subdomain().validate(self).hasValue()"

@@ -10,7 +10,7 @@ from modelsync.api import conditions
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.worker_pod.status import JobReference
-from modelsync.core import status_changes
+from modelsync.core import status_patch
 from modelsync.core.attempts import completion, evictions, progress_deadline, retries, start_blockers
 from modelsync.core.cluster import lost_nodes
 from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord
@@ -45,7 +45,7 @@ def ready_reason(status: ModelSyncStatus) -> str:
 
 def update(view: View) -> ModelSyncStatus:
     """The stored status with attempts, requests for a retry, and the last failure brought up to date."""
-    status = status_changes.apply(
+    status = status_patch.updated(
         view.sync.status,
         attempts=view.attempts or None,
         job=_job(view),
@@ -71,7 +71,7 @@ def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     checking = bool(status.artifacts) and status.phase is not Phase.COMPLETE
     if asked is None or (checking and view.last_job is not None and not view.counted):
         return status
-    return status_changes.apply(status, last_handled_retry=asked[:256])
+    return status_patch.updated(status, last_handled_retry=asked[:256])
 
 
 def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
@@ -83,12 +83,12 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     resumed = phase in (Phase.PAUSED, Phase.CANCELLED) and not (spec.suspend or spec.cancel)
     fixed = phase is Phase.FAILED and view.changed
     if resumed or fixed or (asked and view.counted):
-        return status_changes.apply(status, failures=None, next_retry_time=None)
+        return status_patch.updated(status, failures=None, next_retry_time=None)
     if view.changed and view.counted and status.next_retry_time is not None and view.rejection is None:
         # The cause may be gone with the change. The failures stay counted, so that changes are no way round.
-        return status_changes.apply(status, next_retry_time=None)
+        return status_patch.updated(status, next_retry_time=None)
     if status.next_retry_time is not None and not view.counted and view.rejection is None:
-        return status_changes.apply(status, next_retry_time=None)
+        return status_patch.updated(status, next_retry_time=None)
     return status
 
 
@@ -98,7 +98,7 @@ def _to_check(status: ModelSyncStatus, verified_by: int | None) -> ModelSyncStat
     Progress begins anew, since nobody knows how much of it is still there.
     """
     artifacts = tuple(one.but(attempt=one.attempt or verified_by) for one in status.artifacts)
-    return status_changes.apply(
+    return status_patch.updated(
         status, phase=Phase.QUEUED, completion_time=None, progress=None, artifacts=artifacts
     )
 
@@ -134,7 +134,7 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     # published is checked against itself, and not replaced by another model under its readers.
     moved = failure.reason is Reason.SOURCE_CHANGED and not status.artifacts
     resolved = None if moved else status.resolved
-    return status_changes.apply(
+    return status_patch.updated(
         status, failures=failures, last_failure=record, next_retry_time=due, resolved=resolved
     )
 

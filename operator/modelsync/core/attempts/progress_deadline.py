@@ -1,9 +1,10 @@
 """A worker that says nothing new: the operator's backstop behind the worker's own watchdog.
 
-The worker ends itself without progress (`worker.watchdog`), unless it cannot: a process that is stopped, or
-whose threads wait in the kernel for a dead file server. So an attempt whose figures stay the same for the
-deadline and a margin is ended from here. What the operator did not see does not count: time in which it was
-away, was not leading or was itself frozen says nothing of a worker (`runtime.silences` counts what it saw).
+The worker ends itself without progress (`worker.attempt.watchdog`), unless it cannot: a process that is
+stopped, or whose threads wait in the kernel for a dead file server. So an attempt whose figures stay the same
+for the deadline and a margin is ended from here. What the operator did not see does not count: time in which
+it was away, was not leading or was itself frozen says nothing of a worker (`runtime.workers.stall_timer`
+counts what it saw).
 
 A worker that was never heard of is left alone. It may be well behind a NetworkPolicy that keeps the operator
 from asking, and its own watchdog works without us.
@@ -28,7 +29,7 @@ def failure(view: View) -> retries.Failure | None:
         return None
     silence = view.silences.get(pod.uid)
     if silence is not None and not silence.answers and lost_nodes.is_unreachable(pod):
-        return None  # the node is to blame, and `nodes` says when it is given up
+        return None  # the node is to blame, and `lost_nodes` says when it is given up
     deadline = timedelta(seconds=view.sync.spec.progress_deadline_seconds)
     if silence is None or timedelta(seconds=silence.seconds) < deadline + MARGIN:
         return None

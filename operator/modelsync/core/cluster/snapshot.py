@@ -1,7 +1,8 @@
 """What the planner sees: an immutable picture of the cluster at one instant.
 
-The runtime makes these slim records from raw objects (`runtime.records`) and the planner turns a Snapshot
-into a Plan (`core.plan`). Nothing here knows of kopf, HTTP or clocks; `now` is a value like any other.
+The runtime makes these slim records from raw objects (`runtime.cluster.parsing`) and the planner turns a
+Snapshot into a Plan (`core.actions`). Nothing here knows of kopf, HTTP or clocks; `now` is a value like any
+other.
 """
 
 from collections.abc import Mapping

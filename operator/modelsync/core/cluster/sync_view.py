@@ -50,7 +50,7 @@ class View:
 
     @property
     def last_job(self) -> JobRecord | None:
-        """The Job of the last attempt, if it is there, with the end that its worker had (`settling`)."""
+        """The Job of the last attempt, if it is there, with the end that its worker had (`worker_exit`)."""
         job = self.jobs[-1] if self.jobs and self.jobs[-1].attempt == self.attempts else None
         return job if job is None else worker_exit.settled(job, self.pod_of(job), self.now)
 

@@ -10,7 +10,7 @@ from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.source.transfer import Resolved
 from modelsync.api.worker_pod.status import WorkerStatus
-from modelsync.core import status_changes
+from modelsync.core import status_patch
 from modelsync.core.attempts import history
 from modelsync.core.cluster.snapshot import PodRecord
 from modelsync.core.cluster.sync_view import View
@@ -20,7 +20,7 @@ from modelsync.core.status.phase_checks import Verdict
 
 def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStatus | None) -> ModelSyncStatus:
     """The wanted status; the very object that is stored when nothing changed."""
-    status = status_changes.apply(
+    status = status_patch.updated(
         base,
         observed_generation=_generation(view),
         phase=verdict.phase,
@@ -35,7 +35,7 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
 
 
 def _generation(view: View) -> int | None:
-    """The generation that this status is for; see `attempts.is_stale` for when it lags."""
+    """The generation that this status is for; see `history.is_stale` for when it lags."""
     return view.sync.status.observed_generation if history.is_stale(view) else view.sync.generation
 
 
@@ -125,7 +125,7 @@ def _progress(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
     shown = progress.observed(status.progress, shown, sample.received)
     resolved = _resolved(status, sample.report.resolved)
     return _shown(
-        view, status_changes.apply(status, progress=shown, resolved=resolved), downloading=downloading
+        view, status_patch.updated(status, progress=shown, resolved=resolved), downloading=downloading
     )
 
 
@@ -137,7 +137,7 @@ def _until_heard(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     if shown.observed_time is not None and view.now - shown.observed_time <= view.settings.stall_after:
         return status
     return _shown(
-        view, status_changes.apply(status, progress=progress.without_speed(shown)), downloading=False
+        view, status_patch.updated(status, progress=progress.without_speed(shown)), downloading=False
     )
 
 
@@ -160,7 +160,7 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     elif shown is not None:
         shown = progress.at_rest(shown)
     shown = progress.assumed(shown, view.sync.spec.estimate)
-    return _shown(view, status_changes.apply(status, progress=shown), downloading=False)
+    return _shown(view, status_patch.updated(status, progress=shown), downloading=False)
 
 
 def _resolved(status: ModelSyncStatus, told: Resolved | None) -> Resolved | None:
@@ -176,7 +176,7 @@ def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSy
         # Texts follow from numbers, and building them again for all who wait would be the planner's cost.
         return status
     texts = progress.for_people(view.sync.spec, status.progress, downloading=downloading)
-    return status_changes.apply(status, display=texts)
+    return status_patch.updated(status, display=texts)
 
 
 def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
@@ -197,7 +197,7 @@ def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyn
         verified_by=report.verified_by or None if report is not None else None,
         current=True,
     )
-    status = status_changes.apply(
+    status = status_patch.updated(
         status,
         progress=done,
         resolved=resolved,

@@ -2,8 +2,8 @@
 
 Only a download can stall: a source that lists ten thousand objects and a check of a hundred gigabytes on the
 volume bring no byte from the origin, for minutes, and are well. What a stage's silence may cost is the
-worker's watchdog to say, and `silence`'s for a worker that says nothing any more. Nor has it stalled while it
-waits because its origin asked it to: then it is known when bytes will come again.
+worker's watchdog to say, and `progress_deadline`'s for a worker that says nothing any more. Nor has it
+stalled while it waits because its origin asked it to: then it is known when bytes will come again.
 """
 
 from datetime import timedelta

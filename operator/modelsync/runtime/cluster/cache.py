@@ -214,7 +214,7 @@ class Store:
         return sync if ownership.works_for(pod, sync, self.jobs) else None
 
     def believes(self, job: snapshot.JobRecord) -> bool:
-        """Whether a Job is believed (`core.belief`)."""
+        """Whether a Job is believed (`core.cluster.ownership`)."""
         return ownership.is_ours(job, self.syncs.get(job.sync_uid))
 
     def sweep(

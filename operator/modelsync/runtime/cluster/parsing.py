@@ -4,7 +4,7 @@ A ModelSync that does not parse becomes a record with `invalid`, so that one bad
 schema, an edited etcd) cannot stop the others. Jobs and Pods are read by label and annotation, which anybody
 with rights in the namespace can write; whatever does not fit is left out, never an exception. Which of them
 the operator made is said by their proofs (`job_signatures`); what is believed of the others is decided in
-`core.belief`.
+`core.cluster.ownership`.
 """
 
 from dataclasses import replace
@@ -217,7 +217,7 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
     """What the planner needs of a spec: a few kB, where the whole one may have a megabyte.
 
     All else is asked for again when a Job is made of it. Of the files, their number is left, of the
-    podTemplate what is judged before (`core.allowances`).
+    podTemplate what is judged before (`core.jobs.allowances`).
     """
     http = spec.source.http
     if http is not None:

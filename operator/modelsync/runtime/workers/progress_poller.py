@@ -9,7 +9,7 @@ up to a thousand workers every two seconds, also while a fifth of them hang unti
 thousand hang, each is asked within ten seconds. Limits have a capacity of their own, so they wait for no
 poll; workers that do not answer come last there.
 
-Both are shared by namespace (`shares`): a thousand workers that answer late are their own namespace's
+Both are shared by namespace (`fair_shares`): a thousand workers that answer late are their own namespace's
 trouble. So is the interval, which grows with a namespace's workers and not with those of others.
 """
 
