@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dev.docs import __main__ as docs
-from dev.docs import reason_texts
 from modelsync.api.reasons import QueueReason, Reason
 from modelsync.cli import crds
+from modelsync.reading import reason_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "operator" / "modelsync"

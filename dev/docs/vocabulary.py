@@ -1,9 +1,9 @@
 """The pages of reasons and of exit codes, made from the closed vocabularies."""
 
-from dev.docs import reason_texts
 from dev.docs.markdown import MADE, table
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
+from modelsync.reading import reason_texts
 
 _REASONS = f"""{MADE}
 # Reasons

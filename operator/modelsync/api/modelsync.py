@@ -129,6 +129,20 @@ class ModelSyncSpec(Value):
     priority: Annotated[int, Field(ge=-1000, le=1000, json_schema_extra={"format": "int32"})] = 0
     """Higher goes first within the queue, up to the queue's maxPriority. Among equal ones namespaces take
     turns, and those of one namespace go in the order of their creation."""
+    group: Annotated[
+        str | None,
+        Field(
+            max_length=63,
+            json_schema_extra=rules(
+                cel(
+                    r"self != '' && !self.matches('[\\x00-\\x1f\\x7f]')",
+                    "must be a name such as text-encoders, without control characters",
+                )
+            ),
+        ),
+    ] = None
+    """Name under which lists show this sync together with others, with the sums of all of them; those without
+    one are shown by their namespace. It decides nothing. Can be changed at any time."""
     suspend: bool = False
     """True pauses: the worker is stopped and keeps what it has; false goes on from there."""
     cancel: bool = False

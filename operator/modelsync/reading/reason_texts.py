@@ -1,7 +1,7 @@
 """Every reason of the closed vocabulary: what it means and what fixes it.
 
-The words stand beside the generator and not in the API: the operator never prints them, since its own
-messages name the fields and values of the case at hand.
+The reference of reasons is made of this, and every door shows it as the remedy of a state. The operator never
+prints it, since its own messages name the fields and values of the case at hand.
 """
 
 from modelsync.api.reasons import QueueReason, Reason

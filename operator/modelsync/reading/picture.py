@@ -1,0 +1,117 @@
+"""Everything at one moment: rows, groups, queues and the whole."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from modelsync.api.reasons import Phase
+from modelsync.reading import amounts, badges, queues, rows, sums
+from modelsync.reading.forecast import Forecasts
+from modelsync.reading.values import Group, Picture, Queue, Row, Whole
+
+_ATTENTION = (
+    badges.STALLED.word,
+    Phase.FAILED,
+    badges.BLOCKED.word,
+    badges.RETRYING.word,
+    badges.WAITING.word,
+    Phase.DOWNLOADING,
+    Phase.VERIFYING,
+    Phase.QUEUED,
+    badges.NEW.word,
+    Phase.PAUSED,
+    Phase.CANCELLED,
+    Phase.COMPLETE,
+)
+_ORDER = {str(word): place for place, word in enumerate(_ATTENTION)}
+_TITLE = "modelsync"
+
+
+def read(
+    syncs: Iterable[Mapping[str, Any]],
+    syncqueues: Iterable[Mapping[str, Any]],
+    now: datetime,
+    memory: Forecasts | None = None,
+    network: tuple[int, int] | None = None,
+) -> Picture:
+    """The picture of objects as the API server returned them; `network` is bytes per second down and up."""
+    return of_rows([rows.read(sync, now, memory) for sync in syncs], syncqueues, now, memory, network)
+
+
+def of_rows(
+    read_rows: Iterable[Row],
+    syncqueues: Iterable[Mapping[str, Any]],
+    now: datetime,
+    memory: Forecasts | None = None,
+    network: tuple[int, int] | None = None,
+) -> Picture:
+    """The picture of rows that were read already."""
+    found = sorted(read_rows, key=attention)
+    return Picture(
+        time=now,
+        rows=tuple(found),
+        groups=_groups(found, memory, now),
+        queues=_queues(found, syncqueues, now),
+        whole=whole(found, now, memory, network),
+    )
+
+
+def attention(row: Row) -> tuple[int, int, str, str]:
+    """Sorts rows: what needs somebody first, then what runs, then what waits in its order."""
+    position = row.place.position if row.place is not None else None
+    return (_ORDER.get(row.badge.word, 0), position or 10**6, row.namespace, row.name)
+
+
+def whole(
+    found: Sequence[Row],
+    now: datetime,
+    memory: Forecasts | None = None,
+    network: tuple[int, int] | None = None,
+) -> Whole:
+    """All rows as one."""
+    counted, share = sums.counts(found), sums.share(found)
+    wanted = counted.total - counted.cancelled
+    busy = counted.active + counted.waiting > 0 and share.percent is not None
+    return Whole(
+        counts=counted,
+        state=sums.state(found),
+        bytes=share,
+        speed=sums.speed(found),
+        eta=sums.eta(found, memory, "total", now),
+        complete_text=f"{counted.complete} of {wanted} model{'' if wanted == 1 else 's'}",
+        network=None if network is None else amounts.rate(*network),
+        title=f"({int(share.percent or 0)}%) {_TITLE}" if busy else _TITLE,
+    )
+
+
+def _groups(found: Sequence[Row], memory: Forecasts | None, now: datetime) -> tuple[Group, ...]:
+    members: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in found:
+        members[row.group or row.namespace].append(row)
+    return tuple(_group(name, members[name], memory, now) for name in sorted(members))
+
+
+def _group(name: str, members: Sequence[Row], memory: Forecasts | None, now: datetime) -> Group:
+    return Group(
+        name=name,
+        namespaces=tuple(sorted({row.namespace for row in members})),
+        counts=sums.counts(members),
+        state=sums.state(members),
+        bytes=sums.share(members),
+        speed=sums.speed(members),
+        eta=sums.eta(members, memory, f"group/{name}", now),
+        rows=tuple(f"{row.namespace}/{row.name}" for row in members),
+    )
+
+
+def _queues(
+    found: Sequence[Row], syncqueues: Iterable[Mapping[str, Any]], now: datetime
+) -> tuple[Queue, ...]:
+    members: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in found:
+        members[row.queue].append(row)
+    there = {name: queue for queue in syncqueues if (name := queues.name_of(queue))}
+    read_ = [queues.read(queue, members.get(name, ()), now) for name, queue in there.items()]
+    read_ += [queues.missing(name, members[name], now) for name in members.keys() - there.keys()]
+    return tuple(sorted(read_, key=lambda queue: queue.name))

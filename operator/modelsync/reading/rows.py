@@ -1,0 +1,154 @@
+"""One ModelSync, as the API server returns it, as a row."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from modelsync.api.reasons import ACTIVE_PHASES, TERMINAL_PHASES, ConditionType, Phase, Reason, Stage
+from modelsync.reading import acts, amounts, badges, details, forecast, remedies
+from modelsync.reading.fields import Fields, seconds_since
+from modelsync.reading.forecast import Forecasts
+from modelsync.reading.values import Badge, Bytes, Eta, FileBar, Files, Remedy, Row
+
+OLD_FIGURES_SECONDS = 60
+"""Figures of a running worker that are older say nothing of its present speed."""
+MOST_BARS = 8
+
+
+def key(namespace: str, name: str) -> str:
+    """What forecasts and histories of a sync are kept under."""
+    return f"sync/{namespace}/{name}"
+
+
+def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None) -> Row:
+    """The row of a ModelSync; never raises, whatever the object holds."""
+    sync_ = Fields(sync)
+    meta, spec, status = sync_.of("metadata"), sync_.of("spec"), sync_.of("status")
+    namespace, name = meta.text("namespace", 63) or "", meta.text("name", 253) or ""
+    phase = status.text("phase", 63)
+    condition = _ready(status)
+    stated = condition.text("reason", 63)
+    badge = badges.of(phase, stated)
+    reason = (status.of("lastFailure").text("reason", 63) if stated == Reason.BACKING_OFF else None) or stated
+    figures = _figures(status, phase, now)
+    shown = _bytes(status, phase)
+    pace = _pace(status, shown, badge, figures)
+    speed = amounts.speed(pace)
+    fetches = badge.word == Phase.DOWNLOADING and _fetches(status) and not _is_old(figures)
+    eta = _eta(memory, key(namespace, name), now, shown, pace, fetches)
+    finished = phase in TERMINAL_PHASES
+    started, completed = status.time("startTime"), status.time("completionTime")
+    end = (completed or condition.time("lastTransitionTime")) if finished else now
+    return Row(
+        namespace=namespace,
+        name=name,
+        uid=meta.text("uid", 63),
+        group=spec.text("group", 63),
+        queue=spec.text("queue", 63) or "default",
+        phase=phase,
+        badge=badge,
+        reason=reason,
+        message=condition.text("message"),
+        remedy=_remedy(reason, stated, phase, namespace, name),
+        since=condition.time("lastTransitionTime"),
+        bytes=shown,
+        files=_files(status, phase),
+        file_bars=_bars(status) if phase in ACTIVE_PHASES else (),
+        stage=status.of("display").text("stage", 300) if phase in ACTIVE_PHASES else None,
+        speed=speed,
+        eta=eta,
+        place=None if finished else details.place(spec, status, now),
+        attempt=details.attempt(spec, status, phase),
+        bytes_network=status.of("progress").count("bytesNetwork"),
+        bytes_reused=status.of("progress").count("bytesReused"),
+        source=details.source(spec, status),
+        target=details.target(spec, status),
+        priority=spec.number("priority") or 0,
+        bandwidth_limit=spec.quantity("bandwidthLimit"),
+        engine=spec.text("engine", 63),
+        revision=status.of("resolved").text("revision", 128),
+        node=status.of("worker").text("nodeName", 253),
+        pod=status.of("worker").text("podName", 253),
+        created=meta.time("creationTimestamp"),
+        age_seconds=seconds_since(meta.time("creationTimestamp"), now),
+        started=started,
+        completed=completed,
+        duration_seconds=None if started is None or end is None else seconds_since(started, end),
+        figures_age_seconds=figures,
+        finished=finished,
+        acts=tuple(map(str, acts.possible(sync))),
+    )
+
+
+def _ready(status: Fields) -> Fields:
+    """The condition Ready; empty where there is none."""
+    ready = (one for one in status.each("conditions", 50) if one.text("type") == ConditionType.READY)
+    return next(ready, Fields(None))
+
+
+def _remedy(reason: str | None, stated: str | None, phase: str | None, *name: str) -> Remedy | None:
+    """Of what failed; while the sync goes on by itself, of what holds it up."""
+    found = remedies.of(reason, phase, *name)
+    if found is None or stated != Reason.BACKING_OFF:
+        return found
+    return found.but(command=remedies.command("retry", *name))
+
+
+def _figures(status: Fields, phase: str | None, now: datetime) -> int | None:
+    """How old the figures of a running worker are."""
+    if phase not in ACTIVE_PHASES:
+        return None
+    return seconds_since(status.of("progress").time("observedTime"), now)
+
+
+def _bytes(status: Fields, phase: str | None) -> Bytes:
+    progress = status.of("progress")
+    done, total = progress.count("bytesDone"), progress.count("bytesTotal")
+    if done is None and total is not None:
+        done = total if phase == Phase.COMPLETE else 0
+    return amounts.of(done, total, estimated=progress.flag("estimated"))
+
+
+def _is_old(figures: int | None) -> bool:
+    return figures is not None and figures > OLD_FIGURES_SECONDS
+
+
+def _fetches(status: Fields) -> bool:
+    """Whether the worker's stage is one in which bytes come; an older operator names none."""
+    return status.of("progress").text("stage") in (None, Stage.DOWNLOADING)
+
+
+def _pace(status: Fields, shown: Bytes, badge: Badge, figures: int | None) -> int | None:
+    """Bytes per second, only while bytes come and somebody hears of them."""
+    downloads = badge.active and status.text("phase") == Phase.DOWNLOADING
+    if not downloads or not _fetches(status) or _is_old(figures):
+        return None
+    return status.of("progress").count("bytesPerSecond")
+
+
+def _eta(
+    memory: Forecasts | None, key: str, now: datetime, shown: Bytes, pace: int | None, fetches: bool
+) -> Eta | None:
+    remaining = None if not fetches or shown.total is None else shown.total - (shown.done or 0)
+    return forecast.eta(memory, key, now, remaining=remaining, speed=pace)
+
+
+def _files(status: Fields, phase: str | None) -> Files:
+    progress = status.of("progress")
+    done, total = progress.count("filesDone"), progress.count("filesTotal")
+    if done is not None and total is not None:
+        done = min(done, total)
+    current = progress.text("currentFile", 500) if phase in ACTIVE_PHASES else None
+    text = None if total is None else f"{done or 0}/{total}"
+    return Files(done=done, total=total, current=current, text=text)
+
+
+def _bars(status: Fields) -> tuple[FileBar, ...]:
+    found = []
+    for one in status.of("progress").each("files", MOST_BARS):
+        path = one.text("path", 500)
+        if path is not None:
+            found.append(
+                FileBar(path=path, bytes=amounts.of(one.count("bytesDone"), one.count("bytesTotal")))
+            )
+    return tuple(found)
