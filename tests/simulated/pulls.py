@@ -23,7 +23,8 @@ from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context
 from modelsync.worker.engines.native import connection_limit, engine
 from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
-from modelsync.worker.engines.native.partial_file import PAGE, WHOLE_BYTES
+from modelsync.worker.engines.native.partial_file import WHOLE_BYTES
+from modelsync.worker.engines.native.staged_file import PAGE
 from modelsync.worker.http import client
 from modelsync.worker.http.connector import Network
 from modelsync.worker.http.http1 import Broken, Headers
@@ -245,7 +246,7 @@ def run(pull: Pull, seed: int) -> Ended:
     with inside(
         world,
         {
-            "engines.native.partial_file": {"os": disk},
+            "engines.native.staged_file": {"os": disk},
             "checksums.file_digest": {"os": disk, "algorithms": sums},
             "common.open_files": {"os": disk},
             "storage.filesystem": {"os": disk},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modelsync.worker.common.failures import Interrupted
 from modelsync.worker.common.open_files import Handle
 from modelsync.worker.engines.native.buffer_pool import BLOCK, HASHERS, Block, Pool
-from modelsync.worker.engines.native.partial_file import Copy
+from modelsync.worker.engines.native.file_ranges import Copy
 
 
 def a_copy(size: int | None) -> Copy:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from modelsync.worker.common.open_files import Handle
-from modelsync.worker.engines.native import partial_file
-from modelsync.worker.engines.native.partial_file import PAGE, Copy
+from modelsync.worker.engines.native import staged_file
+from modelsync.worker.engines.native.file_ranges import Copy
+from modelsync.worker.engines.native.staged_file import PAGE
 
 GENUINE = os.pwrite
 
@@ -32,14 +33,14 @@ def test_a_descriptor_is_not_another_file_s_while_a_write_goes_through_it(
         if descriptor == number and position == PAGE:
             raise OSError(errno.EINVAL, "no O_DIRECT here")
         if descriptor == number and not later:
-            partial_file._written(copy, memoryview(mmap.mmap(-1, PAGE)), PAGE)
+            staged_file.written(copy, memoryview(mmap.mmap(-1, PAGE)), PAGE)
             later.append(Handle(opened(tmp_path / "next")))
         return GENUINE(descriptor, data, position)
 
     monkeypatch.setattr(os, "pwrite", meanwhile)
     block = mmap.mmap(-1, PAGE)
     block[:] = b"x" * PAGE
-    assert partial_file._written(copy, memoryview(block), 0) == PAGE
+    assert staged_file.written(copy, memoryview(block), 0) == PAGE
     assert later and (tmp_path / "next").read_bytes() == b""
     assert (tmp_path / "model").read_bytes() == b"x" * PAGE + bytes(PAGE)
     assert copy.direct is None

@@ -9,7 +9,8 @@ import time
 
 from modelsync.worker.common.retry import Budget
 from modelsync.worker.engines.native.buffer_pool import BLOCK, Block, Pool
-from modelsync.worker.engines.native.partial_file import Chunk, Part
+from modelsync.worker.engines.native.file_ranges import Chunk
+from modelsync.worker.engines.native.partial_file import Part
 from modelsync.worker.progress.state import State
 
 FLUSH_SECONDS = 0.2

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 from modelsync.worker.common.failures import Interrupted
 
 if TYPE_CHECKING:
-    from modelsync.worker.engines.native.partial_file import Copy
+    from modelsync.worker.engines.native.file_ranges import Copy
 
 BLOCK = 1 << 20
 """Bytes; 16 KiB TLS records and small writes make smaller ones slow."""

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from modelsync.worker.common import volume_errors
-from modelsync.worker.engines.native.partial_file import Copy, Part
+from modelsync.worker.engines.native.file_ranges import Copy
+from modelsync.worker.engines.native.partial_file import Part
 from modelsync.worker.storage import filesystem
 from modelsync.worker.storage.staging import Staging
 
@@ -67,7 +68,7 @@ class Syncer:
         found = _Finished(
             key=part.key,
             generation=copy.generation,
-            name=part.staged_name(copy.generation),
+            name=part.staged.name(copy.generation),
             size=copy.size or 0,
         )
         with self._lock:

@@ -23,7 +23,8 @@ from modelsync.worker.context import Context
 from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.connection_limit import Gate
 from modelsync.worker.engines.native.durability import Syncer
-from modelsync.worker.engines.native.partial_file import WHOLE_BYTES, Chunk, Copy, Part
+from modelsync.worker.engines.native.file_ranges import Chunk, Copy
+from modelsync.worker.engines.native.partial_file import WHOLE_BYTES, Part
 from modelsync.worker.engines.native.range_fetcher import Connection, Shared
 from modelsync.worker.engines.native.small_file_concurrency import Crowd
 from modelsync.worker.engines.native.verifier import Verifier
@@ -312,7 +313,7 @@ class NativeEngine:
         kind, _, value = (copy.validator or "").partition(":")
         fetched = Fetched(
             file=part.file,
-            staged=part.staged_name(copy.generation),
+            staged=part.staged.name(copy.generation),
             size=copy.size or 0,
             sha256=sha256,
             verified_by=verified_by,

@@ -20,7 +20,8 @@ from modelsync.worker.common.retry import Budget, Transient
 from modelsync.worker.engines.native.block_writer import Writer
 from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.connection_limit import Gate
-from modelsync.worker.engines.native.partial_file import Chunk, Copy, Part
+from modelsync.worker.engines.native.file_ranges import Chunk, Copy
+from modelsync.worker.engines.native.partial_file import Part
 from modelsync.worker.engines.native.slow_transfer import Pace, Trickle
 from modelsync.worker.engines.native.small_file import Whole, memory
 from modelsync.worker.engines.native.small_file_concurrency import Crowd
@@ -159,7 +160,7 @@ class Connection:
         if not whole:
             part.ranges_work(copy)
             self._shared.changed()
-        elif copy.headed:
+        elif copy.serves_ranges:
             text = f"The origin ignores the range asked for of {part.file.path}."
             raise Transient(Failure(Reason.ORIGIN_ERROR, text))
         elif chunk.position:

@@ -8,7 +8,8 @@ the file goes the way of the large ones from there.
 from modelsync.worker.checksums.file_digest import Digests
 from modelsync.worker.common import contents
 from modelsync.worker.common.retry import Budget
-from modelsync.worker.engines.native.partial_file import WHOLE_BYTES, Chunk, Part
+from modelsync.worker.engines.native.file_ranges import Chunk
+from modelsync.worker.engines.native.partial_file import WHOLE_BYTES, Part
 from modelsync.worker.progress.state import State
 
 
@@ -50,7 +51,7 @@ class Whole:
             copy.head = bytes(data[: contents.HEAD])
             copy.whole = True
         else:
-            part.record(copy)
+            part.staged.record(copy)
         if part.write(chunk, data):
             self._budget.progressed()
         if not copy.whole:
