@@ -22,14 +22,18 @@ from dev.origins.servers import versitygw
 from modelsync.cli import main
 from tests.chart import helm
 from tests.docs import schemas
-from tests.docs.pages import ROOT, Command, commands
+from tests.docs.pages import PAGES, ROOT, Command, codes, commands, name
 
-COMMANDS = {command.id: command for command in commands()}
+COMMANDS = {(command.page, command.text): command for command in commands()}
 NOT_RUN = re.findall(
     r"^\| `([^`]+)` \| ([^|]+) \|$", (ROOT / "tests/docs/README.md").read_text().split("## ")[1], re.M
 )
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "tokenizer.json": b"{}"}
 BODY = b"the bytes of model.bin"
+FOREIGN_FLAGS = {
+    "--build-arg", "--case", "--cluster", "--profile", "--region", "--set", "--values", "--virtual-domain", "--wait",
+}  # fmt: skip
+"""Of docker, dev and tests, kubectl, versitygw and Helm."""
 GLOBAL_FLAGS = {"--namespace", "-n", "--context", "--kubeconfig"}
 
 
@@ -65,6 +69,16 @@ def test_make_has_the_target(command: Command) -> None:
     variables = [word.split("=")[0] for word in shlex.split(command.text)[1:] if "=" in word]
     sources = makefile + "".join(path.read_text() for path in (ROOT / "dev/demo").glob("*.py"))
     assert [name for name in variables if name not in sources] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_a_flag_in_code_font_is_one_of_a_command(page: Path) -> None:
+    context = click.Context(main.cli)
+    verbs = [main.cli.get_command(context, verb) for verb in main.cli.list_commands(context)]
+    ours = {option for verb in verbs if verb for param in verb.get_params(context) for option in param.opts}
+    ours |= {option for option in cluster_parser()._option_string_actions if option.startswith("--")}
+    named = {code.split()[0].split("=")[0] for code in codes(page) if code.startswith("--")}
+    assert sorted(named - ours - FOREIGN_FLAGS) == []
 
 
 @each("dev/")
