@@ -1,4 +1,4 @@
-"""`python -m dev.docs [--check]`: writes the generated pages of docs/reference, or tells which are stale."""
+"""`python -m dev.docs [--check]`: writes the generated pages of docs/reference, or says which are stale."""
 
 import argparse
 import sys
@@ -18,23 +18,23 @@ from modelsync.api import crd
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _SYNC = """
-A first one is in [the tutorial](../tutorial/first-sync.md); files to copy are in `examples/`. Why a sync is
-where it is: [reasons](reasons.md).
+Every field of a ModelSync. Start with [the tutorial](../tutorial/first-sync.md) or the files in `examples/`.
+How to [control](../howto/control.md) and [troubleshoot](../howto/troubleshooting.md) a sync; all
+[reasons](reasons.md).
 
 | to | do |
 |---|---|
-| pause, go on | set `spec.suspend` to true, to false |
+| pause, resume | set `spec.suspend` to true, to false |
 | cancel, start again | set `spec.cancel` to true, to false |
 | retry, or check a Complete one | set the annotation `modelsync.dev/retry-requested-at` to a new value |
 | wait in a script | `kubectl wait --for=condition=Ready --timeout=6h modelsync/NAME` |
 
-An absent field of the status means "unknown", never zero.
+An absent status field is unknown, never zero.
 """
 _QUEUE = """
-Queues live in the operator's namespace; a ModelSync of any namespace names one in `spec.queue`. The chart
-makes the queue `default`. Who is next: the highest `spec.priority` (up to `maxPriority`); among equal ones
-the namespace that holds the fewest slots, then the one whose last start is longest ago; of one namespace the
-oldest.
+Every field of a SyncQueue, which limits how many syncs run at once ([how to use
+queues](../howto/queues.md)). Queues live in the operator's namespace; a ModelSync of any namespace names one
+in `spec.queue`. The chart creates the queue `default`.
 """
 
 

@@ -12,13 +12,12 @@ from modelsync.runtime.telemetry import metrics, state_collector
 _HEAD = f"""{MADE}
 # Metrics
 
-The operator serves these at `/metrics` of its port 8080, in Prometheus' text format. Counters of downloads
-are kept by the operator from its workers' reports, so that a worker that lives for less than a scrape
-interval is counted in full. Besides these there are the `process_…` and `python_gc_…` families of the Python
-client.
+The metrics that the operator serves at `/metrics` on port 8080, in Prometheus' text format. The operator
+counts downloads from its workers' reports, so short-lived workers are counted in full. The Python client
+adds the families `process_…` and `python_gc_…`. How to collect them: [monitoring](../howto/monitoring.md).
 
-Labels are bounded: namespaces, kinds of sources, [reasons](reasons.md), nodes, network devices and queues;
-never a repository or a URL. `modelsync_sync_…` series exist for active ModelSyncs only.
+Labels are namespaces, source types, [reasons](reasons.md), nodes, network devices and queues, never a
+repository or URL. Series `modelsync_sync_…` exist only for active ModelSyncs.
 """
 
 

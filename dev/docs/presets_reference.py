@@ -6,41 +6,35 @@ from modelsync.api import presets
 _HEAD = f"""{MADE}
 # Presets
 
-`spec.preset` (`modelsync pull --preset`) names lists of patterns: of a repository with many formats,
-only the files that a program for one of them reads are synced.
+The built-in presets, and how to add your own. A preset (`spec.preset`, `modelsync pull --preset`) is a list
+of file patterns that selects one format of a repository with many.
 
-```yaml
 spec:
   preset: safetensors
-  allowPatterns: ["*.py"]   # besides: the lists add up, and ignoring wins
-```
+  allowPatterns: ["*.py"]   # in addition; ignored files win
 
-These are built in. `*` also matches `/`; upper and lower case differ. Of the chosen files, one must match
-each pattern of the last column: else the sync ends with `NothingMatched`, which names the weights that the
-repository has instead and the presets that fit it. A vision projector (`*mmproj*`) is no model, and where
-`diffusers` takes anything of a component that has weights, it must take weights. Weights that your own
-`allowPatterns` choose count.
+`*` also matches `/`; patterns are case-sensitive. The selected files must match every pattern of the last
+column; otherwise the sync ends with `NothingMatched`, and the message names the repository's other weights
+and the presets that fit. A vision projector (`*mmproj*`) does not count as a model. `diffusers` requires
+weights for every component that has some. Weights that your own `allowPatterns` select count.
 """
 _TAIL = """
 ## Presets of your own
 
-The chart's value `presets` ([operator setting](operator.md) `--presets`) adds to them, and replaces one by
-its name:
+The chart's value `presets` ([operator setting](operator.md) `--presets`) adds presets; one with a
+built-in name replaces it:
 
-```yaml
 presets:
   my-family:
     allowPatterns: ["*.bin", "*.json"]
     ignorePatterns: ["old/*"]
     requiredPatterns: ["*.bin"]
-```
 
-`companionPatterns` are files that do not count as required ones; folders that hold files of
-`weightPatterns` need a required file each.
+Files that match `companionPatterns` do not count as required ones. Each directory with files that match
+`weightPatterns` needs a required file.
 
-A ModelSync whose preset the operator does not know is `Failed` with the reason `InvalidSpec` and the list of
-those that it knows; it goes on by itself when the operator has learned it. `modelsync pull` knows the
-built-in ones.
+A ModelSync with an unknown preset is `Failed` with the reason `InvalidSpec`; the message lists the known
+ones, and the sync continues when the preset is added. `modelsync pull` has the built-in presets only.
 """
 
 

@@ -1,4 +1,4 @@
-"""The page of `modelsync pull`: its options, as the command itself tells them, and what `--json` writes."""
+"""The page of `modelsync pull`: its options, from the command itself, and what `--json` writes."""
 
 import json
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ from modelsync.cli import pull
 _HEAD = f"""{MADE}
 # modelsync pull
 
-`modelsync pull SOURCE... --to DIRECTORY`, with SOURCE as `hf://org/name[@revision]`, `hf://datasets/org/name`,
-`s3://bucket/prefix`, or one or more `https://` addresses of files. How to use it:
-[without a cluster](../howto/without-a-cluster.md). Variables: [environment](environment.md).
+Options, output and exit codes of `modelsync pull SOURCE... --to DIRECTORY`. SOURCE is
+`hf://org/name[@revision]`, `hf://datasets/org/name`, `s3://bucket/prefix`, or one or more `https://` URLs of
+files. How to use it: [without a cluster](../howto/without-a-cluster.md). Variables:
+[environment](environment.md).
 """
 _RUNNING = {
     "stage": "Downloading",
@@ -45,34 +46,32 @@ def _block(document: dict[str, Any]) -> str:
 
 
 _TAIL = f"""
-## What is shown
+## Output
 
-On a terminal: a bar for each file, and one for all with amount, speed, time left, retries, and the layer of
-the figures where it is not the engine. Elsewhere: a line when the stage changes, and every 5 seconds while
-bytes come. Both go to standard error. Speed and time left are absent until they are known. The result goes
-to standard output: files, size, time, revision, and on a line of its own the digest that
-`--expected-digest` takes.
+Progress goes to standard error. On a terminal: a bar for each file, and one for the total with size, speed,
+time left, retries, and the [layer](../howto/engines.md#where-progress-comes-from) if it is not the engine.
+Otherwise: a line at each change of stage, and every 5 seconds during the download. The result goes to
+standard output: files, size, duration and revision, and on its own line the digest for `--expected-digest`.
 
 ## --json
 
-Standard output is one JSON document a line. While it runs, one each second and at each change of stage:
+Standard output has one JSON document per line: one per second, and one at each change of stage:
 
 {_block(_RUNNING)}
 
-`stage` is Resolving, Downloading, Verifying, Publishing or Done; `files` are those being fetched, at most
-8. `retrying` is there while nothing comes and a request is tried again: cause, tries, nextSeconds, and
-asked where the origin named that time. A field that is absent is unknown. The last document tells the result:
+`stage` is Resolving, Downloading, Verifying, Publishing or Done; `files` are those being downloaded, at most
+8. `retrying` is present while a request is retried and no data arrives: cause, tries, nextSeconds, and asked
+if the origin gave that time. An absent field is unknown. The last document is the result:
 
 {_block(_ENDED)}
 
-`reason` is `Synced` or one of the [reasons](reasons.md), then with a `message` that tells the fix.
-Warnings are lines on standard error.
+`reason` is `Synced` or one of the [reasons](reasons.md), then with a `message` that
+names the fix. Warnings are lines on standard error.
 
-## How it ends
+## Exit codes
 
-The process's code is that of the reason: [exit codes](exit-codes.md). 2 is a wrong command line or
-variable, told before anything is done. The first Ctrl-C (or SIGTERM) ends in order with 143, a second one
-at once.
+Each reason has an [exit code](exit-codes.md). 2 is a wrong command line or variable, before anything is
+done. The first Ctrl-C (or SIGTERM) stops in order with 143, a second one at once.
 """
 
 

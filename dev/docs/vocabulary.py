@@ -8,26 +8,23 @@ from modelsync.reading import reason_texts
 _REASONS = f"""{MADE}
 # Reasons
 
-One word says why a ModelSync is where it is: in its conditions, in `status.lastFailure`, in Events and as the
-`reason` label of metrics. The message beside it tells the case at hand.
+Every reason, its meaning and its fix. A reason says in one word why a ModelSync is in its state: in
+conditions, `status.lastFailure`, Events and the label `reason` of metrics. The message has the details.
 
-```console
 kubectl get modelsync NAME -o jsonpath='{{.status.conditions[?(@.type=="Ready")].reason}}'
-```
 
-To ask for a retry, set the annotation to any value that it has not had before:
+To request a retry, set the annotation to a new value:
 
-```console
 kubectl annotate modelsync NAME modelsync.dev/retry-requested-at="$(date +%s)" --overwrite
-```
 
-A Complete sync is checked by that: an attempt reads its files and fetches what is missing or wrong.
+On a Complete sync this starts a [check](../howto/control.md#check-published-files) of its files.
 """
 _CODES = f"""{MADE}
-# Exit codes of the worker
+# Exit codes
 
-`modelsync worker` and `modelsync pull` end with one of these. The tens tell the kind: 10-19 the user's error,
-20-29 space or permission, 30-39 integrity or a changed source, 50-59 passing trouble, 143 interrupted.
+The exit codes of `modelsync worker` and `modelsync pull`, by [reason](reasons.md). Groups: 10-19 wrong
+source, credentials or options; 20-29 volume; 30-39 integrity; 50-59 temporary errors; 143 interrupted. All
+commands exit with 2 on a wrong command line or environment variable.
 """
 
 
@@ -39,7 +36,7 @@ def reasons() -> str:
         parts.append(f"## {title}\n\n{table(('reason', 'meaning', 'fix'), rows)}")
     rows = [(f"`{reason}`", meaning, fix) for reason, (meaning, fix) in reason_texts.QUEUE.items()]
     parts.append(
-        "## Why it waits\n\n`status.queue.reason` of a sync that waits for a slot.\n\n"
+        "## Queue reasons\n\n`status.queue.reason` of a sync that waits for a slot.\n\n"
         + table(("reason", "meaning", "fix"), rows)
     )
     return "\n".join(parts)

@@ -311,8 +311,8 @@ def leaves(value: Any, path: str = "") -> list[str]:
     return [leaf for key, inner in value.items() for leaf in leaves(inner, f"{path}.{key}" if path else key)]
 
 
-def test_every_value_is_told() -> None:
-    told = [path for path, _, _ in chart_values.told()]
+def test_every_value_is_described() -> None:
+    told = [path for path, _, _ in chart_values.described()]
     values = yaml.safe_load(chart_values.VALUES.read_text())
     untold = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in told)]
     assert untold == []

@@ -31,7 +31,8 @@ NOT_RUN = re.findall(
 FILES = {"config.json": b"{}", "model.safetensors": b"weights", "tokenizer.json": b"{}"}
 BODY = b"the bytes of model.bin"
 FOREIGN_FLAGS = {
-    "--build-arg", "--case", "--cluster", "--profile", "--region", "--set", "--values", "--virtual-domain", "--wait",
+    "--build-arg", "--case", "--cluster", "--profile", "--region", "--set", "--values", "--virtual-domain",
+    "--wait",
 }  # fmt: skip
 """Of docker, dev and tests, kubectl, versitygw and Helm."""
 GLOBAL_FLAGS = {"--namespace", "-n", "--context", "--kubeconfig"}
