@@ -7,7 +7,7 @@ from modelsync.api import modelsync as api
 from modelsync.api.modelsync import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner
-from modelsync.core.attempts import start_blockers
+from modelsync.core.cluster import start_blockers
 from tests import builders as b
 from tests.core.world import World
 

@@ -8,6 +8,7 @@ import copy
 import email.utils
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -73,6 +74,8 @@ class FakeApi:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.version = 100
         self.asked: list[tuple[str, str]] = []
+        self.lists: Counter[str] = Counter()
+        """Lists that were begun, by plural."""
         self.bodies: list[tuple[str, str, Object]] = []
         self.faults: list[Fault] = []
         self.lose_answers_to: set[str] = set()
@@ -278,6 +281,7 @@ class FakeApi:
         ]
         limit = int(request.query.get("limit", "0")) or len(found) + 1
         start = int(request.query.get("continue", "0") or 0)
+        self.lists[plural] += not start
         meta = {"resourceVersion": str(self.version)}
         if start + limit < len(found):
             meta["continue"] = str(start + limit)

@@ -206,6 +206,32 @@ async def test_a_lost_lease_ends_the_process_with_1() -> None:
 
 
 @harness.in_loop
+async def test_what_is_there_is_listed_once_at_start_beside_the_watch() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        api.put(SYNCS, harness.sync())
+        async with running(api) as run:
+            await harness.eventually(lambda: jobs(api) and run.operator.resync.complete.is_set())
+            await harness.eventually(lambda: api.lists["modelsyncs"] > 1)
+            assert api.lists == {plural: 2 for plural in ("modelsyncs", "jobs", "pods", "syncqueues")}
+
+
+@harness.in_loop
+async def test_what_a_standby_listed_is_listed_anew_when_it_leads() -> None:
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        async with running(api) as leader:
+            await harness.eventually(lambda: leader.operator.elector.is_leading)
+            async with running(api) as standby:
+                await harness.eventually(standby.operator.resync.complete.is_set)
+                await harness.eventually(
+                    lambda: api.lists["modelsyncs"] == 4
+                )  # a watch's and an own list each
+                await leader.end()
+                await harness.eventually(lambda: api.lists["modelsyncs"] == 5)
+
+
+@harness.in_loop
 async def test_a_standby_observes_and_does_nothing() -> None:
     async with fake_api.FakeApi().serving() as api:
         api.put(QUEUES, queue())

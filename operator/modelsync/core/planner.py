@@ -42,18 +42,18 @@ def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> act
         starts=last_starts.known(snapshot),
         disabled=snapshot.settings.downloads_disabled,
     )
-    holders = sync_view.occupied(snapshot)
+    holders = gatherer.occupied()
     for uid in holders:
         hold = usage.hold_target if uid in gatherer.parked else usage.take
         hold(snapshot.syncs[uid])
-    orphans = sync_view.orphans(snapshot)
+    orphans = gatherer.orphans()
     for queue, names in orphans.items():
         for name in names:
             usage.take_slot(name.partition("/")[0], queue)
     for job in snapshot.jobs:
         if job.assumed and job.sync_uid in snapshot.syncs:
             usage.unanswered[admission.group(snapshot.syncs[job.sync_uid])] += 1
-    for uid in sync_view.on_lost_nodes(snapshot) - holders:
+    for uid in gatherer.on_lost_nodes() - holders:
         usage.hold_target(snapshot.syncs[uid])
     decision = admission.decide(
         (item.candidate for item in judged if item.candidate is not None),
@@ -209,7 +209,7 @@ def _why_delete(item: Judged, attempt: int, state: JobState, finished: datetime 
             return f"the ModelSync is {phase}"
         if over:
             return "the attempt is over and its result is in the status, but its Pod runs or waits on"
-        if history.is_stale(view):
+        if view.is_stale:
             return "the spec has changed and the worker could not start"
         return "a later attempt exists" if attempt < view.attempts else ""
     recorded = over or attempt < (stored.attempts or 0)

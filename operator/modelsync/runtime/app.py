@@ -137,7 +137,10 @@ class Operator:
         return code
 
     async def _observe(self) -> None:
-        await self.resync.until_complete()
+        """List as a standby, unless the lease is ours at once: then `_fill` lists, and one list is enough."""
+        await self.elector.tried.wait()
+        if not self.elector.is_leading:
+            await self.resync.until_complete()
         await self.resync.run(self._config.resync_seconds)
 
     async def _lead(self, group: asyncio.TaskGroup) -> None:
@@ -154,7 +157,11 @@ class Operator:
             filling.cancel()
 
     async def _fill(self) -> None:
-        """The barrier before the first plan: what was seen as a standby may be old, so list it anew."""
+        """The barrier before the first plan: list everything after the lease was won, never only before.
+
+        Until then another operator wrote. Each of its writes is older than a list that begins now, so no plan
+        is made from a picture without them.
+        """
         await self.resync.until_complete()
         self._accounting.begin()
         if self._config.disable_model_downloads:

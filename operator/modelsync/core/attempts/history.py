@@ -11,7 +11,7 @@ from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.worker_pod.status import JobReference
 from modelsync.core import status_patch
-from modelsync.core.attempts import completion, evictions, progress_deadline, retries, start_blockers
+from modelsync.core.attempts import completion, evictions, progress_deadline, retries
 from modelsync.core.cluster import lost_nodes
 from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord
 from modelsync.core.cluster.sync_view import View
@@ -165,7 +165,7 @@ def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
     if job.state is JobState.FAILED:
         own_deadline = view.sync.spec.active_deadline_seconds
         return retries.classify(job, view.pod_of(job), view.now, own_deadline=own_deadline)
-    if is_stale(view):
+    if view.is_stale:
         return None
     return (
         _node_lost(view)
@@ -190,10 +190,10 @@ def _never_started(view: View) -> retries.Failure | None:
     job, limit = view.active_job, view.settings.start_deadline
     if job is None:
         return None
-    why, end = start_blockers.why_blocked(view), start_blockers.gives_up_at(view)
+    why, end = view.start_blocker, view.start_given_up_at
     if why is not None and end is not None:
         return retries.blocked(why.reason, why.message, view.now) if end <= view.now else None
-    if not start_blockers.is_starting(view) or view.now - job.created < limit * SILENT_STARTS:
+    if not view.is_starting or view.now - job.created < limit * SILENT_STARTS:
         return None
     message = _why_silent(view.pod_of(job))
     return retries.failure(Reason.WORKER_LOST, message, job.created + limit * SILENT_STARTS)
@@ -208,18 +208,7 @@ def _why_silent(pod: PodRecord | None) -> str:
     )
 
 
-def is_stale(view: View) -> bool:
-    """Whether a changed spec makes it worth while to replace a worker that cannot start.
-
-    The stored status keeps its old observedGeneration until that Job is gone: an operator that dies between
-    the two finds it again.
-    """
-    job = view.last_job
-    waits = start_blockers.why_blocked(view) is not None or (job is not None and job.deleting)
-    return view.changed and waits and job is not None and job.state is JobState.ACTIVE
-
-
 def gives_up_at(view: View, job: JobRecord) -> datetime:
     """When the attempt's Job, which starts, is given up if nothing changes."""
     silent = job.created + view.settings.start_deadline * SILENT_STARTS
-    return start_blockers.gives_up_at(view) or silent
+    return view.start_given_up_at or silent

@@ -1,12 +1,17 @@
-"""All that belongs to one ModelSync, gathered before anything is decided about it."""
+"""All that belongs to one ModelSync, gathered before anything is decided about it.
+
+Every check asks for the same few facts (its Job, its Pod, what keeps a worker from starting), so each is
+found once for a view, when it is first asked for. A view never changes: `replace` makes another one.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from modelsync.core.cluster import lost_nodes, unschedulable, worker_exit
+from modelsync.core.cluster import lost_nodes, start_blockers, unschedulable, worker_exit
 from modelsync.core.cluster.snapshot import (
     JobRecord,
     JobState,
@@ -23,7 +28,7 @@ UNHEARD = timedelta(seconds=5)
 """How long a Job that has ended waits for its Pod's termination report."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class View:
     """A ModelSync with its Jobs, Pods and reports."""
 
@@ -42,25 +47,27 @@ class View:
     """Somebody waits for its slot, and it is not the one that may wait for room on a node without."""
     farewell: PodRecord | None = None
     """The last state of a Pod of this sync that is gone."""
+    lost_pods: frozenset[str] = frozenset()
+    """Uids of the Pods, of all ModelSyncs, on nodes that do not confirm their end."""
 
-    @property
+    @cached_property
     def attempts(self) -> int:
         """How many attempts were started, by the status and by the Jobs that are there."""
         return max(self.sync.status.attempts or 0, self.jobs[-1].attempt if self.jobs else 0)
 
-    @property
+    @cached_property
     def last_job(self) -> JobRecord | None:
         """The Job of the last attempt, if it is there, with the end that its worker had (`worker_exit`)."""
         job = self.jobs[-1] if self.jobs and self.jobs[-1].attempt == self.attempts else None
         return job if job is None else worker_exit.settled(job, self.pod_of(job), self.now)
 
-    @property
+    @cached_property
     def active_job(self) -> JobRecord | None:
         """The last attempt's Job while it runs."""
         job = self.last_job
         return job if job is not None and job.state is JobState.ACTIVE and not job.deleting else None
 
-    @property
+    @cached_property
     def ended_unheard(self) -> bool:
         """Whether the last Job has just ended and its Pod's end is not known yet.
 
@@ -91,33 +98,65 @@ class View:
         observed = self.sync.status.observed_generation
         return observed is not None and observed < self.sync.generation
 
-    @property
+    @cached_property
     def occupied(self) -> bool:
         """Whether a worker of this sync runs or may still run: a new attempt has to wait for it."""
         return any(job.state is JobState.ACTIVE for job in self.jobs) or any(
             pod.phase in lost_nodes.LIVE for pod in self.pods
         )
 
-    @property
+    @cached_property
     def lost_pod(self) -> PodRecord | None:
         """A Pod on a node that does not confirm its end."""
-        return next(
-            (
-                pod
-                for pod in self.pods
-                if lost_nodes.is_lost(pod, self.samples.get(pod.uid), self.settings, self.now)
-            ),
-            None,
-        )
+        return next((pod for pod in self.pods if pod.uid in self.lost_pods), None)
 
-    @property
+    @cached_property
+    def is_starting(self) -> bool:
+        """Whether the last attempt's Job waits for its worker to run."""
+        job = self.active_job
+        pod = self.pod_of(job) if job is not None else None
+        return job is not None and (pod is None or start_blockers.is_waiting(pod))
+
+    @cached_property
+    def start_blocker(self) -> start_blockers.StartBlocker | None:
+        """Why the last attempt has not started; None when it has, or is merely on its way."""
+        job = self.active_job
+        if job is None or not self.is_starting:
+            return None
+        pod = self.pod_of(job)
+        problem = self.problem(pod.uid if pod is not None else None, job.uid)
+        return start_blockers.find(self.sync, pod, problem)
+
+    @cached_property
+    def start_given_up_at(self) -> datetime | None:
+        """When a start that is blocked as now is given up and frees its slot; None where none is blocked."""
+        job, why = self.active_job, self.start_blocker
+        if job is None or why is None:
+            return None
+        pod = self.pod_of(job)
+        if why.at_once or (self.gives_way and pod is not None and unschedulable.lacks_room(pod)):
+            return (pod.created if pod is not None else job.created) + start_blockers.SETTLES
+        return job.created + self.settings.start_deadline
+
+    @cached_property
+    def is_stale(self) -> bool:
+        """Whether a changed spec makes it worth while to replace a worker that cannot start.
+
+        The stored status keeps its old observedGeneration until that Job is gone: an operator that dies
+        between the two finds it again.
+        """
+        job = self.last_job
+        waits = self.start_blocker is not None or (job is not None and job.deleting)
+        return self.changed and waits and job is not None and job.state is JobState.ACTIVE
+
+    @cached_property
     def termination_report(self) -> PodRecord | None:
         """The Pod of the last attempt with its termination report, also when it is gone already."""
         known = self.pods if self.farewell is None else (*self.pods, self.farewell)
         own = [pod for pod in known if pod.attempt == self.attempts and pod.termination is not None]
         return max(own, key=lambda pod: pod.created, default=None)
 
-    @property
+    @cached_property
     def worker(self) -> PodRecord | None:
         """The Pod of the last attempt whose worker runs, whether or not its Job is still there."""
         own = [
@@ -147,46 +186,15 @@ class View:
         return next((self.problems[uid] for uid in uids if uid is not None and uid in self.problems), None)
 
 
-def occupied(snapshot: Snapshot) -> frozenset[str]:
-    """Uids of the ModelSyncs that hold a slot, by the Jobs and Pods that are there and nothing else."""
-    lost = {pod.uid for pod in snapshot.pods if _is_lost(snapshot, pod)}
-    jobs = {job.sync_uid for job in snapshot.jobs if job.state is JobState.ACTIVE}
-    pods = {pod.sync_uid for pod in snapshot.pods if pod.phase in lost_nodes.LIVE and pod.uid not in lost}
-    return frozenset((jobs | pods) & snapshot.syncs.keys())
-
-
-def orphans(snapshot: Snapshot) -> dict[str, frozenset[str]]:
-    """Jobs by `namespace/name`, by queue, whose worker runs or may still run though its ModelSync is gone."""
-    found: dict[str, set[str]] = defaultdict(set)
-    names = {job.uid: job.name for job in snapshot.jobs}
-    for job in snapshot.jobs:
-        if job.sync_uid not in snapshot.syncs and job.queue and job.state is JobState.ACTIVE:
-            found[job.queue].add(f"{job.namespace}/{job.name}")
-    for pod in snapshot.pods:
-        if pod.sync_uid in snapshot.syncs or not pod.queue or pod.phase not in lost_nodes.LIVE:
-            continue
-        if not _is_lost(snapshot, pod):
-            found[pod.queue].add(f"{pod.namespace}/{names.get(pod.job_uid, pod.name)}")
-    return {queue: frozenset(jobs) for queue, jobs in found.items()}
-
-
-def on_lost_nodes(snapshot: Snapshot) -> frozenset[str]:
-    """Uids of the ModelSyncs whose worker may write without a slot: their target is taken."""
-    lost = {pod.sync_uid for pod in snapshot.pods if _is_lost(snapshot, pod)}
-    return frozenset(lost & snapshot.syncs.keys())
-
-
-def _is_lost(snapshot: Snapshot, pod: PodRecord) -> bool:
-    return lost_nodes.is_lost(pod, snapshot.samples.get(pod.uid), snapshot.settings, snapshot.now)
-
-
 class Gatherer:
-    """Makes the view of each ModelSync of a snapshot; Jobs and Pods of others are nobody's business here."""
+    """Makes the view of each ModelSync of a snapshot, and what the queue has to know of all of them."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._jobs: dict[str, list[JobRecord]] = defaultdict(list)
         self._pods: dict[str, list[PodRecord]] = defaultdict(list)
+        self.lost_pods = frozenset(pod.uid for pod in snapshot.pods if self._is_lost(pod))
+        """Uids of the Pods on nodes that do not confirm their end."""
         self.parked, self._contended = unschedulable.parked(snapshot), unschedulable.contended(snapshot)
         self._creating = {job.sync_uid for job in snapshot.jobs if job.assumed}
         for job in snapshot.jobs:
@@ -217,7 +225,38 @@ class Gatherer:
             creating=sync.uid in self._creating,
             gives_way=sync.spec.queue in self._contended and sync.uid not in self.parked,
             farewell=self._farewells.get(sync.uid),
+            lost_pods=self.lost_pods,
         )
+
+    def occupied(self) -> frozenset[str]:
+        """Uids of the ModelSyncs that hold a slot, by the Jobs and Pods that are there and nothing else."""
+        jobs = {job.sync_uid for job in self._snapshot.jobs if job.state is JobState.ACTIVE}
+        pods = {pod.sync_uid for pod in self._snapshot.pods if self._holds_slot(pod)}
+        return frozenset((jobs | pods) & self._snapshot.syncs.keys())
+
+    def orphans(self) -> dict[str, frozenset[str]]:
+        """Jobs by `namespace/name`, by queue, whose worker may still run though its ModelSync is gone."""
+        syncs, found = self._snapshot.syncs, defaultdict[str, set[str]](set)
+        names = {job.uid: job.name for job in self._snapshot.jobs}
+        for job in self._snapshot.jobs:
+            if job.sync_uid not in syncs and job.queue and job.state is JobState.ACTIVE:
+                found[job.queue].add(f"{job.namespace}/{job.name}")
+        for pod in self._snapshot.pods:
+            if pod.sync_uid not in syncs and pod.queue and self._holds_slot(pod):
+                found[pod.queue].add(f"{pod.namespace}/{names.get(pod.job_uid, pod.name)}")
+        return {queue: frozenset(jobs) for queue, jobs in found.items()}
+
+    def on_lost_nodes(self) -> frozenset[str]:
+        """Uids of the ModelSyncs whose worker may write without a slot: their target is taken."""
+        lost = {pod.sync_uid for pod in self._snapshot.pods if pod.uid in self.lost_pods}
+        return frozenset(lost & self._snapshot.syncs.keys())
+
+    def _holds_slot(self, pod: PodRecord) -> bool:
+        return pod.phase in lost_nodes.LIVE and pod.uid not in self.lost_pods
+
+    def _is_lost(self, pod: PodRecord) -> bool:
+        seen = self._snapshot
+        return lost_nodes.is_lost(pod, seen.samples.get(pod.uid), seen.settings, seen.now)
 
 
 _NOTHING: Mapping[str, Any] = {}

@@ -12,8 +12,8 @@ from datetime import datetime
 from modelsync.api import conditions, presets, protocol
 from modelsync.api.modelsync import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
-from modelsync.core.attempts import completion, history, retries, start_blockers
-from modelsync.core.cluster import lost_nodes, sync_view, worker_exit
+from modelsync.core.attempts import completion, history, retries
+from modelsync.core.cluster import lost_nodes, start_blockers, sync_view, worker_exit
 from modelsync.core.cluster.snapshot import JobRecord, JobState, PodRecord, Sample
 from modelsync.core.cluster.sync_view import View
 from modelsync.core.jobs import allowances
@@ -148,10 +148,10 @@ def _running(view: View, status: ModelSyncStatus) -> Verdict | None:
     pod = view.pod_of(job)
     if pod is not None and _is_unheard(view, pod):
         return _unreachable(view, job, pod)
-    if pod is not None and not pod.deleting and not start_blockers.is_starting(view):
+    if pod is not None and not pod.deleting and not view.is_starting:
         # Also when the Pod has ended: its Job's conditions follow in a moment, till then nothing is new.
         return replace(_working(view, job, pod), wake_at=_next_look(view, pod))
-    why = start_blockers.why_blocked(view) or start_blockers.Block(Reason.STARTING, _starting(pod))
+    why = view.start_blocker or start_blockers.StartBlocker(Reason.STARTING, _starting(pod))
     return Verdict(
         phase=Phase.QUEUED,
         reason=why.reason,

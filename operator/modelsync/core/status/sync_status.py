@@ -11,7 +11,6 @@ from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.source.transfer import Resolved
 from modelsync.api.worker_pod.status import WorkerStatus
 from modelsync.core import status_patch
-from modelsync.core.attempts import history
 from modelsync.core.cluster.snapshot import PodRecord
 from modelsync.core.cluster.sync_view import View
 from modelsync.core.status import progress
@@ -35,8 +34,8 @@ def render(view: View, base: ModelSyncStatus, verdict: Verdict, queue: QueueStat
 
 
 def _generation(view: View) -> int | None:
-    """The generation that this status is for; see `history.is_stale` for when it lags."""
-    return view.sync.status.observed_generation if history.is_stale(view) else view.sync.generation
+    """The generation that this status is for; see `View.is_stale` for when it lags."""
+    return view.sync.status.observed_generation if view.is_stale else view.sync.generation
 
 
 def _conditions(view: View, base: ModelSyncStatus, verdict: Verdict) -> tuple[Condition, ...]:

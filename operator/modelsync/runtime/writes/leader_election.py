@@ -64,6 +64,8 @@ class Elector:
         self._seen_at = 0.0
         self._good_until = float("-inf")
         self._leading = False
+        self.tried = asyncio.Event()
+        """Set once the first try to take the lease has ended, either way."""
 
     @property
     def is_leading(self) -> bool:
@@ -73,8 +75,10 @@ class Elector:
     async def acquire(self) -> None:
         """Return once this process leads."""
         while not await self._try():
+            self.tried.set()
             await self._pause()
         self._leading = True
+        self.tried.set()
         _log.info("leading as %s", self._identity)
 
     async def hold(self) -> None:

@@ -8,12 +8,11 @@ is tried again with backoff; what may pass by itself keeps the Job for the start
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from modelsync.api.reasons import Reason
 from modelsync.core.cluster import unschedulable
 from modelsync.core.cluster.snapshot import PodRecord, Problem, SyncRecord
-from modelsync.core.cluster.sync_view import View
 
 HEALS = " and the sync goes on by itself"
 """What a message promises while attempts follow; see `phase_checks` for when none does."""
@@ -34,7 +33,7 @@ _PULLING = re.compile(r'^Back-off pulling image "[^"]*"(: )?|^(ErrImagePull|ErrI
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class StartBlocker:
     """Why a worker does not start."""
 
     reason: Reason
@@ -43,36 +42,16 @@ class Block:
     """A person has to act: no use in holding a slot meanwhile."""
 
 
-def gives_up_at(view: View) -> datetime | None:
-    """When a start that is blocked as now is given up, for its slot to go to others; None for no start."""
-    job, why = view.active_job, why_blocked(view)
-    if job is None or why is None:
-        return None
-    pod = view.pod_of(job)
-    if why.at_once or (view.gives_way and pod is not None and unschedulable.lacks_room(pod)):
-        return (pod.created if pod is not None else job.created) + SETTLES
-    return job.created + view.settings.start_deadline
+def find(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+    """Why the worker of a Job does not start, or None when it is merely on its way.
 
-
-def why_blocked(view: View) -> Block | None:
-    """Why the last attempt has not started, or None when it is merely on its way."""
-    if not is_starting(view):
-        return None
-    job = view.active_job
-    pod = view.pod_of(job) if job is not None else None
-    problem = view.problem(pod.uid if pod else None, job.uid if job else None)
+    `pod` is the Job's Pod, if there is one; `problem` is what the API server said of the Pod or the Job.
+    """
     for check in _CHECKS:
-        found = check(view.sync, pod, problem)
+        found = check(sync, pod, problem)
         if found is not None:
             return found
     return None
-
-
-def is_starting(view: View) -> bool:
-    """Whether the last attempt's Job waits for its worker to run."""
-    job = view.active_job
-    pod = view.pod_of(job) if job is not None else None
-    return job is not None and (pod is None or is_waiting(pod))
 
 
 def is_waiting(pod: PodRecord) -> bool:
@@ -80,10 +59,10 @@ def is_waiting(pod: PodRecord) -> bool:
     return pod.phase == "Pending" and pod.running_since is None
 
 
-def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if pod is not None or problem is None:
         return None
-    return Block(
+    return StartBlocker(
         Reason.JOB_REJECTED,
         f"the cluster refuses the worker's Pod: {_REFUSED.sub('', problem.message)};"
         " lower spec.podTemplate.resources, or have the namespace's quota or policy changed",
@@ -91,11 +70,11 @@ def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
     )
 
 
-def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if pod is None or not unschedulable.MISSING_CLAIM.search(pod.unschedulable):
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
-    return Block(
+    return StartBlocker(
         Reason.VOLUME_NOT_FOUND,
         f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} does not exist"
         f" in namespace {sync.namespace!r}; create it{HEALS}",
@@ -103,12 +82,12 @@ def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     )
 
 
-def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     told = (problem.message if problem else "", pod.waiting_message if pod else "")
     if not any(_MISSING_SECRET.search(text) for text in told):
         return None
     name = sync.spec.source.secret_name or "?"
-    return Block(
+    return StartBlocker(
         Reason.SECRET_NOT_FOUND,
         f"spec.source.{sync.spec.source.kind}.secretRef: Secret {name!r} does not exist in namespace"
         f" {sync.namespace!r} or lacks the key; create it{HEALS}",
@@ -116,20 +95,20 @@ def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
     )
 
 
-def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if pod is None or pod.waiting_reason not in _IMAGE_REASONS:
         return None
-    return Block(
+    return StartBlocker(
         Reason.IMAGE_PULL_FAILED,
         f"the worker's image cannot be pulled: {_pulling(pod.waiting_message)};"
         " fix the operator's worker image or set spec.podTemplate.imagePullSecrets",
     )
 
 
-def _unschedulable(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _unschedulable(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if pod is None or not pod.unschedulable:
         return None
-    return Block(
+    return StartBlocker(
         Reason.WORKER_UNSCHEDULABLE,
         f"no node takes the worker: {_NODES.sub('', pod.unschedulable)};"
         " change spec.podTemplate or free a node",
@@ -140,24 +119,24 @@ def _pulling(message: str) -> str:
     return _PULLING.sub("", _PULLING.sub("", message)) or "the node is waiting to try again"
 
 
-def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if pod is None or unschedulable.UNBOUND_CLAIM not in pod.unschedulable:
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
-    return Block(
+    return StartBlocker(
         Reason.VOLUME_NOT_FOUND,
         f"spec.target.persistentVolumeClaim.claimName: PersistentVolumeClaim {name!r} is not bound to a"
         f" volume; see its Events, fix its storage class or make a volume{HEALS}",
     )
 
 
-def _volume(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> Block | None:
+def _volume(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
     if problem is None or problem.reason not in ("FailedMount", "FailedAttachVolume", "FailedBinding"):
         return None
-    return Block(Reason.VOLUME_NOT_FOUND, f"the target's volume cannot be used: {problem.message}")
+    return StartBlocker(Reason.VOLUME_NOT_FOUND, f"the target's volume cannot be used: {problem.message}")
 
 
-_CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, Problem | None], Block | None], ...] = (
+_CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, Problem | None], StartBlocker | None], ...] = (
     _no_pod,  # quota or admission refused the Pod itself
     _claim,  # before _unschedulable: the scheduler says all three in one way
     _unbound,
