@@ -145,6 +145,11 @@ class FakeApi:
         """How many requests of a method had this part in their path."""
         return sum(1 for verb, path in self.asked if verb == method and part in path)
 
+    @property
+    def watched(self) -> set[str]:
+        """What is watched at present, by plural."""
+        return {plural for plural, *_ in self._watchers}
+
     def break_watches(self, expired: bool = False) -> None:
         """End all watches; expired tells them 410, so that they list again."""
         gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}

@@ -205,15 +205,18 @@ async def test_a_lost_lease_ends_the_process_with_1() -> None:
         assert await asyncio.wait_for(run.task, 20) == 1
 
 
+ALL = {"modelsyncs", "jobs", "pods", "syncqueues"}
+
+
 @harness.in_loop
 async def test_what_is_there_is_listed_once_at_start_beside_the_watch() -> None:
     async with fake_api.FakeApi().serving() as api:
         api.put(QUEUES, queue())
         api.put(SYNCS, harness.sync())
         async with running(api) as run:
-            await harness.eventually(lambda: jobs(api) and run.operator.resync.complete.is_set())
-            await harness.eventually(lambda: api.lists["modelsyncs"] > 1)
-            assert api.lists == {plural: 2 for plural in ("modelsyncs", "jobs", "pods", "syncqueues")}
+            await harness.eventually(lambda: jobs(api) and api.watched == ALL)
+            await settled(run, api)
+            assert {plural: api.lists[plural] for plural in ALL} == dict.fromkeys(ALL, 2)
 
 
 @harness.in_loop
@@ -223,12 +226,11 @@ async def test_what_a_standby_listed_is_listed_anew_when_it_leads() -> None:
         async with running(api) as leader:
             await harness.eventually(lambda: leader.operator.elector.is_leading)
             async with running(api) as standby:
-                await harness.eventually(standby.operator.resync.complete.is_set)
-                await harness.eventually(
-                    lambda: api.lists["modelsyncs"] == 4
-                )  # a watch's and an own list each
+                # A watch's list and an own one of each.
+                await harness.eventually(lambda: all(api.lists[plural] == 4 for plural in ALL))
                 await leader.end()
-                await harness.eventually(lambda: api.lists["modelsyncs"] == 5)
+                await harness.eventually(lambda: standby.operator.elector.is_leading)
+                await harness.eventually(lambda: all(api.lists[plural] == 5 for plural in ALL))
 
 
 @harness.in_loop
