@@ -5,22 +5,15 @@ round. Errors a user can fix are one line on standard error and exit code 2.
 """
 
 import importlib
+import os
 import sys
 
 import click
 
 import modelsync
 from modelsync import errors
+from modelsync.cli import commands
 from modelsync.startup import loading
-
-_COMMANDS = {
-    "clean": "modelsync.cli.clean",
-    "crds": "modelsync.cli.crds",
-    "operator": "modelsync.cli.operator",
-    "pull": "modelsync.cli.pull",
-    "worker": "modelsync.cli.worker",
-}
-"""Name of a subcommand to its module, which holds it as `command`."""
 
 
 class LateGroup(click.Group):
@@ -28,17 +21,25 @@ class LateGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, sorted."""
-        return sorted(_COMMANDS)
+        return sorted(commands.ALL)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The subcommand of this name."""
-        if cmd_name not in _COMMANDS:
+        entry = commands.ALL.get(cmd_name)
+        if entry is None:
             return None
         with loading():
-            found = importlib.import_module(_COMMANDS[cmd_name]).command
+            found = getattr(importlib.import_module(entry.module), entry.name)
         if not isinstance(found, click.Command):
-            raise TypeError(f"{_COMMANDS[cmd_name]}.command is not a command")
+            raise TypeError(f"{entry.module}.{entry.name} is not a command")
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by section, none of which is loaded for its line."""
+        most = formatter.width - 6 - max(map(len, commands.ALL))
+        for title, section in commands.SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, _cut(entry.help, most)) for name, entry in section.items()])
 
 
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,10 +48,19 @@ def cli() -> None:
     """Put AI models onto Kubernetes volumes, and show every byte of it."""
 
 
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3].rsplit(" ", 1)[0].rstrip(",;:") + "..."
+
+
 def main() -> None:
-    """Run the command line; the process's entry point."""
+    """Run the command line; the process's entry point. A request that fails is exit code 1, a wrong command
+    line or setting 2."""
+    plugin = os.path.basename(sys.argv[0]) == "kubectl-modelsync"
     try:
-        cli(prog_name="modelsync")
+        cli(prog_name="kubectl modelsync" if plugin else "modelsync")
     except (errors.ConfigError, errors.UsageError) as error:
         click.echo(f"modelsync: {error}", err=True)
         sys.exit(2)
+    except errors.KubeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

@@ -36,6 +36,12 @@ class WorkerEnvironment:
     """DISABLE_MODEL_DOWNLOADS."""
 
 
+def no_color(variables: Mapping[str, str] | None = None) -> bool:
+    """Whether NO_COLOR is set, or the terminal knows no colours."""
+    found = os.environ if variables is None else variables
+    return bool(found.get("NO_COLOR")) or found.get("TERM") == "dumb"
+
+
 def need_utf8() -> None:
     """Begin again in Python's UTF-8 mode where the locale has another encoding (PEP 540).
 

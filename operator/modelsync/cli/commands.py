@@ -1,0 +1,73 @@
+"""All commands, with where each is and its line in the help: which is shown without loading any of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One command."""
+
+    module: str
+    help: str
+    """The first sentence of its own help."""
+    name: str = "command"
+    """What the module calls it."""
+
+
+_VERBS = "modelsync.kubectl.verbs"
+_CLI = "modelsync.cli"
+_STEERING = f"{_VERBS}.steering"
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "ModelSyncs in a cluster (also as `kubectl modelsync`)": {
+        "get": Entry(module=f"{_VERBS}.get", help="List ModelSyncs with their progress."),
+        "status": Entry(
+            module=f"{_VERBS}.status",
+            help="Show one ModelSync: progress, files, attempts, conditions, Events, and what to do.",
+        ),
+        "pause": Entry(module=_STEERING, name="pause", help="Stop downloads and keep what they have."),
+        "resume": Entry(module=_STEERING, name="resume", help="Go on with what was paused or cancelled."),
+        "cancel": Entry(
+            module=_STEERING,
+            name="cancel",
+            help="End downloads for good; what they have stays on the volume.",
+        ),
+        "retry": Entry(
+            module=_STEERING,
+            name="retry",
+            help="Try again what failed, at once; of a complete one, check its files.",
+        ),
+        "prioritize": Entry(
+            module=_STEERING,
+            name="prioritize",
+            help="Set the priority within the queue, from -1000 to 1000; higher goes first.",
+        ),
+        "limit": Entry(
+            module=_STEERING,
+            name="limit",
+            help="Limit the speed to RATE bytes per second, such as 50M; none lifts the limit.",
+        ),
+    },
+    "Without a cluster": {
+        "clean": Entry(
+            module=f"{_CLI}.clean",
+            help="List the unfinished files of ModelSyncs below DIRECTORY, a volume or a part of one.",
+        ),
+        "pull": Entry(
+            module=f"{_CLI}.pull",
+            help="Fetch a model without a cluster.",
+        ),
+    },
+    "What runs in Pods": {
+        "crds": Entry(
+            module=f"{_CLI}.crds", help="Write the CRDs into DIRECTORY (crds), one YAML file each."
+        ),
+        "operator": Entry(
+            module=f"{_CLI}.operator",
+            help="Run the operator: watch ModelSyncs, start workers, tell their progress.",
+        ),
+        "worker": Entry(
+            module=f"{_CLI}.worker", help="Carry out one work request: the operator's Jobs run this."
+        ),
+    },
+}
+ALL: dict[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
