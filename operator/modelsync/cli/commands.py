@@ -46,6 +46,40 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             name="limit",
             help="Limit the speed to RATE bytes per second, such as 50M; none lifts the limit.",
         ),
+        "queue": Entry(
+            module=f"{_VERBS}.queue", help="Show the queues: slots, who runs, who waits for what."
+        ),
+        "top": Entry(
+            module=f"{_VERBS}.top", help="Show the speed of each download, and the network of each node."
+        ),
+        "create": Entry(
+            module=f"{_VERBS}.create",
+            help="Create a ModelSync from hf://org/name[@revision], s3://bucket/prefix or https://host/file.",
+        ),
+        "wait": Entry(module=f"{_VERBS}.wait", help="Wait until all are over"),
+        "events": Entry(module=f"{_VERBS}.events", name="events", help="List the Events of a ModelSync."),
+        "logs": Entry(
+            module=f"{_VERBS}.events", name="logs", help="Print the log of the newest worker of a ModelSync."
+        ),
+        "check": Entry(module=f"{_VERBS}.check", help="Check what downloads need"),
+        "prune": Entry(
+            module=f"{_VERBS}.prune",
+            help="Delete ModelSyncs that are over; published files stay where they are.",
+        ),
+        "report": Entry(
+            module=f"{_VERBS}.report",
+            help="Write a file with objects, Events and logs for a report of a problem, without secrets.",
+        ),
+        "completion": Entry(
+            module=f"{_VERBS}.version",
+            name="completion",
+            help="Print a script for the shell that completes verbs, options and names.",
+        ),
+        "version": Entry(
+            module=f"{_VERBS}.version",
+            name="version",
+            help="Print the version of this program, of the API and of the cluster.",
+        ),
     },
     "Without a cluster": {
         "clean": Entry(
