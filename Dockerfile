@@ -30,7 +30,7 @@ RUN cd /build/source \
  && /opt/modelsync/bin/python -m pip install --no-cache-dir --no-compile --no-deps --no-index /build/wheel/*.whl \
  && /opt/modelsync/bin/python -m pip uninstall --yes --quiet pip \
  && find /opt/modelsync -type d -name tests -prune -exec rm -rf {} + \
- && find /opt/modelsync/bin -type f ! -name modelsync -delete \
+ && find /opt/modelsync/bin -type f ! -name modelsync ! -name kubectl-modelsync -delete \
  && find /opt/modelsync/lib -name '*.sh' -delete \
  && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/modelsync/lib
 COPY --from=root /rootfs /rootfs

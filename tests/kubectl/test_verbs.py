@@ -1,4 +1,4 @@
-"""What the verbs decide, by tables: documents that are created, exit codes, what is pruned, what is hidden."""
+"""What the verbs decide, by tables: what is created, exit codes, what is pruned, what is hidden."""
 
 import json
 from typing import Any
