@@ -53,7 +53,7 @@ def test_nobody_waits_while_no_hasher_gets_on(
             position = number * BLOCK
             hands[place] = copy, position, at_once(pool, copy, position)
         elif gives:
-            pool.give(held[2])
+            pool.release(held[2])
             hands[place] = None
         else:
             pool.keep(held[0], held[1], held[2], length)
@@ -67,12 +67,12 @@ def test_a_connection_waits_for_the_block_that_a_hasher_takes_next() -> None:
     pool.follow(copy)
     with pytest.raises(Interrupted):
         at_once(pool, copy, BLOCK)
-    picked = pool.pick(copy, 0)
+    picked = pool.take_kept(copy, 0)
     assert picked is not None and len(picked[1]) == BLOCK
     with pytest.raises(Interrupted):
         at_once(pool, copy, BLOCK)
     pool.leave(copy)
-    pool.done(picked[0])
+    pool.release_hashed(picked[0])
     assert at_once(pool, copy, 3 * BLOCK) is picked[0]
     assert at_once(pool, copy, 3 * BLOCK) is not picked[0]
 
@@ -82,10 +82,10 @@ def test_what_is_needed_last_is_given_up_first() -> None:
     for copy, number in ((near, 1), (far, 9), (near, 2)):
         pool.keep(copy, number * BLOCK, at_once(pool, copy, number * BLOCK), BLOCK)
     at_once(pool, near, 0)
-    assert pool.pick(far, 9 * BLOCK) is None
+    assert pool.take_kept(far, 9 * BLOCK) is None
     at_once(pool, near, 0)
-    assert pool.pick(near, 2 * BLOCK) is None
-    assert pool.pick(near, BLOCK) is not None
+    assert pool.take_kept(near, 2 * BLOCK) is None
+    assert pool.take_kept(near, BLOCK) is not None
 
 
 def test_bytes_lie_in_a_block_as_in_the_file() -> None:
@@ -93,5 +93,5 @@ def test_bytes_lie_in_a_block_as_in_the_file() -> None:
     block = at_once(pool, copy, 3 * BLOCK + 5)
     block[5:9] = b"here"
     pool.keep(copy, 3 * BLOCK + 5, block, 4)
-    picked = pool.pick(copy, 3 * BLOCK + 5)
+    picked = pool.take_kept(copy, 3 * BLOCK + 5)
     assert picked is not None and bytes(picked[1]) == b"here"

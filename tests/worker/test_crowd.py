@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from modelsync.worker.engines.native import engine
+from modelsync.worker.engines.native import schedule
 from modelsync.worker.engines.native.small_file_concurrency import SAMPLES, Crowd
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
@@ -25,14 +25,14 @@ def test_the_number_hides_the_delay(delay: float, needed: int) -> None:
     crowd = Crowd(MOST)
     for _ in range(SAMPLES):
         assert crowd.needed == MOST
-        crowd.took(0.4 * MILLISECOND + delay, 0.4 * MILLISECOND)
+        crowd.record(0.4 * MILLISECOND + delay, 0.4 * MILLISECOND)
     assert crowd.needed == needed
 
 
 def test_waits_for_the_interpreter_do_not_count_as_the_origins() -> None:
     crowd = Crowd(MOST)
     for number in range(SAMPLES):
-        crowd.took((0.5 if number == 7 else 3.0) * MILLISECOND, 0.4 * MILLISECOND)
+        crowd.record((0.5 if number == 7 else 3.0) * MILLISECOND, 0.4 * MILLISECOND)
     assert crowd.needed == 2
 
 
@@ -40,7 +40,7 @@ def test_the_number_follows_an_origin_that_becomes_slow() -> None:
     crowd = Crowd(MOST)
     for delay in (0.0, 40 * MILLISECOND):
         for _ in range(SAMPLES):
-            crowd.took(0.4 * MILLISECOND + delay, 0.4 * MILLISECOND)
+            crowd.record(0.4 * MILLISECOND + delay, 0.4 * MILLISECOND)
     assert crowd.needed == MOST
 
 
@@ -52,12 +52,12 @@ class One:
     def __init__(self, most: int) -> None:
         pass
 
-    def took(self, seconds: float, work_seconds: float) -> None:
+    def record(self, seconds: float, work_seconds: float) -> None:
         """Nothing to be learned."""
 
 
 def test_large_files_do_not_wait_behind_small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "Crowd", One)
+    monkeypatch.setattr(schedule, "Crowd", One)
     files = {f"a/{number:03}.json": noise(300, f"a{number}") for number in range(100)}
     files |= {f"b/{number}.bin": noise(300_000, f"b{number}") for number in range(4)}
     with Origin(files).serving() as origin:

@@ -12,24 +12,24 @@ from modelsync.worker.engines.native.slow_transfer import FLOOR, TIMEOUTS, Pace,
 def test_a_byte_now_and_then_is_a_trickle_after_the_window() -> None:
     pace = Pace("model.bin", timeout_seconds=10)
     for _ in range(TIMEOUTS - 1):
-        pace.took(9.9, 1)
-    pace.took(0.1, 1)
+        pace.check(9.9, 1)
+    pace.check(0.1, 1)
     with pytest.raises(Trickle) as caught:
-        pace.took(10.2, 1)
+        pace.check(10.2, 1)
     assert caught.value.failure.reason is Reason.NETWORK_ERROR
 
 
 def test_an_origin_just_above_the_floor_is_never_left() -> None:
     pace = Pace("model.bin", timeout_seconds=10)
     for _ in range(1000):
-        pace.took(5.0, FLOOR * 5 + 1)
+        pace.check(5.0, FLOOR * 5 + 1)
 
 
 def test_each_window_counts_for_itself() -> None:
     pace = Pace("model.bin", timeout_seconds=10)
-    pace.took(31.0, 1 << 30)
+    pace.check(31.0, 1 << 30)
     with pytest.raises(Trickle):
-        pace.took(31.0, 1)
+        pace.check(31.0, 1)
 
 
 def test_the_first_try_after_progress_waits_next_to_nothing() -> None:

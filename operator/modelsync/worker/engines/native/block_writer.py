@@ -93,5 +93,5 @@ class Writer:
             self._hand_over()
         finally:
             if self._block is not None:
-                self._pool.give(self._block)
+                self._pool.release(self._block)
                 self._block = None

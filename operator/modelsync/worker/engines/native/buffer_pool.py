@@ -54,7 +54,14 @@ class _Waiter:
 
 
 class Pool:
-    """The blocks of one engine. Thread-safe."""
+    """The blocks of one engine. Thread-safe.
+
+    Each block has one owner at any time: the pool (free, or kept for a hasher), a connection from `take`
+    until `keep` or `release`, or a hasher from `take_kept` until `release_hashed`. Only the owner touches its
+    bytes, so these need no lock; `_lock` guards who owns what, and no other lock is taken under it.
+    `copy.hashed` and `copy.gone` are read here without the part's lock: both only move forward, and an older
+    value keeps a block that `forget` frees, or gives up one that is read back.
+    """
 
     def __init__(self, connections: int, spare: int = SPARE) -> None:
         self._most = connections + HASHERS + spare
@@ -136,7 +143,7 @@ class Pool:
             self._waiters.remove(nearest)
             nearest.changed.notify()
 
-    def give(self, block: Block) -> None:
+    def release(self, block: Block) -> None:
         """Hand a block back."""
         with self._lock:
             self._free.append(block)
@@ -162,8 +169,8 @@ class Pool:
             self._followed.remove(copy)
             self._wake()
 
-    def pick(self, copy: "Copy", offset: int) -> tuple[Block, memoryview] | None:
-        """The kept block that begins at this offset, and its bytes; hand it back by `done`."""
+    def take_kept(self, copy: "Copy", offset: int) -> tuple[Block, memoryview] | None:
+        """The kept block that begins at this offset, and its bytes; hand it back by `release_hashed`."""
         with self._lock:
             if offset not in self._kept.get(copy, ()):
                 self._wake()  # it is read back, which frees no block soon
@@ -172,7 +179,7 @@ class Pool:
             block, length = self._removed(copy, offset)
             return block, memoryview(block)[offset % BLOCK : offset % BLOCK + length]
 
-    def done(self, block: Block) -> None:
+    def release_hashed(self, block: Block) -> None:
         """The hasher has taken a block in."""
         with self._lock:
             self._hashing -= 1

@@ -9,26 +9,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from modelsync.api.protocol import Tuning
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure, Interrupted
-from modelsync.worker.common.model import Request, Source
-from modelsync.worker.common.rate_limiter import Limiter
+from modelsync.worker.common.model import Request
 from modelsync.worker.common.retry import Budget, Transient
+from modelsync.worker.context import Context
 from modelsync.worker.engines.native.block_writer import Writer
 from modelsync.worker.engines.native.buffer_pool import Pool
-from modelsync.worker.engines.native.connection_limit import Gate
+from modelsync.worker.engines.native.durability import Syncer
 from modelsync.worker.engines.native.file_ranges import Chunk, Copy
 from modelsync.worker.engines.native.partial_file import Part
+from modelsync.worker.engines.native.schedule import Schedule
 from modelsync.worker.engines.native.slow_transfer import Pace, Trickle
 from modelsync.worker.engines.native.small_file import Whole, memory
-from modelsync.worker.engines.native.small_file_concurrency import Crowd
+from modelsync.worker.engines.native.verdicts import Verdicts
 from modelsync.worker.http import client, range_response, refusals
 from modelsync.worker.http.body_reader import BodyReader
 from modelsync.worker.http.http1 import Broken
-from modelsync.worker.progress.state import State
 from modelsync.worker.progress.waiting import Patience
 
 _log = logging.getLogger(__name__)
@@ -40,42 +39,28 @@ class _Stale(Exception):
     """The part started over; this range is of no use any more."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Shared:
-    """What all connections of an engine work with."""
+@dataclass(slots=True, kw_only=True, eq=False)
+class Connection:
+    """What one thread fetches ranges with; all connections of an engine share everything but the last two."""
 
-    source: Source
-    network: client.Transport
-    tuning: Tuning
-    state: State
-    limiter: Limiter
+    context: Context
+    transport: client.Transport
+    schedule: Schedule
+    verdicts: Verdicts
     pool: Pool
-    gate: Gate
-    crowd: Crowd
-    wrote: Callable[[int], None]
-    """So many bytes were written and not synced."""
+    syncer: Syncer
     advance: Callable[[Part, Copy], None]
     """More of a copy is written."""
-    over_again: Callable[[Part], None]
-    """A part has ranges to hand out again."""
-    changed: Callable[[], None]
-    """A range may have become free to be fetched."""
     halt: threading.Event
     patience: Patience
-
-
-class Connection:
-    """What a thread fetches ranges with."""
-
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._memory = memory()
-        self._came = 0
-        """Bytes that had come to all connections at the last refusal."""
+    _memory: memoryview = field(init=False, default_factory=memory)
+    """For the bodies of small files."""
+    _came: int = field(init=False, default=0)
+    """Bytes that had come to all connections at the last refusal."""
 
     def fetch(self, part: Part, chunk: Chunk) -> None:
         """Fetch one range to its end, whatever passes on the way; raises Failure or Interrupted."""
-        budget = Budget(most=self._shared.tuning.max_retries)
+        budget = Budget(most=self.context.request.tuning.max_retries)
         begun, worked = time.monotonic(), time.thread_time()
         try:
             with contextlib.suppress(_Stale):
@@ -86,15 +71,15 @@ class Connection:
                 part.release(chunk)
             finally:
                 if not chunk.copy.whole:
-                    self._shared.changed()
-        self._shared.advance(part, chunk.copy)
+                    self.schedule.wake()
+        self.advance(part, chunk.copy)
         if chunk.copy.whole:
-            self._shared.crowd.took(time.monotonic() - begun, time.thread_time() - worked)
+            self.schedule.crowd.record(time.monotonic() - begun, time.thread_time() - worked)
 
     def _attempt(self, part: Part, chunk: Chunk, budget: Budget) -> None:
         cached, used, begun = part.target, budget.used, chunk.position
         try:
-            self._stream(part, chunk, budget, cached or self._shared.source.request(part.file))
+            self._stream(part, chunk, budget, cached or self.context.source.request(part.file))
         except range_response.Renew as renew:
             if cached is None and not renew.again:
                 raise renew.failure from renew
@@ -102,31 +87,30 @@ class Connection:
         except range_response.Changed as changed:
             _log.warning("%s It is fetched from its beginning.", changed)
             part.restart(chunk.copy, changed.failure)
-            self._shared.pool.forget(chunk.copy)
-            self._shared.over_again(part)
+            self.verdicts.start_over(part, chunk.copy)
             raise _Stale from changed
         except Transient as trouble:
             if part.copy is not chunk.copy:
                 raise _Stale from trouble
             limited = trouble.failure.reason is Reason.RATE_LIMITED
             if limited or (trouble.refused and chunk.position == begun):
-                self._shared.gate.refused()
+                self.schedule.gate.refused()
             if isinstance(trouble, Trickle):
                 budget.used = used
             elif trouble.refused and self._others_get_on():
                 budget.used = 0
-            seconds = self._shared.patience.spend(trouble, budget)
-            self._shared.state.add_retry()
-            self._shared.patience.pause(seconds)
+            seconds = self.patience.spend(trouble, budget)
+            self.context.state.add_retry()
+            self.patience.pause(seconds)
 
     def _others_get_on(self) -> bool:
         """Whether bytes came since the last refusal: then the origin just wants fewer connections."""
-        before, self._came = self._came, self._shared.state.network_bytes
+        before, self._came = self._came, self.context.state.network_bytes
         return self._came > before
 
     def _stream(self, part: Part, chunk: Chunk, budget: Budget, request: Request) -> None:
         """Ask once and write what comes."""
-        self._shared.patience.keep()
+        self.patience.keep()
         copy = chunk.copy
         ranged = chunk.position > 0 or (chunk.end is not None and chunk.end != copy.size)
         asked = range_response.Asked(
@@ -137,7 +121,7 @@ class Connection:
             size=copy.size,
             validator=copy.validator if part.strict else None,
         )
-        answer = self._shared.network.get(request, _headers(asked))
+        answer = self.transport.get(request, _headers(asked))
         try:
             refusals.check(answer)
             body = range_response.read(answer.response.status, answer.response.headers, asked)
@@ -159,49 +143,48 @@ class Connection:
         part.pin(chunk, body)
         if not whole:
             part.ranges_work(copy)
-            self._shared.changed()
+            self.schedule.wake()
         elif copy.serves_ranges:
             text = f"The origin ignores the range asked for of {part.file.path}."
             raise Transient(Failure(Reason.ORIGIN_ERROR, text))
         elif chunk.position:
-            part.rewind(copy, max(1, self._shared.tuning.max_retries))
-            self._shared.pool.forget(copy)
-            self._shared.over_again(part)
+            part.rewind(copy, max(1, self.context.request.tuning.max_retries))
+            self.verdicts.start_over(part, copy)
             raise _Stale
         if part.copy is copy and (whole or chunk.end is None):
             part.claim_rest(chunk)
 
     def _writer(self, part: Part, chunk: Chunk, budget: Budget) -> Writer | Whole:
         if part.in_one_piece(chunk):
-            return Whole(part, chunk, self._memory, budget, self._shared.state)
-        return Writer(part, chunk, self._shared.pool, budget, self._shared.state, self._shared.halt)
+            return Whole(part, chunk, self._memory, budget, self.context.state)
+        return Writer(part, chunk, self.pool, budget, self.context.state, self.halt)
 
     def _receive(self, part: Part, chunk: Chunk, budget: Budget, answer: client.Answer) -> None:
         """Read the body into the file, in writes of up to the buffer's size."""
-        shared = self._shared
+        limiter, halt = self.context.limiter, self.halt
         writer = self._writer(part, chunk, budget)
-        pace = Pace(part.file.path, shared.tuning.timeout_seconds)
+        pace = Pace(part.file.path, self.context.request.tuning.timeout_seconds)
         body = BodyReader(answer.response)
         try:
             while chunk.end is None or writer.position < chunk.end:
-                if self._shared.halt.is_set():
+                if self.halt.is_set():
                     raise Interrupted
                 if part.copy is not chunk.copy:
                     raise _Stale
                 asked = time.monotonic()
-                count = body.read_into(writer.room(shared.limiter.granule(READ)))
+                count = body.read_into(writer.room(limiter.granule(READ)))
                 if not count:
                     break
                 waited = time.monotonic() - asked
                 writer.add(count)
-                pace.took(waited, count)
-                shared.limiter.take(count, shared.halt)
+                pace.check(waited, count)
+                limiter.take(count, halt)
                 if writer.flushed:
-                    shared.wrote(writer.flushed)
-                    shared.advance(part, chunk.copy)
+                    self.syncer.wrote(writer.flushed)
+                    self.advance(part, chunk.copy)
         finally:
             writer.close()
-            shared.advance(part, chunk.copy)
+            self.advance(part, chunk.copy)
         if chunk.end is None:
             part.sized(chunk)
         elif chunk.position < chunk.end:

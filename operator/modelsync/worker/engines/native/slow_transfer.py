@@ -28,8 +28,8 @@ class Pace:
         self._waited = 0.0
         self._count = 0
 
-    def took(self, seconds: float, count: int) -> None:
-        """So long was waited for so many bytes; raises Trickle after a window below the floor."""
+    def check(self, seconds: float, count: int) -> None:
+        """Count bytes and the seconds waited for them; raises Trickle after a window below the floor."""
         self._waited += seconds
         self._count += count
         if self._waited < self._window:

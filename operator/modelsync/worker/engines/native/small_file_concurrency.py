@@ -24,7 +24,7 @@ class Crowd:
         self.needed = most
         """Connections that may fetch small files at once."""
 
-    def took(self, seconds: float, work_seconds: float) -> None:
+    def record(self, seconds: float, work_seconds: float) -> None:
         """A file came: in so many seconds, of which its connection worked some.
 
         What is no work was waiting, for the origin or for the interpreter. The least wait of many files has

@@ -138,14 +138,14 @@ class Verifier:
 
     def _kept(self, copy: Copy, digests: Digests) -> bool:
         """Hash what a writer left, if that comes next."""
-        found = self._pool.pick(copy, digests.offset)
+        found = self._pool.take_kept(copy, digests.offset)
         if found is None:
             return False
         block, data = found
         try:
             digests.update(data)
         finally:
-            self._pool.done(block)
+            self._pool.release_hashed(block)
         return True
 
 
