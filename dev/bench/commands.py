@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dev.bench import origin, tools
 from dev.bench.job import BUCKET, PREFIX, Job
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 
 
 def modelsync(source: str) -> Callable[[Job], list[str]]:

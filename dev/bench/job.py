@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dev import target as targets
 from dev.bench.data import FileSet
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 
 DRIVERS = Path(__file__).resolve().parent / "drivers"
 BUCKET, PREFIX = "bench", "model/"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from dev.bench.data import FileSet
 from dev.bench.measure import BenchError
-from dev.origins.servers import certificates, processes
+from dev.origins import certificates, processes
 
 REPOSITORY = "bench/model"
 COMMIT = hashlib.sha1(b"bench", usedforsecurity=False).hexdigest()

@@ -8,7 +8,7 @@ from pathlib import Path
 from dev.bench import distance, job, origin, relay
 from dev.bench.cases import FAR_RATE, ROUND_TRIP_SECONDS, Case, Reach
 from dev.bench.data import FileSet
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

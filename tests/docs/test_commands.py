@@ -18,7 +18,7 @@ import pytest
 
 from dev.cluster.__main__ import _parser as cluster_parser
 from dev.origins.hub import HubServer, Repository
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 from modelsync.cli import main
 from tests.chart import helm
 from tests.docs import schemas

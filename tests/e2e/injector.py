@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dev import kube
-from dev.origins.servers import certificates
+from dev.origins import certificates
 from tests.e2e import release
 
 LABEL = "sidecar.mesh.example/inject"

@@ -3,8 +3,8 @@
 import pytest
 
 from dev import kube
-from dev.origins.scripted import hub
-from dev.origins.scripted.server import Origin
+from dev.origins.files import hub
+from dev.origins.files.origin import Origin
 from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 
@@ -20,7 +20,7 @@ def test_a_page_that_a_mirror_names_elsewhere_is_asked_of_the_mirror(space: str)
     upstream = Origin(FILES, host=ORIGIN_HOST, token="hf_right")
     mirror = Origin(FILES, host=ORIGIN_HOST, token="hf_right")
     mirror.page_size, mirror.pages_at = 1, upstream.url
-    with upstream.serving(), mirror.serving():
+    with upstream, mirror:
         kube.apply(
             {
                 "apiVersion": "v1",
@@ -49,6 +49,6 @@ def proxied(operator: None) -> None:
 
 @pytest.mark.alone
 def test_a_block_of_addresses_in_no_proxy_is_asked_directly(space: str, proxied: None) -> None:
-    with Origin(FILES, host=ORIGIN_HOST).serving() as origin:
+    with Origin(FILES, host=ORIGIN_HOST) as origin:
         kube.apply(kube.sync("direct", space, source(origin)))
         kube.wait_complete("direct", space)

@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from dev import kube
+from dev.origins.faults import Stall
 from dev.origins.hub import HubServer, Repository, Synthetic
-from dev.origins.hub.faults import Stall
 from modelsync.worker.engines.native.buffer_pool import BLOCK
 from tests.e2e.test_kills import worker_process
 
@@ -27,7 +27,7 @@ def model(hub: HubServer) -> kube.Object:
     hub.rate = 30_000_000
     files = {"model.safetensors": Synthetic(SIZE), "z.bin": Synthetic(REST, seed=1)}
     hub.add(Repository("org/llama", files))
-    hub.faults.add(Stall(path="z.bin", times=99))
+    hub.strike("z.bin", Stall(), times=99)
     return {"huggingFace": {"repository": "org/llama", "endpoint": hub.url}}
 
 
@@ -44,7 +44,7 @@ def test_a_pause_at_the_last_byte_shows_all_of_them(space: str, hub: HubServer, 
         paused = progress(watch.until(kube.phase_is("Paused"), 40, "Paused"))
         assert SIZE <= paused["bytesDone"] <= SIZE + REST
         assert abs(paused["bytesNetwork"] - hub.bytes_sent()) <= PERMILLE + CUT
-        hub.faults.clear()
+        hub.clear()
         kube.patch("modelsync", "llama", space, {"spec": {"suspend": False}})
         done = progress(watch.until(kube.phase_is("Complete"), 90, "Complete"))
     print(f"paused at {paused['bytesDone']}, received {done['bytesNetwork']} of {hub.bytes_sent()} sent")
@@ -64,7 +64,7 @@ def test_what_a_killed_worker_received_is_in_the_next_ones_first_report(
         pid = worker_process(pod["metadata"]["name"])
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        hub.faults.clear()
+        hub.clear()
         done = progress(watch.until(kube.phase_is("Complete"), 120, "Complete"))
     print(f"received {done['bytesNetwork']} of {hub.bytes_sent()} sent")
     assert done["bytesReused"] == 0

@@ -4,8 +4,8 @@ import gzip
 import hashlib
 
 from dev import kube
-from dev.origins.scripted import s3
-from dev.origins.scripted.server import Origin
+from dev.origins.files import s3
+from dev.origins.files.origin import Origin
 from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 
@@ -40,7 +40,7 @@ def failed(name: str, namespace: str, reason: str, says: str) -> None:
 
 
 def test_odd_origins_give_their_bytes_or_a_reason(space: str) -> None:
-    with Origin(FILES, host=ORIGIN_HOST).serving() as origin:
+    with Origin(FILES, host=ORIGIN_HOST) as origin:
         origin.strike("weights.bin", "head:length=0x*")
         origin.strike("gz/tokenizer.json", LABEL, f"head:{LABEL}")
         kube.apply(

@@ -1,8 +1,9 @@
 """A Hub that answers so many requests in a window: the sync says until when it waits, and completes."""
 
 from dev import kube
-from dev.origins.scripted import hub, quota
-from dev.origins.scripted.server import Origin
+from dev.origins.files import hub
+from dev.origins.files.origin import Origin
+from dev.origins.serving import quota
 from tests.e2e.conftest import ORIGIN_HOST
 
 FILES = {f"{number:02}.bin": b"x" * (number + 1) for number in range(12)}
@@ -12,7 +13,7 @@ def test_a_wait_that_the_hub_asks_for_is_shown_with_its_end_and_costs_no_attempt
     origin = Origin(FILES, host=ORIGIN_HOST)
     origin.quota = quota.Quota(requests=9, seconds=14.0)
     source = {"huggingFace": {"repository": hub.REPOSITORY, "endpoint": origin.url}}
-    with origin.serving(), kube.Watch("modelsync", space, "limited") as watch:
+    with origin, kube.Watch("modelsync", space, "limited") as watch:
         kube.apply(kube.sync("limited", space, source, progressDeadlineSeconds=10, backoffLimit=0))
         waits = watch.until(lambda sync: kube.ready_reason(sync) == "RateLimited", 60, "RateLimited")
         done = watch.until(kube.phase_is("Complete", "Failed"), 90, "Complete")

@@ -1,14 +1,18 @@
 """Stages as a user sees them: a slow listing is no stalled download, one that trickles ends."""
 
 from dev import kube
+from dev.origins.faults import ALWAYS, Late, Slow
 from dev.origins.hub import HubServer
+from dev.origins.serving.messages import Role
 from tests.e2e.sources import hub_source
 
 FILES = {f"{number:03}.json": b"{}" for number in range(110)}
 
 
 def test_a_slow_listing_is_no_stall_and_a_trickling_one_ends(space: str, hub: HubServer) -> None:
-    hub.state.page_size, hub.state.page_seconds, hub.state.drip = 10, 3.5, "org/drip"
+    hub.state.page_size = 10
+    hub.strike("/api/models/org/*/tree/*", Late(3.5), role=Role.LIST, times=ALWAYS)
+    hub.strike("/api/models/org/drip/tree/*", Slow(2), role=Role.LIST, times=ALWAYS)
     slow = kube.sync("slow", space, hub_source(hub, "org/slow", files=FILES), progressDeadlineSeconds=20)
     drip = kube.sync("drip", space, hub_source(hub, "org/drip", files=FILES), progressDeadlineSeconds=10)
     drip["spec"]["target"]["persistentVolumeClaim"]["subPath"] = "drip"

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 
 from dev import kube
-from dev.origins.hub import HubServer, Stall
+from dev.origins.faults import ALWAYS, Stall
+from dev.origins.hub import HubServer
 from tests.e2e.sources import hub_source
 
 SIZE = 40_000_000
@@ -20,7 +21,7 @@ def test_silence_is_told_once_withdrawn_and_ended_by_the_deadline(space: str, hu
     with kube.Watch("modelsync", space) as watch:
         for name in ("patient", "hurried"):
             watch.until(_is(name, lambda sync: _done(sync) > 0), 60, f"bytes of {name}")
-        hub.faults.add(Stall(path="model.safetensors"))
+        hub.strike("model.safetensors", Stall(), times=ALWAYS)
         failed = watch.until(_is("hurried", lambda sync: bool(_failure(sync))), 45, "the deadline's end")
         assert _failure(failed) == "ProgressDeadlineExceeded"
         stalled = watch.until(_is("patient", lambda sync: _progressing(sync) is not None), 45, "stalled")
@@ -29,7 +30,7 @@ def test_silence_is_told_once_withdrawn_and_ended_by_the_deadline(space: str, hu
         assert (condition["status"], condition["reason"]) == ("False", "DownloadStalled")
         assert stalled["status"]["phase"] == "Downloading"
         hub.rate = None
-        hub.faults.clear()
+        hub.clear()
         seen = len(watch.seen)
         watch.until(_is("patient", kube.phase_is("Complete")), 60, "Complete after the silence")
         after = [s for _, s in watch.seen[seen:] if s["metadata"]["name"] == "patient"]

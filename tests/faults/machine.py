@@ -14,9 +14,9 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from dev.origins.scripted.content import Computed, Content, hexdigest, read
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Content, Synthetic, hexdigest, read
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.worker.storage import journal
@@ -62,15 +62,14 @@ class Machine(RuleBasedStateMachine):
         self.seed, self.digests, self.boots, self.done = seed, digests, 0, False
         self.directory = tempfile.TemporaryDirectory(prefix="machine-")
         self.volume = Path(self.directory.name)
-        files = {path: Object(content=Computed(seed, size)) for path, size in SIZES.items()}
+        files = {path: Object(content=Synthetic(size, seed)) for path, size in SIZES.items()}
         self.announced: dict[str, set[Content]] = {path: {each.content} for path, each in files.items()}
         self.origin = Origin(files)
-        self.serving = self.origin.serving()
-        self.serving.__enter__()
+        self.origin.__enter__()
 
     def teardown(self) -> None:
         """Whatever happened: without more faults the work comes to its end."""
-        if not hasattr(self, "serving"):
+        if not hasattr(self, "origin"):
             return
         try:
             self.origin.clear()
@@ -80,7 +79,7 @@ class Machine(RuleBasedStateMachine):
             assert codes[-1] == exitcodes.DONE, codes
             self.published_is_right()
         finally:
-            self.serving.__exit__(None, None, None)
+            self.origin.close()
             self.directory.cleanup()
 
     @rule()
@@ -97,7 +96,7 @@ class Machine(RuleBasedStateMachine):
     @rule(path=st.sampled_from(PATHS[:2]), seed=st.integers(0, 1000))
     def swap(self, path: str, seed: int) -> None:
         """The source holds another file of the same size from now on."""
-        content = Computed(seed, SIZES[path])
+        content = Synthetic(SIZES[path], seed)
         self.announced[path].add(content)
         self.origin.files[path] = Object(content=content)
         self.done = False

@@ -11,8 +11,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.engines.native.buffer_pool import BLOCK
@@ -53,9 +53,9 @@ def slow(speed: int | None) -> tuple[str, ...]:
 def pulled(pull: Pull, seed: int) -> str:
     """What is wrong with how it ended, or nothing."""
     names = [f"{number:02}.bin" for number in range(len(pull.sizes))]
-    files = {name: Computed(seed + number, pull.sizes[number]) for number, name in enumerate(names)}
+    files = {name: Synthetic(pull.sizes[number], seed + number) for number, name in enumerate(names)}
     limiter, ended = Limiter(pull.limit), threading.Event()
-    with tempfile.TemporaryDirectory(prefix="faults-") as directory, Origin(files).serving() as origin:
+    with tempfile.TemporaryDirectory(prefix="faults-") as directory, Origin(files) as origin:
         for number, name in enumerate(names):
             untold = () if pull.told else ("wholex*", "chunkedx*")
             origin.strike(name, *untold, *pull.faults[number % len(pull.faults)])

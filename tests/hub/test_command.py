@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from dev.origins import certificates
 from dev.origins.hub import repository
-from dev.origins.servers import certificates
 
 
 @pytest.fixture
@@ -29,14 +29,14 @@ def command(*arguments: str) -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "dev.origins.hub", *arguments], stdout=subprocess.PIPE, text=True
     )
-    try:
-        with process:
+    with process:
+        try:
             assert process.stdout is not None
             yield process.stdout.readline().split()[1]
             process.terminate()
             assert process.wait(10) == 0
-    finally:
-        process.kill()
+        finally:
+            process.kill()
 
 
 def test_a_folder_is_served_with_gating_rate_log_and_branches(root: Path, http: urllib3.PoolManager) -> None:
@@ -50,7 +50,7 @@ def test_a_folder_is_served_with_gating_rate_log_and_branches(root: Path, http: 
         assert found.data == b"12345"
         assert http.request("GET", f"{url}/api/datasets/org/data").status == 200
         log = http.request("GET", f"{url}/-/log?file=model.bin").json()
-        assert [(entry["server"], entry["status"], entry["sent"]) for entry in log] == [
+        assert [(entry["listener"], entry["status"], entry["sent"]) for entry in log] == [
             ("hub", 401, 0),
             ("hub", 302, 0),
             ("cdn", 200, 5),

@@ -5,7 +5,11 @@ import json
 import pytest
 import urllib3
 
-from dev.origins.hub import ChangeETag, Cut, HubServer, IgnoreRange, Refuse, Stall, Swap, faults
+from dev.origins.content import part, read
+from dev.origins.faults import ALWAYS, ANY, Cut, EtagSwap, Fault, Header, Invert, Reset, Stall, Status, Whole
+from dev.origins.faults.rules import parse
+from dev.origins.faults.vocabulary import BY_NAME
+from dev.origins.hub import HubServer
 from tests.hub.conftest import MODEL_SIZE
 from tests.hub.test_files import WEIGHTS, signed_url
 
@@ -28,31 +32,31 @@ def fetch(http: urllib3.PoolManager, url: str, **headers: str) -> tuple[int, byt
 def test_a_cut_lets_exactly_so_many_bytes_through_so_often(
     hub: HubServer, http: urllib3.PoolManager, after: int
 ) -> None:
-    hub.faults.add(Cut(path="*.bin", after=after, times=2))
+    hub.strike("*.bin", Cut(after), times=2)
     url = signed_url(hub, http)
     for length in (after, after, MODEL_SIZE):
         _, body = fetch(http, url)
         assert len(body) == length
-        assert body == WEIGHTS.read(0, length)
-    assert [entry.sent for entry in hub.log.entries(server="cdn")] == [after, after, MODEL_SIZE]
+        assert body == part(WEIGHTS, 0, length)
+    assert [entry.sent for entry in hub.log.entries(listener="cdn")] == [after, after, MODEL_SIZE]
 
 
-@pytest.mark.parametrize("times", [None, 1])
+@pytest.mark.parametrize("times", [ALWAYS, 1])
 def test_a_stall_holds_an_answer_until_faults_are_cleared(
-    hub: HubServer, http: urllib3.PoolManager, times: int | None
+    hub: HubServer, http: urllib3.PoolManager, times: int
 ) -> None:
-    hub.faults.add(Stall(after=1000, times=times))
+    hub.strike("*", Stall(1000), times=times)
     found = http.request("GET", signed_url(hub, http), preload_content=False, timeout=0.5)
     assert len(found.read(1000)) == 1000
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         found.read(1)
     held = http.request("GET", signed_url(hub, http), preload_content=False, timeout=5)
-    hub.faults.clear()
-    assert held.read() == WEIGHTS.read(0, MODEL_SIZE)
+    hub.clear()
+    assert held.read() == read(WEIGHTS)
 
 
 def test_a_cut_can_be_a_reset(hub: HubServer, http: urllib3.PoolManager) -> None:
-    hub.faults.add(Cut(after=100_000, times=1, reset=True))
+    hub.strike("*", Reset(100_000))
     found = http.request("GET", signed_url(hub, http), preload_content=False)
     with pytest.raises(urllib3.exceptions.ProtocolError, match="reset"):
         while found.read1(65536):
@@ -60,21 +64,24 @@ def test_a_cut_can_be_a_reset(hub: HubServer, http: urllib3.PoolManager) -> None
 
 
 @pytest.mark.parametrize(
-    "fault",
-    [Refuse(status=429, retry_after="1", times=2), Refuse(status=503, times=2)],
+    "faults",
+    [(Status(429), Header("Retry-After", "1")), (Status(503),)],
     ids=["too many requests", "unavailable"],
 )
-def test_refusals_come_in_bursts(hub: HubServer, http: urllib3.PoolManager, fault: Refuse) -> None:
-    hub.faults.add(fault)
+def test_refusals_come_in_bursts(
+    hub: HubServer, http: urllib3.PoolManager, faults: tuple[Fault, ...]
+) -> None:
+    hub.strike("*", *faults, role=ANY, times=2)
     url = f"{hub.url}/api/models/org/model"
     answers = [http.request("GET", url) for _ in range(3)]
-    assert [answer.status for answer in answers] == [fault.status, fault.status, 200]
-    assert answers[0].headers.get("Retry-After") == fault.retry_after
+    refusal, seconds = (429, "1") if len(faults) > 1 else (503, None)
+    assert [answer.status for answer in answers] == [refusal, refusal, 200]
+    assert answers[0].headers.get("Retry-After") == seconds
 
 
 def test_a_refusal_can_be_of_one_server_and_path(hub: HubServer, http: urllib3.PoolManager) -> None:
-    hub.faults.add(Refuse(path="model.bin", server="cdn", status=503))
-    hub.faults.add(Refuse(path="/api/*/tree/*", status=500))
+    hub.strike("model.bin", Status(503), role=ANY, listener="cdn", times=ALWAYS)
+    hub.strike("/api/*/tree/*", Status(500), role=ANY, times=ALWAYS)
     assert http.request("GET", signed_url(hub, http)).status == 503
     assert http.request("GET", f"{hub.url}/api/models/org/model").status == 200
     assert http.request("GET", f"{hub.url}/api/models/org/model/tree/main").status == 500
@@ -83,7 +90,7 @@ def test_a_refusal_can_be_of_one_server_and_path(hub: HubServer, http: urllib3.P
 def test_swapped_content_has_the_same_size_and_etag(hub: HubServer, http: urllib3.PoolManager) -> None:
     url = signed_url(hub, http)
     whole = http.request("GET", url)
-    hub.faults.add(Swap(path="*.bin", start=1000))
+    hub.strike("*.bin", Invert(1000), times=ALWAYS)
     swapped = http.request("GET", url)
     assert swapped.headers["ETag"] == whole.headers["ETag"]
     assert len(swapped.data) == MODEL_SIZE
@@ -94,27 +101,29 @@ def test_swapped_content_has_the_same_size_and_etag(hub: HubServer, http: urllib
 def test_a_replaced_object_answers_if_range_with_the_whole(hub: HubServer, http: urllib3.PoolManager) -> None:
     url = signed_url(hub, http)
     etag = http.request("HEAD", url).headers["ETag"]
-    hub.faults.add(ChangeETag(path="*.bin"))
+    hub.strike("*.bin", EtagSwap("changed"), times=ALWAYS)
     status, body = fetch(http, url, **{"Range": "bytes=10-19", "If-Range": etag})
     assert (status, len(body)) == (200, MODEL_SIZE)
 
 
 def test_ranges_can_be_ignored(hub: HubServer, http: urllib3.PoolManager) -> None:
-    hub.faults.add(IgnoreRange(times=1))
+    hub.strike("*", Whole())
     url = signed_url(hub, http)
-    assert fetch(http, url, Range="bytes=10-19") == (200, WEIGHTS.read(0, MODEL_SIZE))
-    assert fetch(http, url, Range="bytes=10-19") == (206, WEIGHTS.read(10, 10))
+    assert fetch(http, url, Range="bytes=10-19") == (200, read(WEIGHTS))
+    assert fetch(http, url, Range="bytes=10-19") == (206, part(WEIGHTS, 10, 20))
 
 
 def test_faults_are_set_over_http_and_survive_the_round_trip(
     hub: HubServer, http: urllib3.PoolManager
 ) -> None:
-    wanted = [{"kind": kind, "path": "*.bin", "times": 3} for kind in faults.KINDS]
-    for document in wanted:
+    for name in BY_NAME:
+        document = {"path": "*.bin", "faults": [f"{name}x3"]}
         assert http.request("POST", f"{hub.url}/-/faults", body=json.dumps(document)).status == 204
     found = http.request("GET", f"{hub.url}/-/faults").json()
-    assert [fault["kind"] for fault in found] == list(faults.KINDS)
-    assert [faults.from_json(fault) for fault in found] == [faults.from_json(fault) for fault in wanted]
+    assert [(fault["path"], fault["faults"]) for fault in found] == [
+        ("*.bin", [f"{name}x3"]) for name in BY_NAME
+    ]
+    assert [parse(text, "*.bin") for fault in found for text in fault["faults"]] == hub.rules.in_force()
     http.request("DELETE", f"{hub.url}/-/faults")
     assert http.request("GET", f"{hub.url}/-/faults").json() == []
 
@@ -122,14 +131,18 @@ def test_faults_are_set_over_http_and_survive_the_round_trip(
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ('{"kind": "Explode"}', "give one of Refuse"),
-        ('{"kind": "Cut", "afer": 1}', "Cut: "),
+        ('{"faults": ["explode"]}', "no such fault: explode; give one of cut, reset"),
+        ('{"faults": ["cut=far"]}', "cut"),
+        ('{"faults": ["cut"], "afer": 1}', "give "),
+        ('{"path": "*.bin"}', "faults: give a list"),
         ("[]", "give a JSON object"),
         ("{", "give a JSON object"),
     ],
-    ids=["unknown kind", "unknown field", "no object", "no JSON"],
+    ids=["unknown fault", "bad value", "unknown field", "no faults", "no object", "no JSON"],
 )
-def test_a_bad_fault_is_told(hub: HubServer, http: urllib3.PoolManager, body: str, message: str) -> None:
+def test_a_bad_fault_is_refused_with_the_fix(
+    hub: HubServer, http: urllib3.PoolManager, body: str, message: str
+) -> None:
     found = http.request("POST", f"{hub.url}/-/faults", body=body)
     assert found.status == 400
     assert message in found.data.decode()

@@ -6,8 +6,8 @@ from urllib.parse import urljoin
 import pytest
 import urllib3
 
+from dev.origins.content import BLOCK, Synthetic, part, read
 from dev.origins.hub import HubServer
-from dev.origins.hub.content import PERIOD, Synthetic
 from tests.hub.conftest import GOOD, MODEL_SIZE, model
 
 WEIGHTS = Synthetic(MODEL_SIZE, seed=7)
@@ -84,7 +84,7 @@ def test_the_cdn_serves_ranges(
     asked = {name: value.replace("ETAG", etag) for name, value in headers.items()}
     found = http.request("GET", url, headers=asked)
     assert found.status == status
-    assert found.data == WEIGHTS.read(start, end - start)
+    assert found.data == part(WEIGHTS, start, end)
     if status == 206:
         assert found.headers["Content-Range"] == f"bytes {start}-{end - 1}/{MODEL_SIZE}"
     assert hub.bytes_sent("model.bin") == end - start
@@ -107,20 +107,23 @@ def test_a_signed_url_is_good_for_its_path_and_its_time(
 
 
 def test_synthetic_content_is_the_same_however_it_is_cut() -> None:
-    content = Synthetic(3 * PERIOD + 11, seed=1)
-    whole = content.read(0, content.size)
+    content = Synthetic(3 * BLOCK + 11, seed=1)
+    whole = read(content)
     assert len(whole) == content.size
-    step = PERIOD // 2 + 3
-    assert b"".join(content.read(offset, step) for offset in range(0, content.size, step)) == whole
-    assert content.read(0, 64) != content.read(1 << 20, 64)
+    step = BLOCK // 2 + 3
+    assert (
+        b"".join(part(content, at, min(at + step, content.size)) for at in range(0, content.size, step))
+        == whole
+    )
+    assert part(content, 0, 64) != part(content, 1 << 20, (1 << 20) + 64)
 
 
 def test_one_port_can_serve_both(http: urllib3.PoolManager) -> None:
     with HubServer(model(), cdn_port=None) as hub:
         url = signed_url(hub, http)
         assert url.startswith(hub.url)
-        assert http.request("GET", url).data == WEIGHTS.read(0, MODEL_SIZE)
-        assert hub.log.entries(server="cdn")[0].sent == MODEL_SIZE
+        assert http.request("GET", url).data == read(WEIGHTS)
+        assert hub.log.entries(listener="cdn")[0].sent == MODEL_SIZE
 
 
 def test_stopping_ends_running_downloads(http: urllib3.PoolManager) -> None:

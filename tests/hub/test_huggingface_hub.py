@@ -38,7 +38,7 @@ def test_a_tree_of_several_pages_is_complete(
 ) -> None:
     entries = list(api(False).list_repo_tree("org/model", recursive=recursive, expand=True))
     assert len({entry.path for entry in entries}) == len(entries) == count
-    pages = [entry for entry in hub.log.entries() if "/tree/" in entry.path]
+    pages = [entry for entry in hub.log.entries() if "/tree/" in entry.request.path]
     assert len(pages) == (3 if recursive else 1)
 
 
@@ -66,9 +66,9 @@ def test_a_token_never_reaches_the_cdn_but_opens_small_files(
 ) -> None:
     for path in ("model.bin", "README.md"):
         api(GOOD).hf_hub_download("org/gated", path, cache_dir=tmp_path)
-    assert all(not entry.authorization for entry in hub.log.entries(server="cdn"))
-    assert all(entry.authorization for entry in hub.log.entries(server="hub"))
-    assert len(hub.log.entries(server="cdn")) == 1
+    assert all(not entry.authorization for entry in hub.log.entries(listener="cdn"))
+    assert all(entry.authorization for entry in hub.log.entries(listener="hub"))
+    assert len(hub.log.entries(listener="cdn")) == 1
 
 
 def test_datasets_are_apart_from_models(api: ApiMaker, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The rate holds for all connections together, and may change under way."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +8,7 @@ import pytest
 import urllib3
 
 from dev.origins.hub import HubServer, Repository, Synthetic
-from dev.origins.hub.pacing import Pacer, parse_rate
+from dev.origins.serving.pacing import Pacer, parse_rate
 from tests.hub.test_files import signed_url
 
 
@@ -22,40 +21,40 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         self.now += seconds + self.late
 
 
-async def send(pacer: Pacer, chunks: int, size: int) -> None:
+def send(pacer: Pacer, chunks: int, size: int) -> None:
     for _ in range(chunks):
-        await pacer.take(size)
+        pacer.take(size)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.002, 0.05], ids=["in time", "2 ms late", "50 ms late"])
 def test_late_wake_ups_do_not_lower_the_rate(late: float) -> None:
     clock = Clock(late)
-    asyncio.run(send(Pacer(1000.0, clock=clock, sleep=clock.sleep), chunks=1000, size=10))
+    send(Pacer(1000.0, clock=clock, sleep=clock.sleep), chunks=1000, size=10)
     assert clock.now - 1000.0 == pytest.approx(10.0, rel=0.01)
 
 
 def test_idle_time_gives_no_burst() -> None:
     clock = Clock()
     pacer = Pacer(1000.0, clock=clock, sleep=clock.sleep)
-    asyncio.run(send(pacer, chunks=1, size=10))
+    send(pacer, chunks=1, size=10)
     clock.now += 60
     before = clock.now
-    asyncio.run(send(pacer, chunks=100, size=10))
+    send(pacer, chunks=100, size=10)
     assert clock.now - before == pytest.approx(1.0, rel=0.01)
 
 
 def test_a_changed_rate_holds_from_the_next_chunk() -> None:
     clock = Clock()
     pacer = Pacer(1000.0, clock=clock, sleep=clock.sleep)
-    asyncio.run(send(pacer, chunks=100, size=10))
+    send(pacer, chunks=100, size=10)
     pacer.rate = 100.0
-    asyncio.run(send(pacer, chunks=10, size=10))
+    send(pacer, chunks=10, size=10)
     pacer.rate = None
-    asyncio.run(send(pacer, chunks=10, size=10))
+    send(pacer, chunks=10, size=10)
     assert clock.now - 1000.0 == pytest.approx(2.0, rel=0.01)
 
 

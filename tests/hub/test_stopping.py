@@ -11,7 +11,7 @@ REPOSITORY = Repository("org/model", {"model.bin": bytes(32_000_000)})
 
 
 def test_a_client_that_takes_nothing_holds_no_connection_after_the_stop() -> None:
-    with warnings.catch_warnings(record=True) as told, socket.socket() as client:
+    with warnings.catch_warnings(record=True) as seen, socket.socket() as client:
         warnings.simplefilter("always")
         with HubServer(REPOSITORY, cdn_port=None) as hub:
             host, _, port = hub.url.removeprefix("http://").partition(":")
@@ -24,4 +24,4 @@ def test_a_client_that_takes_nothing_holds_no_connection_after_the_stop() -> Non
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             assert client.recv(16)
         gc.collect()
-    assert not [str(each.message) for each in told]
+    assert not [str(each.message) for each in seen]

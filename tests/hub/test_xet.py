@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 import urllib3
 
-from dev.origins.hub import HubServer, Repository, Swap, Synthetic
+from dev.origins.content import part, read
+from dev.origins.faults import ALWAYS, Invert
+from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.hub.xorbs import CHUNK, HEADER, XORB, Term, Xorb, terms
 from tests.hub.conftest import GOOD, OUTSIDER
 
 SIZE = 3 * CHUNK + 17
 BODY = Synthetic(SIZE, seed=4)
-WHOLE = BODY.read(0, SIZE)
+WHOLE = read(BODY)
 Json = dict[str, Any]
 
 
@@ -68,23 +70,24 @@ def test_terms_hold_exactly_the_chunks_of_a_range(size: int, start: int, end: in
 
     def data(term: Term) -> bytes:
         first, last = term.stored
-        stored = Xorb(original=body, number=term.number).read(first, last + 1 - first)
+        xorb = Xorb(original=body, number=term.number)
+        stored = part(xorb, first, last + 1)
         found = unpacked(stored)
         assert len(found) == term.length <= (term.end - term.first) * CHUNK
         return found
 
     found = b"".join(map(data, terms(size, start, end)))
-    assert found[start % CHUNK :][: end - start] == body.read(start, end - start)
+    assert found[start % CHUNK :][: end - start] == part(body, start, min(end, size))
     assert len(found) < end - start + 2 * CHUNK
 
 
 def test_a_xorb_is_the_same_however_it_is_cut() -> None:
     xorb = Xorb(original=BODY, number=0)
-    whole = xorb.read(0, xorb.size)
+    whole = read(xorb)
     assert len(whole) == xorb.size
     assert unpacked(whole) == WHOLE
     step = CHUNK // 3 + 1
-    assert b"".join(xorb.read(offset, step) for offset in range(0, xorb.size, step)) == whole
+    assert b"".join(part(xorb, at, min(at + step, xorb.size)) for at in range(0, xorb.size, step)) == whole
 
 
 def fetched(document: Json, http: urllib3.PoolManager) -> bytes:
@@ -113,7 +116,7 @@ def test_a_token_of_the_hub_leads_to_the_bytes(
     document = http.request("GET", url, headers=headers).json()
     found = fetched(document, http)[document["offset_into_first_range"] :]
     assert (found == WHOLE) if range_header is None else found.startswith(WHOLE[5 : CHUNK + 11])
-    assert {entry.authorization for entry in hub.log.entries(file="model.bin", server="cas")} == {False}
+    assert {entry.authorization for entry in hub.log.entries(path="model.bin", listener="cas")} == {""}
     first = http.request("GET", url.replace("/v2/", "/v1/"), headers=headers).json()
     assert first["terms"] == document["terms"]
     ((name, (second,)),) = document["xorbs"].items()
@@ -165,7 +168,7 @@ def xorb_url(hub: HubServer, http: urllib3.PoolManager) -> str:
 def test_a_swap_damages_the_data_in_a_form_that_stays_right(
     hub: HubServer, http: urllib3.PoolManager
 ) -> None:
-    hub.faults.add(Swap(path="model.bin", server="cas"))
+    hub.strike("model.bin", Invert(), listener="cas", times=ALWAYS)
     found = unpacked(http.request("GET", xorb_url(hub, http)).data)
     assert found == bytes(value ^ 0xFF for value in WHOLE)
 
@@ -181,4 +184,4 @@ def test_one_port_can_serve_xet_too(http: urllib3.PoolManager) -> None:
     with HubServer(Repository("org/xet", {"model.bin": BODY}, xet=True), cas_port=None) as hub:
         assert hub.cas_url == hub.url != hub.cdn_url
         assert unpacked(http.request("GET", xorb_url(hub, http)).data) == WHOLE
-        assert [entry.server for entry in hub.log.entries()] == ["hub", "hub", "cas", "cas"]
+        assert [entry.listener for entry in hub.log.entries()] == ["hub", "hub", "cas", "cas"]

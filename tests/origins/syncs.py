@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dev.origins.scripted import hub, s3
-from dev.origins.scripted.content import hexdigest, read
-from dev.origins.scripted.server import Origin
+from dev.origins.content import hexdigest, read
+from dev.origins.files import hub, s3
+from dev.origins.files.origin import Origin
 from modelsync.api import protocol
 from modelsync.api.reasons import Reason
 from modelsync.api.source import sources

@@ -14,7 +14,8 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from dev.origins.servers import nginx, processes, versitygw
+from dev.origins import processes
+from dev.origins.programs import nginx, versitygw
 
 BODY = bytes(range(256)) * 4000
 
@@ -93,7 +94,7 @@ def test_a_server_is_gone_after_the_block(tmp_path: Path) -> None:
 def test_a_server_dies_with_a_killed_test_run(tmp_path: Path) -> None:
     script = (
         "import os, pathlib, sys, signal\n"
-        "from dev.origins.servers import nginx\n"
+        "from dev.origins.programs import nginx\n"
         "with nginx.running(pathlib.Path(sys.argv[1])) as server:\n"
         "    print(server.url, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -19,5 +19,8 @@ def test_nobody_is_asked_but_the_origin_by_any_source_and_engine() -> None:
 def test_every_request_says_who_asks(tmp_path: Path, engine: Engine) -> None:
     with HubServer(Repository("org/model", {"config.json": b"{}"})) as hub:
         HubSync(hub, tmp_path, engine=engine).run()
-        agents = {(entry.user_agent or "").partition(";")[0] for entry in hub.log.entries(server="hub")}
+        agents = {
+            entry.request.headers.get("user-agent", "").partition(";")[0]
+            for entry in hub.log.entries(listener="hub")
+        }
     assert agents == {f"modelsync/{__version__}"}

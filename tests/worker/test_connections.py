@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.servers import certificates
+from dev.origins import certificates
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Request
 from modelsync.worker.common.retry import Transient

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.origins.scripted.content import Fixed, hexdigest
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Fixed, hexdigest
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Engine, Verification
 from modelsync.worker.common import contents
@@ -154,7 +154,7 @@ def test_nothing_is_published_and_a_later_attempt_asks_again(
 ) -> None:
     good = b"\x08" + data[1:]
     stranger = Object(content=Fixed(data), etag='"one"', checksum=None, lfs=False)
-    with Origin({"config.json": b"{}", "model.safetensors": stranger}).serving() as origin:
+    with Origin({"config.json": b"{}", "model.safetensors": stranger}) as origin:
         end = Sync(origin=origin, volume=tmp_path, **way).run()  # type: ignore[arg-type]
         assert says in end.message, end
         assert end.reason in (Reason.ORIGIN_ERROR, Reason.NOT_FOUND)
@@ -166,7 +166,7 @@ def test_nothing_is_published_and_a_later_attempt_asks_again(
 
 def test_what_an_earlier_version_published_is_not_taken_for_the_file(tmp_path: Path) -> None:
     stranger = Object(content=Fixed(PAGE), etag='"one"')
-    with Origin({"model.safetensors": stranger}).serving() as origin:
+    with Origin({"model.safetensors": stranger}) as origin:
         lying = tmp_path / "model" / "model.safetensors"
         lying.parent.mkdir()
         lying.write_bytes(PAGE)
@@ -177,9 +177,7 @@ def test_what_an_earlier_version_published_is_not_taken_for_the_file(tmp_path: P
 
 
 def test_a_text_of_the_type_of_pages_is_judged_by_both(tmp_path: Path) -> None:
-    with Origin(
-        {"merges.txt": PAGE, "index.html": PAGE, "README.md": b"<p align=center>"}
-    ).serving() as origin:
+    with Origin({"merges.txt": PAGE, "index.html": PAGE, "README.md": b"<p align=center>"}) as origin:
         for name in origin.files:
             origin.strike(name, "header=Content-Type:Text/HTML; charset=utf-8x*")
         end = Sync(origin=origin, volume=tmp_path, kind="web", digests=False, sizes=False).run()
@@ -191,7 +189,7 @@ def test_a_text_of_the_type_of_pages_is_judged_by_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("data", "says"), CASES.values(), ids=CASES)
 def test_pull_refuses_them_in_its_own_words(tmp_path: Path, data: bytes, says: str) -> None:
-    with Origin({"model.safetensors": data}).serving() as origin:
+    with Origin({"model.safetensors": data}) as origin:
         done = pull(f"{origin.url}/web/model.safetensors", "--to", tmp_path)
     assert done.returncode in (13, 52)
     assert says in done.stderr

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
 from modelsync.worker.common import names
 from modelsync.worker.sources.disposition import name_of
 from tests.worker.test_pull import pull
@@ -64,7 +64,7 @@ PULLED = {
 def test_pull_names_a_file_as_its_server_does(
     tmp_path: Path, path: str, more: tuple[str, ...], expected: str
 ) -> None:
-    with Origin({path: b"weights"}).serving() as origin:
+    with Origin({path: b"weights"}) as origin:
         origin.strike(path, 'header=Content-Disposition:attachment; filename="../model.safetensors"x*')
         done = pull(f"{origin.url}/web/{path}?signature=x", "--to", tmp_path / "to", *more)
     assert done.returncode == 0, done.stderr
@@ -73,14 +73,14 @@ def test_pull_names_a_file_as_its_server_does(
 
 
 def test_an_address_without_a_name_needs_one(tmp_path: Path) -> None:
-    with Origin({"get/": b"weights"}).serving() as origin:
+    with Origin({"get/": b"weights"}) as origin:
         done = pull(f"{origin.url}/web/get/", "--to", tmp_path)
     assert done.returncode == 10
     assert "--name" in done.stderr
 
 
 def test_two_addresses_of_one_name_are_refused(tmp_path: Path) -> None:
-    with Origin({"1": b"weights", "2": b"WEIGHTS"}).serving() as origin:
+    with Origin({"1": b"weights", "2": b"WEIGHTS"}) as origin:
         for path in origin.files:
             origin.strike(path, "header=Content-Disposition:attachment; filename=model.binx*")
         done = pull(f"{origin.url}/web/1", f"{origin.url}/web/2", "--to", tmp_path)

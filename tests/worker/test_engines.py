@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dev.origins.hub import Cut, HubServer, Refuse, Repository, Swap, Synthetic
+from dev.origins.faults import ALWAYS, ANY, Cut, Header, Invert, Status
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.source.transfer import Engine, Layout
@@ -77,7 +78,7 @@ def test_the_cache_is_filled_by_any_engine(hub: HubServer, tmp_path: Path) -> No
 def test_a_damaged_file_is_fetched_again_and_one_that_stays_damaged_is_refused(
     sync: HubSync, hub: HubServer
 ) -> None:
-    hub.faults.add(Swap(path="model.safetensors"))
+    hub.strike("model.safetensors", Invert(), times=ALWAYS)
     with pytest.raises(Failure) as caught:
         sync.run()
     assert caught.value.reason is Reason.CHECKSUM_MISMATCH
@@ -103,7 +104,7 @@ def test_an_empty_file_with_a_wrong_checksum_ends_at_once(
 
 
 def test_a_refusal_has_its_own_reason(sync: HubSync, hub: HubServer) -> None:
-    hub.faults.add(Refuse(path="model.safetensors", status=403))
+    hub.strike("model.safetensors", Status(403), role=ANY, times=ALWAYS)
     with pytest.raises(Failure) as caught:
         sync.run()
     assert caught.value.reason is Reason.ACCESS_DENIED
@@ -126,8 +127,8 @@ def test_whole_files_are_kept_over_attempts_and_the_one_in_flight_starts_over(
 
 
 def test_a_passing_fault_is_overcome(sync: HubSync, hub: HubServer) -> None:
-    hub.faults.add(Refuse(path="model.safetensors", status=503, retry_after="0", times=1))
-    hub.faults.add(Cut(path="model.safetensors", after=500_000, times=1))
+    hub.strike("model.safetensors", Status(503), Header("Retry-After", "0"), role=ANY)
+    hub.strike("model.safetensors", Cut(500_000))
     assert len(sync.run().files) == len(FILES)
 
 
@@ -156,7 +157,7 @@ def test_the_token_is_in_no_argument_no_variable_and_no_request_to_the_cdn(
         assert len(sync.run().files) == 1
     assert len(seen) == len(LIBRARIES)
     assert not any(TOKEN in each for each in seen)
-    assert all(not entry.authorization for entry in hub.log.entries(server="cdn"))
+    assert all(not entry.authorization for entry in hub.log.entries(listener="cdn"))
 
 
 def layers_of(hub: HubServer, sync: HubSync, layer: Layer) -> set[Layer]:

@@ -1,5 +1,6 @@
 """huggingface_hub with Xet: the real library and hf_xet in their process, from a Hub that offers Xet."""
 
+import dataclasses
 import os
 import threading
 import time
@@ -8,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.hub import Cut, HubServer, Refuse, Repository, Stall, Swap, Synthetic
-from dev.origins.hub.faults import Fault
-from dev.origins.servers import certificates
+from dev.origins import certificates
+from dev.origins.faults import ALWAYS, ANY, Cut, Fault, Invert, Reset, Rule, Stall, Status
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.protocol import Progress
 from modelsync.api.reasons import Layer, Reason
 from modelsync.api.source.transfer import Engine, Layout
@@ -70,15 +71,18 @@ def test_all_files_arrive_by_xet_verified_and_nothing_else_stays(hub: HubServer,
     assert files_in(sync.home) == sorted(FILES)
     assert sorted(os.listdir(sync.home / ".modelsync")) == ["accounts", "lock", "manifest.json"]
     assert sync.state.progress().bytes_done == sync.state.progress().bytes_total
-    assert hub.log.entries(server="cdn") == []
+    assert hub.log.entries(listener="cdn") == []
     large = {path for path, body in FILES.items() if isinstance(body, Synthetic)}
-    assert {entry.file for entry in hub.log.entries(server="cas") if entry.sent} == large
+    assert {entry.path for entry in hub.log.entries(listener="cas") if entry.sent} == large
     assert pids() == []
 
 
 def test_nothing_is_told_to_xet_but_what_is_fetched(hub: HubServer, sync: HubSync) -> None:
     sync.run()
-    asked = [(entry.method, entry.path.split("/")[1:3]) for entry in hub.log.entries(server="cas")]
+    asked = [
+        (entry.request.method, entry.request.path.split("/")[1:3])
+        for entry in hub.log.entries(listener="cas")
+    ]
     assert asked == [("GET", ["v2", "reconstructions"]), ("GET", ["xorbs", "models"])]
 
 
@@ -87,8 +91,8 @@ def test_other_engines_fetch_from_a_xet_repository_as_from_any(
     hub: HubServer, tmp_path: Path, engine: Engine
 ) -> None:
     HubSync(hub, tmp_path, "org/one", engine=engine, layout=Layout.DIRECTORY).run()
-    assert hub.log.entries(server="cas") == []
-    assert sum(entry.sent for entry in hub.log.entries(server="cdn")) >= SIZE
+    assert hub.log.entries(listener="cas") == []
+    assert sum(entry.sent for entry in hub.log.entries(listener="cdn")) >= SIZE
 
 
 def test_progress_is_seen_while_xet_has_written_nothing_yet(hub: HubServer, tmp_path: Path) -> None:
@@ -149,47 +153,52 @@ def test_the_count_never_goes_back_or_beyond_the_file(
 def test_damaged_bytes_are_fetched_again_and_those_that_stay_damaged_are_refused(
     hub: HubServer, sync: HubSync
 ) -> None:
-    hub.faults.add(Swap(path=WEIGHTS, server="cas"))
+    hub.strike(WEIGHTS, Invert(), listener="cas", times=ALWAYS)
     with pytest.raises(Failure) as caught:
         sync.run()
     assert caught.value.reason is Reason.CHECKSUM_MISMATCH
     assert files_in(sync.home) == []
-    assert len([entry for entry in hub.log.entries(server="cas", file=WEIGHTS) if entry.sent]) == 2
+    assert len([entry for entry in hub.log.entries(listener="cas", path=WEIGHTS) if entry.sent]) == 2
 
 
 def test_bytes_that_are_damaged_once_are_healed(hub: HubServer, sync: HubSync) -> None:
-    hub.faults.add(Swap(path=WEIGHTS, server="cas", times=1))
+    hub.strike(WEIGHTS, Invert(), listener="cas")
     assert len(sync.run().files) == 1
 
 
+def from_cas(path: str, fault: Fault, times: int) -> Rule:
+    """A fault in what the CAS answers."""
+    return Rule(faults=(fault,), path=path, role=ANY, listener="cas", times=times)
+
+
 PASSING = {
-    "a cut": Cut(path=WEIGHTS, server="cas", after=500_000, times=2),
-    "a reset": Cut(path=WEIGHTS, server="cas", after=500_000, reset=True, times=2),
-    "a refusal": Refuse(path=WEIGHTS, server="cas", times=2),
-    "a URL that is over": Refuse(path=WEIGHTS, server="cas", status=403, times=1),
-    "a CAS that is busy": Refuse(path="/v2/*", server="cas", status=429, times=2),
-    "an API of before": Refuse(path="/v2/*", server="cas", status=404),
-    "a Hub that is busy": Refuse(path="*/xet-read-token/*", server="hub", times=1),
+    "a cut": from_cas(WEIGHTS, Cut(500_000), 2),
+    "a reset": from_cas(WEIGHTS, Reset(500_000), 2),
+    "a refusal": from_cas(WEIGHTS, Status(503), 2),
+    "a URL that is over": from_cas(WEIGHTS, Status(403), 1),
+    "a CAS that is busy": from_cas("/v2/*", Status(429), 2),
+    "an API of before": from_cas("/v2/*", Status(404), ALWAYS),
+    "a Hub that is busy": Rule(faults=(Status(503),), path="*/xet-read-token/*", role=ANY, listener="hub"),
 }
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_what_passes_is_overcome(hub: HubServer, sync: HubSync, fault: Fault) -> None:
-    hub.faults.add(fault)
+def test_what_passes_is_overcome(hub: HubServer, sync: HubSync, fault: Rule) -> None:
+    hub.rules.add(dataclasses.replace(fault))
     assert len(sync.run().files) == 1
-    assert hub.log.entries(server="cdn") == []
+    assert hub.log.entries(listener="cdn") == []
 
 
 LASTING = {
-    "bytes are refused": (Refuse(path=WEIGHTS, server="cas", status=503), Reason.ORIGIN_ERROR),
-    "the CAS is down": (Refuse(path="/v*", server="cas", status=503), Reason.ORIGIN_ERROR),
-    "bytes are forbidden": (Refuse(path=WEIGHTS, server="cas", status=403), Reason.ACCESS_DENIED),
+    "bytes are refused": (from_cas(WEIGHTS, Status(503), ALWAYS), Reason.ORIGIN_ERROR),
+    "the CAS is down": (from_cas("/v*", Status(503), ALWAYS), Reason.ORIGIN_ERROR),
+    "bytes are forbidden": (from_cas(WEIGHTS, Status(403), ALWAYS), Reason.ACCESS_DENIED),
 }
 
 
 @pytest.mark.parametrize(("fault", "reason"), LASTING.values(), ids=LASTING)
-def test_a_refusing_cas_is_named(hub: HubServer, sync: HubSync, fault: Fault, reason: Reason) -> None:
-    hub.faults.add(fault)
+def test_a_refusing_cas_is_named(hub: HubServer, sync: HubSync, fault: Rule, reason: Reason) -> None:
+    hub.rules.add(dataclasses.replace(fault))
     with pytest.raises(Failure) as caught:
         sync.run()
     assert caught.value.reason is reason
@@ -208,7 +217,7 @@ def test_a_cas_out_of_reach_is_named_with_what_needs_none(hub: HubServer, sync: 
 
 
 def test_a_cas_that_falls_silent_is_given_up(hub: HubServer, sync: HubSync) -> None:
-    hub.faults.add(Stall(path=WEIGHTS, server="cas", after=500_000, times=1))
+    hub.strike(WEIGHTS, Stall(500_000), listener="cas")
     assert len(sync.run().files) == 1
 
 
@@ -245,7 +254,7 @@ def test_the_token_reaches_the_hub_alone_and_no_secret_lies_on_the_volume(
     assert not any(secret in data for data in left for secret in (TOKEN.encode(), b"Signature="))
     assert not any(path.name.endswith(".log") for path in tmp_path.rglob("*"))
     # The CAS takes its own tokens only: the Hub's would have been refused.
-    answers = {(entry.file is None, entry.authorization) for entry in hub.log.entries(server="cas")}
+    answers = {(not entry.path, bool(entry.authorization)) for entry in hub.log.entries(listener="cas")}
     assert answers == {(True, True), (False, False)}
 
 
@@ -255,4 +264,4 @@ def test_xet_trusts_an_own_authority(tmp_path: Path) -> None:
     with HubServer(one, certificate=(made.certificate, made.key)) as hub:
         sync = synced(hub, tmp_path / "volume", "org/one", ca_file=str(made.authority))
         assert len(sync.run().files) == 1
-        assert hub.log.entries(server="cas")
+        assert hub.log.entries(listener="cas")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from tests.origins.syncs import Sync
 
@@ -34,7 +34,7 @@ def test_a_hubs_refusal_of_a_file_names_its_cause(
     tmp_path: Path, status: int, header: str, reason: Reason, says: str
 ) -> None:
     origin = Origin({"model.bin": b"x" * 1000}, token="right")
-    with origin.serving():
+    with origin:
         origin.strike("model.bin", f"resolve:status={status}x*", f"resolve:header={header}x*")
         end = Sync(origin=origin, volume=tmp_path, token="right").run()
     assert end.reason is reason

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from huggingface_hub import scan_cache_dir
 
-from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
+from dev.origins.faults import ALWAYS, ANY, Status
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.failures import Failure
@@ -352,7 +353,7 @@ def test_sizes_alone_take_a_blob_of_the_right_size(hub: HubServer, tmp_path: Pat
 
 
 def test_an_attempt_that_fails_leaves_a_cache_without_complaints(hub: HubServer, tmp_path: Path) -> None:
-    hub.faults.add(Refuse(path="model.safetensors", status=403))
+    hub.strike("model.safetensors", Status(403), role=ANY, times=ALWAYS)
     with pytest.raises(Failure):
         HubSync(hub, tmp_path).run()
     found = json.loads(library(tmp_path / "home", SCAN))

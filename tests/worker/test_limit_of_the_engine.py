@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.servers import nginx
+from dev.origins.programs import nginx
 from modelsync.api import naming, protocol
 from modelsync.api.source import sources
 from modelsync.api.source.transfer import Verification

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.scripted.content import Computed, Content, Fixed, read
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Content, Fixed, Synthetic, read
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.sources import http
 from tests.origins.syncs import CHUNK, Sync
 from tests.worker.test_pull import pull
 
-LARGE, SMALL = Computed(11, 5 * CHUNK + 321), Fixed(b"\x08\x00weights")
+LARGE, SMALL = Synthetic(5 * CHUNK + 321, 11), Fixed(b"\x08\x00weights")
 BARE = {"kind": "web", "digests": False, "sizes": False}
 
 
 def ended(folder: Path, laid: Mapping[str, tuple[str, ...]], content: Content, **how: object) -> list[str]:
     """The names of files, each with its faults, of which not just the origin's bytes were published."""
     names = {f"{number:02} {name}.bin": faults for number, (name, faults) in enumerate(laid.items())}
-    with Origin(dict.fromkeys(names, content)).serving() as origin:
+    with Origin(dict.fromkeys(names, content)) as origin:
         for name, faults in names.items():
             origin.strike(name, *faults)
         end = Sync(origin=origin, volume=folder, **BARE | {"max_retries": 1, "timeout": 1.0, **how}).run()  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def test_whatever_a_first_byte_says_the_file_is_whole(tmp_path: Path, content: C
 
 
 def test_a_file_is_asked_for_once_and_its_connection_kept(tmp_path: Path) -> None:
-    with Origin({f"{number}.bin": SMALL for number in range(9)}).serving() as origin:
+    with Origin({f"{number}.bin": SMALL for number in range(9)}) as origin:
         end = Sync(origin=origin, volume=tmp_path, connections=4, **BARE).run()  # type: ignore[arg-type]
         assert end.reason is Reason.SYNCED
         assert len(origin.log) == 18
@@ -98,7 +98,7 @@ def test_what_is_stored_coded_is_published_as_it_is_stored(
 
 
 def test_a_name_that_says_what_the_label_says_needs_no_range(tmp_path: Path) -> None:
-    with Origin({name: CODED for name in CODED_NAMES}).serving() as origin:
+    with Origin({name: CODED for name in CODED_NAMES}) as origin:
         for name, label in CODED_NAMES.items():
             origin.strike(name, "wholex*", labelled(label))
         end = Sync(origin=origin, volume=tmp_path, **BARE).run()  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ ON_THE_WAY = {
 def test_what_was_coded_on_the_way_is_never_published(
     tmp_path: Path, faults: tuple[str, ...], content: Content
 ) -> None:
-    with Origin({"model.bin": content}).serving() as origin:
+    with Origin({"model.bin": content}) as origin:
         origin.strike("model.bin", *faults)
         end = Sync(origin=origin, volume=tmp_path, max_retries=0, **BARE).run()  # type: ignore[arg-type]
     assert (end.reason, end.published) == (Reason.ORIGIN_ERROR, {})
@@ -129,7 +129,7 @@ def test_what_was_coded_on_the_way_is_never_published(
     "faults", [("head:length=0x*",), ("head:status=404x*",), (labelled("gzip"), f"head:{labelled('gzip')}")]
 )
 def test_pull_has_these_files_too(tmp_path: Path, faults: tuple[str, ...]) -> None:
-    with Origin({"model.bin": LARGE}).serving() as origin:
+    with Origin({"model.bin": LARGE}) as origin:
         origin.strike("model.bin", *faults)
         done = pull(f"{origin.url}/web/model.bin", "--to", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.server import Origin
-from dev.origins.servers import certificates
+from dev.origins import certificates
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.retry import Transient
 from modelsync.worker.http import client as transports
@@ -138,8 +138,8 @@ def test_bytes_that_stop_within_a_head_are_not_waited_for_so_long() -> None:
 
 @pytest.mark.parametrize("kind", ["web", "hub"])
 def test_a_file_whose_every_answer_begins_late_arrives(tmp_path: Path, kind: str) -> None:
-    content = Computed(5, CHUNK)
-    with Origin({"model.bin": content}).serving() as origin:
+    content = Synthetic(CHUNK, 5)
+    with Origin({"model.bin": content}) as origin:
         origin.strike("model.bin", "late=0.7x*", "head:late=0.7x*", "resolve:late=0.7x*")
         sync = Sync(origin=origin, volume=tmp_path, kind=kind, digests=False, sizes=False, timeout=0.2)
         end = sync.run()
@@ -148,7 +148,7 @@ def test_a_file_whose_every_answer_begins_late_arrives(tmp_path: Path, kind: str
 
 
 def test_pull_waits_too_and_names_its_own_setting(tmp_path: Path) -> None:
-    with Origin({"model.bin": b"weights"}).serving() as origin:
+    with Origin({"model.bin": b"weights"}) as origin:
         origin.strike("model.bin", "late=0.7x*")
         done = pull(f"{origin.url}/web/model.bin", "--to", tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="0.2")
     assert done.returncode == 0, done.stderr

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
-from dev.origins.servers import nginx, versitygw
+from dev.origins.faults import ALWAYS, ANY, Header, Status
+from dev.origins.hub import HubServer, Repository, Synthetic
+from dev.origins.programs import nginx, versitygw
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from tests.worker.faulty import Object, Origin
@@ -142,11 +143,11 @@ def test_a_veto_of_the_environment_is_heeded(hub: HubServer, tmp_path: Path) -> 
 
 
 def test_retries_and_timeouts_come_from_the_environment(hub: HubServer, tmp_path: Path) -> None:
-    hub.faults.add(Refuse(path="model.safetensors", status=503, retry_after="0"))
+    hub.strike("model.safetensors", Status(503), Header("Retry-After", "0"), role=ANY, times=ALWAYS)
     given = ("hf://org/model", "--to", tmp_path, "--endpoint", hub.url, "--connections", "1")
     done = pull(*given, HF_DOWNLOAD_MAX_RETRIES="2")
     assert done.returncode == exitcodes.BY_REASON[Reason.ORIGIN_ERROR], done.stderr
-    asked = hub.log.entries(file="model.safetensors", server="hub")
+    asked = hub.log.entries(path="model.safetensors", listener="hub")
     assert len(asked) == 3
     wrong = pull(*given, HF_HUB_DOWNLOAD_TIMEOUT="soon")
     assert wrong.returncode == 2

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins import certificates
 from dev.origins.hub import HubServer, Repository, Synthetic
-from dev.origins.servers import certificates, nginx, versitygw
+from dev.origins.programs import nginx, versitygw
 from tests.worker.hubs import library
 from tests.worker.test_pull import arguments, environment, hashes, pull
 
@@ -96,7 +97,7 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
         eventually(lambda: not Path(f"/proc/{child}").exists(), 5)
         hub.rate = None
         assert pull(*given).returncode == 0
-        assert bool(hub.log.entries(server="cas")) is xet
+        assert bool(hub.log.entries(listener="cas")) is xet
     program = "from huggingface_hub import hf_hub_download as get; print(get('org/big', 'model.safetensors'))"
     assert Path(library(tmp_path / "home", program)).stat().st_size == 4_000_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.scripted import quota
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
+from dev.origins.serving import quota
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.source.transfer import Engine
 from modelsync.worker.attempt.watchdog import EXCUSED_SECONDS, Watchdog
@@ -43,7 +43,7 @@ def test_all_files_come_though_their_origin_limits_requests(
     origin.page_size = 4
     origin.quota = quota.Quota(requests=10, seconds=WINDOW, words=words)
     tries = 8 if words is quota.S3 else 3 if engine is not Engine.NATIVE else 0
-    with origin.serving():
+    with origin:
         sync = Sync(
             origin=origin,
             volume=tmp_path,
@@ -71,7 +71,7 @@ def test_a_long_wait_is_shown_and_ends_with_the_attempt(tmp_path: Path, kind: st
     sync = Sync(
         origin=origin, volume=tmp_path, kind=kind, sizes=False, max_retries=0, deadline=10, state=state
     )
-    with origin.serving():
+    with origin:
         ended = threading.Event()
 
         def run() -> None:
@@ -96,7 +96,7 @@ def test_an_origin_that_asks_for_ever_ends_the_listing_with_its_reason(
     monkeypatch.setattr("random.random", lambda: 0.0)
     origin = Origin(FILES)
     origin.quota = quota.Quota(requests=0, seconds=1e6)
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path).run()
     assert end.reason is Reason.RATE_LIMITED
     assert "127.0.0.1 limits the rate of requests (HTTP 429)" in end.message

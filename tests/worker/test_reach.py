@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Request
@@ -101,8 +101,8 @@ def test_a_trail_remembers_the_internet() -> None:
 def test_a_redirect_inwards_is_not_followed_on_a_connection_that_is_open_already() -> None:
     files = {"x": b"12345678"}
     with (
-        Origin(files).serving() as inside,
-        Origin(files, host=rows.OUTSIDE).serving() as origin,
+        Origin(files) as inside,
+        Origin(files, host=rows.OUTSIDE) as origin,
         rows.internet(),
     ):
         origin.strike("x", f"redirect={inside.url}/web/xx*")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.hub import HubServer, Refuse, Repository
+from dev.origins.faults import ALWAYS, ANY, Status
+from dev.origins.hub import HubServer, Repository
 from modelsync.api import protocol
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.source import sources as api
@@ -60,7 +61,7 @@ def test_a_file_that_is_refused(tmp_path: Path) -> None:
 
 def test_a_listing_that_is_refused() -> None:
     with HubServer(Repository("org/model", {"config.json": b"{}"})) as hub:
-        hub.faults.add(Refuse(status=503))
+        hub.strike("*", Status(503), role=ANY, times=ALWAYS)
         stages, stop = Stages(), threading.Event()
         spec = api.Source(hugging_face=api.HuggingFaceSource(repository="org/model", endpoint=hub.url))
         source = factory.open_source(spec, Given(where="x"), Network(), stop=stop, stages=stages)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.origins.scripted import s3
-from dev.origins.scripted.messages import Role
-from dev.origins.scripted.server import Origin
-from dev.origins.servers import versitygw
+from dev.origins.files import s3
+from dev.origins.files.origin import Origin
+from dev.origins.programs import versitygw
+from dev.origins.serving.messages import Role
 from modelsync.api.reasons import Reason
 from modelsync.api.source import bucket_names
 from modelsync.api.source.sources import AddressingStyle, S3Source
@@ -35,7 +35,7 @@ def store(**habits: Any) -> Iterator[Origin]:
     """An origin that is a proxy too, so that it is asked by whatever name."""
     origin = Origin(FILES)
     origin.s3 = s3.Habits(**habits)
-    with origin.serving():
+    with origin:
         yield origin
 
 
@@ -48,7 +48,7 @@ def synced(origin: Origin, volume: Path, **fields: Any) -> End:
 
 def hosts(origin: Origin, role: Role | None = None) -> set[str]:
     """The names that were asked."""
-    return {entry.request.headers["host"] for entry in origin.log.of(role)}
+    return {entry.request.headers["host"] for entry in origin.log.entries(role=role)}
 
 
 @pytest.mark.parametrize("code", CODES)

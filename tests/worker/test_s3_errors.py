@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.origins.scripted.messages import Role
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Role
 from modelsync.api.exitcodes import BY_REASON, is_retryable
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import S3Source
@@ -266,7 +266,7 @@ def test_the_cause_is_named_wherever_it_shows(
 ) -> None:
     origin = Origin({"model.bin": b"x" * 1000})
     origin.s3.errors = dict.fromkeys(roles, (status, members))
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is reason
     assert says in end.message
@@ -279,17 +279,17 @@ def test_an_archive_tier_that_a_head_names_is_found_before_anything_is_fetched(t
         "x-amz-storage-class": "INTELLIGENT_TIERING",
         "x-amz-archive-status": "ARCHIVE_ACCESS",
     }
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.ACCESS_DENIED
     assert "archived (ARCHIVE_ACCESS)" in end.message
-    assert not origin.log.of(Role.DATA)
+    assert not origin.log.entries(role=Role.DATA)
 
 
 def test_a_console_in_place_of_s3_is_named(tmp_path: Path) -> None:
     origin = Origin({"model.bin": b"x"})
     origin.s3.page = True
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.ORIGIN_ERROR
     assert "answers with a web page" in end.message
@@ -300,7 +300,7 @@ def test_a_console_in_place_of_s3_is_named(tmp_path: Path) -> None:
 def test_a_store_without_head_is_read_by_the_first_byte(tmp_path: Path, status: int) -> None:
     origin = Origin({"model.bin": b"x" * 1000, "empty": b""})
     origin.s3.errors = {Role.HEAD: (status, "")}
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.SYNCED, end.message
     assert end.published == {"model.bin": b"x" * 1000, "empty": b""}
@@ -312,7 +312,7 @@ def test_an_error_that_comes_byte_by_byte_is_read_as_far_as_it_came(
     monkeypatch.setattr(refusals, "MOST_SECONDS", 0.5)
     origin = Origin({"model.bin": b"x" * 1000})
     origin.s3.errors = {Role.DATA: (403, "<Code>InvalidObjectState</Code>" + "x" * 5000)}
-    with origin.serving():
+    with origin:
         origin.strike("model.bin", "slow=500x*")
         began = time.monotonic()
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
@@ -324,7 +324,7 @@ def test_an_error_that_comes_byte_by_byte_is_read_as_far_as_it_came(
 @pytest.mark.parametrize("status", [408, 421, 425, 429, 500, 502, 503, 504])
 def test_a_passing_error_of_a_get_is_tried_again(tmp_path: Path, status: int) -> None:
     origin = Origin({"model.bin": b"x" * 1000})
-    with origin.serving():
+    with origin:
         origin.strike("model.bin", f"status={status}x2")
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.SYNCED, end.message

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore import auth
 
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import S3Source
 from modelsync.worker.common.failures import Failure

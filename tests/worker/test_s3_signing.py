@@ -13,7 +13,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 from modelsync.api.protocol import StageProgress
 from modelsync.api.source.sources import S3Source
 from modelsync.worker.http.client import Transport

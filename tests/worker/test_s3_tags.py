@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dev.origins.scripted import s3
-from dev.origins.scripted.content import Fixed
-from dev.origins.scripted.messages import Object, Role
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Fixed
+from dev.origins.files import s3
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object, Role
 from modelsync.api.reasons import Reason
 from modelsync.worker.sources.s3 import object_listing, tags
 from tests.origins.syncs import Sync
@@ -38,7 +38,7 @@ FORMS = {
 def test_an_object_whose_etag_has_two_forms_is_synced(tmp_path: Path, listing: str, headers: str) -> None:
     origin = Origin({path: Object(content=Fixed(data), checksum=None) for path, data in FILES.items()})
     origin.s3 = s3.Habits(listed_etag=listing, headed_etag=headers)
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.SYNCED, end.message
     assert end.published == FILES
@@ -53,11 +53,11 @@ def test_an_object_that_changes_while_it_is_listed_is_noticed(
     tmp_path: Path, strikes: tuple[str, ...]
 ) -> None:
     origin = Origin({"model.bin": Object(content=Fixed(b"x" * 1000), checksum=None)})
-    with origin.serving():
+    with origin:
         origin.strike("model.bin", *strikes)
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.SOURCE_CHANGED, end.message
-    assert not origin.log.of(Role.DATA)
+    assert not origin.log.entries(role=Role.DATA)
 
 
 MD5, OTHER = "0a" * 16, "0b" * 16

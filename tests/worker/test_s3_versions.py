@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.origins.scripted.content import Fixed
-from dev.origins.scripted.messages import Object, Role
-from dev.origins.scripted.server import Origin
-from dev.origins.servers import versitygw
+from dev.origins.content import Fixed
+from dev.origins.files.origin import Origin
+from dev.origins.programs import versitygw
+from dev.origins.serving.messages import Object, Role
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import S3Source
 from modelsync.api.source.transfer import Engine
@@ -40,27 +40,27 @@ def test_who_may_not_read_versions_reads_what_the_etag_pins(
 ) -> None:
     origin = Origin({path: Object(content=Fixed(data), checksum=checksum) for path, data in FILES.items()})
     origin.s3.version, origin.s3.version_error = "v1", answer
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3", connections=4).run()
     assert end.reason is Reason.SYNCED, end.message
     assert end.published == FILES
-    versioned = [entry for entry in origin.log.of(Role.DATA) if "versionId" in entry.request.query]
+    versioned = [entry for entry in origin.log.entries(role=Role.DATA) if "versionId" in entry.request.query]
     assert 1 <= len(versioned) <= 4, "once it is known, no more is asked for by its version"
 
 
 def test_who_may_read_versions_reads_nothing_else(tmp_path: Path) -> None:
     origin = Origin(FILES)
     origin.s3.version = "v1"
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.published == FILES
-    assert all(entry.request.query.get("versionId") == "v1" for entry in origin.log.of(Role.DATA))
+    assert all(entry.request.query.get("versionId") == "v1" for entry in origin.log.entries(role=Role.DATA))
 
 
 def test_an_object_that_changes_is_noticed_without_its_version_too(tmp_path: Path) -> None:
     origin = Origin({"a.bin": Object(content=Fixed(b"x" * 300_000), checksum=None)})
     origin.s3.version, origin.s3.version_error = "v1", ANSWERS["no right"]
-    with origin.serving():
+    with origin:
         origin.strike("a.bin", "replace@3")
         end = Sync(origin=origin, volume=tmp_path, kind="s3", connections=1).run()
         assert end.reason in (Reason.SOURCE_CHANGED, Reason.CHECKSUM_MISMATCH), end.message
@@ -98,7 +98,7 @@ def test_what_is_denied_with_and_without_a_version_is_denied(tmp_path: Path) -> 
     origin = Origin(FILES)
     origin.s3.version = "v1"
     origin.s3.errors = {Role.DATA: (403, "<Code>AccessDenied</Code>")}
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3").run()
     assert end.reason is Reason.ACCESS_DENIED
     assert "s3:ListBucket and s3:GetObject" in end.message
@@ -107,7 +107,7 @@ def test_what_is_denied_with_and_without_a_version_is_denied(tmp_path: Path) -> 
 def test_another_engine_reads_without_versions_too(tmp_path: Path) -> None:
     origin = Origin(FILES)
     origin.s3.version, origin.s3.version_error = "v1", ANSWERS["no right"]
-    with origin.serving():
+    with origin:
         end = Sync(origin=origin, volume=tmp_path, kind="s3", engine=Engine.HF_TRANSFER).run()
     assert end.published == FILES, end.message
 

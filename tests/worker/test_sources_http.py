@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.servers import nginx
+from dev.origins.programs import nginx
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import HttpFile, HttpSource
 from modelsync.api.source.transfer import Resolved

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dev.origins.hub import HubServer, Refuse, Repository, Synthetic
-from dev.origins.servers import certificates
+from dev.origins import certificates
+from dev.origins.faults import ALWAYS, ANY, Status
+from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import HuggingFaceSource, RepositoryType, Source, TokenSecretRef
 from modelsync.api.source.transfer import Resolved
@@ -72,7 +73,7 @@ def test_all_pages_are_listed_with_sizes_and_digests(hub: HubServer) -> None:
             file.size,
             (Digest(algorithm=algorithm, value=value),),
         )
-    assert len([entry for entry in hub.log.entries() if "/tree/" in entry.path]) > 1
+    assert len([entry for entry in hub.log.entries() if "/tree/" in entry.request.path]) > 1
 
 
 def test_a_files_request_brings_its_bytes_and_the_token_stays_at_its_origin(hub: HubServer) -> None:
@@ -83,8 +84,8 @@ def test_a_files_request_brings_its_bytes_and_the_token_stays_at_its_origin(hub:
     assert response.read() == b"weights"
     response.close()
     network.close()
-    assert all(not entry.authorization for entry in hub.log.entries(server="cdn"))
-    assert any(entry.authorization for entry in hub.log.entries(server="hub"))
+    assert all(not entry.authorization for entry in hub.log.entries(listener="cdn"))
+    assert any(entry.authorization for entry in hub.log.entries(listener="hub"))
 
 
 def test_odd_names_are_quoted_in_the_url(hub: HubServer) -> None:
@@ -166,7 +167,7 @@ def test_a_refusal_names_its_reason_and_the_fix(
     ],
 )
 def test_an_origins_error_is_told_by_its_status(hub: HubServer, status: int, reason: Reason) -> None:
-    hub.faults.add(Refuse(path="/api/*", status=status))
+    hub.strike("/api/*", Status(status), role=ANY, times=ALWAYS)
     with pytest.raises(Failure) as caught:
         source(hub).resolve(None)
     assert caught.value.reason is reason

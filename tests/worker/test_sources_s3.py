@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.origins.servers import versitygw
+from dev.origins.programs import versitygw
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import S3Source
 from modelsync.api.source.transfer import Resolved

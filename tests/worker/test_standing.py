@@ -63,10 +63,10 @@ def test_a_commit_that_is_whole_asks_nobody(
 ) -> None:
     sync = HubSync(hub, tmp_path, revision=commit_of(hub), layout=layout, verification=verification)
     first = sync.run()
-    asked = len(hub.log.entries(server="hub"))
+    asked = len(hub.log.entries(listener="hub"))
     second = replace(sync, uid="uid-2")
     assert second.run().files == first.files
-    assert len(hub.log.entries(server="hub")) == asked
+    assert len(hub.log.entries(listener="hub")) == asked
     progress = second.state.progress()
     assert progress.bytes_done == progress.bytes_total == 300_004
     assert (progress.files_done, progress.bytes_network) == (4, 0)

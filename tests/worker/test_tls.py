@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.origins.servers import certificates
+from dev.origins import certificates
 from modelsync.worker.common.model import Request
 from modelsync.worker.http.client import Transport
 from modelsync.worker.http.connector import Network

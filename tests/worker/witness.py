@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from dev.origins.files.origin import Origin
 from dev.origins.hub import HubServer, Repository, Synthetic
-from dev.origins.scripted.server import Origin
 from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.engines.library.gateway import Gateway
 from tests.origins.syncs import Sync
@@ -99,7 +99,7 @@ def _origins() -> Iterator[tuple[HubServer, Origin]]:
     files: dict[str, bytes | Synthetic] = {"config.json": b"{}", "model.safetensors": Synthetic(3_000_000)}
     hub = HubServer(Repository("org/plain", files), Repository("org/xet", files, xet=True))
     origin = Origin({"config.json": b"{}"})
-    with hub, origin.serving():
+    with hub, origin:
         yield hub, origin
 
 

@@ -7,8 +7,8 @@ import threading
 from pathlib import Path
 
 from dev.origins.hub import repository
-from dev.origins.hub.pacing import parse_rate
 from dev.origins.hub.server import HubServer
+from dev.origins.serving.pacing import parse_rate
 
 
 def main() -> int:

@@ -4,91 +4,129 @@ runs.
 There is no authentication: this is a server for tests, bound to addresses of the tests' own.
 """
 
-import dataclasses
 import json
 from typing import Any, cast
 
-from aiohttp import web
-
-from dev.origins.hub import faults
-from dev.origins.hub.pacing import parse_rate
+from dev.origins.faults.rules import parse
+from dev.origins.hub.api import document
+from dev.origins.hub.errors import HubError
 from dev.origins.hub.repository import Kind
-from dev.origins.hub.state import STATE
+from dev.origins.hub.routing import Call, Route, route
+from dev.origins.serving.log import Entry
+from dev.origins.serving.messages import Answer, Role
+from dev.origins.serving.pacing import parse_rate
+
+PREFIX = "/-/"
 
 
-def routes() -> list[web.RouteDef]:
+def routes() -> list[Route]:
     """All routes of this module."""
+    handlers = {
+        ("GET", "log"): read_log,
+        ("DELETE", "log"): clear_log,
+        ("GET", "faults"): read_faults,
+        ("POST", "faults"): add_faults,
+        ("DELETE", "faults"): clear_faults,
+        ("PUT", "rate"): set_rate,
+        ("POST", "refs"): move_branch,
+    }
     return [
-        web.get("/-/log", read_log),
-        web.delete("/-/log", clear_log),
-        web.get("/-/faults", read_faults),
-        web.post("/-/faults", add_fault),
-        web.delete("/-/faults", clear_faults),
-        web.put("/-/rate", set_rate),
-        web.post("/-/refs", move_branch),
+        route(method, PREFIX + name, Role.INFORMATION, handler)
+        for (method, name), handler in handlers.items()
     ]
 
 
-async def read_log(request: web.Request) -> web.Response:
+def read_log(call: Call) -> Answer:
     """Answer all requests so far, of `?file=` alone if given."""
-    entries = request.app[STATE].log.entries(file=request.query.get("file"))
-    return web.json_response([dataclasses.asdict(entry) for entry in entries])
+    entries = call.server.log.entries(path=call.request.query.get("file"))
+    return document([_described(entry) for entry in entries])
 
 
-async def clear_log(request: web.Request) -> web.Response:
+def _described(entry: Entry) -> dict[str, Any]:
+    """A request without its credentials: neither the token nor a signature in the query is shown."""
+    return {
+        "number": entry.number,
+        "listener": entry.listener,
+        "role": entry.role,
+        "method": entry.request.method,
+        "url": entry.request.path,
+        "file": entry.path,
+        "range": entry.request.headers.get("range"),
+        "authorization": bool(entry.authorization),
+        "status": entry.status,
+        "sent": entry.sent,
+        "seconds": entry.seconds,
+        "faults": entry.faults,
+    }
+
+
+def clear_log(call: Call) -> Answer:
     """Forget all requests."""
-    request.app[STATE].log.clear()
-    return web.Response(status=204)
+    call.server.log.clear()
+    return _done()
 
 
-async def read_faults(request: web.Request) -> web.Response:
-    """Answer the faults in force."""
-    return web.json_response(request.app[STATE].faults.as_json())
+def read_faults(call: Call) -> Answer:
+    """Answer the faults in force, as `add_faults` takes them."""
+    return document([{"path": rule.path, "faults": [rule.text]} for rule in call.server.rules.in_force()])
 
 
-async def add_fault(request: web.Request) -> web.Response:
-    """Put a fault in force: `{"kind": "Cut", "path": "*.bin", "after": 1000, "times": 3}`."""
+def add_faults(call: Call) -> Answer:
+    """Put faults in force: `{"path": "*.bin", "faults": ["cut=1000x3"]}`."""
+    given = _document(call)
     try:
-        fault = faults.from_json(await _document(request))
+        path, faults = str(given.pop("path", "*")), given.pop("faults")
+        if given or not isinstance(faults, list):
+            raise ValueError('give "path" and a list "faults", such as ["cut=1000x3"]')
+        call.server.rules.add(*(parse(str(text), path) for text in faults))
+    except KeyError:
+        raise _bad('faults: give a list such as ["cut=1000x3"]') from None
     except ValueError as error:
-        raise web.HTTPBadRequest(text=str(error)) from None
-    request.app[STATE].faults.add(fault)
-    return web.Response(status=204)
+        raise _bad(str(error)) from None
+    return _done()
 
 
-async def clear_faults(request: web.Request) -> web.Response:
+def clear_faults(call: Call) -> Answer:
     """End all faults."""
-    request.app[STATE].faults.clear()
-    return web.Response(status=204)
+    call.server.clear()
+    return _done()
 
 
-async def set_rate(request: web.Request) -> web.Response:
+def set_rate(call: Call) -> Answer:
     """Set the rate of all file bytes: `{"rate": "3MB"}`, or null for as fast as it goes."""
-    text = (await _document(request)).get("rate")
+    text = _document(call).get("rate")
     try:
-        request.app[STATE].pacer.rate = None if text is None else parse_rate(str(text))
+        call.server.rate = None if text is None else parse_rate(str(text))
     except ValueError as error:
-        raise web.HTTPBadRequest(text=str(error)) from None
-    return web.Response(status=204)
+        raise _bad(str(error)) from None
+    return _done()
 
 
-async def move_branch(request: web.Request) -> web.Response:
+def move_branch(call: Call) -> Answer:
     """Move a branch: `{"repository": "org/name", "branch": "main", "revision": "v1", "kind": "model"}`."""
-    document = await _document(request)
+    given = _document(call)
     try:
-        kind = cast(Kind, document.get("kind", "model"))
-        repository = request.app[STATE].repositories[kind, document["repository"]]
-        repository.move(document.get("branch", "main"), document["revision"])
+        kind = cast(Kind, given.get("kind", "model"))
+        repository = call.state.repositories[kind, given["repository"]]
+        repository.move(given.get("branch", "main"), given["revision"])
     except KeyError as error:
-        raise web.HTTPBadRequest(text=f"unknown or missing: {error}") from None
-    return web.Response(status=204)
+        raise _bad(f"unknown or missing: {error}") from None
+    return _done()
 
 
-async def _document(request: web.Request) -> dict[str, Any]:
+def _document(call: Call) -> dict[str, Any]:
     try:
-        document = json.loads(await request.text())
+        given = json.loads(call.request.body)
     except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise web.HTTPBadRequest(text="give a JSON object")
-    return document
+        given = None
+    if not isinstance(given, dict):
+        raise _bad("give a JSON object")
+    return given
+
+
+def _bad(message: str) -> HubError:
+    return HubError(400, message)
+
+
+def _done() -> Answer:
+    return Answer(status=204)

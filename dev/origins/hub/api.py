@@ -1,91 +1,79 @@
 """The Hub's metadata routes: information, tree with pages, paths, references."""
 
-import asyncio
-import contextlib
-from urllib.parse import parse_qsl, urlencode
-
-from aiohttp import web
+import json
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from dev.origins.hub import access, describe, errors
-from dev.origins.hub.state import STATE
+from dev.origins.hub.routing import Call, Route, route
+from dev.origins.serving.messages import Answer, Role
 
 REPOSITORY = "/api/{kind:models|datasets}/{org}/{name}"
 
 
-def routes() -> list[web.RouteDef]:
+def routes() -> list[Route]:
     """All routes of this module."""
     return [
-        web.get(REPOSITORY, information),
-        web.get(REPOSITORY + "/revision/{revision}", information),
-        web.get(REPOSITORY + "/tree/{revision}", tree),
-        web.get(REPOSITORY + "/tree/{revision}/{folder:.*}", tree),
-        web.post(REPOSITORY + "/paths-info/{revision}", paths),
-        web.get(REPOSITORY + "/refs", references),
+        route("GET", REPOSITORY, Role.INFORMATION, information),
+        route("GET", REPOSITORY + "/revision/{revision}", Role.INFORMATION, information),
+        route("GET", REPOSITORY + "/tree/{revision}", Role.LIST, tree),
+        route("GET", REPOSITORY + "/tree/{revision}/{folder:.*}", Role.LIST, tree),
+        route("POST", REPOSITORY + "/paths-info/{revision}", Role.INFORMATION, paths),
+        route("GET", REPOSITORY + "/refs", Role.INFORMATION, references),
     ]
 
 
-async def information(request: web.Request) -> web.Response:
+def document(value: Any, **headers: str) -> Answer:
+    """A JSON document."""
+    answer = Answer.of(json.dumps(value).encode())
+    answer.headers |= {name.replace("_", "-"): text for name, text in headers.items()}
+    return answer
+
+
+def information(call: Call) -> Answer:
     """Answer what the repository is, at a revision."""
-    repository = access.repository_of(request)
-    commit = access.commit_of(request, repository)
-    return web.json_response(describe.information(repository, commit, blobs=_flag(request, "blobs")))
+    repository = access.repository_of(call)
+    commit = access.commit_of(call, repository)
+    return document(describe.information(repository, commit, blobs=call.flag("blobs")))
 
 
-async def tree(request: web.Request) -> web.StreamResponse:
+def tree(call: Call) -> Answer:
     """Answer one page of a tree; the `Link` header leads to the next one."""
-    repository = access.repository_of(request)
-    commit = access.commit_of(request, repository)
-    folder = request.match_info.get("folder", "").strip("/")
-    recursive, expand = _flag(request, "recursive"), _flag(request, "expand")
-    entries = describe.tree(repository, commit, folder, recursive=recursive, expand=expand)
+    repository = access.repository_of(call)
+    commit = access.commit_of(call, repository)
+    folder = call.match.get("folder", "").strip("/")
+    entries = describe.tree(
+        repository, commit, folder, recursive=call.flag("recursive"), expand=call.flag("expand")
+    )
     if folder and not entries:
         raise errors.entry_not_found(folder)
-    size = min(request.app[STATE].page_size, int(request.query.get("limit", 1000)))
-    start = int(request.query.get("cursor", 0))
-    headers = {}
+    size = min(call.state.page_size, int(call.request.query.get("limit", 1000)))
+    start = int(call.request.query.get("cursor", 0))
+    answer = document(entries[start : start + size])
     if start + size < len(entries):
-        headers["Link"] = f'<{_with_cursor(request, start + size)}>; rel="next"'
-    await asyncio.sleep(request.app[STATE].page_seconds)
-    page = web.json_response(entries[start : start + size], headers=headers)
-    return await _dripping(request, page) if request.app[STATE].drip == repository.id else page
+        answer.headers["Link"] = f'<{_with_cursor(call, start + size)}>; rel="next"'
+    return answer
 
 
-async def _dripping(request: web.Request, page: web.Response) -> web.StreamResponse:
-    """The page, a byte a half second."""
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    assert isinstance(page.body, bytes)
-    with contextlib.suppress(ConnectionResetError):  # the client has had enough
-        for byte in page.body:
-            await response.write(bytes([byte]))
-            await asyncio.sleep(0.5)
-    return response
+def _with_cursor(call: Call, cursor: int) -> str:
+    path, _, given = call.request.target.partition("?")
+    query = [(key, value) for key, value in parse_qsl(given) if key != "cursor"]
+    return f"{call.origin()}{path}?{urlencode([*query, ('cursor', str(cursor))])}"
 
 
-def _with_cursor(request: web.Request, cursor: int) -> str:
-    query = [(key, value) for key, value in parse_qsl(request.query_string) if key != "cursor"]
-    path = request.rel_url.raw_path
-    return f"{request.scheme}://{request.host}{path}?{urlencode([*query, ('cursor', str(cursor))])}"
-
-
-async def paths(request: web.Request) -> web.Response:
+def paths(call: Call) -> Answer:
     """Answer what is known of the paths in a form or a JSON document."""
-    repository = access.repository_of(request)
-    commit = access.commit_of(request, repository)
-    if request.content_type == "application/json":
-        document = await request.json()
-        wanted, expand = document["paths"], bool(document.get("expand"))
+    repository = access.repository_of(call)
+    commit = access.commit_of(call, repository)
+    if call.request.headers.get("content-type", "").startswith("application/json"):
+        wanted = json.loads(call.request.body)
+        names, expand = wanted["paths"], bool(wanted.get("expand"))
     else:
-        form = await request.post()
-        wanted = [str(value) for value in form.getall("paths", [])]
-        expand = str(form.get("expand", "")).lower() == "true"
-    return web.json_response(describe.paths(repository, commit, wanted, expand=expand))
+        form = parse_qs(call.request.body.decode())
+        names, expand = form.get("paths", []), form.get("expand", [""])[0].lower() == "true"
+    return document(describe.paths(repository, commit, names, expand=expand))
 
 
-async def references(request: web.Request) -> web.Response:
+def references(call: Call) -> Answer:
     """Answer branches and tags."""
-    return web.json_response(describe.references(access.repository_of(request)))
-
-
-def _flag(request: web.Request, name: str) -> bool:
-    return request.query.get(name, "").lower() in ("1", "true")
+    return document(describe.references(access.repository_of(call)))

@@ -7,13 +7,14 @@ it of which xorbs a file consists, and a signed URL gives their bytes to whoever
 import time
 from collections.abc import Callable
 from typing import Any, cast
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qsl, quote
 
-from aiohttp import web
-
-from dev.origins.hub import access, errors, ranges, sending, xorbs
+from dev.origins.hub import access, errors, xorbs
+from dev.origins.hub.api import document
 from dev.origins.hub.repository import File, Kind, Repository
-from dev.origins.hub.state import STATE
+from dev.origins.hub.routing import Call, Route, route
+from dev.origins.serving.messages import Answer, Role
+from dev.origins.serving.ranges import Span, file_answer, select
 
 TOKEN = "/api/{kind:models|datasets}/{org}/{name}/xet-read-token/{revision}"
 RECONSTRUCTION = "/{version:v1|v2}/reconstructions/{hash}"
@@ -23,76 +24,68 @@ PREFIXES = ("/v1/", "/v2/", "/xorbs/")
 Document = dict[str, Any]
 
 
-def routes() -> list[web.RouteDef]:
+def routes() -> list[Route]:
     """The Hub's route."""
-    return [web.get(TOKEN, token)]
+    return [route("GET", TOKEN, Role.XET, token)]
 
 
-def cas_routes() -> list[web.RouteDef]:
+def cas_routes() -> list[Route]:
     """The CAS's routes; they may be served by the Hub's own listener too."""
-    return [web.get(RECONSTRUCTION, reconstruction), web.get(XORB, xorb)]
+    return [route("GET", RECONSTRUCTION, Role.XET, reconstruction), route("GET", XORB, Role.DATA, xorb)]
 
 
-def headers(request: web.Request, repository: Repository, sha: str, file: File) -> dict[str, str]:
+def headers(call: Call, repository: Repository, sha: str, file: File) -> dict[str, str]:
     """What `resolve` adds for a file in Xet: its hash there, where to get a token, and where to use it."""
     name = xorbs.xet_hash(file)
-    route = f"{request.url.origin()}/api/{repository.kind}s/{repository.id}/xet-read-token/{sha}"
-    info = f"{_origin(request)}/v1/reconstructions/{name}"
-    link = f'<{route}>; rel="xet-auth", <{info}>; rel="xet-reconstruction-info"'
-    return {"X-Xet-Hash": name, "X-Xet-Refresh-Route": route, "Link": link}
+    refresh = f"{call.origin()}/api/{repository.kind}s/{repository.id}/xet-read-token/{sha}"
+    info = f"{_origin(call)}/v1/reconstructions/{name}"
+    link = f'<{refresh}>; rel="xet-auth", <{info}>; rel="xet-reconstruction-info"'
+    return {"X-Xet-Hash": name, "X-Xet-Refresh-Route": refresh, "Link": link}
 
 
-def _origin(request: web.Request) -> str:
-    return str(request.url.origin().with_port(request.app[STATE].cas_port or request.url.port))
+def _origin(call: Call) -> str:
+    return call.origin(call.state.cas_port)
 
 
-async def token(request: web.Request) -> web.Response:
+def token(call: Call) -> Answer:
     """Give a token for a repository's xorbs to those who may read its files."""
-    state, repository = request.app[STATE], access.readable(request)
-    access.commit_of(request, repository)
+    signer, repository = call.state.signer, access.readable(call)
+    access.commit_of(call, repository)
     if not repository.xet:
         raise errors.HubError(404, "The repository is not in Xet storage")
     path = f"/{repository.kind}s/{repository.id}"
-    given = f"{path}?{state.signer.query(path)}"
-    expires = int(time.time() + state.signer.lifetime)
-    return web.json_response(
-        {"accessToken": given, "exp": expires, "casUrl": _origin(request)},
-        headers={
-            "X-Xet-Access-Token": given,
-            "X-Xet-Token-Expiration": str(expires),
-            "X-Xet-Cas-Url": _origin(request),
-        },
+    given = f"{path}?{signer.query(path)}"
+    expires = int(time.time() + signer.lifetime)
+    return document(
+        {"accessToken": given, "exp": expires, "casUrl": _origin(call)},
+        X_Xet_Access_Token=given,
+        X_Xet_Token_Expiration=str(expires),
+        X_Xet_Cas_Url=_origin(call),
     )
 
 
-async def reconstruction(request: web.Request) -> web.Response:
-    """Tell of which chunks of which xorbs a file or a range of it consists, and where to fetch them."""
-    repository = _repository(request)
-    found = _file(repository, request.match_info["hash"])
+def reconstruction(call: Call) -> Answer:
+    """Answer of which chunks of which xorbs a file or a range of it consists, and where to fetch them."""
+    repository = _repository(call)
+    found = _file(repository, call.match["hash"])
     if found is None:
         raise errors.HubError(404, "File not found")
     sha, file = found
-    span = ranges.select(request.headers, file.size, "")
+    span = select(call.request.headers, file.size, "")
     if span.status == 416:
         raise errors.HubError(416, "The range is beyond the end of the file")
-    described = _described(file, span, lambda number: _signed(request, repository, sha, file, number))
-    return web.json_response(described[request.match_info["version"]])
+    described = _described(file, span, lambda number: _signed(call, repository, sha, file, number))
+    return document(described[call.match["version"]])
 
 
-def _repository(request: web.Request) -> Repository:
+def _repository(call: Call) -> Repository:
     """The repository that the CAS token opens."""
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    given = call.request.headers.get("authorization", "").removeprefix("Bearer ")
     path, _, query = given.partition("?")
-    if not _valid(request, path, query):
+    if not access.valid(call, path, dict(parse_qsl(query))):
         raise errors.HubError(401, "Unauthorized")
     kind, _, name = path.removeprefix("/").partition("/")
-    return request.app[STATE].repositories[cast(Kind, kind.removesuffix("s")), name]
-
-
-def _valid(request: web.Request, path: str, query: str) -> bool:
-    given = parse_qs(query)
-    expires, signature = given.get("Expires", [""])[0], given.get("Signature", [""])[0]
-    return request.app[STATE].signer.valid(path, expires, signature)
+    return call.state.repositories[cast(Kind, kind.removesuffix("s")), name]
 
 
 def _file(repository: Repository, name: str) -> tuple[str, File] | None:
@@ -104,7 +97,7 @@ def _file(repository: Repository, name: str) -> tuple[str, File] | None:
     return None
 
 
-def _described(file: File, span: ranges.Span, url: Callable[[int], str]) -> dict[str, Document]:
+def _described(file: File, span: Span, url: Callable[[int], str]) -> dict[str, Document]:
     """The answer in both versions of the API, which differ in how they put what to fetch."""
     terms, first, second = [], {}, {}
     for term in xorbs.terms(file.size, span.start, span.end):
@@ -119,18 +112,17 @@ def _described(file: File, span: ranges.Span, url: Callable[[int], str]) -> dict
     return {"v1": {**same, "fetch_info": first}, "v2": {**same, "xorbs": second}}
 
 
-def _signed(request: web.Request, repository: Repository, sha: str, file: File, number: int) -> str:
+def _signed(call: Call, repository: Repository, sha: str, file: File, number: int) -> str:
     head = f"/xorbs/{repository.kind}s/{repository.id}/{sha}/{number}"
-    query = request.app[STATE].signer.query(f"{head}/{file.path}")
-    return f"{_origin(request)}{head}/{quote(file.path)}?{query}"
+    query = call.state.signer.query(f"{head}/{file.path}")
+    return f"{_origin(call)}{head}/{quote(file.path)}?{query}"
 
 
-async def xorb(request: web.Request) -> web.StreamResponse:
+def xorb(call: Call) -> Answer:
     """Send bytes of a xorb to who holds a signed URL; no token is looked at."""
-    if not _valid(request, request.path, request.query_string):
-        return sending.denied()
-    number = int(request.match_info["number"])
-    file = access.signed_file(request)
-    if file is None or number * xorbs.XORB >= file.size:
+    number = int(call.match["number"])
+    file = access.signed_file(call)
+    if number * xorbs.XORB >= file.size:
         raise errors.HubError(404, "NoSuchKey")
-    return await sending.send(request, file, {}, lambda body: xorbs.Xorb(original=body, number=number))
+    found = call.state.object(file)
+    return file_answer(found, call.request, lambda body: xorbs.Xorb(original=body, number=number))

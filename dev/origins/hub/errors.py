@@ -1,10 +1,13 @@
-"""The Hub's errors, as its clients tell them apart: by `X-Error-Code`, else by `X-Error-Message`.
+"""The Hub's errors, as its clients distinguish them: by `X-Error-Code`, else by `X-Error-Message`.
 
 Statuses and texts follow what huggingface_hub's `hf_raise_for_status` reads and what the live Hub
 answers: to a caller without a token, a private repository and a missing one are the same 401.
 """
 
-from aiohttp import web
+import json
+
+from dev.origins.faults.heads import EXPIRED
+from dev.origins.serving.messages import Answer
 
 BAD_TOKEN = "Invalid credentials in Authorization header"
 NOT_SIGNED_IN = "Invalid username or password."
@@ -17,14 +20,39 @@ class HubError(Exception):
         super().__init__(message)
         self.status, self.message, self.code = status, message, code
 
-    def response(self) -> web.Response:
+    def answer(self) -> Answer:
         """The answer with the Hub's headers and JSON body."""
         headers = {"X-Error-Message": self.message.replace("\n", " ")}
         if self.code:
             headers["X-Error-Code"] = self.code
         if self.status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="Authentication required"'
-        return web.json_response({"error": self.message}, status=self.status, headers=headers)
+        answer = Answer.of(json.dumps({"error": self.message}).encode(), status=self.status)
+        answer.headers |= headers
+        return answer
+
+
+class Moved(HubError):
+    """The repository has another name."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(307, "Temporary Redirect")
+        self.location = location
+
+    def answer(self) -> Answer:
+        """A redirect to the same of the other name."""
+        return Answer.of(b"", status=307, kind="text/plain", Location=self.location)
+
+
+class Expired(HubError):
+    """A signed URL whose time is over."""
+
+    def __init__(self) -> None:
+        super().__init__(403, "Request has expired")
+
+    def answer(self) -> Answer:
+        """What S3 and CloudFront answer."""
+        return Answer.of(EXPIRED, status=403, kind="application/xml")
 
 
 def repository_not_found(signed_in: bool) -> HubError:

@@ -7,34 +7,35 @@ the token, an LFS file behind an absolute 302 to another origin that must not ge
 
 from urllib.parse import quote, urlencode
 
-from aiohttp import web
-
-from dev.origins.hub import access, cas, errors, sending
+from dev.origins.hub import access, cas
 from dev.origins.hub.repository import Commit, File, Repository
-from dev.origins.hub.state import STATE
+from dev.origins.hub.routing import Call, Route, route
+from dev.origins.serving.messages import Answer, Role
+from dev.origins.serving.ranges import file_answer
 
 TAIL = "/{org}/{name}/{revision}/{path:.+}"
 SMALL = "/api/resolve-cache/{kind:models|datasets}" + TAIL
 CDN = "/repos/{kind:models|datasets}" + TAIL
 
 
-def routes() -> list[web.RouteDef]:
+def routes() -> list[Route]:
     """The Hub's routes."""
+    resolved = "/{org}/{name}/resolve/{revision}/{path:.+}"
     return [
-        web.get("/{org}/{name}/resolve/{revision}/{path:.+}", resolve),
-        web.get("/{kind:datasets}/{org}/{name}/resolve/{revision}/{path:.+}", resolve),
-        web.get(SMALL, small),
+        route("GET", "/{kind:datasets}" + resolved, Role.RESOLVE, resolve),
+        route("GET", resolved, Role.RESOLVE, resolve),
+        route("GET", SMALL, Role.DATA, small),
     ]
 
 
-def cdn_routes() -> list[web.RouteDef]:
+def cdn_routes() -> list[Route]:
     """The CDN's route; it may be served by the Hub's own listener too."""
-    return [web.get(CDN, cdn)]
+    return [route("GET", CDN, Role.DATA, cdn)]
 
 
-async def resolve(request: web.Request) -> web.Response:
-    """Tell where a file is, and of which commit, size and digest."""
-    repository, commit, file = access.file_of(request)
+def resolve(call: Call) -> Answer:
+    """Answer where a file is, and of which commit, size and digest."""
+    repository, commit, file = access.file_of(call)
     headers = {
         "X-Repo-Commit": commit.sha,
         "X-Linked-Size": str(file.size),
@@ -43,35 +44,30 @@ async def resolve(request: web.Request) -> web.Response:
         "Accept-Ranges": "bytes",
     }
     if repository.xet and file.lfs:
-        headers |= cas.headers(request, repository, commit.sha, file)
-    status, location = _location(request, repository, commit, file)
+        headers |= cas.headers(call, repository, commit.sha, file)
+    status, location = _location(call, repository, commit, file)
     text = f"Redirecting to {location.split('?', maxsplit=1)[0]}"
-    return web.Response(status=status, text=text, headers={**headers, "Location": location})
+    answer = Answer.of(text.encode(), status=status, kind="text/plain", Location=location)
+    answer.headers |= headers
+    return answer
 
 
-def _location(request: web.Request, repository: Repository, commit: Commit, file: File) -> tuple[int, str]:
+def _location(call: Call, repository: Repository, commit: Commit, file: File) -> tuple[int, str]:
     tail = f"/{repository.kind}s/{repository.id}/{commit.sha}/{quote(file.path)}"
     if not file.lfs:
-        return 307, f"/api/resolve-cache{tail}?{urlencode({request.path: '', 'etag': file.etag})}"
-    state = request.app[STATE]
-    origin = request.url.origin().with_port(state.cdn_port or request.url.port)
+        return 307, f"/api/resolve-cache{tail}?{urlencode({call.request.path: '', 'etag': file.etag})}"
     signed = f"/repos/{repository.kind}s/{repository.id}/{commit.sha}/{file.path}"
-    return 302, f"{origin}/repos{tail}?{state.signer.query(signed)}"
+    return 302, f"{call.origin(call.state.cdn_port)}/repos{tail}?{call.state.signer.query(signed)}"
 
 
-async def small(request: web.Request) -> web.StreamResponse:
+def small(call: Call) -> Answer:
     """Send a small file to those who may read it."""
-    _, commit, file = access.file_of(request)
-    return await sending.send(request, file, {"X-Repo-Commit": commit.sha})
+    _, commit, file = access.file_of(call)
+    answer = file_answer(call.state.object(file), call.request)
+    answer.headers["X-Repo-Commit"] = commit.sha
+    return answer
 
 
-async def cdn(request: web.Request) -> web.StreamResponse:
+def cdn(call: Call) -> Answer:
     """Send a file to who holds a signed URL, whoever that is; no token is looked at."""
-    state = request.app[STATE]
-    expires, signature = request.query.get("Expires", ""), request.query.get("Signature", "")
-    if not state.signer.valid(request.path, expires, signature):
-        return sending.denied()
-    file = access.signed_file(request)
-    if file is None:
-        raise errors.HubError(404, "NoSuchKey")
-    return await sending.send(request, file, {})
+    return file_answer(call.state.object(access.signed_file(call)), call.request)

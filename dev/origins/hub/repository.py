@@ -1,6 +1,6 @@
 """Repositories as the Hub has them: commits of files, branches that move, tags that stay.
 
-A commit's name follows from its content and its parent alone, so a test can tell which revision it will
+A commit's name follows from its content and its parent alone, so a test knows which revision it will
 get and two servers over one folder agree.
 """
 
@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from dev.origins.hub import content
-from dev.origins.hub.content import Bytes, Content, Disk
+from dev.origins.content import Content, Disk, Fixed, hexdigest
 
 Kind = Literal["model", "dataset"]
 
@@ -68,11 +67,11 @@ class Commit:
 
 def as_file(path: str, body: bytes | Content) -> File:
     """Make a file, in LFS when its suffix or size says so; reads all of it for its digests."""
-    found: Content = Bytes(body) if isinstance(body, bytes) else body
-    sha256 = content.sha256(found)
+    found: Content = Fixed(body) if isinstance(body, bytes) else body
+    sha256 = hexdigest(found, "sha256")
     lfs = PurePosixPath(path).suffix in LFS_SUFFIXES or found.size >= LFS_SIZE
     pointer = _pointer(sha256, found.size) if lfs else None
-    blob_id = content.git_blob_id(found if pointer is None else Bytes(pointer))
+    blob_id = hexdigest(found if pointer is None else Fixed(pointer), "git-sha1")
     return File(path=path, content=found, sha256=sha256, pointer=pointer, blob_id=blob_id)
 
 
@@ -141,7 +140,7 @@ class Repository:
 def from_folder(folder: Path, repository: str, kind: Kind = "model") -> Repository:
     """One commit of all files below a folder; symbolic links are followed, `.git` is left out."""
     files = {
-        path.relative_to(folder).as_posix(): Disk(path, path.stat().st_size)
+        path.relative_to(folder).as_posix(): Disk(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and ".git" not in path.relative_to(folder).parts
     }

@@ -1,6 +1,4 @@
-"""What all handlers share: repositories, accounts, the record of requests, and the knobs of a running
-server.
-"""
+"""What a Hub knows: repositories, accounts and signed URLs."""
 
 import hashlib
 import hmac
@@ -9,12 +7,8 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from aiohttp import web
-
-from dev.origins.hub.faults import Faults
-from dev.origins.hub.pacing import Pacer
-from dev.origins.hub.repository import Kind, Repository
-from dev.origins.hub.requestlog import Entry, RequestLog
+from dev.origins.hub.repository import File, Kind, Repository
+from dev.origins.serving.messages import Object
 
 
 @dataclass
@@ -42,7 +36,7 @@ class Signer:
 
 @dataclass
 class State:
-    """A server's whole state; tests change it from their own thread between requests."""
+    """A Hub's whole state; tests change it from their own thread between requests."""
 
     repositories: dict[tuple[Kind, str], Repository] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
@@ -51,22 +45,14 @@ class State:
     """By token: the gated and private repositories that it opens; None for all of them."""
     page_size: int = 50
     """Entries of a tree in one page."""
-    page_seconds: float = 0.0
-    """How long a page of a tree takes."""
-    drip: str = ""
-    """Repository whose pages of a tree come a byte a half second."""
-    pacer: Pacer = field(default_factory=Pacer)
-    log: RequestLog = field(default_factory=RequestLog)
-    faults: Faults = field(default_factory=Faults)
     signer: Signer = field(default_factory=Signer)
     cdn_port: int | None = None
     """Port of the CDN's own listener; None where the Hub's serves it."""
     cas_port: int | None = None
     """Port of the listener of Xet's CAS; None where the Hub's serves it."""
+    _objects: dict[tuple[str, str], Object] = field(default_factory=dict)
 
-
-STATE = web.AppKey("state", State)
-SERVER = web.AppKey("server", str)
-"""Which of the listeners an application serves: `hub`, `cdn` or `cas`."""
-ENTRY = web.RequestKey("entry", Entry)
-"""The record of the request at hand."""
+    def object(self, file: File) -> Object:
+        """A file as it is served; a fault may replace it for good."""
+        made = Object(content=file.content, etag=f'"{file.etag}"')
+        return self._objects.setdefault((file.path, file.sha256), made)

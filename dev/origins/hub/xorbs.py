@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dev.origins.hub.content import Content
+from dev.origins.content import Content, part
 from dev.origins.hub.repository import File
 
 CHUNK = 64 * 1024
@@ -48,27 +48,24 @@ class Xorb:
         """Bytes with the headers."""
         return self.length + HEADER * -(-self.length // CHUNK)
 
-    def read(self, offset: int, length: int) -> bytes:
+    def pieces(self, start: int, end: int) -> Iterator[memoryview]:
         """Headers and chunks of a range."""
-        found, end = bytearray(), min(offset + length, self.size)
-        while offset + len(found) < end:
-            found += self._piece(offset + len(found), end)
-        return bytes(found)
-
-    def _piece(self, offset: int, end: int) -> bytes:
-        """From an offset on, the rest of one header or of one chunk, and nothing beyond the end."""
-        index, skipped = divmod(offset, STRIDE)
-        length = min(CHUNK, self.length - index * CHUNK)
-        if skipped < HEADER:
-            return _header(length)[skipped : skipped + end - offset]
-        start = self.number * XORB + index * CHUNK + skipped - HEADER
-        return self.original.read(start, min(HEADER + length - skipped, end - offset))
+        while start < end:
+            index, skipped = divmod(start, STRIDE)
+            length = min(CHUNK, self.length - index * CHUNK)
+            if skipped < HEADER:
+                data = _header(length)[skipped : skipped + end - start]
+            else:
+                first = self.number * XORB + index * CHUNK + skipped - HEADER
+                data = part(self.original, first, first + min(HEADER + length - skipped, end - start))
+            yield memoryview(data)
+            start += len(data)
 
 
 def _header(length: int) -> bytes:
     """Version 0, both lengths in 3 bytes, compression 0 (none)."""
-    told = length.to_bytes(3, "little")
-    return b"\0" + told + b"\0" + told
+    both = length.to_bytes(3, "little")
+    return b"\0" + both + b"\0" + both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from dev import kube
-from dev.origins.hub import HubServer, Repository, Synthetic, cas
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.hub import HubServer, Repository, cas
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Engine, Layout
 from modelsync.worker.common.failures import Failure
@@ -57,11 +57,11 @@ def _unasked(end: End, inside: Origin) -> str:
 
 def redirected(full: bool) -> Iterator[Outcome]:
     """By the first answer, or by a later one when the first was honest."""
-    files = {_PATH: Computed(1, _SIZE)}
+    files = {_PATH: Synthetic(_SIZE, 1)}
     for engine, kinds in _BY_ENGINE.items():
         for kind in kinds if full else kinds[:1]:
             for moment in ("@1x*", "@2x*", "@3x*") if full else ("@1x*", "@2x*"):
-                with Origin(files, host=_FORBIDDEN).serving() as inside, Origin(files).serving() as origin:
+                with Origin(files, host=_FORBIDDEN) as inside, Origin(files) as origin:
                     origin.strike(_PATH, f"redirect={inside.url}/web/{_PATH}{moment}")
                     end = _ended(origin, _network(address_policy.of_worker(_ALLOWED)), kind, engine)
                 struck = any(entry.faults for entry in origin.log)
@@ -71,13 +71,13 @@ def redirected(full: bool) -> Iterator[Outcome]:
 
 def led_inside(full: bool) -> Iterator[Outcome]:
     """From the internet to an address inside, for a command that may reach both."""
-    files = {_PATH: Computed(1, _SIZE)}
+    files = {_PATH: Synthetic(_SIZE, 1)}
     for engine, kinds in _BY_ENGINE.items():
         for kind in kinds if full else kinds[:1]:
             for moment in ("@1x*", "@2x*"):
                 with (
-                    Origin(files, host=_FORBIDDEN).serving() as inside,
-                    Origin(files, host=rows.OUTSIDE).serving() as origin,
+                    Origin(files, host=_FORBIDDEN) as inside,
+                    Origin(files, host=rows.OUTSIDE) as origin,
                     rows.internet(),
                 ):
                     origin.strike(_PATH, f"redirect={inside.url}/web/{_PATH}{moment}")
@@ -89,7 +89,7 @@ def led_inside(full: bool) -> Iterator[Outcome]:
 def next_page(full: bool) -> Iterator[Outcome]:
     """A Hub's listing whose next page is said to be elsewhere, asked for with the token."""
     files = {f"{number}.json": b"{}" for number in range(5)}
-    with Origin(files, host=_FORBIDDEN).serving() as other, Origin(files, token=_TOKEN).serving() as origin:
+    with Origin(files, host=_FORBIDDEN) as other, Origin(files, token=_TOKEN) as origin:
         origin.page_size = 2
         host, port = urls.parsed(other.url).place[1:]
         for base in (
@@ -115,7 +115,7 @@ def token_of_xet(full: bool) -> Iterator[Outcome]:
     repository = Repository("org/model", {_PATH: Synthetic(_SIZE)}, xet=True)
     honest = cas.headers
     with (
-        Origin({}, host=_FORBIDDEN).serving() as other,
+        Origin({}, host=_FORBIDDEN) as other,
         HubServer(repository, tokens={_TOKEN: None}) as hub,
         tempfile.TemporaryDirectory(prefix="attack-") as folder,
     ):
@@ -136,11 +136,11 @@ def token_of_xet(full: bool) -> Iterator[Outcome]:
 
 def bucket_elsewhere(full: bool) -> Iterator[Outcome]:
     """An S3 server says that the bucket is at another host, or in a region whose name is one."""
-    with Origin({}, host=_FORBIDDEN).serving() as other:
+    with Origin({}, host=_FORBIDDEN) as other:
         place = other.url.removeprefix("http://")
         for status in (301, 307, 400) if full else (301,):
             for region in ("us-east-2", f"x.{place}/#", f"@{place}", "")[0 if full else 2 :]:
-                with Origin({_PATH: Computed(1, 1000)}).serving() as origin:
+                with Origin({_PATH: Synthetic(1000, 1)}) as origin:
                     headers = {"Location": f"{other.url}/bucket", "x-amz-bucket-region": region}
                     told = [
                         f"list:header={name}:{quote(value)}x*" for name, value in headers.items() if value
@@ -176,7 +176,7 @@ def spellings(full: bool) -> Iterator[Outcome]:
 
 def foreign_use(full: bool) -> Iterator[Outcome]:
     """Another process of the Pod uses the way out of a worker's libraries."""
-    with Origin({"x": b"secret"}).serving() as origin:
+    with Origin({"x": b"secret"}) as origin:
         refusals: list[Failure] = []
         gateway = Gateway(_network(address_policy.of_worker(_ALLOWED)), refusals.append)
         gateway.start()
@@ -232,7 +232,7 @@ def _sent(place: urls.Place, data: bytes, *, seconds: float = 5.0) -> bytes:
 
 def told_apart(full: bool) -> Iterator[Outcome]:
     """What is at a forbidden address: open, closed, TLS, statuses and sizes have one and the same message."""
-    with Origin({"a": b"1", "b": b"22"}, host=_FORBIDDEN).serving() as inside:
+    with Origin({"a": b"1", "b": b"22"}, host=_FORBIDDEN) as inside:
         ports = {
             "open": inside.url,
             "closed": f"http://{_FORBIDDEN}:1",
@@ -243,7 +243,7 @@ def told_apart(full: bool) -> Iterator[Outcome]:
         for engine in (Engine.NATIVE, Engine.HF_TRANSFER):
             messages: dict[str, str] = {}
             for name, url in ports.items():
-                with Origin({"a": b"1"}).serving() as origin:
+                with Origin({"a": b"1"}) as origin:
                     network = _network(address_policy.of_worker(_ALLOWED))
                     end = _ended(origin, network, "web", engine, urls={"a": f"{url}/web/a"})
                 messages[name] = f"{end.reason}: {end.message}"

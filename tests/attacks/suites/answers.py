@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.origins.scripted.content import Computed, Fixed
-from dev.origins.scripted.log import Entry
-from dev.origins.scripted.messages import Answer, Object, Request, Role
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Fixed, Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.serving.log import Entry
+from dev.origins.serving.messages import Answer, Object, Request, Role
 from modelsync.api.reasons import Reason
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.origins.syncs import Sync
@@ -111,7 +111,7 @@ def _variants(kind: str, full: bool) -> Iterator[tuple[str, Hostile]]:
 
 def _listed(kind: str, full: bool) -> Iterator[Outcome]:
     for name, hostile in _variants(kind, full):
-        with tempfile.TemporaryDirectory() as folder, Liar({"x": b"x"}).serving() as origin:
+        with tempfile.TemporaryDirectory() as folder, Liar({"x": b"x"}) as origin:
             assert isinstance(origin, Liar)
             origin.hostile = hostile
             tracemalloc.start()
@@ -138,7 +138,7 @@ def s3(full: bool) -> Iterator[Outcome]:
     yield from _listed("s3", full)
 
 
-_ANNOUNCED = Object(content=Computed(1, 3 << 30), etag='"one"', checksum=None)
+_ANNOUNCED = Object(content=Synthetic(3 << 30, 1), etag='"one"', checksum=None)
 
 
 def announced(full: bool) -> Iterator[Outcome]:
@@ -146,7 +146,7 @@ def announced(full: bool) -> Iterator[Outcome]:
     for kind, sizes, sent in (
         ("web", True, 1), ("web", False, 1), ("s3", True, 1), ("s3", True, 70_000)
     )[: 4 if full else 2]:  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder, Origin({"x": _ANNOUNCED}).serving() as origin:
+        with tempfile.TemporaryDirectory() as folder, Origin({"x": _ANNOUNCED}) as origin:
             origin.strike("x", f"stall={sent}x*")
             sync = Sync(origin=origin, volume=Path(folder), kind=kind, sizes=sizes, digests=False)
             sync.chunk, sync.timeout, sync.deadline, sync.max_retries = 16 << 20, 2, 10, 0

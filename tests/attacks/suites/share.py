@@ -12,7 +12,11 @@ from typing import Any
 import yaml
 
 from dev import kube
-from dev.origins.servers.endless import Endless, Kind
+from dev.origins.faults import ALWAYS, Length, Slow
+from dev.origins.files import hub, s3
+from dev.origins.files.listing import Listing
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Role
 from modelsync.core import planner
 from tests.attacks import users
 from tests.attacks.case import Attack, Ground, Outcome
@@ -72,17 +76,32 @@ def held_by_an_origin(full: bool) -> Iterator[Outcome]:
         source = {"http": {"files": [{"url": f"{url}/x", "path": "x"}]}}
         yield "a file that drips", _ends(source, minimumRate=100_000)
     for api in ("hub", "s3"):
-        for kind in Kind:
-            if full or kind in (Kind.EMPTY, Kind.DRIPPING):
-                with Endless(api, kind).serving() as origin:
-                    yield f"{api}: {kind}", _ends(origin.source)
+        for kind in (Listing.EMPTY, Listing.REPEATED, Listing.SAME) if full else (Listing.EMPTY,):
+            with _listing(kind) as origin:
+                yield f"{api}: {kind}", _ends(_source(origin, api))
+        with _listing(Listing.REPEATED) as origin:
+            origin.strike("", Length("+1000000"), Slow(10), role=Role.LIST, times=ALWAYS)
+            yield f"{api}: a page that comes byte by byte", _ends(_source(origin, api))
     if full:
-        with Endless("hub", Kind.EMPTY).serving() as origin:
+        with _listing(Listing.EMPTY) as origin:
             # Whoever sets the longest deadline: the number of pages ends it.
             yield (
                 "hub: empty pages, whatever the deadline",
-                _ends(origin.source, seconds=200.0, progressDeadlineSeconds=86_400),
+                _ends(_source(origin, "hub"), seconds=200.0, progressDeadlineSeconds=86_400),
             )
+
+
+def _listing(how: Listing) -> Origin:
+    origin = Origin()
+    origin.listing = how
+    return origin
+
+
+def _source(origin: Origin, api: str) -> dict[str, Any]:
+    """`spec.source` of an origin."""
+    if api == "hub":
+        return {"huggingFace": {"repository": hub.REPOSITORY, "endpoint": origin.url}}
+    return {"s3": {"bucket": s3.BUCKET, "endpoint": origin.url}}
 
 
 def held_by_a_fifo(full: bool) -> Iterator[Outcome]:

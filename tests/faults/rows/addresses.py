@@ -9,8 +9,8 @@ from pathlib import Path
 
 import urllib3.util.connection
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.api.source import sources
 from modelsync.worker.common.failures import Failure
@@ -117,11 +117,11 @@ def _inwards(seed: int, count: int) -> Tally:
     it, not even on a connection that is open already."""
     tally = Tally()
     for number in range(count):
-        files = {PATH: Computed(seed + number, _SIZE)}
+        files = {PATH: Synthetic(_SIZE, seed + number)}
         for kind, fault in (("web", ""), ("hub", ""), ("hub", "info:"), ("s3", "")):
             with (
-                Origin(files).serving() as inside,
-                Origin(files, host=OUTSIDE).serving() as origin,
+                Origin(files) as inside,
+                Origin(files, host=OUTSIDE) as origin,
                 internet(),
             ):
                 origin.strike("" if fault else PATH, f"{fault}redirect={inside.url}/web/{PATH}x*")
@@ -140,8 +140,8 @@ def _rebound(seed: int, count: int) -> Tally:
     bounds = address_policy.of_worker(allowed=[ipaddress.ip_network(f"{OUTSIDE}/32")])
     for _ in range(count):
         with (
-            Origin({PATH: b"x"}).serving() as inside,
-            Origin({PATH: b"x"}, host=OUTSIDE).serving() as origin,
+            Origin({PATH: b"x"}) as inside,
+            Origin({PATH: b"x"}, host=OUTSIDE) as origin,
         ):
             answers = iter([[OUTSIDE], [INSIDE], ["::ffff:127.0.0.1", INSIDE]])
             names = Names(lambda host, port, answers=answers: next(answers))  # type: ignore[misc]

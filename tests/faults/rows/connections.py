@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.http import connector, dns_cache
 from tests.faults.case import Case, Tally

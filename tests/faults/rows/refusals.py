@@ -4,7 +4,9 @@ import datetime
 import email.utils
 from urllib.parse import quote
 
-from dev.origins.scripted.server import Origin
+from dev.origins.files.listing import Listing
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Role
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import retry
 from modelsync.worker.http.connector import Network
@@ -24,7 +26,7 @@ def _waited(seconds: float) -> Check:
     """No request for the file came sooner than asked for."""
 
     def check(sync: Sync, end: End) -> str:
-        entries = sync.origin.log.of(path=PATH)
+        entries = sync.origin.log.entries(role=Role.DATA, path=PATH)
         refused = [number for number, entry in enumerate(entries) if entry.status == 429]
         if not refused or refused[-1] + 1 >= len(entries):
             return "nothing was refused"
@@ -35,7 +37,7 @@ def _waited(seconds: float) -> Check:
 
 
 def _endless(origin: Origin) -> None:
-    origin.endless, origin.page_size = True, 1000
+    origin.listing, origin.page_size = Listing.ENDLESS, 1000
 
 
 def _by_proxy(origin: Origin) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dev.origins.scripted.content import Computed, Content, Fixed
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import SEND_BUFFER, Origin
+from dev.origins.content import Content, Fixed, Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.serving.connection import SEND_BUFFER
+from dev.origins.serving.messages import Object, Role
 from modelsync.api.reasons import Reason
 from modelsync.worker.common import retry
 from modelsync.worker.http.connector import Network
@@ -125,7 +126,7 @@ def case(row: Row) -> Case:
 def _tried(row: Row, kind: str, generator: random.Random) -> str:
     """One sync with the fault; what is wrong with its end, or nothing."""
     files: dict[str, bytes | Content | Object] = {
-        PATH: Computed(generator.randrange(1 << 20), row.size),
+        PATH: Synthetic(row.size, generator.randrange(1 << 20)),
         "config.json": Object(content=Fixed(b'{"a": 1}'), lfs=False),
     }
     token = TOKEN if kind == "hub" else None
@@ -135,7 +136,7 @@ def _tried(row: Row, kind: str, generator: random.Random) -> str:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         origin = Origin(files, token=token)
         row.origin(origin)
-        stack.enter_context(origin.serving())
+        stack.enter_context(origin)
         origin.strike(PATH, *row.faults)
         origin.strike("", *row.listing)
         sync = Sync(origin=origin, volume=directory, kind=kind, token=token)
@@ -160,7 +161,7 @@ def judged(row: Row, sync: Sync, end: End) -> str:
     taken, sent = end.state.progress().bytes_network, log.sent(PATH)
     if taken > row.most_bytes * size + _OTHERS:
         return f"{taken} bytes were taken of a file of {size}"
-    if sent > taken + len(log.of(path=PATH)) * _ON_THE_WAY:
+    if sent > taken + len(log.entries(role=Role.DATA, path=PATH)) * _ON_THE_WAY:
         return f"{sent} bytes were sent of {taken} that were taken"
     if len(log) > row.most_requests:
         return f"{len(log)} requests"

@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.server import Origin
-from dev.origins.servers import certificates
+from dev.origins import certificates
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
 from modelsync.worker.sources.credentials import Given, Hidden
 from tests.faults.case import Case, Tally
@@ -41,8 +41,8 @@ def _synced(
     """A sync over TLS with the row's faults; what is wrong with its end."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
-        origin = Origin({PATH: Computed(seed, _SIZE)}, certificate=(tls.certificate, tls.key))
-        stack.enter_context(origin.serving())
+        origin = Origin({PATH: Synthetic(_SIZE, seed)}, certificate=(tls.certificate, tls.key))
+        stack.enter_context(origin)
         prepare(origin)
         origin.strike(PATH, *row.faults)
         sync = _Secretive(origin=origin, volume=directory, kind="web", ca_file=trusted or tls.authority)
@@ -84,8 +84,8 @@ def _elsewhere(seed: int, count: int) -> Tally:
     """A redirect to another origin: the file comes, and the token stays."""
     tally = Tally()
     for number in range(count):
-        other = Origin({PATH: Computed(seed + number, _SIZE)}, certificate=_pair(made(HOST)))
-        with other.serving():
+        other = Origin({PATH: Synthetic(_SIZE, seed + number)}, certificate=_pair(made(HOST)))
+        with other:
             row = Row(name="", faults=(f"redirect={other.url}/web/{PATH}x*",), most_bytes=1.0)
             wrong = _synced(seed + number, row, made(HOST))
         if not wrong and other.log.heard(SECRET):
@@ -100,7 +100,7 @@ def _downgrade(seed: int, count: int) -> Tally:
     """A redirect from https to http: refused, and nobody there hears anything."""
     tally = Tally()
     for number in range(count):
-        with Origin({PATH: Computed(seed + number, _SIZE)}).serving() as other:
+        with Origin({PATH: Synthetic(_SIZE, seed + number)}) as other:
             fault = f"redirect={other.url}/web/{PATH}x*"
             row = Row(name="", faults=(fault,), ends=Reason.ORIGIN_ERROR, most_requests=8)
             wrong = _synced(seed + number, row, made(HOST))

@@ -4,7 +4,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from dev.origins.servers import certificates
+from dev.origins import certificates
 
 
 @functools.cache

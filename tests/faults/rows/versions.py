@@ -1,7 +1,7 @@
 """Objects that change under way, ETags that say so or do not, and links that expire."""
 
-from dev.origins.scripted.messages import Role
-from dev.origins.scripted.server import Origin
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Role
 from modelsync.api.reasons import Reason
 from tests.faults.rows.row import PATH, Row
 from tests.origins.syncs import End, Sync
@@ -10,7 +10,7 @@ _BARE = {"digests": False, "sizes": False}
 
 
 def _no_ranged_request_without_if_range(sync: Sync, end: End) -> str:
-    later = [entry for entry in sync.origin.log.of(Role.DATA, PATH) if entry.span[0] > 0]
+    later = [entry for entry in sync.origin.log.entries(role=Role.DATA, path=PATH) if entry.span[0] > 0]
     loose = [entry for entry in later if "if-range" not in entry.request.headers]
     return f"{len(loose)} ranges of an unpinned object" if loose else ""
 

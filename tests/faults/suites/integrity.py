@@ -12,9 +12,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object
 from modelsync.api.reasons import Reason
 from tests.faults.case import Case, Tally
 from tests.faults.rows.row import hasty
@@ -48,13 +48,15 @@ def _one_sync(kind: str, corruption: Corruption, generator: random.Random, most:
     """How many corruptions were sent, and what is wrong with the end."""
     tls = made("127.0.0.1") if kind == "web" else None
     files = {
-        f"{number % 5}/{number}.bin": Object(content=Computed(generator.randrange(1 << 20), _size(generator)))
+        f"{number % 5}/{number}.bin": Object(
+            content=Synthetic(_size(generator), generator.randrange(1 << 20))
+        )
         for number in range(min(FILES, most))
     }
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="integrity-")))
         origin = Origin(files, certificate=(tls.certificate, tls.key) if tls else None)
-        stack.enter_context(origin.serving())
+        stack.enter_context(origin)
         lasting = generator.choice(list(files)) if generator.randrange(LASTING) == 0 else ""
         for path in files:
             origin.strike(path, corruption(generator) + "x*" * (path == lasting))

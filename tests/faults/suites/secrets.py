@@ -21,9 +21,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dev import target as targets
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object
 from modelsync.api import naming, protocol
 from modelsync.api.source import sources
 from tests.faults.case import Case, Tally
@@ -70,13 +70,13 @@ TITLES = {"hub": "the Hub's token", "s3": "the keys of a bucket", "web": "an acc
 def _one_run(kind: str, faults: Iterable[str], generator: random.Random) -> str:
     """A worker that meets the faults; where a canary was seen, or nothing."""
     tls = made("127.0.0.1")
-    files = {"model.bin": Object(content=Computed(generator.randrange(1000), 400_000)), "a.json": Object(
-        content=Computed(1, 100), lfs=False)}  # fmt: skip
+    files = {"model.bin": Object(content=Synthetic(400_000, generator.randrange(1000))), "a.json": Object(
+        content=Synthetic(100, 1), lfs=False)}  # fmt: skip
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="secrets-")))
         token = CREDENTIALS["hub"]["token"]
         origin = Origin(files, certificate=(tls.certificate, tls.key), token=token)
-        stack.enter_context(origin.serving())
+        stack.enter_context(origin)
         origin.strike("model.bin", *faults)
         sync = Sync(origin=origin, volume=directory / "volume", kind=kind, timeout=1.0, max_retries=1)
         sync.urls = {path: f"{origin.url}/web/{path}?sig=canary-url" for path in files}

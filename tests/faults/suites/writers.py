@@ -13,9 +13,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from dev.origins.scripted.content import Computed
-from dev.origins.scripted.messages import Object
-from dev.origins.scripted.server import Origin
+from dev.origins.content import Synthetic
+from dev.origins.files.origin import Origin
+from dev.origins.serving.messages import Object
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from tests.faults import forks
@@ -49,11 +49,11 @@ def _reader(sync: Sync, seen: list[str]) -> Iterator[None]:
 def _one_race(server: forks.Server, locks: str, generator: random.Random) -> str:
     files = {
         f"{number}.bin": Object(
-            content=Computed(generator.randrange(1 << 20), generator.randrange(1, 90_000))
+            content=Synthetic(generator.randrange(1, 90_000), generator.randrange(1 << 20))
         )
         for number in range(4)
     }
-    with tempfile.TemporaryDirectory(prefix="writers-") as directory, Origin(files).serving() as origin:
+    with tempfile.TemporaryDirectory(prefix="writers-") as directory, Origin(files) as origin:
         for path in files:
             origin.strike(path, "slow=2000000x*", generator.choice(_FAULTS))
         sync = Sync(origin=origin, volume=Path(directory), kind="web", connections=3)

@@ -6,12 +6,14 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from dev.origins.scripted import changes
-from dev.origins.scripted.content import hexdigest
-from dev.origins.scripted.messages import Answer, Object, Request, Role, file_answer
+from dev.origins.content import hexdigest
+from dev.origins.faults.heads import EXPIRED
+from dev.origins.files import listing
+from dev.origins.serving.messages import Answer, Object, Request, Role
+from dev.origins.serving.ranges import file_answer
 
 if TYPE_CHECKING:
-    from dev.origins.scripted.server import Origin
+    from dev.origins.files.origin import Origin
 
 REPOSITORY = "org/model"
 COMMIT = hashlib.sha1(b"commit", usedforsecurity=False).hexdigest()
@@ -69,30 +71,27 @@ def _information(origin: "Origin") -> dict[str, object]:
 
 def _tree(origin: "Origin", request: Request) -> Answer:
     cursor = int(request.query.get("cursor", 0))
-    if origin.endless:
-        page = [
-            {"type": "file", "oid": COMMIT, "size": 1, "path": f"endless/{cursor + number}"}
-            for number in range(origin.page_size)
-        ]
-    else:
-        known = sorted(origin.files.items())[cursor : cursor + origin.page_size]
-        page = [_entry(path, found) for path, found in known]
-    headers = {}
-    if origin.endless or cursor + origin.page_size < len(origin.files):
-        base = origin.pages_at or request.base
-        where = f"{base}{request.path}?recursive=true&cursor={cursor + origin.page_size}"
-        headers["Link"] = f'<{where}>; rel="next"'
+    known = listing.paths(origin.listing, sorted(origin.files), cursor, origin.page_size)
+    page = [
+        _entry(path, origin.files[path])
+        if path in origin.files
+        else {"type": "file", "oid": COMMIT, "size": 1, "path": path}
+        for path in known
+    ]
+    following = listing.following(origin.listing, len(origin.files), cursor, origin.page_size)
     answer = Answer.of(json.dumps(page).encode())
-    answer.headers |= headers
+    if following is not None:
+        where = f"{origin.pages_at or request.base}{request.path}?recursive=true&cursor={following}"
+        answer.headers["Link"] = f'<{where}>; rel="next"'
     return answer
 
 
 def _entry(path: str, found: Object) -> dict[str, object]:
-    told = found.announced
+    stated = found.announced
     if not found.lfs:
-        return {"type": "file", "oid": hexdigest(told, "git-sha1"), "size": told.size, "path": path}
-    lfs = {"oid": hexdigest(told, "sha256"), "size": told.size, "pointerSize": 130}
-    return {"type": "file", "oid": COMMIT, "size": told.size, "path": path, "lfs": lfs}
+        return {"type": "file", "oid": hexdigest(stated, "git-sha1"), "size": stated.size, "path": path}
+    lfs = {"oid": hexdigest(stated, "sha256"), "size": stated.size, "pointerSize": 130}
+    return {"type": "file", "oid": COMMIT, "size": stated.size, "path": path, "lfs": lfs}
 
 
 def _resolved(origin: "Origin", request: Request, path: str) -> Answer:
@@ -106,9 +105,9 @@ def _resolved(origin: "Origin", request: Request, path: str) -> Answer:
     if found.lfs:
         signature = f"canary-signature-{next(origin.signatures)}"
         location = f"{origin.cdn_url}{_CDN}{quote(path)}?Expires=99&Signature={signature}"
-        return Answer(status=302, headers={**headers, "Location": location})
+        return Answer(status=302, headers={**headers, "Location": location}, found=found)
     prefix = f"/f/{quote(request.faults)}" if request.faults else ""
-    return Answer(status=307, headers={**headers, "Location": f"{prefix}{_SMALL}{quote(path)}"})
+    return Answer(status=307, headers={**headers, "Location": f"{prefix}{_SMALL}{quote(path)}"}, found=found)
 
 
 def _cdn(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
@@ -116,6 +115,6 @@ def _cdn(origin: "Origin", request: Request) -> tuple[Role, str, Answer]:
     signature = request.query.get("Signature", "")
     if path not in origin.files:
         return Role.DATA, path, Answer.of(b"", status=404)
-    if not signature or signature in origin.revoked:
-        return Role.DATA, path, Answer.of(changes.EXPIRED, status=403, kind="application/xml")
+    if not signature or signature in origin.rules.revoked:
+        return Role.DATA, path, Answer.of(EXPIRED, status=403, kind="application/xml")
     return Role.DATA, path, file_answer(origin.files[path], request)

@@ -1,15 +1,13 @@
-"""The origin as a plain web server, and as a proxy that has no way on."""
+"""The origin as a plain web server, and as a proxy that reaches nothing."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dev.origins.scripted.messages import Answer, Request, Role, file_answer
+from dev.origins.serving.messages import Answer, Request, Role
+from dev.origins.serving.ranges import file_answer
 
 if TYPE_CHECKING:
-    from dev.origins.scripted.server import Origin
+    from dev.origins.files.origin import Origin
 
-Dialect = Callable[["Origin", Request], tuple[Role, str, Answer]]
-"""From a request to its role, the path of the file it is about, and a faultless answer."""
 ROOT = "/web/"
 
 

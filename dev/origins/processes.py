@@ -11,10 +11,9 @@ import signal
 import socket
 import subprocess
 import time
+import unittest
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-
-import pytest
 
 READY_SECONDS = 15.0
 ATTEMPTS = 3
@@ -29,7 +28,7 @@ def binary(name: str) -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "modelsync" / "bin"
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), str(cache), "/usr/sbin"]))
     if found is None:
-        pytest.skip(f"{name} is missing: run dev/setup.sh and `python -m dev.cluster start`")
+        raise unittest.SkipTest(f"{name} is missing: run dev/setup.sh and `python -m dev.cluster start`")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from dev.origins.servers import processes
+from dev.origins import processes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

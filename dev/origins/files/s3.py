@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from dev.origins.scripted.content import base64_digest
-from dev.origins.scripted.messages import Answer, Object, Request, Role, file_answer
+from dev.origins.content import base64_digest
+from dev.origins.files import listing
+from dev.origins.serving.messages import Answer, Object, Request, Role
+from dev.origins.serving.ranges import file_answer
 
 if TYPE_CHECKING:
-    from dev.origins.scripted.server import Origin
+    from dev.origins.files.origin import Origin
 
 BUCKET = "bucket"
 ROOT = f"/{BUCKET}"
@@ -110,20 +112,16 @@ def _checksum(found: Object) -> dict[str, str]:
 def _listing(origin: "Origin", request: Request) -> str:
     prefix, cursor = request.query.get("prefix", ""), int(request.query.get("continuation-token", 0))
     size = min(origin.page_size, int(request.query.get("max-keys", 1000)))
-    if origin.endless:
-        page = [
-            f"<Contents><Key>endless/{cursor + number}</Key><Size>1</Size></Contents>"
-            for number in range(size)
-        ]
-        more = True
-    else:
-        known = [(path, found) for path, found in sorted(origin.files.items()) if path.startswith(prefix)]
-        page = [
-            _entry(path, found, _tag(found, origin.s3.listed_etag))
-            for path, found in known[cursor : cursor + size]
-        ]
-        more = cursor + size < len(known)
-    token = f"<NextContinuationToken>{cursor + size}</NextContinuationToken>" if more else ""
+    known = [path for path in sorted(origin.files) if path.startswith(prefix)]
+    page = [
+        _entry(path, origin.files[path], _tag(origin.files[path], origin.s3.listed_etag))
+        if path in origin.files
+        else f"<Contents><Key>{path}</Key><Size>1</Size></Contents>"
+        for path in listing.paths(origin.listing, known, cursor, size)
+    ]
+    following = listing.following(origin.listing, len(known), cursor, size)
+    more = following is not None
+    token = f"<NextContinuationToken>{following}</NextContinuationToken>" if more else ""
     return (
         f"{_XML}<ListBucketResult><Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix>"
         f"<KeyCount>{len(page)}</KeyCount><MaxKeys>{size}</MaxKeys>"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.origins.servers import certificates, processes
+from dev.origins import certificates, processes
 
 USER, PASSWORD = "reader", "not-a-secret-in-tests"
 

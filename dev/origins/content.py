@@ -1,15 +1,18 @@
-"""Content that is computed from a seed and an offset: a file of a terabyte costs nothing.
+"""What a file consists of: given bytes, a file on disk, or bytes that a seed determines.
 
-Content is one block of noise of 1 MiB, rotated for each block by another distance, so that no two blocks are
-the same and a range that lands in the wrong place shows. Pieces are views of the same memory: nothing is
-copied, and an origin is never slower than the socket.
+Everything that sends a file asks for pieces, so a file of a terabyte and one of two bytes take the same path.
+Synthetic content is one block of noise of 1 MiB, rotated for each block by another distance, so that no two
+blocks are the same and a range that lands in the wrong place shows. Pieces are views of the same memory:
+nothing is copied, and an origin is never slower than the socket.
 """
 
 import base64
 import functools
 import hashlib
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 BLOCK = 1 << 20
@@ -38,11 +41,11 @@ def _noise(seed: int) -> memoryview:
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
-    """`size` bytes that a seed determines."""
+class Synthetic:
+    """`size` bytes that a seed determines; they do not compress."""
 
-    seed: int
     size: int
+    seed: int = 0
 
     def pieces(self, start: int, end: int) -> Iterator[memoryview]:
         """Views into the rotated noise."""
@@ -68,60 +71,44 @@ class Fixed:
 
     def pieces(self, start: int, end: int) -> Iterator[memoryview]:
         """Views of them."""
-        while start < end:
-            count = min(BLOCK, end - start)
-            yield memoryview(self.data)[start : start + count]
-            start += count
+        for first in range(start, end, BLOCK):
+            yield memoryview(self.data)[first : min(first + BLOCK, end)]
 
 
 @dataclass(frozen=True, slots=True)
-class Spliced:
-    """The bytes of one content up to an offset, and those of another from there on."""
+class Disk:
+    """A file on disk; opened for each reader, so that no descriptor outlives a request."""
 
-    first: Content
-    second: Content
-    offset: int
+    path: Path
+    size: int = field(init=False)
+    changed: int = field(init=False)
+    """Its modification in nanoseconds."""
 
-    @property
-    def size(self) -> int:
-        """That of the second."""
-        return self.second.size
-
-    def pieces(self, start: int, end: int) -> Iterator[memoryview]:
-        """Pieces of the one, then of the other."""
-        if start < self.offset:
-            yield from self.first.pieces(start, min(end, self.offset))
-        if end > self.offset:
-            yield from self.second.pieces(max(start, self.offset), end)
-
-
-@dataclass(frozen=True, slots=True)
-class Flipped:
-    """Another content with one bit changed."""
-
-    inner: Content
-    offset: int
-
-    @property
-    def size(self) -> int:
-        """That of the inner one."""
-        return self.inner.size
+    def __post_init__(self) -> None:
+        """It is expected to stay as it is now."""
+        state = self.path.stat()
+        object.__setattr__(self, "size", state.st_size)
+        object.__setattr__(self, "changed", state.st_mtime_ns)
 
     def pieces(self, start: int, end: int) -> Iterator[memoryview]:
-        """The inner pieces; the one with the bit is a copy."""
-        for piece in self.inner.pieces(start, end):
-            if start <= self.offset < start + len(piece):
-                changed = bytearray(piece)
-                changed[self.offset - start] ^= 1 << self.offset % 8
-                yield memoryview(bytes(changed))
-            else:
-                yield piece
-            start += len(piece)
+        """What the file holds; raises OSError where it is shorter than it was."""
+        with self.path.open("rb", buffering=0) as file:
+            while start < end:
+                data = os.pread(file.fileno(), min(BLOCK, end - start), start)
+                if not data:
+                    raise OSError(f"{self.path} is shorter than it was")
+                yield memoryview(data)
+                start += len(data)
+
+
+def part(content: Content, start: int, end: int) -> bytes:
+    """The bytes [start, end), in memory."""
+    return b"".join(content.pieces(start, end))
 
 
 def read(content: Content) -> bytes:
     """All bytes, in memory."""
-    return b"".join(content.pieces(0, content.size))
+    return part(content, 0, content.size)
 
 
 @functools.lru_cache(maxsize=4096)
