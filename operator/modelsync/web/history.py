@@ -1,0 +1,29 @@
+"""Speeds of the past for the chart: what a feed has seen, and so never more than its caller may see."""
+
+from datetime import datetime, timedelta
+
+from modelsync.reading import history, values
+
+STEP = timedelta(seconds=5)
+
+
+class Recorder:
+    """The speed of every sync, every queue and in total, each five seconds."""
+
+    def __init__(self, started: datetime) -> None:
+        self.history = history.History(started)
+        self._next = started
+
+    def record(self, now: datetime, found: values.Picture) -> None:
+        """Take the present speeds, if it is time."""
+        if now < self._next:
+            return
+        self._next = now + STEP
+        speeds: dict[str, float] = {"total": 0.0}
+        for row in found.rows:
+            if row.speed is None:
+                continue
+            speed = row.speed.bytes_per_second
+            for key in ("total", f"queue/{row.queue}", f"sync/{row.namespace}/{row.name}"):
+                speeds[key] = speeds.get(key, 0.0) + speed
+        self.history.record(now, speeds)

@@ -1,0 +1,73 @@
+"""Logging in: who is slowed down, who is not, and what gets in on a laptop."""
+
+from typing import Any
+
+from modelsync.web.config import Mode
+from modelsync.web.sessions import Buckets, Logins
+from tests.web import served
+from tests.web.test_attacks import CANARY, ONE, a_cluster
+
+
+def test_guessed_tokens_are_slowed_down_and_shut_nobody_else_out() -> None:
+    async def test() -> None:
+        cluster = a_cluster()
+        async with served.serving(cluster) as web:
+            assert (await web.ask("GET", ONE, "ann")).status == 200
+            await web.ask("POST", "/api/v1/session", json={"token": "ann"})
+            guesses = [(await web.ask("GET", ONE, f"guess{number}")).status for number in range(20)]
+            assert guesses == [401] * 10 + [429] * 10
+            assert (await web.ask("GET", ONE, "ann")).status == 200
+        assert sum(token.startswith("guess") for token, *_ in cluster.asked) == 10
+
+    served.run(test())
+
+
+def test_a_caller_that_asks_too_often_is_slowed_down() -> None:
+    now = [0.0]
+    bucket = Buckets(1.0, 3.0, clock=lambda: now[0], most_keys=2)
+    assert [bucket.take("a") for _ in range(4)] == [0, 0, 0, 1.0]
+    now[0] += 1
+    assert bucket.take("a") == 0
+    logins = Logins(2, clock=lambda: now[0])
+    logins.failed("here", "x")
+    logins.failed("here", "y")
+    assert logins.wait("here", "z") > 0 and logins.wait("there", "z") == 0
+
+
+def test_on_a_laptop_only_the_url_gets_in() -> None:
+    async def own() -> dict[str, str]:
+        return {"Authorization": "Bearer ann"}
+
+    async def test() -> None:
+        cluster = a_cluster()
+        settings: dict[str, Any] = {
+            "mode": Mode.LAPTOP,
+            "session_token": "right",
+            "secure_cookie": False,
+            "own": own,
+        }
+        async with served.serving(cluster, **settings) as web:
+            for wrong in (None, "wrong", "ann", ""):
+                assert (await web.ask("GET", ONE, wrong)).status == 401
+            assert (await web.ask("GET", "/login?token=wrong")).status == 401
+            assert cluster.asked == []
+            entered = await web.ask("GET", "/login?token=right")
+            assert (entered.status, entered.headers["Location"]) == (303, "/")
+            cookie = {"Cookie": entered.headers["Set-Cookie"].split(";")[0]}
+            assert "right" not in cookie["Cookie"]
+            assert (await web.ask("GET", ONE, headers=cookie)).status == 200
+        assert {token for token, *_ in cluster.asked} == {"ann"}
+
+    served.run(test())
+
+
+def test_a_callers_own_headers_do_not_reach_the_api_server() -> None:
+    async def test() -> None:
+        cluster = a_cluster()
+        async with served.serving(cluster) as web:
+            forged = {"Impersonate-User": "admin", "X-Forwarded-Access-Token": CANARY}
+            assert (await web.ask("GET", ONE, headers=forged)).status == 401
+            assert (await web.ask("GET", ONE, "ann", headers=forged)).status == 200
+        assert {token for token, *_ in cluster.asked} == {"ann"}
+
+    served.run(test())
