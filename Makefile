@@ -4,7 +4,7 @@ VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
 export PYTHONPATH := operator
 
-.PHONY: help check demo test lint bench faults attacks cluster cluster-down image chart reference setup
+.PHONY: help check demo test lint bench faults attacks chaos cluster cluster-down image chart reference setup
 
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
@@ -30,6 +30,9 @@ faults: setup  ## The fault table: every injected fault and how it ended.
 
 attacks: setup  ## The table of attacks: each one tried on a real cluster, and whether it was refused.
 	@dev/on-cluster.sh python -m tests.attacks $(ARGS)
+
+chaos: setup  ## Kills, deletions and restarts in their full counts, on a real cluster.
+	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py $(ARGS)
 
 cluster: setup  ## A real two-node Kubernetes on this machine.
 	@$(VENV)/python -m dev.cluster start

@@ -4,6 +4,8 @@
 # types, `make test` all the rest.
 set -eu
 cd "$(dirname "$0")/.."
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/modelsync/bytecode"
 ruff format --check .
 ruff check .
 PYTHONPATH="operator:." lint-imports --no-cache

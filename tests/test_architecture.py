@@ -5,6 +5,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,19 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(_tree(path)))
+
+
 def _imports(path: Path) -> Iterator[str]:
     """Every imported module; `from a import b` counts as `a.b`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -99,7 +110,7 @@ def test_the_environment_is_read_in_one_module() -> None:
     readers = {
         path.relative_to(PACKAGE).as_posix()
         for path in OURS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes(path)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("os", "environb")}
@@ -112,7 +123,7 @@ def test_files_of_the_volume_are_opened_in_one_module() -> None:
     openers = {
         path.relative_to(worker).as_posix()
         for path in worker.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in _nodes(path)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and (node.value.id, node.attr) == ("os", "open")
@@ -131,7 +142,7 @@ def test_modules_and_functions_are_short() -> None:
         text = path.read_text(encoding="utf-8")
         if text.count("\n") > MODULE_LIMIT:
             long.append(f"{_name(path)}: {text.count(chr(10))} lines")
-        for node in ast.walk(ast.parse(text)):
+        for node in _nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LIMIT:
@@ -154,7 +165,7 @@ def test_modules_say_what_they_are_for() -> None:
     silent = [
         _name(path)
         for path in CODE
-        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.stat().st_size and not ast.get_docstring(_tree(path))
         if path.name != "__init__.py"
     ]
     assert silent == []

@@ -19,7 +19,6 @@ def _named(attacks: list[Attack]) -> list[object]:
 
 
 @pytest.mark.e2e
-@pytest.mark.alone
 @pytest.mark.skipif(_NO_CLUSTER, reason="no cluster: run `make test`, or set KUBECONFIG")
 @pytest.mark.parametrize("attack", _named(_CLUSTER))
 def test_attack_on_the_cluster_is_refused(operator: None, attack: Attack) -> None:

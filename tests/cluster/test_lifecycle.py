@@ -98,16 +98,6 @@ def test_stop_leaves_nothing_of_a_cluster_whose_daemons_were_killed_while_a_pod_
     assert traces.of(NAME) == []
 
 
-def test_stop_also_ends_what_was_started_inside_and_can_be_repeated(tool: Tool) -> None:
-    assert tool("start", "--nodes", "1").returncode == 0
-    inside = ("sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!")
-    pid = int(tool("exec", "--", *inside).stdout)
-    assert tool("stop").returncode == 0
-    assert traces.of(NAME) == []
-    assert not pathlib.Path(f"/proc/{pid}/exe").exists()
-    assert tool("stop").returncode == 0
-
-
 def test_start_does_nothing_to_a_running_cluster_and_repairs_a_broken_one(tool: Tool) -> None:
     assert tool("start").returncode == 0
     etcd = pid_of("etcd")
@@ -132,7 +122,7 @@ def test_an_uplink_is_made_on_demand_only_and_goes_with_the_cluster(tool: Tool) 
     assert traces.of(NAME) == []
 
 
-def test_exec_passes_exit_codes_and_tells_where_it_runs(tool: Tool) -> None:
+def test_exec_passes_exit_codes_tells_where_it_runs_and_ends_with_the_cluster(tool: Tool) -> None:
     assert tool("start", "--nodes", "1").returncode == 0
     assert tool("exec", "--", "sh", "-c", "exit 7").returncode == 7
     said = tool("exec", "--", "sh", "-c", "echo $MODELSYNC_DEV_CLUSTER $MODELSYNC_ORIGIN_HOST")
@@ -141,3 +131,9 @@ def test_exec_passes_exit_codes_and_tells_where_it_runs(tool: Tool) -> None:
     kubeconfig, *programs = named.stdout.splitlines()
     assert kubeconfig == tool("kubeconfig").stdout.strip()
     assert len(programs) == 3
+    inside = ("sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!")
+    pid = int(tool("exec", "--", *inside).stdout)
+    assert tool("stop").returncode == 0
+    assert traces.of(NAME) == []
+    assert not pathlib.Path(f"/proc/{pid}/exe").exists()
+    assert tool("stop").returncode == 0

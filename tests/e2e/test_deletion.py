@@ -1,20 +1,20 @@
 """Deletion always completes: in any order, with the operator up or down, nothing hangs."""
 
 import itertools
-import os
 import time
 
 import pytest
 
 from dev import kube
 from dev.origins.hub import HubServer
+from tests import counts
 from tests.e2e import release
 from tests.e2e.sources import hub_source
 
 NAMES = ("sync", "namespace", "crd", "release")
-ALL_ORDERS = list(itertools.permutations(NAMES))
-# Each thing comes first once and last once; MODELSYNC_FULL=1 runs all 24 orders, up and down.
-CHOSEN = [
+ALL_ORDERS: list[tuple[str, ...]] = list(itertools.permutations(NAMES))
+# Each thing comes first once and last once; `make chaos` runs all 24 orders, up and down.
+CHOSEN: list[tuple[str, ...]] = [
     ("sync", "release", "crd", "namespace"),
     ("namespace", "crd", "release", "sync"),
     ("crd", "namespace", "sync", "release"),
@@ -22,8 +22,8 @@ CHOSEN = [
 ]
 CASES = [
     (order, up)
-    for index, order in enumerate(ALL_ORDERS if os.environ.get("MODELSYNC_FULL") else CHOSEN)
-    for up in ((True, False) if os.environ.get("MODELSYNC_FULL") else (index % 2 == 0,))
+    for index, order in enumerate(counts.chosen(short=CHOSEN, full=ALL_ORDERS))
+    for up in counts.chosen(short=[index % 2 == 0], full=[True, False])
 ]
 LIMIT_SECONDS = 30
 

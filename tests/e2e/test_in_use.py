@@ -20,9 +20,10 @@ ENTRIES = {
 }
 
 
-@pytest.fixture
-def somebodys(operator: None) -> Iterator[None]:
-    """Two ModelSyncs and a queue in a namespace that no tool made."""
+@pytest.fixture(scope="module")
+def somebodys(room: None) -> Iterator[None]:
+    """The release, and two ModelSyncs and a queue in a namespace that no tool made."""
+    release.ensure()
     kube.kubectl("create", "namespace", SOMEBODYS)
     try:
         source = {"huggingFace": {"repository": "org/name"}}
@@ -42,6 +43,14 @@ def whole() -> set[tuple[str, str]]:
     found += [("crd", one) for one in kube.get("crds")]
     found += [("namespace", one) for one in kube.get("namespaces") if one["metadata"]["name"] in spaces]
     return {(kind, one["metadata"]["uid"]) for kind, one in found}
+
+
+# Before the tests with a user's objects, which stay until the last of them.
+def test_demo_sees_the_installation_of_the_tests_as_anothers(operator: None) -> None:
+    things = occupied.Cluster().look(occupied.Maker.DEMO)
+    kinds = {one.kind for one in occupied.foreign(things, occupied.Maker.DEMO)}
+    assert kinds >= {"CustomResourceDefinition", "SyncQueue", "HelmRelease", "Namespace"}
+    assert occupied.foreign(things, occupied.Maker.TESTS) == []
 
 
 # What counts as a permission is the same code behind all entries.
@@ -67,13 +76,6 @@ def test_cluster_in_use_is_refused_before_anything_is_changed(
     assert f"1 SyncQueue in namespace {SOMEBODYS}" in said
     assert f"{occupied.VARIABLE}={occupied.Cluster().identity()}" in said
     assert whole() == before
-
-
-def test_demo_sees_the_installation_of_the_tests_as_anothers(operator: None) -> None:
-    things = occupied.Cluster().look(occupied.Maker.DEMO)
-    kinds = {one.kind for one in occupied.foreign(things, occupied.Maker.DEMO)}
-    assert kinds >= {"CustomResourceDefinition", "SyncQueue", "HelmRelease", "Namespace"}
-    assert occupied.foreign(things, occupied.Maker.TESTS) == []
 
 
 def test_cleaning_up_leaves_definitions_that_somebody_uses(somebodys: None) -> None:

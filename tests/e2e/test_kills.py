@@ -1,4 +1,4 @@
-"""kill -9, twenty times over: of the operator, and of the worker."""
+"""kill -9, again and again: of the operator, and of the worker."""
 
 import contextlib
 import os
@@ -14,11 +14,12 @@ import pytest
 
 from dev import kube
 from dev.origins.hub import HubServer
+from tests import counts
 from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
-KILLS = 20
+KILLS = counts.chosen(short=5, full=20)
 SEED = 20
 LEASE = {"lease-duration": "3", "renew-deadline": "2", "retry-period": "0.5"}
 
@@ -52,7 +53,7 @@ def start_operator() -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.alone
-def test_operator_killed_twenty_times_loses_nothing(space: str, no_operator: None, hub: HubServer) -> None:
+def test_operator_killed_again_and_again_loses_nothing(space: str, no_operator: None, hub: HubServer) -> None:
     source = hub_source(hub, "org/op-kill", size=150_000_000, rate=1_500_000)
     kube.apply(kube.sync("survivor", space, source))
     pause, dice = threading.Event(), random.Random(SEED)
@@ -90,8 +91,9 @@ def worker_process(pod: str) -> int | None:
     return None
 
 
+@pytest.mark.long
 @pytest.mark.skipif("MODELSYNC_DEV_CLUSTER" not in os.environ, reason="kills processes of our own nodes")
-def test_worker_killed_twenty_times_resumes_inside_the_file(space: str, hub: HubServer) -> None:
+def test_worker_killed_again_and_again_resumes_inside_the_file(space: str, hub: HubServer) -> None:
     size = 300_000_000
     source = hub_source(hub, "org/worker-kill", size=size, rate=6_000_000)
     allowed = release.CHUNK * release.CONNECTIONS

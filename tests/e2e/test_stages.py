@@ -1,5 +1,7 @@
 """Stages as a user sees them: a slow listing is no stalled download, one that trickles ends."""
 
+import pytest
+
 from dev import kube
 from dev.origins.faults import ALWAYS, Late, Slow
 from dev.origins.hub import HubServer
@@ -9,6 +11,7 @@ from tests.e2e.sources import hub_source
 FILES = {f"{number:03}.json": b"{}" for number in range(110)}
 
 
+@pytest.mark.long
 def test_a_slow_listing_is_no_stall_and_a_trickling_one_ends(space: str, hub: HubServer) -> None:
     hub.state.page_size = 10
     hub.strike("/api/models/org/*/tree/*", Late(3.5), role=Role.LIST, times=ALWAYS)

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 
+import pytest
+
 from dev import kube
 from dev.origins.faults import ALWAYS, Stall
 from dev.origins.hub import HubServer
@@ -11,6 +13,7 @@ from tests.e2e.sources import hub_source
 SIZE = 40_000_000
 
 
+@pytest.mark.long
 def test_silence_is_told_once_withdrawn_and_ended_by_the_deadline(space: str, hub: HubServer) -> None:
     rate = 2_000_000
     patient = kube.sync("patient", space, hub_source(hub, "org/patient", size=SIZE, rate=rate))

@@ -51,3 +51,8 @@ def unit(item: pytest.Item) -> str:
     """What runs in one process and in order: a module, or on the shared cluster a single test."""
     group = of(item)
     return f"{group} {item.nodeid if group is Group.CLUSTER else item.path.as_posix()}"
+
+
+def row(item: pytest.Item) -> tuple[Group, str, bool]:
+    """What the scheduler has to know of a test: its group, its unit, and whether it is marked `long`."""
+    return of(item), unit(item), item.get_closest_marker("long") is not None

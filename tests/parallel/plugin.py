@@ -56,7 +56,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """In the first of the processes: write the groups, before it says that it has collected."""
     given = _given(session.config)
     if given and is_first(session.config):
-        rows = [(groups.of(item), groups.unit(item)) for item in session.items]
+        rows = [groups.row(item) for item in session.items]
         Path(given["groups"]).write_text(json.dumps(rows))
 
 

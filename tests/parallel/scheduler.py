@@ -4,6 +4,7 @@ pytest-xdist brings schedulers that spread tests evenly. This one knows groups (
 first the `timing` tests, in one process while all others rest; then those that need the cluster `alone`, in
 one process; beside them those that need no cluster, in about as many processes as there are cores; and when
 the last `alone` is done, the others on the cluster, which wait most of the time, in all processes left.
+Within a group, what is marked `long` begins first: begun last, it would run when all others are done.
 
 A process of pytest-xdist begins a test only when it has the next one, or knows that none comes. So each holds
 one more than it runs, and where nothing may begin yet, its last test waits as well.
@@ -38,7 +39,7 @@ class Scheduler:
     """pytest-xdist's protocol `Scheduling`."""
 
     def __init__(self, processes: int, groups: Path) -> None:
-        """`groups` is where a process has written the group and the unit of each test (`plugin.py`)."""
+        """`groups` is where a process has written each test's group, unit and whether it is `long`."""
         self._wanted = processes
         self._groups = groups
         self._processes: dict[WorkerController, _Process] = {}
@@ -115,11 +116,15 @@ class Scheduler:
             raise RuntimeError("the processes collected different tests: names depend on order or time")
         self._begun = True
         units: dict[tuple[Group, str], list[int]] = {}
-        for index, (name, unit) in enumerate(json.loads(self._groups.read_text())):
+        long: set[tuple[Group, str]] = set()
+        for index, (name, unit, is_long) in enumerate(json.loads(self._groups.read_text())):
             group = self._group[index] = Group(name)
             units.setdefault((group, unit), []).append(index)
+            if is_long:
+                long.add((group, unit))
         self._left.update(self._group.values())
-        self._queues = {group: deque(u for (g, _), u in units.items() if g is group) for group in Group}
+        ordered = sorted(units, key=lambda key: key not in long)
+        self._queues = {group: deque(units[key] for key in ordered if key[0] is group) for group in Group}
 
     def _feed_all(self) -> None:
         for node, process in self._processes.items():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.parallel.groups import Group
 from tests.parallel.scheduler import FREE_AT_ONCE, Scheduler
 
-Tests = list[tuple[Group, str]]
+Tests = list[tuple[Group, str] | tuple[Group, str, bool]]
 
 
 class Process:
@@ -44,7 +44,7 @@ class Play:
     def __init__(self, tests: Tests, processes: int, folder: Path) -> None:
         self.tests = tests
         groups = folder / "groups.json"
-        groups.write_text(json.dumps(tests))
+        groups.write_text(json.dumps([(*test, False)[:3] for test in tests]))
         self.scheduler = Scheduler(processes, groups)
         self.ran: list[tuple[int, Process]] = []
         self._made = 0
@@ -132,6 +132,15 @@ def test_cluster_waits_for_the_last_that_is_alone_and_then_takes_all(tmp_path: P
     assert [play.tests[one.runs][0] for one in play.busy() if one.runs is not None] == [Group.ALONE]
     play.end_one(0)
     assert len(play.busy()) == 4
+
+
+@pytest.mark.parametrize("group", Group)
+def test_long_ones_of_a_group_begin_first_and_the_others_stay_in_order(tmp_path: Path, group: Group) -> None:
+    tests: Tests = [(group, "a"), (group, "b"), (group, "c", True), (group, "d"), (group, "d", True)]
+    play = Play(tests, 1, tmp_path)
+    while play.busy():
+        play.end_one(0)
+    assert [play.tests[index][1] for index, _ in play.ran] == ["c", "d", "d", "a", "b"]
 
 
 def test_crashed_process_is_named_by_its_test_and_its_others_are_run(tmp_path: Path) -> None:

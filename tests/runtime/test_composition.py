@@ -6,6 +6,7 @@ from tests.runtime import composition
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_ten_namespaces_broken_in_ten_ways_leave_the_others_their_throughput() -> None:
     alone = composition.run(bad=0, good=2, slots=12)
     mixed = composition.run(bad=1, good=2, slots=12)

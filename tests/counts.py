@@ -1,0 +1,12 @@
+"""Two sizes of a test: the short one of `make test`, and the full one of `make chaos`."""
+
+import os
+from typing import TypeVar
+
+_T = TypeVar("_T")
+FULL_VARIABLE = "MODELSYNC_FULL"
+
+
+def chosen(*, short: _T, full: _T) -> _T:
+    """What this run takes: `full` where the environment has MODELSYNC_FULL, as `make chaos` sets it."""
+    return full if os.environ.get(FULL_VARIABLE) else short
