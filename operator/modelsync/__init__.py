@@ -1,3 +1,3 @@
-"""modelsync: puts AI models onto Kubernetes volumes, and shows every byte of it."""
+"""modelsync: downloads AI models onto Kubernetes volumes, with live progress."""
 
 __version__ = "0.1.0"

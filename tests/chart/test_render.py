@@ -312,10 +312,12 @@ def leaves(value: Any, path: str = "") -> list[str]:
 
 
 def test_every_value_is_described() -> None:
-    told = [path for path, _, _ in chart_values.described()]
+    paths = [path for path, _, _ in chart_values.described()]
     values = yaml.safe_load(chart_values.VALUES.read_text())
-    untold = [leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in told)]
-    assert untold == []
+    undescribed = [
+        leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in paths)
+    ]
+    assert undescribed == []
 
 
 def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:

@@ -43,7 +43,7 @@ def test_deleted_syncs_files_are_named_listed_and_removed(space: str, hub: HubSe
     kube.eventually(lambda: not kube.get("pods", namespace=space), 60, "the worker has ended")
     listed = clean(space, "clean", "/volume").splitlines()
     assert listed[1].split()[:3] == ["llama", uid, "60.0MB"]
-    assert "removed 60.0MB" in clean(space, "clean", "/volume", "--uid", uid)
+    assert "Removed 60.0MB" in clean(space, "clean", "/volume", "--uid", uid)
     assert sorted(kube.run_on_claim(space, "models", release.IMAGE, _LIST).split()) == ["accounts", "lock"]
 
 

@@ -85,7 +85,7 @@ def test_a_repository_is_pulled_verified_and_not_fetched_twice(hub: HubServer, t
     sent = hub.bytes_sent()
     again = pull("hf://org/model", "--to", tmp_path / "new" / "model", HF_ENDPOINT=hub.url)
     assert again.returncode == 0
-    assert "24.0MB were there" in again.stdout
+    assert "24.0MB reused" in again.stdout
     assert hub.bytes_sent() == sent
 
 
@@ -279,17 +279,17 @@ def test_a_token_file_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (["org/model"], "write hf://org/name"),
+        (["org/model"], "expected hf://org/name"),
         (["hf://org/model", "--limit-rate", "fast"], "--limit-rate: 'fast' must be a quantity"),
         (["hf://org/model", "--limit-rate", "0"], "--limit-rate: '0' must be a quantity of at least 1k"),
         (["hf://org/model", "--limit-rate", "5m"], "(M is mega, m is milli)"),
         (["hf://org/model", "--limit-rate=-5M"], "--limit-rate: '-5M' must be"),
         (["hf://org/model", "--ignore", "/onnx"], "--ignore: '/onnx' must be a shell pattern"),
         (["hf://org/model", "--allow", ""], "--allow: '' must be a shell pattern"),
-        (["hf://org/model", "--sha256", "0" * 64], "--sha256: is for https:// sources"),
-        (["hf://org/model", "--region", "eu"], "--region: is for s3:// sources"),
-        (["hf://org/model", "--requester-pays"], "--requester-pays: is for s3:// sources"),
-        (["hf://org/model", "--addressing-style", "path"], "--addressing-style: is for s3:// sources"),
+        (["hf://org/model", "--sha256", "0" * 64], "--sha256: applies to https:// sources"),
+        (["hf://org/model", "--region", "eu"], "--region: applies to s3:// sources"),
+        (["hf://org/model", "--requester-pays"], "--requester-pays: applies to s3:// sources"),
+        (["hf://org/model", "--addressing-style", "path"], "--addressing-style: applies to s3:// sources"),
         (["s3://bucket/x", "--requester-pays"], "--requester-pays: put your keys into AWS_ACCESS_KEY_ID"),
         (["s3://Bucket/x"], "s3://Bucket/x: 'Bucket' must be a bucket name of AWS"),
         (["s3://b--usw2-az1--x-s3/x"], "must not be a directory bucket"),
@@ -297,17 +297,17 @@ def test_a_token_file_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -
             ["s3://Bucket/x", "--endpoint", "http://h", "--addressing-style", "VirtualHosted"],
             "must be a name that can be part of a host name with --addressing-style VirtualHosted",
         ),
-        (["hf://org/model", "--name", "x"], "--name: is for https:// sources"),
-        (["s3://bucket/x", "--revision", "v1"], "--revision: is for hf:// sources"),
-        (["s3://bucket/x", "--dataset"], "--dataset: is for hf:// sources"),
-        (["https://host/x", "--endpoint", "http://h"], "--endpoint: is for hf:// and s3:// sources"),
+        (["hf://org/model", "--name", "x"], "--name: applies to https:// sources"),
+        (["s3://bucket/x", "--revision", "v1"], "--revision: applies to hf:// sources"),
+        (["s3://bucket/x", "--dataset"], "--dataset: applies to hf:// sources"),
+        (["https://host/x", "--endpoint", "http://h"], "--endpoint: applies to hf:// and s3:// sources"),
         (["https://host/x", "--sha256", "0"], "--sha256: '0' must be 64 hexadecimal digits"),
         (["https://host/x", "--name", "../x"], "--name: '../x' must be a relative path"),
-        (["https://host/x", "https://host/y", "--name", "x"], "--name is of one file"),
+        (["https://host/x", "https://host/y", "--name", "x"], "--name applies to one file"),
         (["hf://org/model", "--allow-address", "hub"], "--allow-address: must be CIDR blocks such as"),
     ],
 )
-def test_a_wrong_command_line_is_told_before_anything_is_done(
+def test_a_wrong_command_line_is_refused_before_anything_is_done(
     tmp_path: Path, given: list[str], says: str
 ) -> None:
     done = pull(*given, "--to", tmp_path / "new")

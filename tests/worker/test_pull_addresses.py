@@ -71,10 +71,10 @@ def test_a_checksum_belongs_to_one_file() -> None:
 
 
 WRONG = {
-    "no scheme": (["org/name"], Options(), "write hf://org/name"),
+    "no scheme": (["org/name"], Options(), "expected hf://org/name"),
     "a path in a repository": (["hf://org/name/file.bin"], Options(), "--allow"),
-    "no repository": (["hf://"], Options(), "no repository"),
-    "an empty revision": (["hf://org/name@"], Options(), "no repository"),
+    "no repository": (["hf://"], Options(), "not a repository"),
+    "an empty revision": (["hf://org/name@"], Options(), "not a repository"),
     "two revisions": (["hf://org/name@a"], Options(revision="b"), "differ"),
     "no bucket": (["s3:///prefix"], Options(), "no bucket"),
     "two repositories": (["hf://a/b", "hf://c/d"], Options(), "one hf://"),
@@ -83,12 +83,12 @@ WRONG = {
     "equal names": (["https://a/x", "https://b/x"], Options(), "different directories"),
     "a checksum for two": (["https://a/x", "https://b/y"], Options(sha256="0" * 64), "one file"),
     "too long": (["hf://" + "a" * 300], Options(), "at most 200"),
-    "an unknown scheme": (["ftp://host/file"], Options(), "is no address"),
+    "an unknown scheme": (["ftp://host/file"], Options(), "invalid source"),
 }
 
 
 @pytest.mark.parametrize(("given", "options", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_address_is_told_with_its_fix(given: list[str], options: Options, says: str) -> None:
+def test_a_wrong_address_is_refused_with_its_fix(given: list[str], options: Options, says: str) -> None:
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
         addresses.source_of(given, options)
     assert "canary" not in str(caught.value)
@@ -141,7 +141,7 @@ def test_a_page_of_a_hub_is_answered_with_the_address_of_the_model(
 ) -> None:
     with pytest.raises(UsageError) as caught:
         addresses.source_of([given], options)
-    assert str(caught.value).endswith(f"write {says}")
+    assert str(caught.value).endswith(f"use {says}")
     address, *_ = says.split(" --allow ")
     assert addresses.source_of([address], Options()).hugging_face is not None
 

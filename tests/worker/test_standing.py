@@ -213,4 +213,4 @@ def test_a_pull_of_what_is_there_needs_no_hub(hub: HubServer, tmp_path: Path) ->
     for given in ((f"hf://org/model@{commit_of(hub)}",), ("hf://org/model", "--expected-digest", digest)):
         again = pull(*given, *to, HF_ENDPOINT="http://127.0.0.1:9")
         assert again.returncode == 0, again.stderr
-        assert "were there" in again.stdout and digest in again.stdout
+        assert "reused" in again.stdout and digest in again.stdout

@@ -30,7 +30,7 @@ from modelsync.cli import wording
 from modelsync.errors import UsageError
 
 _HUB, _S3, _WEB = "hf://", "s3://", ("https://", "http://")
-_FORMS = "write hf://org/name, s3://bucket/prefix or https://host/file"
+_FORMS = "expected hf://org/name, s3://bucket/prefix or https://host/file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def source_of(addresses: Sequence[str], options: Options) -> Source:
     """The source that the addresses name; raises UsageError with the fix."""
     first, several = addresses[0], len(addresses) > 1
     if several and not all(address.startswith(_WEB) for address in addresses):
-        raise UsageError("give one hf:// or s3:// address, or several https:// ones")
+        raise UsageError("several sources are allowed for https:// only; give one hf:// or s3:// source")
     for address in addresses:
         _check_page(address, options)
     try:
@@ -66,7 +66,7 @@ def source_of(addresses: Sequence[str], options: Options) -> Source:
             return Source(http=HttpSource(files=_files(addresses, options)))
     except pydantic.ValidationError as error:
         raise UsageError(f"{shown(first)}: {error.errors()[0]['msg']}") from None
-    raise UsageError(f"{first!r} is no address; {_FORMS}")
+    raise UsageError(f"invalid source {first!r}: {_FORMS}")
 
 
 def shown(address: str) -> str:
@@ -79,7 +79,7 @@ def _check_page(address: str, options: Options) -> None:
     found = None if address.startswith((_HUB, _S3)) else hub_pages.page(address, options.hubs)
     if found is not None:
         choice = f" --allow {shlex.quote(found.pattern)}" if found.pattern else ""
-        raise UsageError(f"{shown(address)} is a page of the Hub and no file; write {found.address}{choice}")
+        raise UsageError(f"{shown(address)} is a page of the Hub, not a file; use {found.address}{choice}")
 
 
 def _hub(address: str, options: Options) -> HuggingFaceSource:
@@ -91,10 +91,10 @@ def _hub(address: str, options: Options) -> HuggingFaceSource:
     parts = name.split("/")
     if len(parts) > 2 or not all(parts) or (at and not revision):
         raise UsageError(
-            f"{address} is no repository; write hf://org/name[@revision], and choose files by --allow"
+            f"{address} is not a repository; use hf://org/name[@revision], and select files with --allow"
         )
     if revision and options.revision not in (None, revision):
-        raise UsageError(f"{address} and --revision {options.revision} differ; give one of them")
+        raise UsageError(f"{address} and --revision {options.revision} differ; give only one of them")
     return HuggingFaceSource(
         repository=name,
         repository_type=kind,
@@ -106,7 +106,7 @@ def _hub(address: str, options: Options) -> HuggingFaceSource:
 def _bucket(address: str, options: Options) -> S3Source:
     bucket, _, prefix = address.removeprefix(_S3).partition("/")
     if not bucket:
-        raise UsageError(f"{address} names no bucket; write s3://bucket/prefix")
+        raise UsageError(f"{address} has no bucket; use s3://bucket/prefix")
     virtual = options.style is AddressingStyle.VIRTUAL_HOSTED
     problem = bucket_names.fault(bucket, endpoint=options.endpoint is not None, virtual=virtual)
     if problem is not None:
@@ -124,7 +124,7 @@ def _bucket(address: str, options: Options) -> S3Source:
 def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
     for option, value in (("--sha256", options.sha256), ("--name", options.name)):
         if value and len(addresses) > 1:
-            raise UsageError(f"{option} is of one file; give one address with it")
+            raise UsageError(f"{option} applies to one file; give one https:// URL with it")
     if options.name is not None and re.search(NO_RELATIVE_PATH, options.name):
         raise UsageError(f"--name: {options.name!r} {RELATIVE_PATH_FIX}")
     if options.sha256 and not re.fullmatch("[0-9a-fA-F]{64}", options.sha256):
@@ -134,13 +134,13 @@ def _files(addresses: Sequence[str], options: Options) -> tuple[HttpFile, ...]:
         parts = urllib.parse.urlsplit(address)
         name = options.name or urllib.parse.unquote(parts.path.rpartition("/")[2])
         if not parts.hostname:
-            raise UsageError(f"{shown(address)} names no host; write https://host/file")
+            raise UsageError(f"{shown(address)} has no host; use https://host/file")
         if parts.username or parts.password:
             raise UsageError(
-                "an address must not hold a password; put a token into a file and name it by --token-file"
+                "a URL must not contain a password; put a token into a file and pass it with --token-file"
             )
         if name and name in files:
-            raise UsageError(f"two addresses end in {name!r}; pull them into different directories")
+            raise UsageError(f"two URLs end in {name!r}; download them into different directories")
         more: dict[str, Any] = {"sha256": options.sha256.lower()} if options.sha256 else {}
         files[name or address] = HttpFile(url=address, path=name, **more)
     return tuple(files.values())

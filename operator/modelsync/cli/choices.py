@@ -1,6 +1,7 @@
 """What the options of `modelsync pull` may say, in the API's own rules and a command line's words."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from modelsync.api import presets, protocol
@@ -10,6 +11,7 @@ from modelsync.api.source.sources import AddressingStyle, Source
 from modelsync.api.source.transfer import Engine, Layout
 from modelsync.errors import UsageError
 from modelsync.settings import parsers
+from modelsync.worker.sources import credentials as creds
 
 _ONLY_FOR = {"hugging_face": "hf://", "s3": "s3://", "http": "https://"}
 _OPTIONS = {
@@ -33,13 +35,13 @@ def check(source: Source, flags: dict[str, Any]) -> None:
     for flag, (option, kinds) in _OPTIONS.items():
         if flags[flag] not in (None, False, AddressingStyle.AUTO) and kind not in kinds:
             fitting = " and ".join(_ONLY_FOR[each] for each in kinds)
-            raise UsageError(f"{option}: is for {fitting} sources; leave it out with {_ONLY_FOR[kind]}")
+            raise UsageError(f"{option}: applies to {fitting} sources only; remove it for {_ONLY_FOR[kind]}")
     if flags["layout"] == Layout.HUGGING_FACE_CACHE and source.hugging_face is None:
-        raise UsageError("--layout: HuggingFaceCache is for hf:// sources; use Directory")
+        raise UsageError("--layout: HuggingFaceCache applies to hf:// sources only; use Directory")
     if flags["engine"] == Engine.HUGGING_FACE_HUB and source.hugging_face is None:
-        raise UsageError("--engine: HuggingFaceHub is for hf:// sources; use Native or HFTransfer")
+        raise UsageError("--engine: HuggingFaceHub applies to hf:// sources only; use Native or HFTransfer")
     if flags["engine"] != Engine.NATIVE and flags["limit_rate"]:
-        raise UsageError("--limit-rate: only --engine Native keeps a limit")
+        raise UsageError("--limit-rate: requires --engine Native")
 
 
 def patterns(flag: str, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -78,3 +80,15 @@ def digest(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
         raise UsageError(f"--expected-digest: {text!r} must be sha256: and 64 hexadecimal digits")
     return text
+
+
+def token(file: Path) -> str:
+    """The token of --token-file, read as a Secret's key is; raises UsageError."""
+    try:
+        return creds.text(file.read_bytes())
+    except ValueError:
+        raise UsageError(
+            f"--token-file: {file} is not text in UTF-8; save the plain token in it, and nothing else"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"--token-file: {file} cannot be read: {error.strerror}") from None

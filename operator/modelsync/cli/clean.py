@@ -17,13 +17,14 @@ _HEAD = ("DIRECTORY", "UID", "SIZE", "CHANGED")
     "--uid",
     "uids",
     multiple=True,
-    help="Remove the unfinished files of the ModelSync with this metadata.uid. May be given several times.",
+    help="Remove the unfinished files of the ModelSync with this metadata.uid (repeatable).",
 )
 def command(directory: Path, uids: tuple[str, ...]) -> None:
-    """List the unfinished files of ModelSyncs below DIRECTORY, a volume or a part of one.
+    """List or remove unfinished files below DIRECTORY.
 
-    With --uid those of a ModelSync are removed, unless a worker writes there. Published files are not
-    touched. A paused ModelSync has unfinished files too: without them it begins anew.
+    DIRECTORY is a volume or a part of one. With --uid the files of that ModelSync are removed, unless a
+    worker uses the directory. Published files are never touched. Paused ModelSyncs have unfinished files too;
+    without them the download starts again. Exit code 1: a uid was not found, or its files are in use.
     """
     try:
         found = list(leftovers.find(directory))
@@ -35,7 +36,7 @@ def command(directory: Path, uids: tuple[str, ...]) -> None:
     except OSError as error:
         raise errors.UsageError(f"{directory}: {error.strerror}") from error
     if unknown:
-        click.echo(f"no unfinished files of {', '.join(map(repr, unknown))} below {directory}", err=True)
+        click.echo(f"No unfinished files of {', '.join(map(repr, unknown))} below {directory}", err=True)
     if unknown or kept:
         raise SystemExit(1)
 
@@ -66,7 +67,7 @@ def _remove(directory: Path, one: leftovers.Leftover) -> bool:
     try:
         leftovers.remove(directory, one)
     except leftovers.InUse:
-        click.echo(f"{where} is in use by a worker; the files of {uid} stay", err=True)
+        click.echo(f"{where} is in use by a worker; the files of {uid} were not removed", err=True)
         return False
-    click.echo(f"removed {display.size(one.size)} of {uid} in {where}")
+    click.echo(f"Removed {display.size(one.size)} of {uid} in {where}")
     return True

@@ -21,9 +21,9 @@ def rendered() -> dict[str, str]:
 
 @click.command("crds")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path("crds"))
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 when a file is not current.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is outdated.")
 def command(directory: Path, check: bool) -> None:
-    """Write the CRDs into DIRECTORY (crds), one YAML file each."""
+    """Write the CRDs as YAML into DIRECTORY (default: crds)."""
     stale = [
         name
         for name, text in rendered().items()

@@ -45,7 +45,7 @@ class LateGroup(click.Group):
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(modelsync.__version__, prog_name="modelsync")
 def cli() -> None:
-    """Put AI models onto Kubernetes volumes, and show every byte of it."""
+    """Download AI models onto Kubernetes volumes, with live progress."""
 
 
 def _cut(text: str, most: int) -> str:

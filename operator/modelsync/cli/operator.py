@@ -42,7 +42,7 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.command("operator")
 @_with_options
 def command(**flags: Any) -> None:
-    """Run the operator: watch ModelSyncs, start workers, tell their progress."""
+    """Run the operator."""
     settings = operator_config.operator_config(flags)
     log_setup.configure(settings.log_format, settings.log_level)
     code = asyncio.run(_run(settings))

@@ -3,8 +3,8 @@
     modelsync pull hf://sentence-transformers/all-MiniLM-L6-v2 --to ./model
 
 It resumes like a worker does, because it is one: what is on the disk already, and right, is not fetched
-again. The exit codes are the worker's (`api.exitcodes`), so a script can tell a wrong token from a full
-disk.
+again. The exit codes are the worker's (`api.exitcodes`), so a script can distinguish a wrong token from a
+full disk.
 """
 
 import contextlib
@@ -62,12 +62,14 @@ def _spelled(choices: Iterable[str]) -> str:
 @click.option("--revision", help="Branch, tag or commit of a Hub repository.  [default: main]")
 @click.option("--dataset", is_flag=True, help="The Hub repository is a dataset.")
 @click.option(
-    "--allow", multiple=True, metavar="PATTERN", help="Only files that match, such as '*.safetensors'."
+    "--allow", multiple=True, metavar="PATTERN", help="Download only matching files, such as '*.safetensors'."
 )
-@click.option("--ignore", multiple=True, metavar="PATTERN", help="No files that match; wins over --allow.")
-@click.option("--preset", help="Only what a family of models needs, such as safetensors or gguf-q4-k-m.")
+@click.option("--ignore", multiple=True, metavar="PATTERN", help="Skip matching files; wins over --allow.")
 @click.option(
-    "--expected-digest", metavar="DIGEST", help="Manifest digest (sha256:…) that the source must have."
+    "--preset", metavar="NAME", help="Download only the files of one format: safetensors, gguf-q4-k-m, …"
+)
+@click.option(
+    "--expected-digest", metavar="DIGEST", help="Fail unless the source has this manifest digest (sha256:…)."
 )
 @click.option(
     "--layout",
@@ -75,7 +77,7 @@ def _spelled(choices: Iterable[str]) -> str:
     metavar=_spelled(Layout),
     default=str(Layout.DIRECTORY),
     show_default=True,
-    help="HuggingFaceCache makes --to a directory that serves as HF_HOME.",
+    help="HuggingFaceCache makes --to a cache for HF_HOME.",
 )
 @click.option(
     "--engine",
@@ -83,9 +85,9 @@ def _spelled(choices: Iterable[str]) -> str:
     metavar=_spelled(Engine),
     default=str(Engine.NATIVE),
     show_default=True,
-    help="What fetches the files.",
+    help="Program that downloads the files.",
 )
-@click.option("--endpoint", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
+@click.option("--endpoint", metavar="URL", help="Another Hub [HF_ENDPOINT] or S3 server [AWS_ENDPOINT_URL].")
 @click.option("--region", help="Region of the bucket [AWS_REGION].  [default: us-east-1]")
 @click.option(
     "--addressing-style",
@@ -93,40 +95,47 @@ def _spelled(choices: Iterable[str]) -> str:
     metavar=_spelled(AddressingStyle),
     default=str(AddressingStyle.AUTO),
     show_default=True,
-    help="Where requests to an S3 server name the bucket.",
+    help="Name the bucket in the path or in the host name of S3 requests.",
 )
-@click.option("--requester-pays", is_flag=True, help="Pay for a bucket whose readers pay.")
+@click.option(
+    "--requester-pays", is_flag=True, help="Confirm that you pay for requests to a Requester Pays bucket."
+)
 @click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with the token for the Hub [HF_TOKEN] or an https:// server.",
+    help="File with the token for the Hub [HF_TOKEN] or for an https:// server.",
 )
-@click.option("--sha256", help="SHA-256 of the file behind an https:// address.")
+@click.option("--sha256", metavar="DIGEST", help="Expected SHA-256 of an https:// file.")
 @click.option(
     "--name",
     metavar="PATH",
-    help="Path of the file of an https:// address below --to.  [default: the name that the server gives it"
-    " (Content-Disposition), else the address's last part]",
+    help="Path below --to for an https:// file.  [default: the server's Content-Disposition, else the last"
+    " part of the URL]",
 )
-@click.option("--limit-rate", metavar="QUANTITY", help="Bytes per second at most, such as 500k or 50M.")
+@click.option("--limit-rate", metavar="QUANTITY", help="Maximum bytes per second, such as 500k or 50M.")
 @click.option(
     "--allow-address",
     "allowed",
     multiple=True,
     metavar="BLOCK",
-    help="CIDR block inside that an address of the internet may redirect to.",
+    help="Private CIDR block that a public URL may redirect to.",
 )
 @click.option(
-    "--connections", type=click.IntRange(1, 64), default=8, show_default=True, help="At once, at most."
+    "--connections",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="Maximum parallel connections.",
 )
-@click.option("--no-verify", is_flag=True, help="Compare sizes only, not checksums.")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, a document a line.")
+@click.option("--no-verify", is_flag=True, help="Compare only sizes, not checksums.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON to standard output, one document per line.")
 def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
-    """Fetch a model without a cluster: resumable, verified, each file in its place only when it is right.
+    """Download a model without a cluster: resumable and verified.
 
-    SOURCE is hf://org/name[@revision], s3://bucket/prefix, or one or more https:// addresses of files. S3
-    takes its keys from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Ctrl-C keeps what was
-    fetched; the same command goes on from there.
+    SOURCE is hf://org/name[@revision], s3://bucket/prefix, or one or more https:// URLs of files. Credentials
+    for S3 are read from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Ctrl-C keeps the
+    downloaded data; the same command continues. Exit code 0 is success, 2 a wrong command line; all others:
+    docs/reference/exit-codes.md.
     """
     environment.checked()
     surroundings = environment.worker_environment()
@@ -148,7 +157,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
     stop = threading.Event()
     if surroundings.downloads_disabled:
         outcome = Outcome(Reason.DOWNLOADS_DISABLED, _DISABLED, State(Meter()), 0.0)
-        _tell(outcome, target, as_json=flags["as_json"])
+        _show_result(outcome, target, as_json=flags["as_json"])
         sys.exit(outcome.exit_code)
     screen = screens.screen_for(as_json=flags["as_json"], out=sys.stdout, err=sys.stderr)
     state = State(Meter())
@@ -172,7 +181,7 @@ def command(sources: tuple[str, ...], target: Path, **flags: Any) -> None:
     )
     with _warnings_to(screen), _stopped_by_signals(stop):
         outcome = Pull(context).follow(screen)
-    _tell(outcome, target, as_json=flags["as_json"])
+    _show_result(outcome, target, as_json=flags["as_json"])
     sys.stdout.flush()
     os._exit(outcome.exit_code)  # a connection that still waits for an origin must not hold the terminal
 
@@ -251,23 +260,11 @@ def _credentials(
                 "--requester-pays: put your keys into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
         return creds.Given(where="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", values=keys)
-    token = _token_of(token_file) if token_file else None
+    token = choices.token(token_file) if token_file else None
     where = "the file of --token-file"
     if source.hugging_face is not None and token is None:
         token, where = variables.hub_token, "HF_TOKEN or --token-file"
     return creds.Given(where=where, values={creds.TOKEN: creds.Hidden(token)} if token is not None else {})
-
-
-def _token_of(file: Path) -> str:
-    """A token from a file, read as a Secret's key is."""
-    try:
-        return creds.text(file.read_bytes())
-    except ValueError:
-        raise UsageError(
-            f"--token-file: {file} is not text in UTF-8; save the plain token in it, and nothing else"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"--token-file: {file} cannot be read: {error.strerror}") from None
 
 
 class Outcome:
@@ -340,10 +337,10 @@ class Pull:
 
 
 _DISABLED = "Downloads are disabled here: DISABLE_MODEL_DOWNLOADS is set. Unset it to pull."
-_STOPPED = "Stopped. What was fetched is kept; run the same command again to go on."
+_STOPPED = "Stopped. Downloaded data is kept; run the same command again to continue."
 
 
-def _tell(outcome: Outcome, target: Path, *, as_json: bool) -> None:
+def _show_result(outcome: Outcome, target: Path, *, as_json: bool) -> None:
     """The result: a document on standard output, or one line for people."""
     progress = outcome.state.progress()
     resolved = outcome.state.resolved
@@ -353,11 +350,12 @@ def _tell(outcome: Outcome, target: Path, *, as_json: bool) -> None:
         document |= {"message": outcome.message} if outcome.message else {}
         print(json.dumps(document))
     elif outcome.reason is Reason.SYNCED:
-        reused = f", {display.size(progress.bytes_reused)} were there" if progress.bytes_reused else ""
+        reused = f", {display.size(progress.bytes_reused)} reused" if progress.bytes_reused else ""
         revision = f", revision {resolved.revision}" if resolved else ""
         digest = f"\n{resolved.manifest_digest}" if resolved else ""
+        noun = "file" if progress.files_done == 1 else "files"
         print(
-            f"{progress.files_done} files, {display.size(progress.bytes_done)} in {target}"
+            f"{progress.files_done} {noun}, {display.size(progress.bytes_done)} in {target}"
             f" ({display.duration(outcome.seconds)}{reused}){revision}{digest}"
         )
     else:

@@ -38,7 +38,10 @@ _KEY = f"{naming.REQUEST_DIR}/{naming.KEY_FILE}"
 )
 @click.option("--volume", default=naming.VOLUME_DIR, show_default=True, help="Root of the volume.")
 @click.option(
-    "--secret-dir", default=naming.SECRET_DIR, show_default=True, help="The source's Secret, a file a key."
+    "--secret-dir",
+    default=naming.SECRET_DIR,
+    show_default=True,
+    help="Directory of the source's Secret, one file per key.",
 )
 @click.option(
     "--termination-log",
@@ -51,7 +54,7 @@ _KEY = f"{naming.REQUEST_DIR}/{naming.KEY_FILE}"
 def command(
     request_file: str, volume: str, secret_dir: str, termination_log: str, port: int, key_file: str
 ) -> None:
-    """Carry out one work request: the operator's Jobs run this."""
+    """Run one attempt (used by the operator's Jobs)."""
     surroundings = environment.worker_environment()
     _log_to_stdout(surroundings.log_level)
     pod = PodInterface(
