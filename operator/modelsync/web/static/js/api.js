@@ -1,0 +1,57 @@
+// Requests to the REST API. Every error is an Error with the problem details (RFC 9457) of the server in `problem`.
+
+const BASE = 'api/v1';
+// A script of another site may not set it, so the server takes it as the sign of its own page.
+const OWN_PAGE = { 'X-Requested-With': 'modelsync' };
+
+export class ApiError extends Error {
+  constructor(problem) {
+    super(problem.detail || problem.title || 'The request failed.');
+    this.problem = problem;
+  }
+}
+
+export async function request(method, path, body, headers = {}) {
+  const options = { method, headers: { ...OWN_PAGE, ...headers }, credentials: 'same-origin' };
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers['Content-Type'] = 'application/json';
+  }
+  let answer;
+  try {
+    answer = await fetch(`${BASE}/${path}`, options);
+  } catch {
+    throw new ApiError({ status: 0, reason: 'Unreachable', detail: 'The server of this page does not answer.' });
+  }
+  const text = await answer.text();
+  const value = parsed(text);
+  if (!answer.ok) throw new ApiError({ status: answer.status, title: answer.statusText, ...value });
+  return value;
+}
+
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : {};
+  } catch {
+    return {};
+  }
+}
+
+const segment = encodeURIComponent;
+const at = (row) => `namespaces/${segment(row.namespace)}/modelsyncs/${segment(row.name)}`;
+
+export const session = () => request('GET', 'session');
+export const logIn = (token) => request('POST', 'session', { token });
+export const logOut = () => request('DELETE', 'session');
+export const getSync = (row) => request('GET', at(row));
+export const getEvents = (row) => request('GET', `${at(row)}/events`);
+export const act = (row, verb) => request('POST', `${at(row)}/${verb}`);
+export const setPriority = (row, priority) => request('PUT', `${at(row)}/priority`, { priority });
+export const setLimit = (row, bandwidthLimit) => request('PUT', `${at(row)}/limit`, { bandwidthLimit });
+export const retryFailed = () => request('POST', 'retry-failed', {});
+export const create = (namespace, manifest, dryRun) =>
+  request('POST', `namespaces/${segment(namespace)}/modelsyncs${dryRun ? '?dryRun=true' : ''}`, manifest);
+export const history = (span, key) => {
+  const query = new URLSearchParams({ span, ...key });
+  return request('GET', `history?${query}`);
+};

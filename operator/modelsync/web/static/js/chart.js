@@ -1,0 +1,54 @@
+// Speed over time: five minutes, an hour or a day, of all downloads or of one.
+
+import * as api from './api.js';
+import { html, useEffect, useRef, useState } from './html.js';
+import { size } from './words.js';
+
+const SPANS = { '5m': '5 min', '1h': '1 h', '24h': '24 h' };
+const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+
+function options(element, width, hasUp) {
+  const line = { stroke: colour(element, '--muted'), grid: { stroke: colour(element, '--line'), width: 1 }, ticks: { show: false } };
+  const rate = (value) => (value === null || value === undefined ? '–' : `${size(value)}/s`);
+  const series = [{}, { label: 'down', stroke: colour(element, '--blue'), fill: colour(element, '--blue-soft'), width: 1.5 }];
+  if (hasUp) series.push({ label: 'up', stroke: colour(element, '--green'), width: 1 });
+  return {
+    width, height: 120, series, cursor: { y: false },
+    scales: { y: { range: (_, _least, most) => [0, Math.max(1, (most || 0) * 1.1)] } },
+    axes: [{ ...line }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
+  };
+}
+
+export function Chart({ store, span, of = {}, label }) {
+  const place = useRef(null);
+  const [series, setSeries] = useState(null);
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    let over = false;
+    const load = () => api.history(span, of).then(
+      (found) => !over && (setSeries(found), setProblem(null)), (error) => !over && setProblem(error.message));
+    load();
+    const timer = setInterval(() => !document.hidden && load(), span === '24h' ? 60_000 : 5_000);
+    return () => { over = true; clearInterval(timer); };
+  }, [span, JSON.stringify(of)]);
+  useEffect(() => {
+    if (!series) return undefined;
+    const begin = Date.parse(series.start) / 1000;
+    const times = series.down.map((_, step) => begin + step * series.stepSeconds);
+    const hasUp = Boolean(series.up?.length);
+    const data = hasUp ? [times, series.down, series.up] : [times, series.down];
+    const plot = new globalThis.uPlot(options(place.current, place.current.clientWidth || 600, hasUp), data, place.current);
+    return () => plot.destroy();
+  }, [series]);
+  const known = (series?.down || []).filter((value) => value !== null);
+  const words = known.length ? `${label}: ${size(known.at(-1))}/s now, at most ${size(Math.max(...known))}/s.` : `${label}: nothing was downloaded.`;
+  return html`<figure class="chart">
+    <figcaption>${label}
+      <span class="chips" role="group" aria-label="Time span">${Object.entries(SPANS).map(([name, word]) =>
+    html`<button type="button" aria-pressed=${String(span === name)} onClick=${() => store.choose({ span: name })}>${word}</button>`)}</span>
+    </figcaption>
+    <div ref=${place} role="img" aria-label=${words}></div>
+    ${problem && html`<p class="note">${problem}</p>`}
+    ${series?.cut && html`<p class="note">Nothing is known of the time before ${new Date(series.cut).toLocaleTimeString()}: the record begins there.</p>`}
+  </figure>`;
+}

@@ -1,0 +1,104 @@
+// All about one ModelSync.
+
+import * as api from './api.js';
+import { command, may, WORDS } from './acts.js';
+import { Chart } from './chart.js';
+import { html, useEffect, useRef, useState } from './html.js';
+import { Badge, Bar, Button, Command, figures } from './parts.js';
+import { keyOf } from './store.js';
+import { ago, clock, size, span } from './words.js';
+
+const REFRESH = 5000;
+
+function useDetails(row) {
+  const [found, setFound] = useState({});
+  useEffect(() => {
+    let over = false;
+    const load = () => Promise.allSettled([api.getSync(row), api.getEvents(row)]).then(([sync, events]) => {
+      if (!over) setFound({ sync: sync.value, events: events.value, problem: sync.reason?.message, eventsProblem: events.reason?.message });
+    });
+    load();
+    const timer = setInterval(() => !document.hidden && load(), REFRESH);
+    return () => { over = true; clearInterval(timer); };
+  }, [keyOf(row)]);
+  return found;
+}
+
+export function Drawer({ row, state, store, acts, onClose, onCancel }) {
+  const { sync, events, problem, eventsProblem } = useDetails(row);
+  const box = useRef(null);
+  useEffect(() => { box.current?.focus(); }, [keyOf(row)]);
+  const writes = !state.session?.readOnly;
+  return html`<aside class="drawer" role="dialog" aria-label=${`Details of ${row.name}`} tabindex="-1" ref=${box}>
+    <header><h2>${row.name}</h2><${Badge} badge=${row.badge} /><span class="space"></span>
+      <${Button} label="Close details" icon="close" kind="quiet" onClick=${onClose} /></header>
+    <${Bar} bytes=${row.bytes} colour=${row.badge.colour} active=${row.badge.active} label="Progress" />
+    <p class="facts">${[figures(row.bytes), row.files?.text && `${row.files.text} files`, row.speed?.text, row.eta?.text, row.attempt?.text]
+    .filter(Boolean).join(' · ')}</p>
+    ${row.message && html`<p class=${`message ${row.badge.colour}`}>${row.reason && html`<b>${row.reason}: </b>`}${row.message}</p>`}
+    ${row.place && html`<p class="message">${row.place.text}${row.place.remedy ? `. ${row.place.remedy}` : ''}</p>`}
+    ${row.remedy && html`<div class="remedy"><b>What to do</b><p>${row.remedy.text}</p>
+      ${row.remedy.command && html`<${Command} text=${row.remedy.command} acts=${acts} />`}</div>`}
+    ${problem && html`<p class="bad">${problem}</p>`}
+    ${row.fileBars?.length > 0 && html`<section><h3>Files on their way</h3><ul class="files">${row.fileBars.map((file) => html`<li>
+      <span title=${file.path}>${file.path}</span><${Bar} bytes=${file.bytes} colour="blue" label=${file.path} active />
+      <small>${figures(file.bytes)}</small></li>`)}</ul></section>`}
+    <${Facts} row=${row} />
+    ${writes && html`<${Acts} row=${row} acts=${acts} onCancel=${onCancel} />`}
+    <${Chart} store=${store} span=${state.choices.span} of=${{ sync: keyOf(row) }} label="Speed of this model" />
+    <${Conditions} sync=${sync} />
+    <${Events} events=${events} problem=${eventsProblem} />
+    <section><h3>Log</h3><p class="note">The worker's log is in its Pod:</p>
+      <${Command} text=${`kubectl modelsync logs ${row.name} -n ${row.namespace}`} acts=${acts} /></section>
+  </aside>`;
+}
+
+function Facts({ row }) {
+  const facts = [
+    ['Source', row.source], ['Revision', row.revision], ['Target', row.target], ['Queue', row.queue], ['Priority', row.priority],
+    ['Limit', row.bandwidthLimit], ['Engine', row.engine], ['Node', row.node], ['Pod', row.pod],
+    ['From the network', row.bytesNetwork === undefined ? null : size(row.bytesNetwork)],
+    ['Was there already', row.bytesReused === undefined ? null : size(row.bytesReused)],
+    ['Started', row.started && `${clock(row.started)} (${ago(row.started)})`],
+    ['Completed', row.completed && `${clock(row.completed)} (${ago(row.completed)})`],
+    ['Took', row.started && row.completed ? span((Date.parse(row.completed) - Date.parse(row.started)) / 1000) : null],
+  ].filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return html`<section><h3>Facts</h3><dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
+}
+
+function Acts({ row, acts, onCancel }) {
+  const verbs = Object.keys(WORDS).filter((verb) => may(row, verb));
+  const [priority, setPriority] = useState(String(row.priority || 0));
+  const [limit, setLimit] = useState(row.bandwidthLimit || '');
+  const act = (verb) => (verb === 'cancel' ? onCancel([row]) : acts.one(row, verb));
+  return html`<section><h3>Acts</h3>
+    ${verbs.map((verb) => html`<div class="act"><button type="button" class=${verb === 'cancel' ? 'danger' : ''}
+      onClick=${() => act(verb)}>${WORDS[verb][0]}</button><${Command} text=${command(row, verb)} acts=${acts} /></div>`)}
+    ${may(row, 'priority') && html`<form class="act" onSubmit=${(event) => { event.preventDefault(); acts.priority(row, Number(priority)); }}>
+      <label>Priority <input type="number" min="-1000" max="1000" required value=${priority} onInput=${(event) => setPriority(event.target.value)} /></label>
+      <button>Set</button><${Command} text=${command(row, 'priority', priority)} acts=${acts} /></form>`}
+    ${may(row, 'limit') && html`<form class="act" onSubmit=${(event) => { event.preventDefault(); acts.limit(row, limit || null); }}>
+      <label>Limit <input placeholder="50M, empty: none" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
+      <button>Set</button><${Command} text=${command(row, 'limit', limit || 'none')} acts=${acts} /></form>`}
+    ${!verbs.length && !may(row, 'priority') && html`<p class="note">Nothing can be done to it now.</p>`}
+  </section>`;
+}
+
+function Conditions({ sync }) {
+  const conditions = [...(sync?.status?.conditions || [])]
+    .sort((one, other) => (one.lastTransitionTime < other.lastTransitionTime ? 1 : -1));
+  if (!conditions.length) return null;
+  return html`<section><h3>Conditions</h3><ol class="times">${conditions.map((each) => html`<li>
+    <time datetime=${each.lastTransitionTime}>${ago(each.lastTransitionTime)}</time>
+    <span><b>${each.type}</b> ${each.status}${each.reason ? ` · ${each.reason}` : ''}<small>${each.message}</small></span></li>`)}</ol></section>`;
+}
+
+function Events({ events, problem }) {
+  return html`<section><h3>Events</h3>
+    ${problem && html`<p class="note">${problem}</p>`}
+    ${events && !events.length && html`<p class="note">None in the last hour.</p>`}
+    ${events?.length > 0 && html`<ol class="times">${[...events].reverse().slice(0, 40).map((each) => html`<li class=${each.warning ? 'warning' : ''}>
+      <time datetime=${each.time}>${ago(each.time)}</time>
+      <span><b>${each.reason}</b>${each.count > 1 ? ` ×${each.count}` : ''}<small>${each.message}</small></span></li>`)}</ol>`}
+  </section>`;
+}

@@ -1,0 +1,184 @@
+// Starts the page: who is there, the stream, and the view of what is known.
+
+import * as api from './api.js';
+import { createActs } from './acts.js';
+import { Chart } from './chart.js';
+import { Create } from './create.js';
+import { ConfirmCancel, Summary } from './dialogs.js';
+import { Drawer } from './drawer.js';
+import { connectionOf, Header } from './header.js';
+import { html, render, useEffect, useState } from './html.js';
+import { Queues } from './queues.js';
+import { Empty, LogIn, NoMatch, NoRights, Toast } from './states.js';
+import { createStore, keyOf, matching } from './store.js';
+import { follow } from './stream.js';
+import { Table } from './table.js';
+import { Toolbar } from './toolbar.js';
+
+const store = createStore();
+const acts = createActs(store);
+let leave = null;
+
+if (new URLSearchParams(location.search).has('compact')) store.choose({ compact: true });
+
+function start() {
+  leave?.();
+  leave = follow({
+    snapshot: (message) => { announce(message.rows, null); store.snapshot(message); },
+    change: (message) => { announce(message.rows || {}, store.get().rows); store.change(message); },
+    state: (found) => {
+      if (found.line === 'logged-out') store.set({ session: null, line: 'connecting', problem: null });
+      else store.set(found);
+    },
+  });
+}
+
+// A notification for each download that ends while the page is in the background; the first picture tells nothing.
+function announce(rows, before) {
+  if (!before || !store.get().choices.notify || !document.hidden || globalThis.Notification?.permission !== 'granted') return;
+  for (const [key, row] of Object.entries(rows)) {
+    const was = before.get(key)?.badge.word;
+    if (was && was !== row.badge.word && ['Complete', 'Failed'].includes(row.badge.word)) {
+      new Notification(`${row.name}: ${row.badge.word}`, { body: row.message || row.source, tag: key });
+    }
+  }
+}
+
+async function logIn(token) {
+  try {
+    store.set({ session: await api.logIn(token), problem: null });
+    start();
+  } catch (error) {
+    store.set({ problem: { detail: error.message } });
+  }
+}
+
+async function logOut() {
+  leave?.();
+  await api.logOut().catch(() => {});
+  location.reload();
+}
+
+async function notify() {
+  if (store.get().choices.notify) {
+    store.choose({ notify: false });
+  } else if (await globalThis.Notification?.requestPermission() === 'granted') {
+    store.choose({ notify: true });
+    acts.say('You are notified when a download ends while this page is in the background.');
+  } else {
+    acts.say('The browser does not allow notifications of this page.', true);
+  }
+}
+
+function useStore() {
+  const [state, setState] = useState(store.get());
+  useEffect(() => store.listen(setState), []);
+  return state;
+}
+
+// Once a second without news, so that ages go on.
+function useTick() {
+  const [, setTick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => !document.hidden && setTick((count) => count + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+}
+
+function useKeys(state, close) {
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.target.closest?.('input, select, textarea, dialog')) return;
+      if (event.key === '/') {
+        event.preventDefault();
+        document.querySelector('#search')?.focus();
+      }
+      if (event.key === 'Escape') close();
+      if (event.key === 'c' && !event.ctrlKey && !event.metaKey) store.choose({ compact: !state.choices.compact });
+    };
+    addEventListener('keydown', pressed);
+    return () => removeEventListener('keydown', pressed);
+  }, [state.choices.compact]);
+}
+
+// The summary opens by itself when the last running download has ended while the page was open.
+function useEnd(state, show) {
+  const [ran, setRan] = useState(false);
+  const busy = (state.whole?.counts.active || 0) + (state.whole?.counts.waiting || 0);
+  useEffect(() => {
+    if (busy > 0) setRan(true);
+    else if (ran && state.rows.size > 0 && state.line === 'open') {
+      setRan(false);
+      show();
+    }
+  }, [busy, ran]);
+}
+
+function Page() {
+  const state = useStore();
+  const [dialog, setDialog] = useState(null);
+  useTick();
+  const closeDrawer = () => {
+    const key = state.choices.open;
+    store.choose({ open: null });
+    requestAnimationFrame(() => document.querySelector(`[data-key="${CSS.escape(key || '')}"]`)?.focus());
+  };
+  useKeys(state, closeDrawer);
+  useEnd(state, () => setDialog({ kind: 'summary' }));
+  const { theme } = state.choices;
+  useEffect(() => { document.documentElement.dataset.theme = theme; }, [theme]);
+  useEffect(() => { document.title = state.whole?.title || 'modelsync'; }, [state.whole?.title]);
+  if (!state.session) {
+    return state.line === 'starting' ? html`<p class="start" role="status">Loading …</p>`
+      : html`<${LogIn} onLogIn=${logIn} problem=${state.problem?.detail || ''} />`;
+  }
+  const open = state.choices.open && state.rows.get(state.choices.open);
+  const namespaces = [...new Set([...state.rows.values()].map((row) => row.namespace))].sort();
+  const link = connectionOf(state);
+  const close = () => setDialog(null);
+  const cancel = (rows) => setDialog({ kind: 'cancel', rows });
+  return html`<div class=${`page ${link.kind}${open ? ' with-drawer' : ''}${state.choices.compact ? ' is-compact' : ''}`}>
+    <${Header} state=${state} store=${store} onLogOut=${logOut} onNotify=${notify}
+      onCreate=${() => setDialog({ kind: 'create' })} onSummary=${() => setDialog({ kind: 'summary' })} />
+    <main>
+      ${link.kind === 'refused' ? html`<${NoRights} connection=${state.connection} />` : html`<${View} state=${state}
+        onOpen=${(row) => store.choose({ open: keyOf(row) })} onCancel=${cancel} onCreate=${() => setDialog({ kind: 'create' })} />`}
+    </main>
+    ${open && html`<${Drawer} key=${state.choices.open} row=${open} state=${state} store=${store} acts=${acts} onClose=${closeDrawer} onCancel=${cancel} />`}
+    ${dialog?.kind === 'create' && html`<${Create} namespaces=${namespaces} onClose=${close} onDone=${(name) => acts.say(`${name} is created.`)} />`}
+    ${dialog?.kind === 'cancel' && html`<${ConfirmCancel} rows=${dialog.rows} acts=${acts} onClose=${close} />`}
+    ${dialog?.kind === 'summary' && html`<${Summary} state=${state} acts=${acts} onClose=${close} />`}
+    <${Toast} toast=${state.toast} onClose=${() => store.set({ toast: null })} />
+  </div>`;
+}
+
+function View({ state, onOpen, onCancel, onCreate }) {
+  const { choices } = state;
+  if (!state.whole) return html`<p class="start" role="status">Reading the ModelSyncs …</p>`;
+  const refused = (state.connection?.refused || []).filter((each) => each.namespace);
+  if (!state.rows.size) return html`<${Empty} acts=${acts} onCreate=${onCreate} readOnly=${state.session.readOnly} />`;
+  return html`
+    ${refused.length > 0 && html`<p class="note">Not shown, since you may not list them: ${refused.map((each) => each.namespace).join(', ')}</p>`}
+    ${!choices.compact && html`<${Queues} queues=${state.queues} connection=${state.connection} />`}
+    ${!choices.compact && html`<${Chart} store=${store} span=${choices.span} label="Speed of all downloads" />`}
+    <${Toolbar} state=${state} store=${store} acts=${acts} onCancel=${onCancel} />
+    ${matching(state.rows, choices).length
+    ? html`<${Table} state=${state} store=${store} acts=${acts} onOpen=${onOpen} onCancel=${onCancel} />`
+    : html`<${NoMatch} store=${store} />`}`;
+}
+
+async function begin() {
+  store.set({ line: 'starting' });
+  render(html`<${Page} />`, document.querySelector('#page'));
+  try {
+    store.set({ session: await api.session(), line: 'connecting' });
+    start();
+  } catch (error) {
+    const loggedOut = error.problem?.status === 401;
+    store.set({ line: 'connecting', problem: loggedOut ? null : error.problem });
+    if (error.problem?.status === 0 || error.problem?.status >= 500) setTimeout(begin, 3000);
+  }
+}
+
+document.querySelector('#page').textContent = '';
+begin();
