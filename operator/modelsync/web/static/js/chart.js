@@ -5,7 +5,13 @@ import { html, useEffect, useRef, useState } from './html.js';
 import { size } from './words.js';
 
 const SPANS = { '5m': '5 min', '1h': '1 h', '24h': '24 h' };
-const colour = (element, name) => getComputedStyle(element).getPropertyValue(name).trim();
+// A canvas knows no custom properties, so the browser resolves them on an element first.
+function colour(element, name) {
+  element.style.color = `var(${name})`;
+  const found = getComputedStyle(element).color;
+  element.style.color = '';
+  return found;
+}
 
 function options(element, width, hasUp) {
   const line = { stroke: colour(element, '--muted'), grid: { stroke: colour(element, '--line'), width: 1 }, ticks: { show: false } };
