@@ -16,7 +16,7 @@ from modelsync.worker.http import urls
 from modelsync.worker.http.address_policy import Trail
 from modelsync.worker.http.client import Transport, trouble
 from modelsync.worker.http.connector import Network
-from modelsync.worker.http.urls import Place, Url
+from modelsync.worker.http.urls import Origin, Url
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.credentials import Given
 
@@ -24,18 +24,18 @@ HTTP, HTTPS = 80, 443
 PARSED = {
     "the usual one": (
         "https://cdn.example/a/b.bin?X-Amz-Signature=0f&x=%2F",
-        Url(Place("https", "cdn.example", HTTPS), "/a/b.bin?X-Amz-Signature=0f&x=%2F"),
+        Url(Origin("https", "cdn.example", HTTPS), "/a/b.bin?X-Amz-Signature=0f&x=%2F"),
     ),
-    "a port": ("http://127.0.0.1:8080/a", Url(Place("http", "127.0.0.1", 8080), "/a")),
-    "nothing behind the host": ("http://hub.example", Url(Place("http", "hub.example", HTTP), "/")),
-    "upper case": ("HTTPS://Hub.Example/A", Url(Place("https", "hub.example", HTTPS), "/A")),
-    "a fragment": ("https://hub.example/a#b", Url(Place("https", "hub.example", HTTPS), "/a")),
-    "a user": ("https://me:secret@hub.example/a", Url(Place("https", "hub.example", HTTPS), "/a")),
-    "IPv6": ("http://[::1]:80/a", Url(Place("http", "::1", HTTP), "/a")),
-    "a blank": ("http://hub.example/a b", Url(Place("http", "hub.example", HTTP), "/a%20b")),
-    "a lone percent sign": ("http://hub.example/50%", Url(Place("http", "hub.example", HTTP), "/50%25")),
-    "dot segments": ("http://hub.example/a/../b", Url(Place("http", "hub.example", HTTP), "/b")),
-    "letters beyond ASCII": ("http://hub.example/ä", Url(Place("http", "hub.example", HTTP), "/%C3%A4")),
+    "a port": ("http://127.0.0.1:8080/a", Url(Origin("http", "127.0.0.1", 8080), "/a")),
+    "nothing behind the host": ("http://hub.example", Url(Origin("http", "hub.example", HTTP), "/")),
+    "upper case": ("HTTPS://Hub.Example/A", Url(Origin("https", "hub.example", HTTPS), "/A")),
+    "a fragment": ("https://hub.example/a#b", Url(Origin("https", "hub.example", HTTPS), "/a")),
+    "a user": ("https://me:secret@hub.example/a", Url(Origin("https", "hub.example", HTTPS), "/a")),
+    "IPv6": ("http://[::1]:80/a", Url(Origin("http", "::1", HTTP), "/a")),
+    "a blank": ("http://hub.example/a b", Url(Origin("http", "hub.example", HTTP), "/a%20b")),
+    "a lone percent sign": ("http://hub.example/50%", Url(Origin("http", "hub.example", HTTP), "/50%25")),
+    "dot segments": ("http://hub.example/a/../b", Url(Origin("http", "hub.example", HTTP), "/b")),
+    "letters beyond ASCII": ("http://hub.example/ä", Url(Origin("http", "hub.example", HTTP), "/%C3%A4")),
 }
 
 
@@ -141,14 +141,14 @@ def test_what_cannot_be_asked_is_refused(text: str) -> None:
 
 
 AUTHORITIES = {
-    "the scheme's port": (Place("https", "hub.example", 443), "hub.example"),
-    "another port": (Place("http", "hub.example", 443), "hub.example:443"),
-    "IPv6": (Place("http", "::1", 8080), "[::1]:8080"),
+    "the scheme's port": (Origin("https", "hub.example", 443), "hub.example"),
+    "another port": (Origin("http", "hub.example", 443), "hub.example:443"),
+    "IPv6": (Origin("http", "::1", 8080), "[::1]:8080"),
 }
 
 
 @pytest.mark.parametrize(("place", "told"), AUTHORITIES.values(), ids=AUTHORITIES.keys())
-def test_the_header_host_tells_a_port_that_is_not_the_schemes(place: Place, told: str) -> None:
+def test_the_header_host_tells_a_port_that_is_not_the_schemes(place: Origin, told: str) -> None:
     assert place.authority == told
 
 

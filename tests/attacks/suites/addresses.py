@@ -91,7 +91,7 @@ def next_page(full: bool) -> Iterator[Outcome]:
     files = {f"{number}.json": b"{}" for number in range(5)}
     with Origin(files, host=_FORBIDDEN) as other, Origin(files, token=_TOKEN) as origin:
         origin.page_size = 2
-        host, port = urls.parsed(other.url).place[1:]
+        host, port = urls.parsed(other.url).origin[1:]
         for base in (
             other.url,
             f"https://{host}:{port}",
@@ -181,7 +181,7 @@ def foreign_use(full: bool) -> Iterator[Outcome]:
         gateway = Gateway(_network(address_policy.of_worker(_ALLOWED)), refusals.append)
         gateway.start()
         try:
-            place = urls.parsed(gateway.url.replace(gateway.url[7 : gateway.url.index("@") + 1], "")).place
+            place = urls.parsed(gateway.url.replace(gateway.url[7 : gateway.url.index("@") + 1], "")).origin
             secret = gateway.url[7 : gateway.url.index("@")]
             host = origin.url.removeprefix("http://")
             wrong = {
@@ -220,7 +220,7 @@ def foreign_use(full: bool) -> Iterator[Outcome]:
             gateway.close()
 
 
-def _sent(place: urls.Place, data: bytes, *, seconds: float = 5.0) -> bytes:
+def _sent(place: urls.Origin, data: bytes, *, seconds: float = 5.0) -> bytes:
     with socket.create_connection((place.host, place.port), timeout=seconds) as connection:
         answer = b""
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """An answer's body in pieces of a good size.
 
 Pieces that come one after the other, as TLS's records of 16 KiB do, are gathered; what broke the connection
-is told after the bytes that came before it.
+is raised after the bytes that came before it.
 """
 
 import time
@@ -19,7 +19,7 @@ class BodyReader:
         self._error: Broken | None = None
 
     def read_into(self, view: memoryview) -> int:
-        """Wait for bytes and tell how many came, at most the view's; 0 at the end. Raises Broken."""
+        """Wait for bytes and return how many came, at most the view's; 0 at the end. Raises Broken."""
         if self._error is not None:
             raise self._error
         enough = time.monotonic() + GATHER_SECONDS

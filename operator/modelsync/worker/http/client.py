@@ -31,7 +31,7 @@ from modelsync.worker.http.address_policy import Forbidden, Trail
 from modelsync.worker.http.connection_pool import Wires
 from modelsync.worker.http.connector import Network, ProxyTrouble, UnknownProxy
 from modelsync.worker.http.http1 import Broken, Response, Silent, Unanswered, Wire
-from modelsync.worker.http.urls import Place
+from modelsync.worker.http.urls import Origin
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def following(request: Request, location: str) -> Request:
     """The request that a redirect asks for; headers of the source stay with their own origin."""
     try:
         url = urls.joined(request.url, location)
-        before, after = urls.parsed(request.url).place, urls.parsed(url).place
+        before, after = urls.parsed(request.url).origin, urls.parsed(url).origin
     except ValueError:
         raise _refused(request.url, "redirects to something that is no URL of http or https") from None
     if (before.scheme, after.scheme) == ("https", "http"):
@@ -82,7 +82,7 @@ class Transport:
         self._wires = Wires(network)
         self._seconds = network.timeout_seconds
         self._waits = tuple(waits_of(silences, self._seconds) for silences in range(len(PATIENCE)))
-        self._silences: dict[Place, int] = {}
+        self._silences: dict[Origin, int] = {}
         """How often an origin's answer did not begin in time, where one has to wait longer for it."""
 
     def get(self, request: Request, extra: Mapping[str, str], *, method: str = "GET") -> Answer:
@@ -105,47 +105,47 @@ class Transport:
     def once(self, request: Request, extra: Mapping[str, str], method: str, trail: Trail) -> Response:
         """Ask and follow nothing; raises as `get` does."""
         try:
-            place, target = urls.parsed(request.url)
+            origin, target = urls.parsed(request.url)
         except ValueError as error:
             text = f"{urls.shown(request.url)} cannot be asked: {error}. Correct it in spec.source."
             raise Failure(Reason.INVALID_SPEC, text) from error
-        headers = {"Host": place.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        headers = {"Host": origin.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         headers |= {**request.headers, **extra}
         try:
-            route = self._wires.route(place)
+            route = self._wires.route(origin)
             if route.forwarded:
                 headers |= route.secret
-                target = f"{place.scheme}://{place.authority}{target}"
-            return self._patiently(place, method, target, headers, trail)
+                target = f"{origin.scheme}://{origin.authority}{target}"
+            return self._patiently(origin, method, target, headers, trail)
         except (Broken, ProxyTrouble, UnknownProxy, Forbidden, HTTPError, OSError) as error:
             raise trouble(error, request.url) from error
 
     def _patiently(
-        self, place: Place, method: str, target: str, headers: Mapping[str, str], trail: Trail
+        self, origin: Origin, method: str, target: str, headers: Mapping[str, str], trail: Trail
     ) -> Response:
         """Ask, and wait as long as the origin has shown to need."""
-        silences = self._silences.get(place, 0)
+        silences = self._silences.get(origin, 0)
         waits = self._waits[silences]
         try:
-            return self._asked(place, (method, target, headers, waits), trail)
+            return self._asked(origin, (method, target, headers, waits), trail)
         except Silent as error:
-            text = _silence(place.host, waits * self._seconds)
-            if silences + 1 < len(PATIENCE) and silences == self._silences.get(place, 0):
-                self._silences[place] = silences + 1  # once for all that waited beside each other
+            text = _silence(origin.host, waits * self._seconds)
+            if silences + 1 < len(PATIENCE) and silences == self._silences.get(origin, 0):
+                self._silences[origin] = silences + 1  # once for all that waited beside each other
                 _log.warning("%s", text)
             raise Transient(Failure(Reason.NETWORK_ERROR, text)) from error
 
-    def _asked(self, place: Place, what: _Exchange, trail: Trail) -> Response:
+    def _asked(self, origin: Origin, what: _Exchange, trail: Trail) -> Response:
         """Ask on a connection that is there, else on a new one."""
-        wire = self._wires.idle(place, trail)
+        wire = self._wires.idle(origin, trail)
         if wire is not None:
             try:
                 response = _ask(wire, *what)
                 trail.passed(wire.address)
                 return response
-            except Unanswered:  # its other end had let it go: that tells nothing of the request
+            except Unanswered:  # its other end had let it go: that says nothing of the request
                 pass
-        wire = self._wires.new(place, trail)
+        wire = self._wires.new(origin, trail)
         trail.passed(wire.address)
         return _ask(wire, *what)
 

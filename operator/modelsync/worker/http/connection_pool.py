@@ -1,11 +1,11 @@
-"""Connections that wait for another exchange, by the place they lead to."""
+"""Connections that wait for another exchange, by the origin they lead to."""
 
 import threading
 
 from modelsync.worker.http.address_policy import Trail
 from modelsync.worker.http.connector import Connector, Network, Route
 from modelsync.worker.http.http1 import Wire
-from modelsync.worker.http.urls import Place
+from modelsync.worker.http.urls import Origin
 
 
 class Wires:
@@ -16,21 +16,21 @@ class Wires:
         self._most = network.connections
         self._closed = False
         self._lock = threading.Lock()
-        self._idle: dict[Place, list[Wire]] = {}
-        self._routes: dict[Place, Route] = {}
+        self._idle: dict[Origin, list[Wire]] = {}
+        self._routes: dict[Origin, Route] = {}
 
-    def route(self, place: Place) -> Route:
-        """The way to a place, found once."""
-        found = self._routes.get(place)
+    def route(self, origin: Origin) -> Route:
+        """The way to an origin, found once."""
+        found = self._routes.get(origin)
         if found is None:
-            found = self._routes[place] = self._connector.route(place)
+            found = self._routes[origin] = self._connector.route(origin)
         return found
 
-    def idle(self, place: Place, trail: Trail) -> Wire | None:
+    def idle(self, origin: Origin, trail: Trail) -> Wire | None:
         """The connection that was used last, if one is good for another exchange."""
         while True:
             with self._lock:
-                waiting = self._idle.get(place)
+                waiting = self._idle.get(origin)
                 if not waiting:
                     return None
                 wire = waiting.pop()
@@ -38,9 +38,9 @@ class Wires:
                 return wire
             wire.close()
 
-    def new(self, place: Place, trail: Trail) -> Wire:
+    def new(self, origin: Origin, trail: Trail) -> Wire:
         """Another connection; raises as Connector.connect does."""
-        connected, address = self._connector.connect(self.route(place), trail)
+        connected, address = self._connector.connect(self.route(origin), trail)
         fresh = True
 
         def rest(wire: Wire) -> None:
@@ -48,13 +48,13 @@ class Wires:
             if fresh:
                 fresh = False
                 self._connector.remember(connected)
-            self._keep(place, wire)
+            self._keep(origin, wire)
 
         return Wire(connected, rest, address)
 
-    def _keep(self, place: Place, wire: Wire) -> None:
+    def _keep(self, origin: Origin, wire: Wire) -> None:
         with self._lock:
-            waiting = self._idle.setdefault(place, [])
+            waiting = self._idle.setdefault(origin, [])
             if len(waiting) < self._most and not self._closed:
                 waiting.append(wire)
                 return

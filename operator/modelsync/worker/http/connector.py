@@ -18,7 +18,7 @@ from modelsync.worker.http import no_proxy, tls_sessions
 from modelsync.worker.http.address_policy import Reach, Trail
 from modelsync.worker.http.dns_cache import Names
 from modelsync.worker.http.http1 import Socket
-from modelsync.worker.http.urls import PORTS, Place
+from modelsync.worker.http.urls import PORTS, Origin
 
 NAMES = Names()
 """Of this process."""
@@ -39,21 +39,21 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """How a place is reached."""
+    """How an origin is reached."""
 
-    place: Place
+    origin: Origin
     proxy: urllib3.util.Url | None = None
     secret: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Headers for the proxy alone."""
 
     @property
     def forwarded(self) -> bool:
-        """Whether the proxy sees each request, and is told the whole URL."""
-        return self.proxy is not None and self.place.scheme == "http"
+        """Whether the proxy sees each request, and is given the whole URL."""
+        return self.proxy is not None and self.origin.scheme == "http"
 
 
 class Connected(NamedTuple):
-    """A connection to a place."""
+    """A connection to an origin."""
 
     socket: Socket
     address: str | None
@@ -61,7 +61,7 @@ class Connected(NamedTuple):
 
 
 class Tunnel(NamedTuple):
-    """A connection to a place, as a socket for whatever is spoken there."""
+    """A connection to an origin, as a socket for whatever is spoken there."""
 
     socket: socket.socket
     address: str | None
@@ -114,7 +114,7 @@ class _Https(_Resolving, HTTPSConnection):
 
 
 class _Tunnel(_Https):
-    """Ends where a proxy has connected to the place; TLS is spoken with the proxy only."""
+    """Ends where a proxy has connected to the origin; TLS is spoken with the proxy only."""
 
     def connect(self) -> None:
         self.sock = self._new_conn()
@@ -157,21 +157,21 @@ class Connector:
         self._network = network
         self._context = tls_sessions.client_context(network.ca_file)
 
-    def route(self, place: Place) -> Route:
-        """The way to a place, by the proxies and their exceptions; raises UnknownProxy."""
+    def route(self, origin: Origin) -> Route:
+        """The way to an origin, by the proxies and their exceptions; raises UnknownProxy."""
         proxies = self._network.proxies
-        if no_proxy.spared(place.host, place.port, proxies.get("no", "")):
-            return Route(place=place)
-        address = proxies.get(place.scheme) or proxies.get("all")
+        if no_proxy.spared(origin.host, origin.port, proxies.get("no", "")):
+            return Route(origin=origin)
+        address = proxies.get(origin.scheme) or proxies.get("all")
         if not address:
-            return Route(place=place)
+            return Route(origin=origin)
         proxy = parse_url(address if "://" in address else f"http://{address}")
         if proxy.scheme not in PORTS:
             raise UnknownProxy(proxy.scheme)
         secret = {}
         if proxy.auth:
             secret = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(proxy.auth))
-        return Route(place=place, proxy=proxy._replace(auth=None), secret=secret)
+        return Route(origin=origin, proxy=proxy._replace(auth=None), secret=secret)
 
     def connect(self, route: Route, trail: Trail) -> Connected:
         """A connected socket, whose waits end after the network's time-out.
@@ -183,16 +183,16 @@ class Connector:
         return Connected(connected, address)
 
     def tunnel(self, route: Route, trail: Trail) -> Tunnel:
-        """A socket that leads to a place, or to the proxy that wants to see each request for it; raises as
+        """A socket that leads to an origin, or to the proxy that wants to see each request for it; raises as
         `connect` does. What is spoken over it is the caller's, TLS included."""
         if route.proxy is None:
-            return self._opened(route, self._plain(route.place.host, route.place.port), trail)
+            return self._opened(route, self._plain(route.origin.host, route.origin.port), trail)
         return self._opened(route, self._to_proxy(route, _Tunnel), trail)
 
     def _opened(self, route: Route, connection: _Resolving, trail: Trail) -> Tunnel:
         if route.proxy is None:
             connection.permitted = lambda addresses: self._network.reach.permitted(addresses, trail)
-        elif (number := _numeric(route.place.host)) is not None:
+        elif (number := _numeric(route.origin.host)) is not None:
             self._network.reach.permitted([number], trail)
         try:
             connection.connect()
@@ -211,19 +211,19 @@ class Connector:
             self._context.remember(connected)
 
     def _connection(self, route: Route) -> _Resolving:
-        place = route.place
+        origin = route.origin
         if route.proxy is not None:
             return self._to_proxy(route, _Https)
-        if place.scheme == "http":
-            return self._plain(place.host, place.port)
+        if origin.scheme == "http":
+            return self._plain(origin.host, origin.port)
         seconds = self._network.timeout_seconds
-        return _Https(place.host, place.port, timeout=seconds, ssl_context=self._context)
+        return _Https(origin.host, origin.port, timeout=seconds, ssl_context=self._context)
 
     def _plain(self, host: str, port: int) -> _Resolving:
         return _Http(host, port, timeout=self._network.timeout_seconds)
 
     def _to_proxy(self, route: Route, kind: type[_Https]) -> _Resolving:
-        proxy, place = route.proxy, route.place
+        proxy, origin = route.proxy, route.origin
         assert proxy is not None
         host, port = (proxy.host or "").strip("[]"), proxy.port or PORTS.get(proxy.scheme or "", 80)
         if route.forwarded and proxy.scheme != "https":
@@ -237,7 +237,7 @@ class Connector:
             proxy_config=ProxyConfig(self._context, False, None, None),
         )
         if not route.forwarded:
-            made.set_tunnel(place.host, place.port, route.secret, scheme=proxy.scheme or "http")
+            made.set_tunnel(origin.host, origin.port, route.secret, scheme=proxy.scheme or "http")
         return made
 
 

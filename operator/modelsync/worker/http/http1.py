@@ -27,7 +27,7 @@ _NOWHERE = memoryview(bytearray(HEAD_BYTES))
 
 
 class Broken(Exception):
-    """The connection or the answer ended too early, or is not HTTP; its cause tells why."""
+    """The connection or the answer ended too early, or is not HTTP; its cause says why."""
 
 
 class Unanswered(Broken):
@@ -177,8 +177,10 @@ class Wire:
             return Response(self, status, headers, keeps=keeps, length=0)
         if "transfer-encoding" in headers:
             return Response(self, status, headers, keeps=keeps, chunks=_Chunks(self, parser, parsed))
-        told = headers.get("content-length")
-        return Response(self, status, headers, keeps=keeps, length=None if told is None else int(told))
+        announced = headers.get("content-length")
+        return Response(
+            self, status, headers, keeps=keeps, length=None if announced is None else int(announced)
+        )
 
     def _head(self) -> memoryview:
         """The bytes of a head; what came after them stays."""
@@ -201,7 +203,7 @@ class Wire:
             self._filled += count
 
     def _received(self) -> int:
-        """Wait for more of a head, and tell how many bytes came; raises OSError."""
+        """Wait for more of a head, and return how many bytes came; raises OSError."""
         while True:
             try:
                 return self._socket.recv_into(self._view[self._filled :])
@@ -274,8 +276,8 @@ class Response:
         return self._keeps and (self._left == 0 or (self._chunks is not None and self._chunks.complete))
 
     def read_into(self, view: memoryview) -> int:
-        """Wait for bytes of the body and tell how many came; 0 at its end, also at an early one of a body
-        whose length is told. Raises Broken."""
+        """Wait for bytes of the body and return how many came; 0 at its end, also at an early one of a body
+        whose length is announced. Raises Broken."""
         try:
             if self._chunks is not None:
                 return self._chunks.read_into(view)

@@ -60,7 +60,7 @@ class Body:
     start: int
     """Offset of its first byte in the file."""
     size: int | None
-    """Size of the whole file, where told."""
+    """Size of the whole file, where the answer says."""
     validator: str | None
     media_type: str = ""
     """Content-Type without parameters."""
@@ -115,7 +115,7 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
         raise Transient(_origin(asked, text))
     validator = validator_of(headers)
     if asked.validator is not None and validator is None:
-        raise Transient(_origin(asked, "answers without the ETag or date that it told before"))
+        raise Transient(_origin(asked, "answers without the ETag or date that it gave before"))
     if not same(asked.validator, validator):
         raise Changed(
             Reason.SOURCE_CHANGED, f"The file {_name(asked)} changed at the source during the sync."
@@ -127,10 +127,10 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
 
 def is_plain(headers: Mapping[str, str], path: str) -> bool:
     """Whether no coding stands between an answer's body and the file of this name."""
-    told = headers.get("Content-Encoding")
-    if not told:
+    header = headers.get("Content-Encoding")
+    if not header:
         return True
-    codings = {coding.strip().lower() for coding in told.split(",")} - _NO_CODING
+    codings = {coding.strip().lower() for coding in header.split(",")} - _NO_CODING
     return all(path.lower().endswith(_CODED_NAMES.get(coding, ())) for coding in codings)
 
 
@@ -142,18 +142,18 @@ def _counted(status: int, headers: Mapping[str, str], asked: Asked) -> bool:
     return length is not None and length == asked.size
 
 
-def same(known: str | None, told: str | None) -> bool:
+def same(known: str | None, given: str | None) -> bool:
     """Whether two validators can be of one object; different kinds cannot be compared."""
-    if known is None or told is None or known.partition(":")[0] != told.partition(":")[0]:
+    if known is None or given is None or known.partition(":")[0] != given.partition(":")[0]:
         return True
-    return known == told
+    return known == given
 
 
 def check_end(headers: Mapping[str, str], asked: Asked) -> None:
-    """Refuse a body whose end cannot be told from a broken connection; raises Transient."""
+    """Refuse a body whose end cannot be distinguished from a broken connection; raises Transient."""
     chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
     if not chunked and _length(headers) is None:
-        text = "tells no length, so that a broken connection would look like the end; give the file's sha256,"
+        text = "gives no length, so that a broken connection would look like the end; give the file's sha256,"
         raise Transient(_origin(asked, text))
 
 
@@ -209,21 +209,23 @@ def _resized(asked: Asked, size: int) -> Changed:
 def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
     """Raise what a status other than 200 and 206 means."""
     wait = asked_seconds(status, headers)
-    told = f"(HTTP {status})"
+    answered = f"(HTTP {status})"
     who, name = asked.origin, _name(asked)
     if status in (401, 403) and headers.get("X-Error-Code") == "GatedRepo":
-        text = f"The repository is gated {told}: accept its terms on the Hub with the account of the token."
+        text = (
+            f"The repository is gated {answered}: accept its terms on the Hub with the account of the token."
+        )
         raise Renew(Failure(Reason.ACCESS_DENIED, text))
     if status == 401:
-        text = f"{who} refuses the credentials for {name} {told}. Check the Secret that secretRef names."
+        text = f"{who} refuses the credentials for {name} {answered}. Check the Secret that secretRef names."
         raise Renew(Failure(Reason.AUTHENTICATION_FAILED, text))
-    if status == 403 and wait is not None:  # as some origins tell those who ask too often
+    if status == 403 and wait is not None:  # as some origins answer clients that ask too often
         raise Transient(limited(asked, status), wait_seconds=wait)
     if status == 403:
-        text = f"{who} denies access to {name} {told}. Check the rights of the Secret's account."
+        text = f"{who} denies access to {name} {answered}. Check the rights of the Secret's account."
         raise Renew(Failure(Reason.ACCESS_DENIED, text))
     if status in (404, 410):
-        text = f"{who} has no file {name} {told}. It may have been removed since it was listed."
+        text = f"{who} has no file {name} {answered}. It may have been removed since it was listed."
         raise Renew(Failure(Reason.NOT_FOUND, text))
     if status in (412, 416):
         raise Changed(Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync.")

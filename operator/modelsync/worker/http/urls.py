@@ -1,4 +1,4 @@
-"""URLs: taken apart to be asked, told to whom they lead, shown without their secrets.
+"""URLs: taken apart to be asked, joined, shown without their secrets.
 
 Taking apart is urllib3's, which quotes what a person wrote as a browser does. Most URLs are quoted already,
 thousands of them alike: one pattern recognises these, since for a small file that care is a good part of all
@@ -22,7 +22,7 @@ PORTS = {"http": 80, "https": 443}
 """Of the schemes that can be asked, where a URL names none."""
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """An origin (RFC 6454): what a connection leads to and a credential is bound to."""
 
     scheme: str
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 class Url(NamedTuple):
     """A URL that can be asked."""
 
-    place: Place
+    origin: Origin
     target: str
     """Path and query, quoted."""
 
@@ -50,7 +50,7 @@ def parsed(text: str) -> Url:
     plain = _PLAIN.fullmatch(text)
     if plain is not None and "/." not in text:
         scheme, host, port, target = plain.groups()
-        return Url(_place(scheme, host, int(port) if port else PORTS[scheme]), target)
+        return Url(_origin(scheme, host, int(port) if port else PORTS[scheme]), target)
     try:
         found = parse_url(text)
     except LocationParseError:
@@ -58,26 +58,26 @@ def parsed(text: str) -> Url:
     if found.scheme not in PORTS or not found.host:
         raise ValueError("it is neither http nor https")
     port_number = PORTS[found.scheme] if found.port is None else found.port
-    return Url(_place(found.scheme, found.host.strip("[]").lower(), port_number), found.request_uri)
+    return Url(_origin(found.scheme, found.host.strip("[]").lower(), port_number), found.request_uri)
 
 
 @functools.lru_cache(maxsize=256)
-def _place(scheme: str, host: str, port: int) -> Place:
-    """The place, if a socket can be asked for it; what the parsers let pass would raise only there. Kept,
-    since thousands of small files come from one place, and the codec costs more than all the rest here."""
+def _origin(scheme: str, host: str, port: int) -> Origin:
+    """The origin, if a socket can be asked for it; what the parsers let pass would raise only there. Kept,
+    since thousands of small files come from one origin, and the codec costs more than all the rest here."""
     if not 1 <= port <= 65535:
         raise ValueError("its port is not between 1 and 65535")
     try:
         host.encode("idna")
     except UnicodeError:
         raise ValueError("its host is no name: a part is empty or longer than 63 characters") from None
-    return Place(scheme, host, port)
+    return Origin(scheme, host, port)
 
 
 def host_of(text: str) -> str:
     """The host of a URL for messages, or 'the origin'."""
     try:
-        return parsed(text).place.host
+        return parsed(text).origin.host
     except ValueError:
         return "the origin"
 

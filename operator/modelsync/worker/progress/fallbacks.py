@@ -1,4 +1,4 @@
-"""Progress when the engine cannot tell it: what lies on the volume, else what came over the network.
+"""Progress when the engine cannot report it: what lies on the volume, else what came over the network.
 
 Our engine reports every byte. Others (hf_transfer, or a library that fetches for us) may report nothing, and
 a bar that stands still for an hour is taken for a hang. So there are three layers, the best first, and the
@@ -31,13 +31,13 @@ class Seen:
 
 class Sight:
     """The layers of one transfer, asked from the best on. Each gives the bytes that are on their way to the
-    volume or there, or None when it cannot tell."""
+    volume or there, or None when it does not know."""
 
     def __init__(self, *, engine: Layered, files: Layered, network: Layered) -> None:
         self._layers = ((engine, Layer.ENGINE), (files, Layer.FILES), (network, Layer.NETWORK))
 
     def look(self) -> Seen:
-        """What the best layer tells now; 0 of the engine when none does."""
+        """What the best layer reports now; 0 of the engine when none does."""
         for ask, layer in self._layers:
             value = ask()
             if value is not None:

@@ -37,7 +37,7 @@ def parse_devices(text: str) -> tuple[DeviceCounters, ...]:
 
 
 def network_devices(path: Path = PROC_NET_DEV) -> tuple[DeviceCounters, ...]:
-    """The network devices now, the busiest first; none where the kernel does not tell."""
+    """The network devices now, the busiest first; none where the kernel does not list them."""
     try:
         return parse_devices(path.read_text(encoding="ascii", errors="replace"))
     except OSError:

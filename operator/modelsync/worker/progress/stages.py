@@ -79,7 +79,7 @@ class Stages:
         if trouble.asked:
             self.asked_to_wait(seconds)
         elif now < self._asked_until:
-            return  # what others wait for is what there is to tell
+            return  # what others wait for is what there is to report
         note = Retrying(
             cause=str(trouble)[:300],
             tries=budget.used,

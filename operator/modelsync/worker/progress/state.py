@@ -62,7 +62,7 @@ class State:
         return self.stages.idle_seconds()
 
     def plan(self, resolved: Resolved, files: int) -> None:
-        """Tell what is to be done."""
+        """Set what is to be done."""
         with self._lock:
             self.resolved, self._files_total = resolved, files
 
@@ -103,12 +103,12 @@ class State:
             self._accounts.add(count)
 
     def on_wire(self, total: int) -> None:
-        """So many bytes came over the network in all, for an engine that tells its own in lumps."""
+        """So many bytes came over the network in all, for an engine that reports its own in lumps."""
         self._on_wire = total
 
     @property
     def arrived_bytes(self) -> int:
-        """What came so far, told at once: payload, or what the network's devices count if that is more."""
+        """What came so far, without delay: payload, or what the network's devices count if that is more."""
         return max(self._network, self._on_wire)
 
     @property
@@ -211,7 +211,7 @@ class LogLines:
         _log.info("%s", display.log_line(progress.bytes_done, progress.bytes_total))
 
     def _stall(self) -> None:
-        """Tell once when bytes stop coming, and once when they come again."""
+        """Log once when bytes stop coming, and once when they come again."""
         downloading = self._state.stage is Stage.DOWNLOADING
         waits = self._state.stages.waits_as_asked
         stalled = downloading and not waits and self._state.idle_seconds() >= STALL_SECONDS

@@ -59,7 +59,7 @@ class Meter:
 
     @property
     def clock(self) -> Callable[[], float]:
-        """The clock that all figures are told by."""
+        """The clock of all figures."""
         return self._clock
 
     @property
@@ -91,7 +91,7 @@ class Meter:
                 self._due = self._sample_due(now)
 
     def touch(self) -> None:
-        """Bytes come, though nobody can tell yet how many of them count."""
+        """Bytes come, though it is not known yet how many of them count."""
         with self._lock:
             now = self._clock()
             if self._stopped(now):

@@ -1,7 +1,7 @@
 """The waits between tries, and those that an origin asks for, which all connections keep together.
 
-An origin counts requests by whoever asks, not by connection: one that is told to wait speaks for all, or the
-others would be refused one by one, and each refusal counts again.
+An origin counts requests by client, not by connection: a connection that is asked to wait waits for all, or
+the others would be refused one by one, and each refusal counts again.
 """
 
 import logging
@@ -19,7 +19,7 @@ class Patience:
     """What all who ask one source wait by. Thread-safe."""
 
     def __init__(self, stop: threading.Event, stages: Stages) -> None:
-        """`stop` ends every wait; `stages` hears of what is tried again."""
+        """`stop` ends every wait; `stages` is given what is tried again."""
         self._stop, self._stages = stop, stages
         self._lock = threading.Lock()
         self._not_before = 0.0

@@ -174,7 +174,7 @@ def next_page(named: str, asked: str, endpoint: str) -> str:
 
 def _same_origin(url: str, endpoint: str) -> bool:
     try:
-        return urls.parsed(url).place == urls.parsed(endpoint).place
+        return urls.parsed(url).origin == urls.parsed(endpoint).origin
     except ValueError:
         return False
 

@@ -11,7 +11,7 @@ from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.volume_errors import guarded
 
 _UNABLE = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
-"""How file systems tell that they have no links; EPERM is vfat's and CIFS' (symlink(2))."""
+"""How file systems report that they have no links; EPERM is vfat's and CIFS' (symlink(2))."""
 _PROBE = "probe"
 _UNSUPPORTED = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -23,7 +23,7 @@ MANY = 32
 def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:
     """Refuse what cannot fit; raises Failure with InsufficientStorage.
 
-    `directory` is a descriptor on the volume. Told before the first byte, because a transfer of hours
+    `directory` is a descriptor on the volume. Checked before the first byte, because a transfer of hours
     that ends with a full disk helps nobody.
     """
     with guarded("asking for free space"):
@@ -46,7 +46,7 @@ def check_space(directory: int, missing_bytes: int, missing_files: int) -> None:
 def check_links(directory: int) -> None:
     """Refuse a volume without symbolic links, which a cache's names are; raises Failure.
 
-    A Windows share or vfat would tell after all is fetched. That files can be renamed, the journal has shown.
+    A Windows share or vfat would fail after all is fetched. That files can be renamed, the journal has shown.
     """
     with guarded("trying a link"):
         if _PROBE in os.listdir(directory):  # of a worker that was killed just here
@@ -86,9 +86,10 @@ def sync_file(directory: int, name: str) -> None:
 
 
 def sync_file_system(directory: int) -> bool:
-    """Bring all that was written to this file system to the disk (syncfs(2)), or tell that it cannot be done.
+    """Bring all that was written to this file system to the disk (syncfs(2)), or return that it cannot be
+    done.
 
-    Raises OSError for what could not be written: since Linux 5.8 the kernel tells.
+    Raises OSError for what could not be written: since Linux 5.8 the kernel reports it.
     """
     libc = _libc()
     if not hasattr(libc, "syncfs"):

@@ -2,7 +2,7 @@
 
 A record is appended only after the bytes it speaks of were synced, so a record never promises what a power
 cut could take; what has no record is fetched again. Syncing takes time, though, and a worker that is killed
-leaves its bytes in the kernel's page cache: so a range may be told before its sync, with the boot of the
+leaves its bytes in the kernel's page cache: so a range may be recorded before its sync, with the boot of the
 kernel that holds it, and is believed under that boot alone. Each line carries a checksum, and reading stops
 at the first line that is torn or garbled: all before it was true, and believing too little costs only bytes.
 A file that starts over gets another generation, which is part of its staging file's name: records of the old
@@ -61,7 +61,7 @@ class Entry:
     durable: RangeSet = field(default_factory=RangeSet)
     """What of it a power cut could not take."""
     sha256: str | None = None
-    """Of the verified file; tells our own work after a crash in the middle of publishing."""
+    """Of the verified file; identifies our own work after a crash in the middle of publishing."""
     before: int = 0
     """Bytes of it that lay there before this sync began."""
 
@@ -87,7 +87,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 
 def boot_id() -> str | None:
-    """Which boot of the kernel this is; None where the kernel does not tell."""
+    """Which boot of the kernel this is; None where the kernel does not say."""
     try:
         return _BOOT.read_text(encoding="ascii").strip() or None
     except OSError:
@@ -95,7 +95,7 @@ def boot_id() -> str | None:
 
 
 def read(content: bytes, boot: str | None = None) -> dict[str, Entry]:
-    """The entries by key that a journal's bytes tell under this boot."""
+    """The entries by key that a journal's bytes hold under this boot."""
     return _loaded(io.BytesIO(content), boot)
 
 
@@ -152,10 +152,10 @@ def _text(value: object) -> TypeGuard[str | None]:
     return value is None or isinstance(value, str)
 
 
-def _believe(entry: Entry, start: int, end: int, told: object, boot: str | None) -> bool:
-    if told is None:
+def _believe(entry: Entry, start: int, end: int, recorded: object, boot: str | None) -> bool:
+    if recorded is None:
         entry.durable.add(start, end)
-    if told in (None, boot):
+    if recorded in (None, boot):
         entry.ranges.add(start, end)
     return max(entry.durable.pieces, entry.ranges.pieces) <= _MOST_PIECES
 
@@ -175,6 +175,8 @@ class Journal:
         self._boot = boot_id()
         self.entries = _entries(directory, owner, self._boot)
         self._lock = threading.Lock()
+        # Guards the descriptor and `_waiting`. `_distrusted` and `_spoken` are set without it: the first only
+        # ever becomes True, and a lost update of the second makes a record wait a little longer.
         self._distrusted = False
         self._waiting: list[bytes] = []
         self._spoken = 0
@@ -203,7 +205,7 @@ class Journal:
         """Around a sync of staging files: when it fails, nothing written is believed that was not synced
         before.
 
-        The kernel drops pages that it could not write, and tells that once: a second sync that succeeds
+        The kernel drops pages that it could not write, and reports that once: a second sync that succeeds
         proves nothing.
         """
         try:
@@ -250,7 +252,7 @@ class Journal:
             self._flush()
             if self._descriptor < 0:
                 return
-            descriptor = os.dup(self._descriptor)
+            descriptor = os.dup(self._descriptor)  # so that `close` meanwhile cannot free the number
         try:
             os.fdatasync(descriptor)  # not within the lock: connections append meanwhile
         finally:
@@ -312,6 +314,7 @@ def _rewritten(directory: int, entries: dict[str, Entry], boot: str | None) -> i
                 file.write(_line({"verified": key, "sha256": entry.sha256}))
             if entry.before:
                 file.write(_line({"before": key, "bytes": entry.before}))
+    # Durable before it has the name: a power cut leaves the old journal or the new one, never a torn one.
     os.fsync(descriptor)
     os.rename(_TEMPORARY, NAME, src_dir_fd=directory, dst_dir_fd=directory)
     os.fsync(directory)

@@ -2,7 +2,7 @@
 
 A worker that is stopped leaves its staging files for the next one, since it cannot know whether its ModelSync
 is paused or deleted. The next worker of the same directory takes them over, whoever's they were, and removes
-what it did not need. Where none follows, a person decides: a volume does not tell whether a ModelSync with
+what it did not need. Where none follows, a person decides: a volume does not show whether a ModelSync with
 this uid still exists. So this lists, and removes only what was named.
 """
 

@@ -1,4 +1,4 @@
-"""What a volume's mount tells of it: how far its locks reach, and how files are best written.
+"""What a volume's mount says of it: how far its locks reach, and how files are best written.
 
 A lock that works on this node proves nothing about another one: NFS mounted with `nolock`, and most file
 systems in user space, keep flock to the node. Who trusts such a lock takes the staging files of a worker that
@@ -17,7 +17,7 @@ _DIRECT = {"ext2", "ext3", "ext4", "xfs"}
 
 
 class Mount(NamedTuple):
-    """Type of a file system and the options it is mounted with; empty where the kernel does not tell."""
+    """Type of a file system and the options it is mounted with; empty where the kernel does not list it."""
 
     kind: str
     options: set[str]
@@ -53,9 +53,11 @@ def mount_of(fdinfo: str, mountinfo: str) -> Mount:
     wanted = next((line.split()[1] for line in fdinfo.splitlines() if line.startswith("mnt_id:")), "")
     for line in mountinfo.splitlines():
         head, _, tail = line.partition(" - ")
-        fields, told = head.split(), tail.split()
-        if fields[:1] == [wanted] and len(fields) > 5 and told:
-            return Mount(told[0], {*fields[5].split(","), *(told[2].split(",") if len(told) > 2 else ())})
+        fields, options = head.split(), tail.split()
+        if fields[:1] == [wanted] and len(fields) > 5 and options:
+            return Mount(
+                options[0], {*fields[5].split(","), *(options[2].split(",") if len(options) > 2 else ())}
+            )
     return Mount("", set())
 
 

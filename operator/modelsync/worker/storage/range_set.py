@@ -36,7 +36,7 @@ class RangeSet:
         return len(self._starts)
 
     def add(self, start: int, end: int) -> int:
-        """Add [start, end) and tell how many of its bytes are new."""
+        """Add [start, end) and return how many of its bytes are new."""
         if start >= end:
             return 0
         if not self._ends or start > self._ends[-1]:  # behind all others, as most are

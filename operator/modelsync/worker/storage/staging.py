@@ -56,9 +56,9 @@ STALE_SECONDS = 3600.0
 
 def key_of(file: RemoteFile) -> str:
     """Name of a file's content in a staging directory: other bytes never share it."""
-    told = [file.path, str(file.size), *file.marks]
-    told += sorted(f"{digest.algorithm}={digest.value}" for digest in file.digests)
-    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:40]
+    named = [file.path, str(file.size), *file.marks]
+    named += sorted(f"{digest.algorithm}={digest.value}" for digest in file.digests)
+    return hashlib.sha256("\0".join(named).encode()).hexdigest()[:40]
 
 
 class Sized(Protocol):
@@ -101,7 +101,7 @@ class Staging:
             self._check_names()
             self.directory = self._take_over()
             self.owner = os.fstat(self.directory.descriptor).st_uid
-            """User id of what this process makes, as the file system tells it."""
+            """User id of what this process makes, as the file system shows it."""
             self.accounts = byte_counts.Accounts(
                 self.state.descriptor, self._uid, anew=anew, owner=self.owner
             )

@@ -80,7 +80,7 @@ class HFTransfer:
         """Ask for the first byte along all redirects, so that the library gets the last address and only the
         headers that its origin may see."""
         request, etag = self._located(file)
-        gateway.name(urls.parsed(request.url).place, outside=request.outside)
+        gateway.name(urls.parsed(request.url).origin, outside=request.outside)
         headers = {"User-Agent": USER_AGENT} | {name: str(value) for name, value in request.headers.items()}
         if etag is not None and not file.digests:
             headers["If-Match"] = f'"{etag}"'
@@ -145,7 +145,7 @@ class HuggingFaceHub:
     def variables(self, gateway: Gateway) -> dict[str, str]:
         """The library keeps to the staging directory, says nothing to anybody and caches nothing."""
         seconds = str(max(1, round(self._context.network.timeout_seconds)))
-        gateway.name(urls.parsed(self._endpoint).place)
+        gateway.name(urls.parsed(self._endpoint).origin)
         return environment(
             self._context.network,
             gateway.url,

@@ -5,8 +5,9 @@ proxy. So each connection is judged here as those of the engine Native are, and 
 proxy where one is configured. TLS stays between the library and the origin (CONNECT); of plain http the heads
 of requests and answers are read, since a connection of http may be used for another host next.
 
-Which request led to which redirect is not seen within TLS. So a place that the user named is judged as such,
-and any other as where answers led to: once a child has reached the internet, such a place must be of it too.
+Which request led to which redirect is not seen within TLS. So an origin that the user named is judged as
+such, and any other as where answers led to: once a child has reached the internet, such an origin must be of
+it too.
 """
 
 import base64
@@ -26,7 +27,7 @@ from modelsync.worker.http import urls
 from modelsync.worker.http.address_policy import Forbidden, Trail
 from modelsync.worker.http.client import trouble
 from modelsync.worker.http.connector import Connector, Network, ProxyTrouble, Route, Tunnel, UnknownProxy
-from modelsync.worker.http.urls import Place, Url
+from modelsync.worker.http.urls import Origin, Url
 
 MOST_CONNECTIONS = 512
 """At once; a worker's libraries have at most 64 in use (`Tuning.connections`) and keep some more idle. Those
@@ -50,7 +51,7 @@ class Gateway:
         self._lock = threading.Lock()
         self._named: dict[tuple[str, int], Trail] = {}
         self._led = Trail()
-        """Of all places that nobody named."""
+        """Of all origins that nobody named."""
         self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._open: set[socket.socket] = set()
         self._closed = False
@@ -59,11 +60,11 @@ class Gateway:
         """With its password, for the child's environment alone."""
         self._thread = threading.Thread(target=self._accept, name="gateway", daemon=True)
 
-    def name(self, place: Place, *, outside: bool = False) -> None:
-        """Judge a place as what the user named, or as what the named place has led to: `outside` if by the
+    def name(self, origin: Origin, *, outside: bool = False) -> None:
+        """Judge an origin as what the user named, or as what the named origin has led to: `outside` if by the
         internet."""
         with self._lock:
-            self._named[place.host, place.port] = Trail(outside=outside)
+            self._named[origin.host, origin.port] = Trail(outside=outside)
 
     def start(self) -> None:
         """Begin to serve."""
@@ -106,10 +107,10 @@ class Gateway:
         except ValueError:
             client.sendall(_REFUSED % b"400 Bad Request")
             return
-        if method != b"CONNECT" and url.place.scheme != "http":
+        if method != b"CONNECT" and url.origin.scheme != "http":
             client.sendall(_REFUSED % b"400 Bad Request")
             return
-        reached = self._reached(url.place)
+        reached = self._reached(url.origin)
         if reached is None:
             return  # the library reports a host that does not answer, and which
         route, tunnel = reached
@@ -129,15 +130,15 @@ class Gateway:
         right = base64.b64encode(f"modelsync:{self._secret}".encode())
         return found is not None and hmac.compare_digest(found[1], right)
 
-    def _reached(self, place: Place) -> tuple[Route, Tunnel] | None:
-        """A connection to a place or to its proxy; None when there is none, or it may not be."""
+    def _reached(self, origin: Origin) -> tuple[Route, Tunnel] | None:
+        """A connection to an origin or to its proxy; None when there is none, or it may not be."""
         with self._lock:
-            trail = self._named.get((place.host, place.port), self._led)
+            trail = self._named.get((origin.host, origin.port), self._led)
         try:
-            route = self._connector.route(place)
+            route = self._connector.route(origin)
             tunnel = self._connector.tunnel(route, trail)
         except (ProxyTrouble, UnknownProxy, HTTPError, OSError, Forbidden) as error:
-            found = trouble(error, f"{place.scheme}://{place.authority}/")
+            found = trouble(error, f"{origin.scheme}://{origin.authority}/")
             if isinstance(found, Failure):
                 self._refused(found)
             return None
@@ -161,12 +162,12 @@ class Gateway:
 
 
 def _forwarded(method: bytes, url: Url, route: Route, fields: bytes) -> bytes:
-    """A request of plain http as it goes on: for one answer, to the place or to the proxy before it."""
+    """A request of plain http as it goes on: for one answer, to the origin or to the proxy before it."""
     target, more = url.target, ""
     if route.forwarded:
-        target = f"{url.place.scheme}://{url.place.authority}{target}"
+        target = f"{url.origin.scheme}://{url.origin.authority}{target}"
         more = "".join(f"{name}: {value}\r\n" for name, value in route.secret.items())
-    line = f" {target} HTTP/1.1\r\nHost: {url.place.authority}\r\nConnection: close\r\n{more}"
+    line = f" {target} HTTP/1.1\r\nHost: {url.origin.authority}\r\nConnection: close\r\n{more}"
     return method + line.encode("latin-1") + _HOP.sub(b"", fields)
 
 

@@ -1,6 +1,6 @@
 """How many connections an origin gets: as many as it bears.
 
-Some origins refuse connections or requests beyond a number that they do not tell (refused, 429, 503). Each
+Some origins refuse connections or requests beyond a number that they do not publish (refused, 429, 503). Each
 refusal halves the connections that may ask, and every quiet while lets one more try: the rule by which TCP
 finds a link's capacity (additive increase, multiplicative decrease; RFC 5681), a level higher.
 """

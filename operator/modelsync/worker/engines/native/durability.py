@@ -1,4 +1,4 @@
-"""Brings written bytes to the disk beside the transfer, and tells the journal when they are there.
+"""Brings written bytes to the disk beside the transfer, and records in the journal when they are there.
 
 A connection that waits for the disk fetches nothing, so one thread does the waiting for all. Small files are
 synced by the hundred with one call for their file system: one by one, each would cost a disk's round trip.

@@ -95,7 +95,7 @@ class Part:
             return copy.size is not None and copy.written.first_gap(copy.cursor, copy.size) is None
 
     def pin(self, chunk: Chunk, body: range_response.Body) -> None:
-        """Take in what an answer told about the object; raises responses.Changed when it is another."""
+        """Note what an answer says about the object; raises range_response.Changed when it is another."""
         copy = chunk.copy
         with self.lock:
             if self.strict and not range_response.same(copy.validator, body.validator):
@@ -130,7 +130,7 @@ class Part:
                 chunk.copy.cursor = chunk.copy.size
 
     def write(self, chunk: Chunk, data: memoryview) -> bool:
-        """Write at the chunk's position and move it; tells whether the file has never got so far before.
+        """Write at the chunk's position and move it; returns whether the file has never got so far before.
 
         `data` lies in its page of memory as the position does in the file's. Raises Failure.
         """

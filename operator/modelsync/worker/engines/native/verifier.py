@@ -15,7 +15,7 @@ from modelsync.worker.progress.state import State
 
 
 class Verifier:
-    """Hashes parts behind their writers, and tells the verdict on each complete one once."""
+    """Hashes parts behind their writers, and reports each complete one once, to be judged."""
 
     def __init__(
         self,
