@@ -2,7 +2,7 @@
 
 pytest-xdist brings schedulers that spread tests evenly. This one knows groups (tests/parallel/groups.py):
 first the `timing` tests, in one process while all others rest; then those that need the cluster `alone`, in
-one process; beside them those that need no cluster, in about as many processes as there are cores; and when
+one process; beside them those that need no cluster, in one process more than there are cores; and when
 the last `alone` is done, the others on the cluster, which wait most of the time, in all processes left.
 Within a group, what is marked `long` begins first: begun last, it would run when all others are done.
 
@@ -22,8 +22,9 @@ from xdist.workermanage import WorkerController
 
 from tests.parallel.groups import Group
 
-FREE_AT_ONCE = os.cpu_count() or 1
-"""Tests without a cluster beside others on it: more would take the processor time that those rely on."""
+FREE_AT_ONCE = (os.cpu_count() or 1) + 1
+"""Tests without a cluster beside others on it: one more than cores, since they wait for half of their time.
+More would take the processor time that those on the cluster rely on."""
 
 
 @dataclass(slots=True)
