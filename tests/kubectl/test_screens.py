@@ -8,7 +8,7 @@ import pytest
 from modelsync.api.reasons import Phase, Reason
 from modelsync.kubectl import options, tables
 from modelsync.kubectl.verbs import get, status
-from modelsync.reading import rows
+from modelsync.reading import reason_texts, rows
 from modelsync.settings import environment
 from tests.builders import NOW
 from tests.reading.objects import as_object, downloading, in_phase
@@ -44,7 +44,8 @@ def test_the_screen_of_one_says_what_to_do() -> None:
     text = click.unstyle("\n".join(status.screen(rows.read(failed, NOW), failed, NOW)))
     assert "Status:     Failed (AccessDenied)\nMessage:    no access" in text
     assert "Attempt:    attempt 1 of 6" in text
-    assert "What to do: Ask for access with the same account" in text
+    remedy = reason_texts.SOURCE[Reason.ACCESS_DENIED][1]
+    assert f"What to do: {remedy}" in text
     assert text.endswith("kubectl modelsync retry llama -n team")
 
 

@@ -6,30 +6,30 @@ prints it, since its own messages name the fields and values of the case at hand
 
 from modelsync.api.reasons import QueueReason, Reason
 
-_NOTHING = "No action needed."
+NOTHING = "No action needed."
 _ITSELF = "Retried automatically."
 
 STATES: dict[Reason, tuple[str, str]] = {
-    Reason.QUEUED: ("Waits in its queue; `status.queue` has the position and the cause.", _NOTHING),
-    Reason.STARTING: ("The worker's Pod is starting, or has not reported yet.", _NOTHING),
+    Reason.QUEUED: ("Waits in its queue; `status.queue` has the position and the cause.", NOTHING),
+    Reason.STARTING: ("The worker's Pod is starting, or has not reported yet.", NOTHING),
     Reason.RESOLVING: (
         "The worker lists the source's files; `status.progress.stageProgress` counts them.",
-        _NOTHING,
+        NOTHING,
     ),
     Reason.CHECKING: (
         "The worker hashes existing files on the volume; `status.progress.stageProgress` counts them.",
-        _NOTHING,
+        NOTHING,
     ),
-    Reason.DOWNLOADING: ("Files are being downloaded.", _NOTHING),
-    Reason.VERIFYING: ("Files are being verified and published.", _NOTHING),
+    Reason.DOWNLOADING: ("Files are being downloaded.", NOTHING),
+    Reason.VERIFYING: ("Files are being verified and published.", NOTHING),
     Reason.BACKING_OFF: (
         "An attempt failed (`status.lastFailure`); the next one starts at `status.nextRetryTime`.",
         "Fix what `status.lastFailure` names, if anything; the retry annotation skips the wait.",
     ),
-    Reason.SYNCED: ("All files are verified and published.", _NOTHING),
+    Reason.SYNCED: ("All files are verified and published.", NOTHING),
     Reason.STOPPING: (
         "`spec.suspend` or `spec.cancel` is true; the worker stops and writes its termination report.",
-        _NOTHING,
+        NOTHING,
     ),
     Reason.PAUSED: ("`spec.suspend` is true.", "Set `spec.suspend` to false to resume."),
     Reason.CANCELLED: ("`spec.cancel` is true.", "Set `spec.cancel` to false to start again."),

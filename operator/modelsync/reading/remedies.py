@@ -6,13 +6,11 @@ from modelsync.api.reasons import QueueReason, Reason
 from modelsync.reading import reason_texts
 from modelsync.reading.values import Remedy
 
-_NO_DEED = ("Nothing",)
-
 
 def of(reason: str | None, phase: str | None, namespace: str, name: str) -> Remedy | None:
     """The remedy of a sync's reason; None where nothing need be done, or nobody knows what."""
     text = _TEXTS.get(reason or "")
-    if text is None or text.startswith(_NO_DEED):
+    if text is None or text == reason_texts.NOTHING:
         return None
     return Remedy(text=text.replace("`", ""), command=_command(reason or "", phase, namespace, name))
 
