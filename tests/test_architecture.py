@@ -2,6 +2,7 @@
 checked by import-linter (`pyproject.toml`)."""
 
 import ast
+import builtins
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from dev.docs import __main__ as docs
+from modelsync import errors
 from modelsync.api.reasons import QueueReason, Reason
 from modelsync.cli import crds
 from modelsync.reading import reason_texts
+from modelsync.worker.common import failures
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "operator" / "modelsync"
@@ -159,6 +162,50 @@ def test_words_are_those_of_the_field() -> None:
         for match in _WORDS.finditer(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+def _exceptions() -> dict[str, set[str]]:
+    """Every exception class of ours, as `package.module.Name`, with the names of its bases."""
+    known = {name for name, found in vars(builtins).items() if isinstance(found, type)}
+    known = {name for name in known if issubclass(vars(builtins)[name], BaseException)}
+    classes = {
+        f"{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts)}.{node.name}": {
+            ast.unparse(base).rpartition(".")[2] for base in node.bases
+        }
+        for path in OURS
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    found: dict[str, set[str]] = {}
+    while more := {name: of for name, of in classes.items() if of & known and name not in found}:
+        found |= more
+        known |= {name.rpartition(".")[2] for name in more}
+    return found
+
+
+def _drawn(docstring: str) -> dict[str, str]:
+    """The classes of a tree drawn in a docstring, as they stand there, with the class above each."""
+    above, found = ["Exception"], dict[str, str]()
+    for line in docstring.splitlines():
+        branch = re.match(r"    ((?:│   |    )*)[├└]── ([\w.]+)", line)
+        if branch is not None:
+            depth = len(branch[1]) // 4
+            above[depth + 1 :] = [branch[2].rpartition(".")[2]]
+            found[branch[2]] = above[depth]
+    return found
+
+
+def test_every_exception_stands_in_one_of_two_trees() -> None:
+    real = _exceptions()
+    drawn = {**_drawn(errors.__doc__ or ""), **_drawn(failures.__doc__ or "")}
+    drawn = {name: base for name, base in drawn.items() if not hasattr(builtins, name)}
+    prose = set(re.findall(r"`(\w+\.\w+)`", failures.__doc__ or ""))
+    named = {name: {one for one in real if f".{one}".endswith(f".{name}")} for name in drawn.keys() | prose}
+    wrong = {name: base for name, base in drawn.items() if not any(base in real[one] for one in named[name])}
+    assert wrong == {}, "no such class below that one: correct the tree"
+    assert real.keys() - set().union(*named.values()) == set(), (
+        "say in modelsync/errors.py or worker/common/failures.py who raises and who handles it"
+    )
 
 
 def test_modules_say_what_they_are_for() -> None:

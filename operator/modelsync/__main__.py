@@ -1,7 +1,7 @@
 """The program's first lines: `modelsync`, and `python -m modelsync`.
 
 A container's first process is not ended by a signal that it does not handle, and loading the libraries takes
-a second on a busy node: a worker that was told to stop in that second would live on until it is killed. So a
+a second on a busy node: a worker that was asked to stop in that second would live on until it is killed. So a
 handler stands before the first import that costs something.
 """
 

@@ -28,13 +28,13 @@ class Workers:
         self.most_at_once = 0
 
     async def progress(self, pod: snapshot.PodRecord) -> bytes:
-        """The body of `GET /progress`; raises Unanswered."""
+        """The body of `GET /progress`; raises NoAnswer."""
         self.asked[pod.uid].append(asyncio.get_running_loop().time())
         await self._answer(pod)
         return json.dumps({**REPORT, "uid": pod.sync_uid}).encode()
 
     async def limit(self, pod: snapshot.PodRecord, request: protocol.LimitRequest) -> None:
-        """`PUT /limit`; raises Unanswered."""
+        """`PUT /limit`; raises NoAnswer."""
         await self._answer(pod)
         self.limited.setdefault(pod.uid, asyncio.get_running_loop().time())
 
@@ -56,7 +56,7 @@ class Workers:
         finally:
             self.at_once -= 1
         if self.hangs(pod):
-            raise worker_client.Unanswered("TimeoutError")
+            raise worker_client.NoAnswer("TimeoutError")
 
 
 def world(counts: Mapping[str, int]) -> cache.Store:

@@ -31,7 +31,7 @@ class Silent:
 
     async def progress(self, pod: snapshot.PodRecord) -> bytes:
         """No progress."""
-        raise worker_client.Unanswered("silent")
+        raise worker_client.NoAnswer("silent")
 
     async def limit(self, pod: snapshot.PodRecord, request: object) -> None:
         """No limit."""

@@ -79,7 +79,7 @@ async def test_what_another_operator_told_before_is_counted_up() -> None:
             async with recorder(api) as made:
                 made.announce(announce())
                 await harness.eventually(lambda: stored(api) and not made.waiting())
-                await harness.eventually(lambda: made._told[event_recorder.event_name(announce())][1])
+                await harness.eventually(lambda: made._posted[event_recorder.event_name(announce())][1])
         assert [told["count"] for told in stored(api)] == [2]
 
 

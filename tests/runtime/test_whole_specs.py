@@ -87,5 +87,5 @@ async def test_a_spec_of_which_no_job_can_be_made_is_reported_and_holds_nothing(
         b.server.texts = {"deep": text}
         b.server.put(SYNCS, raw)
         await b.create()
-        assert "cannot be understood: spec" in b.problem.message
+        assert "invalid object: spec" in b.problem.message
         assert not jobs(b.server) and not b.known.assumed and not b.known.troubles

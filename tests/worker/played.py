@@ -149,7 +149,7 @@ class Cluster:
                 report = report_validation.parse(
                     await channel.progress(pod), pod, before.report if before else None
                 )
-            except (worker_client.Unanswered, report_validation.BadReport):
+            except (worker_client.NoAnswer, report_validation.BadReport):
                 continue
             finally:
                 await channel.close()

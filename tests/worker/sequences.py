@@ -119,7 +119,7 @@ class Sequence(Cluster):
         """Ask the worker, and tell no operator."""
         for pod in self.operator.known.pods.values():
             channel = worker_client.Direct(port=self.port, timeout=2)
-            with contextlib.suppress(worker_client.Unanswered, report_validation.BadReport):
+            with contextlib.suppress(worker_client.NoAnswer, report_validation.BadReport):
                 told = report_validation.parse(await channel.progress(pod), pod, None).progress
                 self.quiet = told.bytes_network >= self.hub.bytes_sent() - self.sent - BEHIND
             await channel.close()

@@ -1,7 +1,7 @@
 """The worker's exit codes: one number a reason, and what a reason asks of the operator.
 
 The code is the channel that survives everything (a lost termination message, a dead operator), so its
-tens alone tell whether another attempt can help: 10-19 the user's error, 20-29 space or permission,
+tens alone say whether another attempt can help: 10-19 the user's error, 20-29 space or permission,
 30-39 integrity or a changed source, 50-59 passing trouble, 143 interrupted by SIGTERM.
 """
 

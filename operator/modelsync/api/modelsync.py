@@ -106,8 +106,8 @@ class ModelSyncSpec(Value):
     quantisations), wd-v3-tagger, jtp-pilot2, and what the operator's configuration adds. A preset's lists are
     added to allowPatterns and ignorePatterns. Cannot be changed."""
     estimate: Estimate | None = None
-    """What the source is thought to hold; progress counts against it, marked with `~`, until the source
-    tells."""
+    """What the source is assumed to hold; progress counts against it, marked with `~`, until the source
+    is listed."""
     expected_digest: ManifestDigest | None = None
     """The status.resolved.manifestDigest that the source must have, over the paths, sizes and checksums of
     all chosen files. Another one fails the sync before the first byte. Cannot be changed."""
@@ -162,8 +162,8 @@ class ModelSyncSpec(Value):
     the stage at hand is for: entries of the listing, bytes read while it checks or verifies, bytes received,
     files published. A listing as a whole may take an hour, or ten times this if that is longer."""
     verification: Verification = Verification.CHECKSUM
-    """Checksum: every file whose source tells a checksum is compared with it, and its SHA-256 is recorded.
-    Size: only the sizes are compared."""
+    """Checksum: every file of which the source has a checksum is compared with it, and its SHA-256 is
+    recorded. Size: only the sizes are compared."""
     engine: Engine = Engine.NATIVE
     """What fetches the files. Native: modelsync's own, which resumes any file and keeps bandwidth limits.
     HFTransfer: the library hf_transfer. HuggingFaceHub: the library huggingface_hub, with Xet where the Hub
@@ -243,7 +243,7 @@ class ProgressStatus(Value):
     percent: Annotated[int | None, Field(ge=0, le=100)] = None
     """Whole per cent of bytesTotal, rounded down: 100 only when all bytes are there."""
     estimated: bool | None = None
-    """True while bytesTotal or filesTotal is spec.estimate and not what the source told."""
+    """True while bytesTotal or filesTotal is spec.estimate and not what the source reported."""
     bytes_per_second: int | None = None
     """Speed, averaged over the last 20 seconds, or longer where the engine delivers more seldom."""
     estimated_completion_time: AwareDatetime | None = None

@@ -135,5 +135,5 @@ BUILT_IN: Mapping[str, Preset] = {
 
 
 def unknown(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """What to tell a user who names a preset that is not there."""
+    """The message for a user who names a preset that is not there."""
     return f"{name!r} is no preset; known are {', '.join(sorted(known))}"

@@ -140,7 +140,7 @@ class StageProgress(Value):
 
     Resolving: files listed, then files asked for of those listed. Checking: files looked at, and bytes of
     them (a file that is not there counts as looked at). Verifying: bytes hashed by this attempt. Publishing:
-    files. Downloading has none: `Progress` tells it.
+    files. Downloading has none: `Progress` has it.
     """
 
     files_done: Count | None = None
@@ -183,7 +183,7 @@ class ProgressReport(Value):
     retrying: Retrying | None = None
     """The newest retry, while nothing came since."""
     rate_limit_wait_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """Time in which the origin wanted no request, as Retry-After or another header told."""
+    """Time in which the origin wanted no request, as Retry-After or another header said."""
     idle_seconds: Annotated[float, Field(ge=0, le=1e9)] = 0.0
     """Time since the stage last made progress, or since it began; while Downloading, since the last byte: 30
     and more is a stall."""

@@ -93,7 +93,7 @@ def _all_judged(
 
 
 def _judged(view: View) -> Judged | None:
-    """The verdict on one object; one that breaks the planner is told as invalid, and the others go on."""
+    """The verdict on one object; one that breaks the planner is reported as invalid, and the others go on."""
     try:
         return _judge(view)
     except Exception as error:

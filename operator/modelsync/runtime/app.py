@@ -105,7 +105,7 @@ class Operator:
         self._metrics_server = http_server.Server(http_server.metrics(measuring.registry), port=settings.port)
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Run until told to stop or the lease is lost; returns the process's exit code."""
+        """Run until asked to stop or the lease is lost; returns the process's exit code."""
         with log_setup.counted(lambda part: self._metrics.unexpected_errors.labels(part).inc()):
             return await self._run(stop)
 

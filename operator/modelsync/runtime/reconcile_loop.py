@@ -98,7 +98,7 @@ class Engine:
                 due = 0.0  # what changed is planned as soon as this process may act
 
     async def _until(self, due: float) -> bool:
-        """Wait for a change, the due time or the next heartbeat; tells whether something changed."""
+        """Wait for a change, the due time or the next heartbeat; returns whether something changed."""
         wait = min(_BEAT, max(0.0, due - self._monotonic())) if self._may_act() else _BEAT
         # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
         with contextlib.suppress(TimeoutError):

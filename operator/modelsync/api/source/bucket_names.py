@@ -2,8 +2,8 @@
 
 AWS takes any name of up to 255 letters, digits, '-', '_' and '.' that was given before 2018 in us-east-1, and
 so does Ceph by a setting; there a tenant may stand before the name, with a ':' between. Such names fit into
-no host name, so they need the path, and to be told from slips they need an endpoint. Names of one or two
-characters are left to the store that is named there.
+no host name, so they need the path, and an endpoint, so that they are not taken for slips. Names of one or
+two characters are left to the store that is named there.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Where the cache of Hugging Face's libraries keeps a repository, below a directory used as HF_HOME.
 
-The operator needs the names to tell who writes where, the worker to write there; they are huggingface_hub's
+The operator needs the names to know who writes where, the worker to write there; they are huggingface_hub's
 own (`file_download.repo_folder_name`, `constants.HF_HUB_CACHE`), which has kept them since version 0.14.
 """
 

@@ -1,4 +1,4 @@
-"""Which files of a source a ModelSync wants, and what it thinks of them before the source has told.
+"""Which files of a source a ModelSync wants, and what it assumes of them until the source is listed.
 
 Field types of `spec`, apart from it because they say the same of any source.
 """
@@ -68,7 +68,7 @@ def fault_of_pattern(text: str) -> str | None:
 
 
 class Estimate(Value):
-    """What the source is thought to hold, until the source itself tells."""
+    """What the source is thought to hold, until the source itself is listed."""
 
     size: Annotated[
         str | None,
@@ -81,7 +81,7 @@ class Estimate(Value):
 
     @property
     def bytes(self) -> int | None:
-        """The size as a number; None when it tells none (or is older than the schema's rule)."""
+        """The size as a number; None when there is none (or is older than the schema's rule)."""
         try:
             return None if self.size is None else max(1, parse_bytes(self.size))
         except ValueError:

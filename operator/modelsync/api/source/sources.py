@@ -167,7 +167,7 @@ class HuggingFaceSource(Value):
         ),
     ] = "main"
     """Branch, tag or commit. It is resolved to one commit when the sync starts, which then stays
-    pinned: `status.resolved.revision` tells which. Cannot be changed."""
+    pinned: `status.resolved.revision` says which. Cannot be changed."""
     endpoint: Annotated[
         str | None,
         Field(max_length=500, json_schema_extra=rules(*_ENDPOINT_RULES)),

@@ -1,7 +1,7 @@
 """What a Complete sync may claim: only what its worker's termination report says.
 
 An exit code of 0 alone is no result: it names no revision, no bytes and no checksum. The report is the
-worker's manifest in short, so it tells how many files were compared with what, and a sync whose files were
+worker's manifest in short, so it says how many files were compared with what, and a sync whose files were
 compared by their size alone says so.
 """
 
@@ -23,7 +23,7 @@ def report(pod: PodRecord | None) -> protocol.TerminationReport | None:
 
 
 def missing(view: View) -> retries.Failure | None:
-    """The failure of an attempt that ended well and told nothing."""
+    """The failure of an attempt that ended well and reported nothing."""
     job = view.last_job
     if job is None or job.state is not JobState.COMPLETE or report(view.pod_of(job)) is not None:
         return None
@@ -43,7 +43,7 @@ def message(verification: Verification, verified_by: VerifiedBy | None) -> str:
     if not unproven:
         return "all files are published and verified"
     which = "all files are" if unproven == total else f"{unproven} of {total} files are"
-    return f"all files are published; {which} verified by size alone, as the source tells no checksum of them"
+    return f"all files are published; {which} verified by size alone, as the source has no checksum of them"
 
 
 def stored(status: ModelSyncStatus) -> VerifiedBy | None:

@@ -140,15 +140,15 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
 
 
 def _bytes_done(view: View, status: ModelSyncStatus) -> int | None:
-    """How far all attempts together have come: the most that was ever told."""
+    """How far all attempts together have come: the most that was ever reported."""
     pod = view.pod_of(view.last_job) if view.last_job is not None else None
     sample = view.sample_of(pod)
-    told = [
+    reported = [
         pod.termination.progress.bytes_done if pod is not None and pod.termination is not None else None,
         sample.report.progress.bytes_done if sample is not None else None,
         status.progress.bytes_done if status.progress is not None else None,
     ]
-    return max((count for count in told if count is not None), default=None)
+    return max((count for count in reported if count is not None), default=None)
 
 
 def _failure(view: View, status: ModelSyncStatus) -> retries.Failure | None:
@@ -201,7 +201,7 @@ def _never_started(view: View) -> retries.Failure | None:
 
 def _why_silent(pod: PodRecord | None) -> str:
     if pod is None or not pod.init_container:
-        return "the worker's Pod does not start and nothing tells why; its node may be lost"
+        return "the worker's Pod does not start and nothing says why; see its Events and its node"
     return (
         f"the init container {pod.init_container!r}, which was added to the worker's Pod, does not end; see"
         f" its log, or {evictions.SWITCH_OFF}"

@@ -1,7 +1,7 @@
 """Why an attempt failed, whether another one can help, and when.
 
 The exit code decides, because it survives a lost report; the report adds its sentence. A worker that the
-platform ended (evicted, out of memory, lost) is told apart from one that gave up; only the condition
+platform ended (evicted, out of memory, lost) is distinguished from one that gave up; only the condition
 DisruptionTarget makes an attempt free, since a Pod that is evicted for its own limit would be so again.
 """
 
@@ -56,7 +56,7 @@ def is_retryable(reason: Reason) -> bool:
 def classify(
     job: JobRecord, pod: PodRecord | None, now: datetime, *, own_deadline: int | None = None
 ) -> Failure:
-    """The failure of a Job that failed; `now` where no object tells the time, or a node's clock is ahead.
+    """The failure of a Job that failed; `now` where no object has the time, or a node's clock is ahead.
 
     `own_deadline` are the ModelSync's activeDeadlineSeconds, which its queue's may have cut short.
     """
@@ -64,7 +64,7 @@ def classify(
     reason, message = _reason(job, pod)
     if reason is Reason.DEADLINE_EXCEEDED:
         message = _overrun(job, own_deadline, now)
-    text = message or _FIX.get(reason, "the worker failed; its log tells more")
+    text = message or _FIX.get(reason, "the worker failed; see its log")
     return failure(reason, text, when, disruption=pod is not None and _is_disrupted(job, pod))
 
 
@@ -110,9 +110,9 @@ def _reason(job: JobRecord, pod: PodRecord | None) -> tuple[Reason, str]:
         return Reason.WORKER_OOM_KILLED, ""
     if pod.exit_code is None or pod.exit_code not in exitcodes.BY_CODE:
         return Reason.WORKER_LOST, evictions.explain(pod)
-    told = pod.termination
-    if told is not None and exitcodes.BY_REASON.get(told.reason) == pod.exit_code:
-        return told.reason, told.message
+    report = pod.termination
+    if report is not None and exitcodes.BY_REASON.get(report.reason) == pod.exit_code:
+        return report.reason, report.message
     return exitcodes.reason_for(pod.exit_code), ""
 
 

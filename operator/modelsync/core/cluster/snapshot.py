@@ -202,7 +202,7 @@ class Settings:
     downloads_disabled: bool = False
     """No attempt may start; those that run go on."""
     exact_positions: int = 20
-    """So many positions of a queue are told exactly."""
+    """So many positions of a queue are given exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

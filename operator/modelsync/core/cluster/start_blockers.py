@@ -25,11 +25,11 @@ _MISSING_SECRET = re.compile(r'secret "[^"]*" not found|references non-existent 
 _NODES = re.compile(
     r"^\d+/\d+ nodes are available: |(?<![\w.-])\d+ (?=node|Insufficient|Too many)|[.]? preemption: .*$"
 )
-"""What the scheduler counts: it changes with every node that comes and goes, and tells a user nothing."""
+"""What the scheduler counts: it changes with every node that comes and goes, and means nothing to a user."""
 _REFUSED = re.compile(r'^Error creating: |pods "[^"]*" is forbidden: ')
 """The Job controller names a Pod that never was, another one with each try."""
 _PULLING = re.compile(r'^Back-off pulling image "[^"]*"(: )?|^(ErrImagePull|ErrImageNeverPull): ')
-"""The kubelet tells one failure in two ways by turns."""
+"""The kubelet alternates between two texts for one failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
 
 
 def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
-    told = (problem.message if problem else "", pod.waiting_message if pod else "")
-    if not any(_MISSING_SECRET.search(text) for text in told):
+    messages = (problem.message if problem else "", pod.waiting_message if pod else "")
+    if not any(_MISSING_SECRET.search(text) for text in messages):
         return None
     name = sync.spec.source.secret_name or "?"
     return StartBlocker(

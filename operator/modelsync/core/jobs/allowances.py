@@ -51,9 +51,9 @@ def _refusals(spec: ModelSyncSpec, settings: Settings) -> Iterator[str]:
         for resource, wished in (getattr(template.resources, kind) or {}).items():
             most = settings.most_resources.get(resource)
             if most is not None and _exceeds(wished, most):
-                told = str(wished)[:MOST_CHARACTERS]
+                shown = str(wished)[:MOST_CHARACTERS]
                 yield (
-                    f"spec.podTemplate.resources.{kind}.{resource}: {told} is more than the operator allows"
+                    f"spec.podTemplate.resources.{kind}.{resource}: {shown} is more than the operator allows"
                     f" (its worker.maxResources); lower it to at most {most}"
                 )
 

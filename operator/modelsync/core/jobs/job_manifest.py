@@ -121,7 +121,7 @@ def _pod_metadata(sync: SyncRecord, labels: Mapping[str, str], annotations: Mapp
 def work_request(
     sync: SyncRecord, attempt: int, settings: JobSettings, queue: SyncQueueSpec = _UNBOUNDED
 ) -> protocol.WorkRequest:
-    """What the worker is told to do."""
+    """What the worker has to do."""
     spec = sync.spec
     # A name that is not known never comes here (`phase_checks`).
     preset = settings.presets.get(spec.preset or "", Preset())

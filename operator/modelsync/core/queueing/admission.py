@@ -8,8 +8,8 @@ further checks, of a queue or of one candidate.
 
 Turns: of two namespaces the one that holds fewer slots of the queue is next, and of two that hold equally
 many the one whose last start is longer ago (`last_starts`). Age alone would let whoever wrote a thousand
-ModelSyncs first keep everybody else waiting for all of them. A place in the queue is told as if all ahead of
-it started and nothing ended. With one slot that is the order in which they start; with more it is so while
+ModelSyncs first keep everybody else waiting for all of them. A position in the queue is given as if all ahead
+of it started and nothing ended. With one slot that is the order in which they start; with more it is so while
 the shares are equal, and else it depends on whose download ends first.
 
 A creation that the API server does not answer holds its slot while that is so: its Job may exist. A webhook

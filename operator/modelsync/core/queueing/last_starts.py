@@ -2,9 +2,9 @@
 
 Who was served least lately is next (`admission`), and that has to outlast an operator and its Jobs: so the
 times stand in the SyncQueue's status, where they cost no write of their own, since each start changes that
-status anyway. Until it is written the Job itself tells. Whoever deletes its ModelSyncs as they end leaves the
-time of its turn behind, as long as it has others in the queue; who has none begins anew, and is younger than
-all that wait.
+status anyway. Until it is written the Job itself shows it. A namespace that deletes its ModelSyncs as they
+end leaves the time of its turn behind, as long as it has others in the queue; one that has none begins again,
+and is younger than all that wait.
 """
 
 from collections import defaultdict

@@ -75,7 +75,7 @@ def foreign(found: Foreign) -> Announce:
 def deleted(sync: SyncRecord) -> Announce | None:
     """What the deletion of a ModelSync leaves on the volume; None if nothing, as far as its status says.
 
-    Nobody removes it: the worker cannot tell a deletion from a pause, and the operator sees no volume.
+    Nobody removes it: a deletion looks like a pause to the worker, and the operator sees no volume.
     """
     status, done = sync.status, sync.status.progress
     if status.phase is Phase.COMPLETE or done is None:
@@ -109,8 +109,8 @@ def _message(status: ModelSyncStatus) -> str:
 
 def _retrying(status: ModelSyncStatus) -> str | None:
     """What is being tried again. Not its numbers: one text is one Event, however often it begins."""
-    told = status.progress.retrying if status.progress is not None else None
-    return None if told is None else told.message
+    retrying = status.progress.retrying if status.progress is not None else None
+    return None if retrying is None else retrying.message
 
 
 def _node(status: ModelSyncStatus) -> str:

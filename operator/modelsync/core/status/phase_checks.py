@@ -68,7 +68,7 @@ def judge(view: View, status: ModelSyncStatus) -> Verdict:
 def _invalid(view: View, status: ModelSyncStatus) -> Verdict | None:
     if view.sync.invalid is None:
         return None
-    message = f"the object cannot be understood: {view.sync.invalid}"
+    message = f"invalid object: {view.sync.invalid}; correct it, or delete it"
     return _final(Phase.FAILED, Reason.INVALID_SPEC, message[:1024])
 
 
@@ -263,8 +263,8 @@ def _failed(view: View, status: ModelSyncStatus) -> Verdict | None:
     if retries.is_retryable(last.reason) and status.failures <= view.sync.spec.backoff_limit:
         return None
     asks = f"; then ask for another attempt by annotating the ModelSync with {_RETRY}"
-    told = last.message.replace(start_blockers.HEALS, "").rstrip(". ")
-    return _final(Phase.FAILED, last.reason, told[: 1023 - len(asks)] + asks)
+    cause = last.message.replace(start_blockers.HEALS, "").rstrip(". ")
+    return _final(Phase.FAILED, last.reason, cause[: 1023 - len(asks)] + asks)
 
 
 def _node_lost(view: View, status: ModelSyncStatus) -> Verdict | None:
@@ -285,14 +285,14 @@ def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 def _again(view: View, status: ModelSyncStatus, last: LastFailure) -> str:
     which = retries.of_most(view.sync.spec.backoff_limit, status.failures)
-    told = f"attempt {last.attempt} failed{which} ({last.reason}): {last.message[:900]}"
-    return f"{told}; another attempt follows"
+    text = f"attempt {last.attempt} failed{which} ({last.reason}): {last.message[:900]}"
+    return f"{text}; another attempt follows"
 
 
 def _was_rejected(view: View, failed: Reason) -> bool:
     """Whether the stored nextRetryTime is that of a creation: it binds only while its problem is known."""
-    told = history.ready_reason(view.sync.status)
-    return told in _REJECTED and failed not in _REJECTED
+    reason = history.ready_reason(view.sync.status)
+    return reason in _REJECTED and failed not in _REJECTED
 
 
 def _stopping(view: View, status: ModelSyncStatus) -> Verdict | None:

@@ -3,8 +3,8 @@
 Reports are not trusted: numbers are clamped to `0 ≤ done ≤ total` and the done part never falls while the
 total stays, since a worker that takes over another's work needs a moment to find out how far that was.
 
-Until a source has told its size, `spec.estimate` stands in for it, and says so. An estimate that was exceeded
-is forgotten: it would show all as done that is not.
+Until the size of a source is known, `spec.estimate` stands in for it, and says so. An estimate that was
+exceeded is forgotten: it would show all as done that is not.
 """
 
 from datetime import datetime, timedelta
@@ -42,22 +42,25 @@ def running(
 
 def retrying(before: ProgressStatus | None, sample: Sample) -> RetryStatus | None:
     """What is tried again, once nothing has come for a while: a single refusal is no news."""
-    told = sample.report.retrying
-    if told is None or sample.report.idle_seconds < _RETRY_SECONDS:
+    reported = sample.report.retrying
+    if reported is None or sample.report.idle_seconds < _RETRY_SECONDS:
         return None
-    due = sample.received + timedelta(seconds=min(told.next_seconds, 1e6))
+    due = sample.received + timedelta(seconds=min(reported.next_seconds, 1e6))
     old = before.retrying if before is not None else None
-    if old is not None and old.next_time is not None and old.tries == told.tries:
-        # The same wait, told again: the time to its end is not told to the second, and over it is for good.
-        same = abs((old.next_time - due).total_seconds()) < _STEADY_SECONDS or not told.next_seconds
+    if old is not None and old.next_time is not None and old.tries == reported.tries:
+        # The same wait, reported again: its end is not reported to the second, and once over it stays so.
+        same = abs((old.next_time - due).total_seconds()) < _STEADY_SECONDS or not reported.next_seconds
         due = old.next_time if same else due
     return RetryStatus(
-        message=told.cause, tries=told.tries, most_tries=told.most, next_time=due.replace(microsecond=0)
+        message=reported.cause,
+        tries=reported.tries,
+        most_tries=reported.most,
+        next_time=due.replace(microsecond=0),
     )
 
 
-def _of_stage(told: protocol.StageProgress) -> StageStatus | None:
-    known = StageStatus(**told.model_dump(exclude_none=True))
+def _of_stage(reported: protocol.StageProgress) -> StageStatus | None:
+    known = StageStatus(**reported.model_dump(exclude_none=True))
     return None if known == StageStatus() else known
 
 
@@ -93,8 +96,8 @@ def without_speed(reached: ProgressStatus) -> ProgressStatus:
 
 
 def assumed(known: ProgressStatus | None, estimate: Estimate | None) -> ProgressStatus | None:
-    """Progress with the estimate in place of what the source has not told."""
-    known = _told(known)
+    """Progress with the estimate in place of what the source has not reported."""
+    known = _without_estimate(known)
     if estimate is None or (known is not None and known.bytes_total is not None):
         return known
     base = known if known is not None else ProgressStatus()
@@ -111,7 +114,7 @@ def _at_least(estimate: int | None, done: int | None) -> int | None:
     return estimate if estimate is not None and estimate >= (done or 0) else None
 
 
-def _told(progress: ProgressStatus | None) -> ProgressStatus | None:
+def _without_estimate(progress: ProgressStatus | None) -> ProgressStatus | None:
     """Progress without what an estimate stood in for."""
     if progress is None or not progress.estimated:
         return progress
@@ -121,15 +124,15 @@ def _told(progress: ProgressStatus | None) -> ProgressStatus | None:
 def completed(
     before: ProgressStatus | None, report: protocol.Progress | None, network_before: int
 ) -> ProgressStatus:
-    """Progress of a complete sync: all bytes of all files, whether or not the worker could tell how many."""
-    last = _told(ended(before, report, network_before)) or ProgressStatus()
+    """Progress of a complete sync: all bytes of all files, whether or not the worker knew how many."""
+    last = _without_estimate(ended(before, report, network_before)) or ProgressStatus()
     total = last.bytes_done if last.bytes_total is None else last.bytes_total
     files = last.files_done if last.files_total is None else last.files_total
     return last.but(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
 
 
 def _reached(before: ProgressStatus | None, report: protocol.Progress, network_before: int) -> ProgressStatus:
-    before = _told(before)
+    before = _without_estimate(before)
     total, done, files = report.bytes_total, report.bytes_done, report.files_done
     if before is not None:
         total = before.bytes_total if total is None else total
@@ -188,12 +191,12 @@ def _stage_text(progress: ProgressStatus) -> str | None:
     if progress.stage is None:
         return None
     far = progress.stage_progress or StageStatus()
-    told = display.counted(far.files_done, far.files_total, far.bytes_done, far.bytes_total)
+    reported = display.counted(far.files_done, far.files_total, far.bytes_done, far.bytes_total)
     again = progress.retrying
     failed = ""
     if again is not None:  # what the origin asked for is no failure
         failed = f", {again.tries} of {again.most_tries} tries failed" if again.tries else ", waiting"
-    return (f"{progress.stage} {told}" if told else str(progress.stage)) + failed
+    return (f"{progress.stage} {reported}" if reported else str(progress.stage)) + failed
 
 
 def _amount(done: int, total: int | None, about: str, *, downloading: bool) -> str | None:

@@ -89,8 +89,8 @@ def _worker(view: View, verdict: Verdict) -> WorkerStatus | None:
 
 def _by_the_volume(verdict: Verdict) -> int:
     """What earlier attempts received, by the record on the volume: it misses nothing of a killed one."""
-    told = verdict.sample.report.progress.bytes_network_before if verdict.sample is not None else None
-    return told or 0
+    reported = verdict.sample.report.progress.bytes_network_before if verdict.sample is not None else None
+    return reported or 0
 
 
 def _network_before(view: View, pod: PodRecord | None) -> int:
@@ -102,7 +102,7 @@ def _network_before(view: View, pod: PodRecord | None) -> int:
 
 
 def _known_before(view: View, pod: PodRecord) -> int:
-    """The same for a Pod that has ended; 0 when only its own report can tell."""
+    """The same for a Pod that has ended; 0 when only its own report says it."""
     worker = view.sync.status.worker
     return (worker.bytes_network_before or 0) if worker is not None and worker.pod_name == pod.name else 0
 
@@ -152,8 +152,8 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     """
     shown, pod = status.progress, view.termination_report
     if pod is not None and pod.termination is not None:
-        told = pod.termination.progress
-        shown = progress.ended(shown, told, _known_before(view, pod))
+        reported = pod.termination.progress
+        shown = progress.ended(shown, reported, _known_before(view, pod))
         if shown is not None:
             shown = progress.observed(status.progress, shown, pod.finished or view.now)
     elif shown is not None:
@@ -162,9 +162,9 @@ def _without_worker(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     return _shown(view, status_patch.updated(status, progress=shown), downloading=False)
 
 
-def _resolved(status: ModelSyncStatus, told: Resolved | None) -> Resolved | None:
+def _resolved(status: ModelSyncStatus, reported: Resolved | None) -> Resolved | None:
     """What was resolved is never forgotten: all attempts take the files of one revision."""
-    return told if told is not None else status.resolved
+    return reported if reported is not None else status.resolved
 
 
 def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSyncStatus:
@@ -180,8 +180,8 @@ def _shown(view: View, status: ModelSyncStatus, *, downloading: bool) -> ModelSy
 
 def _complete(view: View, status: ModelSyncStatus, verdict: Verdict) -> ModelSyncStatus:
     report = verdict.report
-    told = report.progress if report is not None else None
-    done = progress.completed(status.progress, told, _network_before(view, verdict.ended))
+    reported = report.progress if report is not None else None
+    done = progress.completed(status.progress, reported, _network_before(view, verdict.ended))
     when = (verdict.ended.finished if verdict.ended is not None else None) or verdict.completed
     if when is not None:
         done = progress.observed(status.progress, done, when)

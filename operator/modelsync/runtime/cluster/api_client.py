@@ -74,7 +74,7 @@ class Expired(ApiError):
 
 
 class TooManyRequests(ApiError):
-    """429: the server asks for patience; `retry_after` tells how much, if it did."""
+    """429: the server asks for patience; `retry_after` is how long, if it said so."""
 
 
 class ServerError(ApiError):
@@ -382,8 +382,8 @@ def _logging_in() -> Iterator[None]:
 def _error(status: int, answer: bytes, retry_after: str | None) -> ApiError:
     """The typed error for an answer; a `v1.Status` body gives reason and message."""
     try:
-        told = decoding.one(answer)
-        reason, message = str(told.get("reason", "")), str(told.get("message", ""))
+        parsed = decoding.one(answer)
+        reason, message = str(parsed.get("reason", "")), str(parsed.get("message", ""))
     except ValueError:
         reason, message = "", answer[:200].decode(errors="replace")
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)

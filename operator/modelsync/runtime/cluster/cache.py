@@ -49,7 +49,7 @@ class Table:
     """Uids that were deleted: a list that began before must not bring them back."""
 
     def put(self, record: Any, namespace: str, number: int, mark: int | None) -> bool:
-        """Take a record if it is news; tells whether it was."""
+        """Take a record if it is news; returns whether it was."""
         uid = record.uid
         known = self.records.get(uid)
         outdated = mark is not None and self.heard.get(uid, 0) <= mark
@@ -62,7 +62,7 @@ class Table:
         return True
 
     def drop(self, uid: str, number: int) -> bool:
-        """Forget an object; tells whether it was known."""
+        """Forget an object; returns whether it was known."""
         self.gone[uid], self.heard[uid] = None, number
         while len(self.gone) > _TOMBSTONES:
             oldest = next(iter(self.gone))
@@ -164,7 +164,7 @@ class Store:
     def observe(
         self, resource: Resource, event: str | None, raw: parsing.Object, *, mark: int | None = None
     ) -> bool:
-        """Take an object from a watch, a list or an answer; tells whether it was news.
+        """Take an object from a watch, a list or an answer; returns whether it was news.
 
         An event of None, ADDED or MODIFIED brings the object, DELETED its last state. With a mark it was read
         since then, and replaces what was known at that time. Raises nothing, whatever stands in the object:
@@ -220,7 +220,7 @@ class Store:
     def sweep(
         self, resource: Resource, namespace: str | None, listed: set[str], at: int, *, mark: int
     ) -> int:
-        """Forget what a complete list at version `at` does not hold; tells how many that were.
+        """Forget what a complete list at version `at` does not hold; returns how many.
 
         An object that was heard of after the mark and is newer than the list was made after it and stays.
         """

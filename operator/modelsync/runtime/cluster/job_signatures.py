@@ -55,9 +55,9 @@ class Proofs:
 
     def sign(self, manifest: dict[str, Any], made: Made, now: datetime) -> None:
         """Put the proof onto a Job's manifest and onto the template of its Pods."""
-        told = f"{int(now.timestamp())}/{made.attempt}/{made.sync_uid}/{made.queue}"
+        claims = f"{int(now.timestamp())}/{made.attempt}/{made.sync_uid}/{made.queue}"
         meta = manifest["metadata"]
-        proof = f"{told}/{self._mac(meta['namespace'], meta['name'], told)}"
+        proof = f"{claims}/{self._mac(meta['namespace'], meta['name'], claims)}"
         template = manifest.get("spec", {}).get("template")
         for where in [meta] if template is None else [meta, template.setdefault("metadata", {})]:
             where.setdefault("annotations", {})[naming.PROOF_ANNOTATION] = proof
@@ -76,16 +76,16 @@ class Proofs:
     def _read(self, meta: dict[str, Any], job: str, created: datetime) -> Made | None:
         annotations = meta.get("annotations")
         text = annotations.get(naming.PROOF_ANNOTATION) if isinstance(annotations, dict) else None
-        told, _, mac = text.rpartition("/") if isinstance(text, str) else ("", "", "")
+        claims, _, mac = text.rpartition("/") if isinstance(text, str) else ("", "", "")
         # Compared as bytes, since a text that is not ASCII would raise.
-        if not hmac.compare_digest(self._mac(meta.get("namespace", ""), job, told).encode(), mac.encode()):
+        if not hmac.compare_digest(self._mac(meta.get("namespace", ""), job, claims).encode(), mac.encode()):
             return None
         # Only an operator can have written what follows.
-        stamp, attempt, sync_uid, queue = told.split("/", 3)
+        stamp, attempt, sync_uid, queue = claims.split("/", 3)
         if abs(created.timestamp() - int(stamp)) > FRESH.total_seconds():
             return None
         return Made(sync_uid=sync_uid, attempt=int(attempt), queue=queue)
 
-    def _mac(self, namespace: str, job: str, told: str) -> str:
-        said = "\n".join((namespace, job, told)).encode(errors="surrogatepass")
+    def _mac(self, namespace: str, job: str, claims: str) -> str:
+        said = "\n".join((namespace, job, claims)).encode(errors="surrogatepass")
         return hmac.new(self._key.encode(), said, hashlib.sha256).hexdigest()

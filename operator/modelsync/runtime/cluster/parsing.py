@@ -221,8 +221,8 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
     """
     http = spec.source.http
     if http is not None:
-        told = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
-        http = http.but(files=tuple(told) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
+        first = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
+        http = http.but(files=tuple(first) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
     template = _NO_TEMPLATE.but(
         resources=pod_template.Resources(
             requests=_amounts(spec.pod_template.resources.requests),

@@ -32,7 +32,7 @@ def _rule(resource: Resource, *verbs: str, scope: Scope = "watched", sub: str = 
 
 PERMISSIONS: tuple[Permission, ...] = (
     _rule(SYNCS, "get", "list", "watch", why="to know what is wanted; get after a conflict, and for a Job"),
-    _rule(SYNCS, "patch", sub="status", why="to tell what is"),
+    _rule(SYNCS, "patch", sub="status", why="to report the state"),
     _rule(
         JOBS,
         "get",
@@ -45,9 +45,9 @@ PERMISSIONS: tuple[Permission, ...] = (
         PODS, "get", "list", "watch", why="where a worker runs, why it cannot start, its termination report"
     ),
     _rule(EVENTS, "list", why="why a Job has no Pod or a Pod does not start (FailedCreate, FailedMount)"),
-    _rule(EVENTS, "create", "patch", why="to tell transitions of a ModelSync; patch counts a repetition"),
+    _rule(EVENTS, "create", "patch", why="to report transitions of a ModelSync; patch counts a repetition"),
     _rule(QUEUES, "get", "list", "watch", scope="operator", why="the limits of each queue"),
-    _rule(QUEUES, "patch", scope="operator", sub="status", why="to tell how full a queue is"),
+    _rule(QUEUES, "patch", scope="operator", sub="status", why="to report how full a queue is"),
     _rule(LEASES, "get", "create", "update", scope="operator", why="to elect the one operator that acts"),
 )
 

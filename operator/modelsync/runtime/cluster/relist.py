@@ -1,8 +1,8 @@
 """Own lists of everything: the barrier before the first plan, and the periodic mark and sweep.
 
-A watch that had to begin again (410) never tells what was deleted meanwhile. So everything is listed at start
-and every few minutes, and what a complete list does not hold is forgotten. A list is also what shows that an
-etcd was restored; see `cache`.
+A watch that had to begin again (410) never reports what was deleted meanwhile. So everything is listed at
+start and every few minutes, and what a complete list does not hold is forgotten. A list is also what shows
+that an etcd was restored; see `cache`.
 """
 
 import asyncio

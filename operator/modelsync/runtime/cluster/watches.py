@@ -117,7 +117,7 @@ class Watch:
         ended: asyncio.Future[BaseException | None] = here.create_future()
         life = self._life = _Life()
 
-        def tell(error: BaseException | None) -> None:
+        def report_end(error: BaseException | None) -> None:
             if not ended.done():
                 ended.set_result(error)
 
@@ -128,7 +128,7 @@ class Watch:
             except BaseException as raised:  # whatever it was, the next life is the answer
                 error = raised
             with contextlib.suppress(RuntimeError):  # this process's loop may be closed already
-                here.call_soon_threadsafe(tell, error)
+                here.call_soon_threadsafe(report_end, error)
 
         threading.Thread(target=body, name="kopf", daemon=True).start()
         try:

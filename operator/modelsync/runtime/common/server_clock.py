@@ -22,7 +22,7 @@ def system() -> datetime:
 
 
 class ClusterClock:
-    """Tells the API server's time; see the module."""
+    """The API server's time; see the module."""
 
     def __init__(self, own: Callable[[], datetime] = system) -> None:
         self._own = own
@@ -36,12 +36,12 @@ class ClusterClock:
     def hear(self, date: str | None, sent: datetime) -> None:
         """Take the Date of an answer whose request was sent at `sent` by `read`; nonsense is ignored."""
         try:
-            told = email.utils.parsedate_to_datetime(date or "")
+            server_time = email.utils.parsedate_to_datetime(date or "")
         except ValueError:
             return
-        if told.tzinfo is None:
+        if server_time.tzinfo is None:
             return
-        least, most = told - self._own(), told + timedelta(seconds=1) - sent
+        least, most = server_time - self._own(), server_time + timedelta(seconds=1) - sent
         before, self._ahead = self._ahead, min(max(self._ahead, least), most)
         if abs(self._ahead - before) > _NEWS:
             seconds = self._ahead.total_seconds()

@@ -1,7 +1,7 @@
 """The operator's own HTTP endpoints: /healthz and /readyz on one port, /metrics on another.
 
 Health is the engine's heartbeat (a deadlocked loop is restarted), readiness that the store is complete; a
-standby is ready when it could take over. Nothing here tells about any ModelSync but its metrics.
+standby is ready when it could take over. Nothing here is about any one ModelSync but its metrics.
 
 Two ports, because the kubelet alone has to reach the first, and because whoever floods the second must not
 make its probes fail. The page of metrics is made at most once in a second, and so seldom that it takes a
@@ -19,7 +19,7 @@ from aiohttp import web
 from modelsync.runtime.telemetry import bounded_listener
 
 Check = Callable[[], str | None]
-"""Tells what is wrong, or None."""
+"""Returns what is wrong, or None."""
 Answer = Callable[[], web.Response]
 _log = logging.getLogger(__name__)
 _SHORTEST_AGE = 1.0

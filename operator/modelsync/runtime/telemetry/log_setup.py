@@ -65,15 +65,15 @@ class JsonFormatter(LineFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record, redacted."""
-        told = {
+        entry = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": redact(untrusted.clean(record.getMessage())),
         }
         if record.exc_info:
-            told["error"] = redact(self.formatException(record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+            entry["error"] = redact(self.formatException(record.exc_info))
+        return json.dumps(entry, ensure_ascii=False)
 
 
 class _Counting(logging.Handler):
@@ -108,6 +108,6 @@ def configure(style: str, level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # These warn of what is no trouble (kopf leaves the signals alone) or what we tell ourselves as an error.
+    # These warn of what is no trouble (kopf leaves the signals alone) or what we log ourselves as an error.
     for name in ("kopf._core.reactor.running", "kubernetes"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -19,12 +19,12 @@ _NAMELESS = "an object"
 
 
 class Oddities:
-    """Counts and tells; see the module."""
+    """Counts and logs; see the module."""
 
     def __init__(self, count: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._count = count
         self._clock = clock
-        self._told: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+        self._logged: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
 
     def report(self, resource: Resource, found: dict[str, Any] | None) -> None:
         """An object that could not be read as a whole; None when not even its name could."""
@@ -32,16 +32,16 @@ class Oddities:
         meta = meta if isinstance(meta, dict) else {}
         who = "/".join(str(meta[key])[:253] for key in ("namespace", "name") if meta.get(key)) or _NAMELESS
         version, now = str(meta.get("resourceVersion", ""))[:32], self._clock()
-        known, told = self._told.get((resource.plural, who), (None, float("-inf")))
+        known, logged = self._logged.get((resource.plural, who), (None, float("-inf")))
         if version != known or not version:
             self._count(resource.plural)
-        if now - told >= _AGAIN_AFTER:
-            told = now
+        if now - logged >= _AGAIN_AFTER:
+            logged = now
             _log.error("%s %s cannot be read as a whole: %s", resource.kind, ascii(who), _WHY)
-        self._told[resource.plural, who] = (version, told)
-        self._told.move_to_end((resource.plural, who))
-        while len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
+        self._logged[resource.plural, who] = (version, logged)
+        self._logged.move_to_end((resource.plural, who))
+        while len(self._logged) > _REMEMBERED:
+            self._logged.popitem(last=False)
 
 
 _WHY = (

@@ -4,7 +4,7 @@ Each Pod's own counters (in its progress reports and its termination report) are
 uid, so that a Pod that lives for a second is counted in full, and no byte twice. Received bytes are added up
 by ModelSync, as in its status: what a killed worker received is reported by the next one. What happened
 before this process began to lead was counted by another one: a Pod from before starts from what the stored
-status tells. Results are counted when a plan makes the transition, once for each attempt. What is gone for an
+status says. Results are counted when a plan makes the transition, once for each attempt. What is gone for an
 hour is forgotten, and its series with it.
 """
 
@@ -285,12 +285,12 @@ def _is_stalled(status: api.ModelSyncStatus) -> bool:
 
 
 def _told(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
-    """Bytes of this Pod that the stored status tells, hence that were counted already."""
-    worker, told = status.worker, status.progress
-    if told is None or status.attempts != pod.attempt:
+    """Bytes of this Pod that the stored status has, so that they were counted already."""
+    worker, known = status.worker, status.progress
+    if known is None or status.attempts != pod.attempt:
         return 0
     before = worker.bytes_network_before if worker is not None and worker.pod_name == pod.name else None
-    return max(0, (told.bytes_network or 0) - (before or 0))
+    return max(0, (known.bytes_network or 0) - (before or 0))
 
 
 def _is_settled(status: api.ModelSyncStatus, attempt: int) -> bool:

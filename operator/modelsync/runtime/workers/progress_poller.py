@@ -134,13 +134,13 @@ class Poller:
         return [pod for pod in self._store.pods.values() if self._is_target(pod)]
 
     async def ask(self, pod: snapshot.PodRecord) -> bool:
-        """Ask one Pod now; tells whether its report was taken."""
+        """Ask one Pod now; returns whether its report was taken."""
         clock = asyncio.get_running_loop().time
         try:
             raw = await self._channel.progress(pod)
             before = self._store.samples.get(pod.uid)
             report = report_validation.parse(raw, pod, before.report if before else None)
-        except (worker_client.Unanswered, report_validation.BadReport) as error:
+        except (worker_client.NoAnswer, report_validation.BadReport) as error:
             self._count("invalid" if isinstance(error, report_validation.BadReport) else "unreachable")
             _log.debug("no progress from Pod %s/%s: %s", pod.namespace, pod.name, error)
             self._silences.missed(pod.uid, clock())
@@ -224,7 +224,7 @@ class Poller:
 
     async def _limit(self, wish: actions.SetLimit) -> None:
         request = protocol.LimitRequest(bytes_per_second=wish.bytes_per_second)
-        with contextlib.suppress(worker_client.Unanswered):
+        with contextlib.suppress(worker_client.NoAnswer):
             await self._channel.limit(wish.pod, request)
 
 

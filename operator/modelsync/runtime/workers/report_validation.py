@@ -59,10 +59,14 @@ def _progress(new: protocol.Progress, old: protocol.Progress) -> protocol.Progre
     )
 
 
-def _of_stage(told: protocol.StageProgress) -> protocol.StageProgress:
-    return told.but(
-        files_done=None if told.files_done is None else _bounded(told.files_done, told.files_total),
-        bytes_done=None if told.bytes_done is None else _bounded(told.bytes_done, told.bytes_total),
+def _of_stage(reported: protocol.StageProgress) -> protocol.StageProgress:
+    return reported.but(
+        files_done=None
+        if reported.files_done is None
+        else _bounded(reported.files_done, reported.files_total),
+        bytes_done=None
+        if reported.bytes_done is None
+        else _bounded(reported.bytes_done, reported.bytes_total),
     )
 
 

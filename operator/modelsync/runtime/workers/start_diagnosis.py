@@ -20,9 +20,9 @@ from modelsync.runtime.cluster.resources import EVENTS
 _log = logging.getLogger(__name__)
 _PATIENCE = timedelta(seconds=2)
 _SHORT = timedelta(seconds=1)
-"""Where Events alone tell of what a person must fix: a Job without a Pod, a Pod that mounts a Secret."""
+"""Where Events alone say what a person must fix: a Job without a Pod, a Pod that mounts a Secret."""
 _IN_FLIGHT = 8
-TELLING = frozenset(
+EXPLAINING = frozenset(
     {"FailedCreate", "FailedMount", "FailedAttachVolume", "FailedBinding", "FailedCreatePodSandBox"}
 )
 
@@ -109,7 +109,7 @@ class Diagnosis:
 
 
 def newest(events: list[api_client.Object]) -> snapshot.Problem | None:
-    """The last Event that tells why an object is blocked."""
+    """The last Event that says why an object is blocked."""
     last = max(filter(_is_telling, events), key=_at, default=None)
     if last is None:
         return None
@@ -118,7 +118,7 @@ def newest(events: list[api_client.Object]) -> snapshot.Problem | None:
 
 def _is_telling(event: api_client.Object) -> bool:
     reason = event.get("reason")
-    return isinstance(reason, str) and reason in TELLING and isinstance(event.get("message"), str)
+    return isinstance(reason, str) and reason in EXPLAINING and isinstance(event.get("message"), str)
 
 
 def _at(event: api_client.Object) -> datetime:

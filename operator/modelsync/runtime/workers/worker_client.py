@@ -12,7 +12,7 @@ from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import api_client
 
 
-class Unanswered(Exception):
+class NoAnswer(Exception):
     """The worker did not answer as it should."""
 
 
@@ -20,10 +20,10 @@ class Channel(Protocol):
     """A way to a worker."""
 
     async def progress(self, pod: snapshot.PodRecord) -> bytes:
-        """The body of `GET /progress`; raises Unanswered."""
+        """The body of `GET /progress`; raises NoAnswer."""
 
     async def limit(self, pod: snapshot.PodRecord, request: protocol.LimitRequest) -> None:
-        """`PUT /limit`; raises Unanswered."""
+        """`PUT /limit`; raises NoAnswer."""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -76,10 +76,10 @@ class Direct:
                 allow_redirects=False,
             ) as answer:
                 if not 200 <= answer.status < 300:
-                    raise Unanswered(f"status {answer.status}")
+                    raise NoAnswer(f"status {answer.status}")
                 return await _read(answer.content, protocol.MAX_PROGRESS_BYTES + 1)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            raise Unanswered(f"{type(error).__name__}: {error}") from error
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
 
 
 class Proxied:
@@ -107,7 +107,7 @@ class Proxied:
                 pod.namespace, f"{pod.name}:{self._port}", path, headers=headers, body=body
             )
         except api_client.ApiError as error:
-            raise Unanswered(str(error)) from error
+            raise NoAnswer(str(error)) from error
 
 
 async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:

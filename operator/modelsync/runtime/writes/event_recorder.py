@@ -1,7 +1,7 @@
-"""Kubernetes Events on ModelSyncs: transitions only, each told once.
+"""Kubernetes Events on ModelSyncs: transitions only, each reported once.
 
 An Event's name follows from the object, the reason and what makes the happening one (its key), so that an
-operator that dies after telling and before storing does not tell twice: the second time adds to `count`.
+operator that dies after posting and before storing does not post twice: the second time adds to `count`.
 
 They are posted at a bounded rate, by turns of their namespaces, and no namespace fills the queue for others.
 """
@@ -41,20 +41,20 @@ class Recorder:
         self._waiting = fair_shares.Turns[actions.Announce]()
         self._room = fair_shares.Room(_QUEUE)
         self._came = asyncio.Event()
-        self._told: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._posted: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def announce(self, what: actions.Announce) -> None:
         """Take an announcement, unless it was just made: the plan repeats it until the status is stored."""
         name = event_name(what)
         now = self._clock()
-        told, count = self._told.get(name, (float("-inf"), 0))
+        posted, count = self._posted.get(name, (float("-inf"), 0))
         namespace = what.sync.namespace
-        if now - told < _AGAIN_AFTER or not self._room.has_for(namespace):
+        if now - posted < _AGAIN_AFTER or not self._room.has_for(namespace):
             return
-        self._told[name] = (now, count)
-        self._told.move_to_end(name)
-        while len(self._told) > _REMEMBERED:
-            self._told.popitem(last=False)
+        self._posted[name] = (now, count)
+        self._posted.move_to_end(name)
+        while len(self._posted) > _REMEMBERED:
+            self._posted.popitem(last=False)
         self._room.enter(namespace)
         self._waiting.put(namespace, 0, what)
         self._came.set()
@@ -80,7 +80,7 @@ class Recorder:
 
     async def _post(self, what: actions.Announce) -> None:
         name = event_name(what)
-        told, count = self._told.get(name, (0.0, 0))
+        posted, count = self._posted.get(name, (0.0, 0))
         if count and not await self._repeated(what, count + 1):
             count = 0  # it has expired
         if count == 0:
@@ -90,10 +90,10 @@ class Recorder:
             except api_client.Conflict:
                 count = 1
                 await self._repeated(what, 2)
-        self._told[name] = (told, count + 1)
+        self._posted[name] = (posted, count + 1)
 
     async def _repeated(self, what: actions.Announce, count: int) -> bool:
-        """Count an Event up; tells whether it is still there (the API server forgets them after an hour)."""
+        """Count an Event up; returns whether it is still there (they are kept for an hour)."""
         body = {
             "count": count,
             "lastTimestamp": _stamp(self._api.clock.now()),
@@ -108,8 +108,8 @@ class Recorder:
 
 def event_name(what: actions.Announce) -> str:
     """The Event's name: the ModelSync's and a hash of what makes the happening one."""
-    told = "\n".join((what.sync.uid, what.reason, what.key))
-    return f"{what.sync.name[:200].rstrip('-.')}.{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    identity = "\n".join((what.sync.uid, what.reason, what.key))
+    return f"{what.sync.name[:200].rstrip('-.')}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
 
 
 def event(what: actions.Announce, instance: str, now: datetime) -> api_client.Object:

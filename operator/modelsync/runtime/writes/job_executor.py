@@ -34,7 +34,7 @@ _REFUSED = Backoff(first=5.0, cap=300.0, jitter=0.1)
 """Who has fixed the cause ends the wait by any change of the ModelSync."""
 _ASKING = Backoff(first=0.5, cap=30.0, jitter=0.1)
 _UNKNOWN = 60.0
-"""Seconds after which a Job that cannot be asked for counts as not made; its name tells later if it is."""
+"""Seconds after which a Job that cannot be asked for counts as not made; its name shows later if it is."""
 
 Render = Callable[[snapshot.SyncRecord, int, str], api_client.Object]
 """Makes a Job's manifest for a ModelSync, an attempt and the attempt's key."""
@@ -165,12 +165,14 @@ class Executor:
         found = await self._api.get(SYNCS, sync.namespace, sync.name)
         record = parsing.whole_sync(found)
         if record.uid != sync.uid:
-            raise api_client.NotFound(404, "NotFound", "the ModelSync is another one of its name by now")
+            raise api_client.NotFound(
+                404, "NotFound", "the ModelSync was replaced by another one of the same name"
+            )
         if record.generation != sync.generation:
             self._store.observe(SYNCS, "MODIFIED", found, mark=mark)
             return None
         if record.invalid is not None:
-            raise api_client.ApiError(422, "", f"the object cannot be understood: {record.invalid}")
+            raise api_client.ApiError(422, "", f"invalid object: {record.invalid}")
         return replace(sync, spec=record.spec)
 
     async def _existing(self, sync: snapshot.SyncRecord, name: str) -> api_client.Object:

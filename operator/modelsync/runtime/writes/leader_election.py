@@ -119,7 +119,7 @@ class Elector:
         await self._sleep(wait)
 
     async def _try(self) -> bool:
-        """One try to take or renew the lease; tells whether this process holds it now."""
+        """One try to take or renew the lease; returns whether this process holds it now."""
         began = self._clock()
         limit = self._timing.renew_deadline / 2
         if self._leading:

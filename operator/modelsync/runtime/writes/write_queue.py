@@ -174,7 +174,7 @@ class Agenda:
         return self._urgent.next()
 
     def calm(self, now: float, distance: Callable[[str], float] = lambda namespace: 0.0) -> Slot | None:
-        """The progress that is due first; `distance` tells the seconds between two writes, by namespace."""
+        """The progress that is due first; `distance` has the seconds between two writes, by namespace."""
         self._awake(now)
         return self._calm.soonest(distance)
 
