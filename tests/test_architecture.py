@@ -44,7 +44,7 @@ ONE_MODULE = {
 """One of the operator, one of the plugin."""
 OPENERS = {"common/open_files.py", "storage/safe_directory.py", "engines/library/child_main.py"}
 """Of the worker: files, directories, and a process that imports nothing of ours."""
-ENVIRONMENT_MODULES = {"settings/operator_config.py", "settings/environment.py"}
+ENVIRONMENT_MODULES = {"settings/invocation.py", "settings/environment.py"}
 # Written in pieces, so that this file does not find itself.
 NEVER_STORED = {
     "a machine's path": re.compile("/(?:ro" + r"ot|wo" + r"rk|ho" + r"me/\w+)/"),

@@ -16,7 +16,7 @@ import prometheus_client as prometheus
 import pytest
 
 from modelsync.runtime.telemetry import metrics
-from modelsync.settings import environment, operator_config
+from modelsync.settings import configuration, environment
 
 PACKAGE = Path(__file__).resolve().parent.parent / "operator" / "modelsync"
 FOR_OTHERS = {
@@ -111,12 +111,26 @@ def test_exceptions_are_classes_that_exist() -> None:
     assert {owner for owner, _ in _fields()} >= FOR_OTHERS.keys()
 
 
-@pytest.mark.parametrize("name", [option.name for option in operator_config.OPTIONS])
-def test_every_setting_reaches_something(name: str) -> None:
-    others = [tree for path, tree in _trees().items() if path.name != "settings/operator_config.py"]
+@pytest.mark.parametrize("path", [path for path, _ in configuration.fields()])
+def test_every_field_of_the_configuration_is_read_by_who_acts_on_it(path: str) -> None:
+    chain = [_snake(word) for word in path.split(".")]
+    readers = [tree for file, tree in _trees().items() if "settings" not in file.parts]
     assert any(
-        isinstance(node, ast.Attribute) and node.attr == name for tree in others for node in ast.walk(tree)
+        isinstance(node, ast.Attribute) and _attributes(node)[-len(chain[-2:]) :] == chain[-2:]
+        for tree in readers
+        for node in ast.walk(tree)
     )
+
+
+def _snake(word: str) -> str:
+    return re.sub("([A-Z])", lambda found: f"_{found[1].lower()}", word)
+
+
+def _attributes(node: ast.expr) -> list[str]:
+    """The names of `a.b.c`, a local variable's own name first."""
+    if isinstance(node, ast.Attribute):
+        return [*_attributes(node.value), node.attr]
+    return [{"election": "leader_election"}.get(node.id, node.id)] if isinstance(node, ast.Name) else []
 
 
 def _metric_attributes() -> dict[str, prometheus.Counter | prometheus.Gauge | prometheus.Histogram]:
@@ -147,7 +161,7 @@ def test_every_variable_of_a_worker_can_be_set_in_a_cluster() -> None:
     given = {
         node.value
         for path, tree in _trees().items()
-        if path.parent.name in ("core", "runtime")
+        if {"core", "runtime"} & set(path.relative_to(PACKAGE).parts)
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
     }

@@ -53,7 +53,7 @@ def run(target: targets.Target, origin: Origin) -> bool:
     show(
         target, "helm", "upgrade", "--install", RELEASE, "charts/modelsync", "--namespace", SYSTEM,
         "--set", f"image.repository={image.REPOSITORY},image.tag={image.TAG}",
-        *(("--set", f"worker.addresses.allowed={{{origin.address}}}") if origin.address else ()),
+        *(("--set", f"config.worker.addresses.allowed={{{origin.address}}}") if origin.address else ()),
         "--set", occupied.chart_setting(occupied.Maker.DEMO), "--wait", "--timeout", "120s",
     )  # fmt: skip
     say("4/6", "a ModelSync")

@@ -1,11 +1,17 @@
-"""`python -m dev.docs [--check]`: writes the generated pages of docs/reference, or says which are stale."""
+"""`python -m dev.docs [--check]`: writes what is generated from the code, or reports what is stale.
+
+These are the pages of docs/reference, and the chart's share of the operator's configuration.
+"""
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from dev.docs import (
+    chart_configuration,
     chart_values,
+    configuration_schema,
     crd_reference,
     environment_reference,
     metrics_reference,
@@ -54,9 +60,18 @@ def pages() -> dict[str, str]:
     }
 
 
+def files() -> Iterator[tuple[Path, str]]:
+    """Path and content of every generated file; the chart's come first, since a page is made from them."""
+    yield chart_configuration.VALUES, chart_configuration.values()
+    yield chart_configuration.RESTARTS, chart_configuration.restarts()
+    yield configuration_schema.CHART, configuration_schema.chart()
+    yield REFERENCE / "operator-configuration.schema.json", configuration_schema.document()
+    yield from ((REFERENCE / name, text) for name, text in pages().items())
+
+
 def stale() -> list[str]:
-    """The pages that are not what the code says."""
-    return [name for name, text in pages().items() if _stored(REFERENCE / name) != text]
+    """The files that are not what the code says."""
+    return [path.name for path, text in files() if _stored(path) != text]
 
 
 def _stored(path: Path) -> str | None:
@@ -74,8 +89,8 @@ def main() -> int:
         if old:
             print(f"not current: {', '.join(old)}; run `python -m dev.docs` and commit", file=sys.stderr)
         return 1 if old else 0
-    for name, text in pages().items():
-        (REFERENCE / name).write_text(text, encoding="utf-8")
+    for path, text in files():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

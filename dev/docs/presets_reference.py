@@ -21,14 +21,17 @@ weights for every component that has some. Weights that your own `allowPatterns`
 _TAIL = """
 ## Presets of your own
 
-The chart's value `presets` ([operator setting](operator.md) `--presets`) adds presets; one with a
-built-in name replaces it:
+`presets` in the [operator's configuration](operator.md), the chart's value `config.presets`, adds to them and
+replaces one by its name:
 
-presets:
-  my-family:
-    allowPatterns: ["*.bin", "*.json"]
-    ignorePatterns: ["old/*"]
-    requiredPatterns: ["*.bin"]
+```yaml
+config:
+  presets:
+    my-family:
+      allowPatterns: ["*.bin", "*.json"]
+      ignorePatterns: ["old/*"]
+      requiredPatterns: ["*.bin"]
+```
 
 Files that match `companionPatterns` do not count as required ones. Each directory with files that match
 `weightPatterns` needs a required file.

@@ -1,30 +1,75 @@
-"""The page of the operator's settings, made from the table that makes its flags."""
+"""The page of the operator: its flags, and the document with its configuration."""
 
+import json
+from collections.abc import Iterator
+
+import click
+
+from dev.docs import chart_configuration
 from dev.docs.markdown import MADE, table
-from modelsync.settings import operator_config
+from modelsync.cli import operator
+from modelsync.settings.configuration import (
+    API_VERSION,
+    KIND,
+    Configuration,
+    fields,
+    needs_restart,
+    section_of,
+)
 
 _HEAD = f"""{MADE}
-# Settings of the operator
+# Flags and configuration of the operator
 
-`modelsync operator` takes each setting as a flag, else from its variable (the first of them that is set),
-else the default. The chart sets them from its values. A value that cannot be used ends the process with
-code 2 and one line that names the flag, the variable and the fix.
+Flags of `modelsync operator` say where the cluster is and which namespaces it has; what the operator does is
+in one document. A flag or document that cannot be used ends the process with code 2 and one line that names
+each field and the fix; `modelsync config check FILE` reports the same beforehand.
 
 The process ends with code 0 after SIGTERM or SIGINT (it finishes the writes under way and gives the lease
-back), with 1 when it has lost the lease, with 2 for a wrong setting.
+back), with 1 when it has lost the lease, with 2 for a wrong flag or configuration.
 """
+_DOCUMENT = f"""## The document
+
+```yaml
+apiVersion: {API_VERSION}
+kind: {KIND}
+log:
+  level: info
+worker:
+  image: localhost/modelsync:dev
+```
+
+The chart makes it from its value `config`, which has the same fields, and mounts it as a ConfigMap. A field
+that is left out, or null, has its default. Unknown fields and fields that stand twice are refused. Durations
+are written as `500ms`, `15s` or `1m30s`, quantities as in Kubernetes. For editors there is a
+[JSON schema](operator-configuration.schema.json).
+"""
+_SECTION = ("field", "default", "acts", "meaning")
 
 
 def page() -> str:
     """docs/reference/operator.md."""
-    rows = [
-        (
-            f"`{option.flag}`",
-            " ".join(f"`{name}`" for name in option.variables),
-            f"`{option.default}`" if option.default else "",
-            option.help
-            + (" May be repeated; the variable takes a comma-separated list." if option.repeatable else ""),
-        )
-        for option in operator_config.OPTIONS
+    flags = [
+        (f"`{option.opts[0]}`", option.help or "")
+        for option in operator.command.params
+        if isinstance(option, click.Option)
     ]
-    return f"{_HEAD}\n{table(('flag', 'variable', 'default', 'meaning'), rows)}"
+    return "\n".join((_HEAD, table(("flag", "meaning"), flags), _DOCUMENT, *_sections()))
+
+
+def _sections() -> Iterator[str]:
+    top = [name for name, info in Configuration.model_fields.items() if section_of(info) is None]
+    rows = [_row(Configuration.model_fields[name].alias or name) for name in top]
+    yield table(_SECTION, rows)
+    for name, info in Configuration.model_fields.items():
+        inside = section_of(info)
+        if inside is not None:
+            path = info.alias or name
+            rows = [_row(found) for found, _ in fields() if found.startswith(f"{path}.")]
+            yield f"### {path}\n\n{' '.join((inside.__doc__ or '').split())}\n\n{table(_SECTION, rows)}"
+
+
+def _row(path: str) -> tuple[str, str, str, str]:
+    value = chart_configuration.default(path)
+    acts = "after a restart" if needs_restart(dict(fields())[path]) else "at once"
+    shown = f"`{json.dumps(value)}`" if value != "" else ""
+    return f"`{path}`", shown, acts, chart_configuration.meaning(path)

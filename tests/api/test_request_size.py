@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelsync import errors
 from modelsync.api.common import size_limits
 from modelsync.api.source import sources
 from modelsync.core.jobs import job_manifest
-from modelsync.settings import operator_config, parsers
+from modelsync.settings import parsers
 from tests.api.specs import extremes
+from tests.settings import documents
 
 
 def annotations(manifest: job_manifest.Manifest) -> int:
@@ -47,7 +49,5 @@ def test_the_rule_counts_what_a_request_takes(pairs: list[tuple[str, str]]) -> N
 def test_settings_that_travel_with_every_request_are_bounded_too() -> None:
     with pytest.raises(ValueError, match="4096 characters"):
         parsers.blocks(",".join(["10.0.0.0/24"] * 400))
-    option = next(option for option in operator_config.OPTIONS if option.name == "presets")
-    pattern = '"' + "x" * 256 + '"'
-    with pytest.raises(ValueError, match="16384 bytes"):
-        option.read('{"large":{"allowPatterns":[' + ",".join([pattern] * 64) + "]}}")
+    with pytest.raises(errors.ConfigError, match="16384 bytes"):
+        documents.configured({"presets": {"large": {"allowPatterns": ["x" * 256] * 64}}})

@@ -17,7 +17,7 @@ _OURS = (
     "image.tag=dev",
     "image.pullPolicy=Never",
     # The tests' Hub is on this machine, which the Pods see by this address.
-    f"worker.addresses.allowed={{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
+    f"config.worker.addresses.allowed={{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
 )
 
 

@@ -109,7 +109,7 @@ def test_queue_that_a_user_edited_survives_upgrade_and_reinstallation() -> None:
     release.upgrade()
     kube.patch("syncqueue", "default", release.SYSTEM, {"spec": {"maxActive": 7}})
     before = release.queue()["metadata"]["uid"]
-    release.upgrade("config.logLevel=debug")
+    release.upgrade("config.log.level=debug")
     release.uninstall()
     release.upgrade()
     assert (release.queue()["spec"]["maxActive"], release.queue()["metadata"]["uid"]) == (7, before)

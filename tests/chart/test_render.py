@@ -1,7 +1,6 @@
 """The chart as rendered by real Helm: what it contains, what it refuses, what it says."""
 
 import shutil
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ from dev.docs import chart_values
 from modelsync.api import naming
 from modelsync.core.jobs import job_manifest
 from modelsync.runtime.cluster import permissions
-from modelsync.settings import operator_config
 from tests import builders
-from tests.chart import helm
+from tests.chart import helm, rendered
 
 GOLDEN = Path("tests/chart/golden/rbac.yaml")
 POD = "spec.template.spec"
@@ -41,15 +39,15 @@ def test_lint_is_clean() -> None:
         pytest.param("queues.default.maxRate=1", "maxRate", id="an unknown field of a queue"),
         pytest.param("queues.Big.maxActive=1", "Big", id="a queue name in capitals"),
         pytest.param("queueAccess.open={Big}", "open", id="a queue in capitals that is open"),
-        pytest.param("config.logLevel=loud", "logLevel", id="an unknown log level"),
-        pytest.param("config.hubEndpoint=hub", "hubEndpoint", id="an endpoint that is no URL"),
-        pytest.param("presets.Big.allowPatterns={*}", "Big", id="a preset in capitals"),
-        pytest.param("presets.mine.allow={*}", "allow", id="a preset with an unknown list"),
+        pytest.param("config.log.level=loud", "level", id="an unknown log level"),
+        pytest.param("config.hub.endpoint=hub", "endpoint", id="an endpoint that is no URL"),
+        pytest.param("config.presets.Big.allowPatterns={*}", "Big", id="a preset in capitals"),
+        pytest.param("config.presets.mine.allow={*}", "allow", id="a preset with an unknown list"),
         pytest.param("watch.namespaces={A}", "namespaces", id="a namespace in capitals"),
-        pytest.param("worker.connections=100", "connections", id="too many connections"),
-        pytest.param("worker.maxResources.gpu=1", "gpu", id="an unknown resource"),
-        pytest.param("worker.maxResources.cpu=many", "cpu", id="an amount in words"),
-        pytest.param("worker.priorityClasses={High}", "priorityClasses", id="a class in capitals"),
+        pytest.param("config.worker.connections=100", "connections", id="too many connections"),
+        pytest.param("config.worker.maxResources.gpu=1", "gpu", id="an unknown resource"),
+        pytest.param("config.worker.maxResources.cpu=many", "cpu", id="an amount in words"),
+        pytest.param("config.worker.priorityClasses={High}", "priorityClasses", id="a class in capitals"),
         pytest.param("serviceAccount.create=false", "serviceAccount.name", id="no ServiceAccount at all"),
         pytest.param("metrics.serviceMonitor.interval=fast", "interval", id="an interval in words"),
     ],
@@ -231,7 +229,8 @@ def test_optional_objects_come_only_when_asked_for() -> None:
     assert "ServiceMonitor" not in kinds
     assert {"ConfigMap", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"} <= kinds
     off = helm.template("admissionPolicy.enabled=false", "metrics.dashboard.enabled=false")
-    assert not {"ConfigMap", "ValidatingAdmissionPolicy"} & {found["kind"] for found in off}
+    assert "ValidatingAdmissionPolicy" not in {found["kind"] for found in off}
+    assert [each["metadata"]["name"] for each in helm.of_kind(off, "ConfigMap")] == ["modelsync-config"]
     on = helm.template(
         "metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.additionalLabels.release=p"
     )
@@ -263,7 +262,9 @@ def test_all_objects_carry_the_name_of_the_product() -> None:
             id="one tag for operator and workers",
         ),
         pytest.param(
-            ("image.repository=r/m", "worker.image.tag=w"), ("r/m:0.1.0", "r/m:w"), id="workers of their own"
+            ("image.repository=r/m", "config.worker.image=r/m:w"),
+            ("r/m:0.1.0", "r/m:w"),
+            id="workers of their own",
         ),
         pytest.param(
             ("image.repository=r/m", "image.tag=v2", f"image.digest=sha256:{'0' * 64}"),
@@ -273,24 +274,10 @@ def test_all_objects_carry_the_name_of_the_product() -> None:
     ],
 )
 def test_images_of_operator_and_workers(settings: tuple[str, ...], wanted: tuple[str, str]) -> None:
-    (deployment,) = helm.of_kind(helm.template(*settings), "Deployment")
+    objects = helm.template(*settings)
+    (deployment,) = helm.of_kind(objects, "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    (worker,) = (arg for arg in container["args"] if arg.startswith("--worker-image="))
-    assert (container["image"], worker.partition("=")[2]) == wanted
-
-
-def test_operator_accepts_the_flags_that_the_chart_gives() -> None:
-    (deployment,) = helm.of_kind(helm.template("watch.namespaces={a,b}"), "Deployment")
-    name, *args = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-    assert name == "operator"
-    flags: dict[str, Any] = {}
-    known = {option.flag: option for option in operator_config.OPTIONS}
-    for flag, _, value in (arg.partition("=") for arg in args):
-        option = known[flag]
-        flags[option.name] = (*flags.get(option.name, ()), value) if option.repeatable else value
-    read = operator_config.operator_config(flags, {})
-    assert (read.namespace, read.operator_namespace) == (("a", "b"), "modelsync-system")
-    assert read.lease_duration == yaml.safe_load(chart_values.VALUES.read_text())["config"]["leaseDuration"]
+    assert (container["image"], rendered.configured(objects).worker.image) == wanted
 
 
 def test_every_value_is_read_by_a_template() -> None:
@@ -298,9 +285,7 @@ def test_every_value_is_read_by_a_template() -> None:
     read = "".join(path.read_text() for path in Path("charts/modelsync/templates").iterdir())
     for name, value in values.items():
         assert f".Values.{name}" in read, name
-        for inner in (
-            value if isinstance(value, dict) and name in ("config", "worker", "crds", "rbac") else ()
-        ):
+        for inner in value if isinstance(value, dict) and name in ("crds", "rbac") else ():
             assert f".Values.{name}.{inner}" in read, f"{name}.{inner}"
 
 
@@ -318,29 +303,6 @@ def test_every_value_is_described() -> None:
         leaf for leaf in leaves(values) if not any(f"{leaf}.".startswith(f"{path}.") for path in paths)
     ]
     assert undescribed == []
-
-
-def test_what_workers_need_of_the_outside_reaches_the_operator() -> None:
-    objects = helm.template(
-        "worker.maxRetries=0", "worker.timeoutSeconds=3", "worker.proxy.https=http://proxy:3128",
-        "worker.proxy.noProxy=hub", "config.disableModelDownloads=true", "env[0].name=HF_ENDPOINT",
-        "worker.logLevel=debug",
-        "worker.addresses.allowed={10.1.0.0/16,fd01::/64}", "worker.addresses.denied={10.0.0.0/8}",
-        "env[0].value=https://hub.example.org", "presets.mine.allowPatterns={*.bin}",
-    )  # fmt: skip
-    (deployment,) = helm.of_kind(objects, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    flags = dict(arg[2:].split("=", 1) for arg in container["args"] if arg.startswith("--"))
-    given = {name.replace("-", "_"): value for name, value in flags.items()}
-    found = operator_config.operator_config(given, {})
-    assert (found.worker_max_retries, found.worker_timeout_seconds) == (0, 3)
-    assert found.worker_log_level == "debug"
-    assert (found.worker_https_proxy, found.worker_no_proxy) == ("http://proxy:3128", "hub")
-    assert found.disable_model_downloads
-    assert found.worker_allowed_addresses == (ip_network("10.1.0.0/16"), ip_network("fd01::/64"))
-    assert found.worker_denied_addresses == (ip_network("10.0.0.0/8"),)
-    assert found.presets["mine"].allow_patterns == ("*.bin",)
-    assert container["env"] == [{"name": "HF_ENDPOINT", "value": "https://hub.example.org"}]
 
 
 DELETES_CRDS = "kubectl delete crd modelsyncs.modelsync.dev syncqueues.modelsync.dev"
@@ -363,7 +325,7 @@ STAYS, GOES = "Uninstalling keeps every ModelSync", "UNINSTALLING DELETES"
             id="some namespaces",
         ),
         pytest.param(
-            ("config.disableModelDownloads=true",), ("Downloads are disabled",), (), id="downloads disabled"
+            ("config.attempts.disabled=true",), ("Downloads are disabled",), (), id="downloads disabled"
         ),
         pytest.param(("queues=null",), ("No SyncQueue was made",), ("(default",), id="no queue"),
         pytest.param(

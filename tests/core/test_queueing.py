@@ -317,7 +317,7 @@ def test_queue_says_that_it_admits_if_and_only_if_a_new_sync_would_start(
     (ready,) = plan.queue_statuses["default"].conditions
     assert (ready.status == "True") == bool(plan.creations)
     if disabled:
-        assert (ready.reason, "DISABLE_MODEL_DOWNLOADS" in ready.message) == ("DownloadsDisabled", True)
+        assert (ready.reason, "attempts.disabled" in ready.message) == ("DownloadsDisabled", True)
 
 
 @pytest.mark.parametrize(
@@ -378,4 +378,4 @@ def test_a_veto_starts_nothing_and_leaves_alone_what_runs() -> None:
     waiting = plan.statuses["uid-waits"]
     assert waiting.queue is not None
     assert waiting.queue.reason is QueueReason.DOWNLOADS_DISABLED
-    assert "DISABLE_MODEL_DOWNLOADS" in waiting.conditions[0].message
+    assert "attempts.disabled" in waiting.conditions[0].message

@@ -21,13 +21,13 @@ CHUNK, CONNECTIONS = 1024 * 1024, 4
 
 FAST: dict[str, Any] = {
     # The tests' origins are on this machine, which the Pods see by this address.
-    "worker.addresses.allowed": f"{{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
+    "config.worker.addresses.allowed": f"{{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
     "image.repository": IMAGE_REPOSITORY,
     "image.tag": IMAGE_TAG,
-    "config.retryBaseSeconds": 1,
-    "config.startDeadlineSeconds": 20,
-    "worker.chunk": CHUNK,
-    "worker.connections": CONNECTIONS,
+    "config.attempts.retryBase": "1s",
+    "config.attempts.startDeadline": "20s",
+    "config.worker.chunk": CHUNK,
+    "config.worker.connections": CONNECTIONS,
     "queues.default.maxActive": 100,
 }
 _DESCRIPTION = "with the values that all tests share"

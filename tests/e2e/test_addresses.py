@@ -40,9 +40,9 @@ def proxied(operator: None) -> None:
     network = ORIGIN_HOST.rpartition(".")[0]
     release.install(
         **{
-            "worker.proxy.http": "http://192.0.2.1:3128",
-            "worker.proxy.https": "http://192.0.2.1:3128",
-            "worker.proxy.noProxy": rf"localhost\,.svc\,.cluster.local\,{network}.0/24",
+            "config.worker.proxy.http": "http://192.0.2.1:3128",
+            "config.worker.proxy.https": "http://192.0.2.1:3128",
+            "config.worker.proxy.noProxy": f"{{localhost,.svc,.cluster.local,{network}.0/24}}",
         }
     )
 

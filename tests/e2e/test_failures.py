@@ -170,7 +170,7 @@ def _complete(name: str) -> Callable[[kube.Object], bool]:
 
 @pytest.fixture
 def broken_image(operator: None) -> None:
-    release.install(**{"worker.image.tag": "missing"})
+    release.install(**{"config.worker.image": f"{release.IMAGE_REPOSITORY}:missing"})
 
 
 @pytest.mark.alone

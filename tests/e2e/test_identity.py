@@ -104,7 +104,7 @@ def _reads(space: str) -> bool:
 def test_what_the_chart_leaves_out_is_left_to_the_namespace(demanding: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/model", files=FILES)
     fields = ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy")
-    release.install(**{f"worker.securityContext.{field}": "null" for field in fields})
+    release.install(**{f"config.worker.securityContext.{field}": "null" for field in fields})
     try:
         _demands(demanding, _ABSENT)
         kube.apply(kube.sync("left", demanding, source))

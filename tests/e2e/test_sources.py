@@ -71,7 +71,7 @@ def test_s3_sync_completes_with_equal_hashes(space: str, tmp_path: Path) -> None
 @pytest.fixture
 def authorities(operator: None) -> Iterator[str]:
     """Workers that trust the authorities in a ConfigMap of this name."""
-    release.install(**{"worker.caConfigMap": "authorities"})
+    release.install(**{"config.worker.caConfigMap": "authorities"})
     yield "authorities"
 
 

@@ -1,6 +1,6 @@
 """Whatever setting is accepted works: statuses, progress and queue statuses are written in its own time.
 
-The table names the extremes of every option; an option without a row fails a test. What the API server gets
+The table names the extremes of every field; a field without a row fails a test. What the API server gets
 is played in virtual time for any rate; the whole operator runs at the extremes for real.
 """
 
@@ -18,82 +18,81 @@ from modelsync.api import modelsync as api
 from modelsync.api import naming, syncqueue
 from modelsync.api.reasons import Phase
 from modelsync.core.jobs import job_manifest
-from modelsync.runtime import app
 from modelsync.runtime.cluster import cache, parsing
 from modelsync.runtime.cluster.resources import QUEUES, SYNCS
-from modelsync.runtime.common import token_bucket
+from modelsync.runtime.common import core_settings, token_bucket
 from modelsync.runtime.writes import status_writer
-from modelsync.settings import operator_config
+from modelsync.settings import configuration
 from tests.runtime import fake_api, harness, test_operator, unsteady, virtual
+from tests.settings import documents
 
-LONG = "n" * 63
 PRESETS = {f"preset-{number}": {"allowPatterns": ["*.bin"] * 64} for number in range(200)}
-EXTREMES: dict[str, tuple[str, ...]] = {
-    "namespace": ("", "models", ",".join(["models", *(f"n{number}" for number in range(50))])),
-    "operator_namespace": ("ops", "o", LONG),
-    "kubeconfig": ("/nowhere",),
-    "context": ("any",),
-    "worker_image": ("i", f"registry.example.org:5000/{'a' * 200}@sha256:{'0' * 64}"),
-    "worker_image_pull_policy": ("Always", "IfNotPresent", "Never"),
-    "worker_resources": (
-        "{}",
-        '{"requests":{},"limits":{}}',
-        '{"requests":{"cpu":"1m","memory":"1"},"limits":{"memory":"1Ei"}}',
+EXTREMES: dict[str, tuple[Any, ...]] = {
+    "log.level": ("debug", "info", "warning", "error"),
+    "log.format": ("text", "json"),
+    "limits.statusWritesPerSecond": (0.1, 0.49, 0.5, 0.99, 1, 1000),
+    "resyncInterval": ("1s", "24h"),
+    "leaderElection.leaseDuration": ("1s", "1h"),
+    "leaderElection.renewDeadline": ("500ms", "3599s"),
+    "leaderElection.retryPeriod": ("100ms", "3598s"),
+    "metrics.port": (0, 65535),
+    "health.port": (0, 65534),
+    "hub.endpoint": ("http://h", f"https://{'h' * 200}.example.org:65535/path"),
+    "attempts.disabled": (False, True),
+    "attempts.retryBase": ("100ms", "1h"),
+    "attempts.startDeadline": ("1s", "24h"),
+    "presets": ({}, PRESETS),
+    "worker.image": ("i", f"registry.example.org:5000/{'a' * 200}@sha256:{'0' * 64}"),
+    "worker.imagePullPolicy": ("Always", "IfNotPresent", "Never"),
+    "worker.progressVia": ("PodIP", "APIServerProxy"),
+    "worker.logLevel": ("debug", "info", "warning", "error"),
+    "worker.engines": (
+        ["Native"],
+        ["HFTransfer", "HuggingFaceHub"],
+        ["Native", "HFTransfer", "HuggingFaceHub"],
     ),
-    "worker_max_resources": ("{}", '{"cpu":"1m","memory":"1","ephemeral-storage":"1e400"}', '{"cpu":0}'),
-    "worker_priority_classes": ("", "a", ",".join(f"class-{number}" for number in range(100))),
-    "worker_service_accounts": ("", "a", ",".join(f"account-{number}" for number in range(100))),
-    "worker_runtime_classes": ("", "a", ",".join(f"class-{number}" for number in range(100))),
-    "worker_security_context": (
-        "{}",
-        '{"runAsUser":1,"runAsGroup":2147483647,"fsGroup":null,"supplementalGroups":[5,6]}',
-        '{"seLinuxOptions":{"level":"s0:c1,c2","type":"container_t"},"fsGroupChangePolicy":"Always"}',
+    "worker.caConfigMap": ("", "a", "a" * 253),
+    "worker.proxy.http": ("", "proxy:1", "http://proxy.example.org:65535/"),
+    "worker.proxy.https": ("", "proxy:1", "https://[::1]:3128"),
+    "worker.proxy.noProxy": ([], ["*"], ["host.example.org"] * 100),
+    "worker.addresses.allowed": ([], ["0.0.0.0/0", "::/0"], [f"10.{n}.0.0/16" for n in range(256)]),
+    "worker.addresses.denied": ([], ["0.0.0.0/0", "::/0"], [f"10.{n}.0.0/16" for n in range(256)]),
+    "worker.connections": (1, 64),
+    "worker.chunk": ("64Ki", "1Gi", 65536),
+    "worker.maxRetries": (0, 1000),
+    "worker.timeout": ("100ms", "1h"),
+    "worker.resources.requests": ({}, {"cpu": "1m", "memory": "1"}),
+    "worker.resources.limits": ({}, {"memory": "1Ei"}),
+    "worker.maxResources": ({}, {"cpu": "1m", "memory": "1", "ephemeral-storage": "1e400"}, {"cpu": 0}),
+    "worker.priorityClasses": ([], ["a"], [f"class-{number}" for number in range(100)]),
+    "worker.serviceAccounts": ([], ["a"], [f"account-{number}" for number in range(100)]),
+    "worker.runtimeClasses": ([], ["a"], [f"class-{number}" for number in range(100)]),
+    "worker.securityContext": (
+        {},
+        {"runAsUser": 1, "runAsGroup": 2147483647, "fsGroup": None, "supplementalGroups": [5, 6]},
+        {
+            "seLinuxOptions": {"level": "s0:c1,c2", "type": "container_t"},
+            "fsGroupChangePolicy": "Always",
+        },
     ),
-    "worker_ids": ("1", "2147483647", "1-2147483647", ",".join(f"{n}-{n + 5}" for n in range(1, 999))),
-    "worker_connections": ("1", "64"),
-    "worker_chunk": ("64Ki", "1Gi"),
-    "hub_endpoint": ("http://h", f"https://{'h' * 200}.example.org:65535/path"),
-    "disable_model_downloads": ("false", "true"),
-    "worker_max_retries": ("0", "1000"),
-    "worker_timeout_seconds": ("0.1", "3600"),
-    "worker_http_proxy": ("proxy:1", "http://proxy.example.org:65535/"),
-    "worker_https_proxy": ("proxy:1", "https://[::1]:3128"),
-    "worker_no_proxy": ("*", ",".join(["host.example.org"] * 100)),
-    "worker_log_level": ("debug", "info", "warning", "error"),
-    "worker_engines": ("Native", "HFTransfer,HuggingFaceHub", "Native,HFTransfer,HuggingFaceHub"),
-    "worker_allowed_addresses": ("", "0.0.0.0/0,::/0", ",".join(f"10.{n}.0.0/16" for n in range(256))),
-    "worker_denied_addresses": ("", "0.0.0.0/0,::/0", ",".join(f"10.{n}.0.0/16" for n in range(256))),
-    "presets": ("{}", json.dumps(PRESETS)),
-    "worker_ca_config_map": ("a", "a" * 253),
-    "progress_via": ("pod-ip", "proxy"),
-    "status_qps": ("0.1", "0.49", "0.5", "0.99", "1", "1000"),
-    "resync_seconds": ("1", "86400"),
-    "lease_duration": ("1", "3600"),
-    "renew_deadline": ("0.5", "3599"),
-    "retry_period": ("0.1", "3598"),
-    "retry_base_seconds": ("0.1", "3600"),
-    "start_deadline_seconds": ("1", "86400"),
-    "log_format": ("text", "json"),
-    "log_level": ("debug", "info", "warning", "error"),
-    "port": ("0", "65535"),
-    "health_port": ("0", "65535"),
+    "worker.ids": (["1"], [2147483647], ["1-2147483647"], [f"{n}-{n + 5}" for n in range(1, 999)]),
 }
 
 
-def test_every_option_has_its_extremes() -> None:
-    assert EXTREMES.keys() == {option.name for option in operator_config.OPTIONS}
+def test_every_field_has_its_extremes() -> None:
+    assert EXTREMES.keys() == {path for path, _ in configuration.fields()}
 
 
-@given(st.fixed_dictionaries({name: st.sampled_from(values) for name, values in EXTREMES.items()}))
+@given(st.fixed_dictionaries({path: st.sampled_from(values) for path, values in EXTREMES.items()}))
 @settings(max_examples=200, deadline=None)
-def test_a_worker_is_made_for_any_accepted_settings(flags: dict[str, str]) -> None:
+def test_a_worker_is_made_for_any_accepted_settings(fields: dict[str, Any]) -> None:
     try:
-        found = operator_config.operator_config(flags, {})
+        found = documents.configured(fields)
     except errors.ConfigError as error:
-        assert "--renew-deadline" in str(error), "only these three depend on each other"
+        assert "leaderElection.renewDeadline" in str(error), "only these three depend on each other"
         return
     sync = parsing.sync_record(harness.versioned(harness.sync(), 1))
-    manifest = job_manifest.render_job(sync, 1, "key", settings=app.job_settings(found))
+    manifest = job_manifest.render_job(sync, 1, "key", settings=core_settings.job_settings(found))
     size = len(json.dumps(manifest["spec"]["template"]["metadata"]["annotations"]))
     assert size < 256 * 1024, "the API server takes no more"
 
@@ -161,25 +160,20 @@ def test_every_kind_of_status_is_written_in_a_time_that_follows_from_the_rate(
 
 
 NOT_HERE = {
-    "kubeconfig",
-    "context",
-    "port",
-    "health_port",
-    "operator_namespace",
-    "disable_model_downloads",
-    "progress_via",
-} | {
+    "metrics.port",
+    "health.port",
+    "attempts.disabled",
+    "worker.progressVia",
     # A lease of a second is lost on a machine that is busy; tests/runtime/test_lease.py has its own clock.
-    "lease_duration",
-    "renew_deadline",
-    "retry_period",
+    "leaderElection.leaseDuration",
+    "leaderElection.renewDeadline",
+    "leaderElection.retryPeriod",
 }
 
 
-def chosen(which: int, **more: str) -> dict[str, str]:
-    """The least (0) or the most (-1) of every option that a run on the fake API server can have."""
-    flags = {name: values[which] for name, values in EXTREMES.items() if name not in NOT_HERE}
-    return {**flags, **more}
+def chosen(which: int) -> dict[str, Any]:
+    """The least (0) or the most (-1) of every field that a run on the fake API server can have."""
+    return {path: values[which] for path, values in EXTREMES.items() if path not in NOT_HERE}
 
 
 @pytest.mark.parametrize("which", [0, -1], ids=["the least of everything", "the most of everything"])
@@ -191,8 +185,7 @@ async def test_an_operator_reports_at_the_extremes(which: int) -> None:
     ):
         server.put(QUEUES, test_operator.queue())
         server.put(SYNCS, harness.sync())
-        flags: dict[str, Any] = chosen(which)
-        async with test_operator.running(server, **flags):
+        async with test_operator.running(server, chosen(which)):
             await harness.eventually(lambda: test_operator.jobs(server))
             test_operator.start_pod(server)
             worker.report["progress"] |= {"bytesDone": 452, "bytesPerSecond": 100}

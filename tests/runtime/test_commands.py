@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -13,17 +14,17 @@ from click.testing import CliRunner
 
 from modelsync.cli import crds, operator
 from modelsync.runtime.cluster.resources import QUEUES, SYNCS
-from modelsync.settings import operator_config
 from tests.runtime import fake_api, harness, test_operator
+from tests.settings import documents
 
 SOURCES = Path(__file__).parents[2] / "operator"
 
 
-def test_help_names_every_flag_with_its_variable() -> None:
+def test_help_names_every_flag_and_there_is_none_for_what_the_document_says() -> None:
     told = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
     assert told.exit_code == 0
-    for option in operator_config.OPTIONS:
-        assert option.flag in told.output and f"[{' or '.join(option.variables)}]" in told.output
+    flags = {"--config", "--namespace", "--operator-namespace", "--kubeconfig", "--context"}
+    assert set(re.findall(r"--[a-z-]+", told.output)) - {"--help"} == flags | {"--log-level", "--log-format"}
 
 
 def test_crds_are_written_and_checked(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_crds_are_written_and_checked(tmp_path: Path) -> None:
     assert told.exit_code == 1 and "modelsync.dev_modelsyncs.yaml" in told.output
 
 
-async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
+async def start(*args: str, cwd: Path | None = None, **environment: str) -> asyncio.subprocess.Process:
     """The real process, as a user starts it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -45,6 +46,7 @@ async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
         "modelsync",
         "operator",
         *args,
+        cwd=cwd,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCES), **environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -54,18 +56,24 @@ async def start(*args: str, **environment: str) -> asyncio.subprocess.Process:
 @pytest.mark.parametrize(
     ("args", "fix"),
     [
-        pytest.param([], "--worker-image (MODELSYNC_WORKER_IMAGE): is needed", id="no image"),
+        pytest.param([], "--config: is needed", id="no configuration"),
+        pytest.param(["--config=nowhere"], "nowhere cannot be read", id="a file that is not there"),
+        pytest.param(["--config=bad.yaml"], "bad.yaml: limits.bandwidth: there is no such", id="bad field"),
         pytest.param(
-            ["--worker-image=i", "--status-qps=no"], "--status-qps (MODELSYNC_STATUS_QPS)", id="bad value"
+            ["--config=good.yaml", "--status-qps=1"],
+            "--status-qps: is no flag any more; set limits.statusWritesPerSecond",
+            id="a former flag",
         ),
         pytest.param(
-            ["--worker-image=i", "--kubeconfig=/nowhere"], "set --kubeconfig (KUBECONFIG)", id="no cluster"
+            ["--config=good.yaml", "--kubeconfig=/nowhere"], "set --kubeconfig (KUBECONFIG)", id="no cluster"
         ),
     ],
 )
 @harness.in_loop
-async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], fix: str) -> None:
-    process = await start(*args, HOME="/nowhere")
+async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], fix: str, tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_bytes(documents.written())
+    (tmp_path / "bad.yaml").write_bytes(documents.written({"limits.bandwidth": 1}))
+    process = await start(*args, HOME="/nowhere", cwd=tmp_path)
     told, _ = await process.communicate()
     assert process.returncode == 2
     assert fix in told.decode() and len(told.decode().splitlines()) == 1
@@ -84,12 +92,11 @@ async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> 
         user = {"name": "u", "user": {"token": "t"}}
         whole = {"clusters": [cluster], "contexts": [context], "users": [user], "current-context": "c"}
         kubeconfig.write_text(yaml.safe_dump(whole))
+        config = tmp_path / "config.yaml"
+        config.write_bytes(documents.written({"metrics.port": port, "health.port": 0}))
         process = await start(
-            "--worker-image=i",
+            f"--config={config}",
             "--operator-namespace=ops",
-            f"--port={port}",
-            "--health-port=0",
-            MODELSYNC_LOG_FORMAT="json",
             KUBECONFIG=str(kubeconfig),
         )
         await harness.eventually(lambda: test_operator.jobs(api))

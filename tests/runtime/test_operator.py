@@ -2,28 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from modelsync.api import naming
 from modelsync.runtime import app
 from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS
 from modelsync.runtime.telemetry import metrics
-from modelsync.settings import operator_config
+from modelsync.settings import invocation
 from tests.runtime import fake_api, harness, worker_double
+from tests.settings import documents
 
 WORKER_IP = "127.77.0.1"
 """An address of loopback that no other test binds, because a worker's port is fixed."""
-FLAGS = {
-    "worker_image": "localhost/modelsync:dev",
-    "operator_namespace": "ops",
-    "port": "0",
-    "health_port": "0",
-    "lease_duration": "60",
-    "renew_deadline": "50",
-    "retry_period": "0.2",
+FIELDS: dict[str, Any] = {
+    "metrics.port": 0,
+    "health.port": 0,
+    "leaderElection.leaseDuration": "60s",
+    "leaderElection.renewDeadline": "50s",
+    "leaderElection.retryPeriod": "200ms",
 }
+"""Of the configuration, so that many can run at once on a machine that is busy."""
 
 
 class Run:
@@ -55,10 +56,14 @@ def free_lease(api: fake_api.FakeApi) -> None:
 
 
 @asynccontextmanager
-async def running(api: fake_api.FakeApi, **flags: str) -> AsyncIterator[Run]:
-    settings = operator_config.operator_config({**FLAGS, **flags}, {})
+async def running(
+    api: fake_api.FakeApi, fields: Mapping[str, Any] = documents.NOTHING, config: Path = Path("config.yaml")
+) -> AsyncIterator[Run]:
+    """An operator with some fields of its configuration set; `config` is the file that it watches."""
+    started = invocation.Invocation(config=config, operator_namespace="ops", identity="test")
+    configured = documents.configured({**FIELDS, **fields})
     client, measured, stop = harness.connect(api.url), metrics.Metrics(), asyncio.Event()
-    operator = app.Operator(settings, client, measured)
+    operator = app.Operator(started, configured, client, measured)
     run = Run(operator, stop, asyncio.create_task(operator.run(stop)))
     run.measured = measured
     try:
@@ -264,7 +269,10 @@ async def test_deletion_before_the_end_is_told_by_the_one_that_leads() -> None:
         done = api.get(SYNCS, "models", "done")
         api.put(SYNCS, {**done, "status": {**under_way, "phase": "Complete"}})
         # A deletion between the first list and the watch is found by the next list.
-        async with running(api, resync_seconds="5") as run, running(api, resync_seconds="5") as standby:
+        async with (
+            running(api, {"resyncInterval": "5s"}) as run,
+            running(api, {"resyncInterval": "5s"}) as standby,
+        ):
             await harness.eventually(lambda: len(run.operator.store.syncs) == 2)
             await harness.eventually(lambda: len(standby.operator.store.syncs) == 2)
             await harness.eventually(lambda: run.operator._may_act() or standby.operator._may_act())
@@ -284,7 +292,7 @@ async def test_an_operator_goes_on_after_its_etcd_was_restored() -> None:
         api.put(QUEUES, queue())
         api.put(SYNCS, harness.sync())
         api.put(SYNCS, harness.sync("waits"))
-        async with running(api, resync_seconds="5") as run:
+        async with running(api, {"resyncInterval": "5s"}) as run:
             await harness.eventually(lambda: status(api).get("attempts") == 1)
             await settled(run, api)
             backup = api.backup()

@@ -50,7 +50,7 @@ def tries(transport: Transport, url: str) -> tuple[bytes, int]:
             return body(transport, url), number
         except Transient as trouble:
             assert "was reached" in str(trouble)
-            assert "worker.timeoutSeconds" in str(trouble)
+            assert "worker.timeout" in str(trouble)
     raise AssertionError("it is given up")
 
 

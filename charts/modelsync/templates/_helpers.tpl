@@ -61,12 +61,31 @@ namespaceSelector: {}
 {{- end -}}
 
 {{- define "modelsync.workerImage" -}}
-{{- $own := .Values.worker.image -}}
-{{- if or $own.repository $own.tag -}}
-{{- printf "%s:%s" ($own.repository | default .Values.image.repository) ($own.tag | default .Values.image.tag | default .Chart.AppVersion) -}}
-{{- else -}}
-{{- include "modelsync.image" . -}}
+{{- .Values.config.worker.image | default (include "modelsync.image" .) -}}
 {{- end -}}
+
+{{/* The operator's document: the value `config`, where workers have the operator's image unless it names another. */}}
+{{- define "modelsync.config" -}}
+apiVersion: config.modelsync.dev/v1alpha1
+kind: OperatorConfiguration
+{{ $config := deepCopy .Values.config -}}
+{{- $_ := set $config.worker "image" (include "modelsync.workerImage" .) -}}
+{{- $_ := set $config.worker "imagePullPolicy" ($config.worker.imagePullPolicy | default .Values.image.pullPolicy) -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Changes with what of the document the operator reads at its start only, and with nothing else. */}}
+{{- define "modelsync.restartChecksum" -}}
+{{- $config := fromYaml (include "modelsync.config" .) -}}
+{{- $read := dict -}}
+{{- range $path := fromYamlArray (.Files.Get "files/restart-settings.yaml") -}}
+{{- $value := $config -}}
+{{- range $name := splitList "." $path -}}
+{{- $value = kindIs "map" $value | ternary (get ($value | default dict) $name) "" -}}
+{{- end -}}
+{{- $_ := set $read $path $value -}}
+{{- end -}}
+{{- toJson $read | sha256sum -}}
 {{- end -}}
 
 {{/* Rules that are needed wherever ModelSyncs are watched. */}}
@@ -101,21 +120,21 @@ namespaceSelector: {}
   verbs: [get, create, update]
 {{- end -}}
 
-{{- /* The uids and gids that a ModelSync may name, as the operator's flag takes them. Large numbers come as floats. */}}
+{{- /* The uids and gids that a ModelSync may name, with commas between. Large numbers come as floats. */}}
 {{- define "modelsync.workerIds" -}}
 {{- $ids := list }}
-{{- range .Values.worker.ids }}{{ $ids = append $ids (kindIs "string" . | ternary . (toString (int64 .))) }}{{ end }}
+{{- range .Values.config.worker.ids }}{{ $ids = append $ids (kindIs "string" . | ternary . (toString (int64 .))) }}{{ end }}
 {{- join "," $ids }}
 {{- end }}
 
-{{- /* The same and those of worker.securityContext, as a list of first and last in CEL. */}}
+{{- /* The same and those of config.worker.securityContext, as a list of first and last in CEL. */}}
 {{- define "modelsync.workerIdRanges" -}}
 {{- $ranges := list }}
 {{- range splitList "," (include "modelsync.workerIds" .) }}
 {{- $ends := splitList "-" . }}
 {{- $ranges = append $ranges (printf "[%s, %s]" (first $ends) (last $ends)) }}
 {{- end }}
-{{- $default := .Values.worker.securityContext }}
+{{- $default := .Values.config.worker.securityContext }}
 {{- range concat (list $default.runAsUser $default.runAsGroup $default.fsGroup) ($default.supplementalGroups | default list) }}
 {{- if . }}
 {{- $ranges = append $ranges (printf "[%d, %d]" (int64 .) (int64 .)) }}

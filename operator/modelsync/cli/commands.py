@@ -92,12 +92,13 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         ),
     },
     "What runs in Pods": {
+        "config": Entry(module=f"{_CLI}.config", help="Check the operator's configuration."),
         "crds": Entry(
             module=f"{_CLI}.crds", help="Write the CRDs into DIRECTORY (crds), one YAML file each."
         ),
         "operator": Entry(
             module=f"{_CLI}.operator",
-            help="Run the operator: watch ModelSyncs, start workers, tell their progress.",
+            help="Run the operator: watch ModelSyncs, start workers, report their progress.",
         ),
         "worker": Entry(
             module=f"{_CLI}.worker", help="Carry out one work request: the operator's Jobs run this."

@@ -49,7 +49,7 @@ _WORDS = {
     "be reached from the worker's namespace": "be reached from here",
     "Give the worker its authority with SSL_CERT_FILE": "Name its authority's file in SSL_CERT_FILE",
     "the clock of the worker's node": "the clock of this machine",
-    "worker.timeoutSeconds": "HF_HUB_DOWNLOAD_TIMEOUT",
+    "worker.timeout": "HF_HUB_DOWNLOAD_TIMEOUT",
     "Create the Secret in the ModelSync's namespace": "Check the file",
     "let the worker write there": "make the directories writable",
     "Another worker": "Another process",

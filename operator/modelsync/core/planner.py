@@ -149,7 +149,7 @@ _WAITS = {
     QueueReason.NAMESPACE_LIMIT: "waiting in queue {queue!r} for another ModelSync of namespace {namespace!r}"
     " to end: it has as many slots there as one namespace may have (maxActivePerNamespace){bounded}",
     QueueReason.SUSPENDED: "queue {queue!r} is suspended; set spec.suspend of the SyncQueue to false",
-    QueueReason.DOWNLOADS_DISABLED: "downloads are disabled in the operator (DISABLE_MODEL_DOWNLOADS);"
+    QueueReason.DOWNLOADS_DISABLED: "downloads are disabled in the operator (attempts.disabled);"
     " it starts when they are enabled again",
     QueueReason.DUPLICATE: "waiting for another ModelSync that writes to the same target",
     QueueReason.QUEUE_NOT_FOUND: "spec.queue: there is no SyncQueue {queue!r} in the operator's namespace;"

@@ -52,7 +52,7 @@ ORIGIN: dict[Reason, tuple[str, str]] = {
     Reason.NETWORK_ERROR: (
         "The origin is unreachable (DNS, routing, TLS or a broken connection) or does not answer in time.",
         f"{_ITSELF} Check DNS, proxies, network policies and CA certificates. If the origin is only slow,"
-        " raise `worker.timeoutSeconds`.",
+        " raise `worker.timeout`.",
     ),
     Reason.RATE_LIMITED: (
         "The origin limits requests: 429, SlowDown of S3, or an error with Retry-After, RateLimit or"
@@ -251,7 +251,7 @@ QUEUE: dict[QueueReason, tuple[str, str]] = {
         "Wait, or set the retry annotation.",
     ),
     QueueReason.DOWNLOADS_DISABLED: (
-        "The operator runs with `DISABLE_MODEL_DOWNLOADS`: nothing starts; running syncs continue.",
-        "Ask the administrator; the chart's value is `config.disableModelDownloads`.",
+        "The operator's configuration has `attempts.disabled`: nothing starts; running syncs continue.",
+        "Ask the administrator; the chart's value is `config.attempts.disabled`.",
     ),
 }

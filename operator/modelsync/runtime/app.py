@@ -12,10 +12,9 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from modelsync import errors
-from modelsync.api import protocol, syncqueue
+from modelsync.api import syncqueue
 from modelsync.core import plan_cache, planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import job_manifest
@@ -23,7 +22,7 @@ from modelsync.core.status import event_rules
 from modelsync.runtime import reconcile_loop
 from modelsync.runtime.cluster import api_client, cache, relist, watches
 from modelsync.runtime.cluster.resources import QUEUES, WATCHED
-from modelsync.runtime.common import supervision
+from modelsync.runtime.common import core_settings, supervision
 from modelsync.runtime.telemetry import (
     http_server,
     log_setup,
@@ -34,7 +33,8 @@ from modelsync.runtime.telemetry import (
 )
 from modelsync.runtime.workers import progress_poller, start_diagnosis, worker_client
 from modelsync.runtime.writes import event_recorder, job_executor, leader_election, status_writer
-from modelsync.settings import operator_config
+from modelsync.settings import invocation
+from modelsync.settings.configuration import Configuration
 
 _log = logging.getLogger(__name__)
 _DRAIN = 3.0
@@ -50,10 +50,15 @@ class Operator:
     """All parts, wired; see the module."""
 
     def __init__(
-        self, settings: operator_config.OperatorConfig, api: api_client.Kube, measuring: metrics.Metrics
+        self,
+        started: invocation.Invocation,
+        configuration: Configuration,
+        api: api_client.Kube,
+        measuring: metrics.Metrics,
     ) -> None:
-        self._config = settings
-        self._job_settings = job_settings(settings)
+        self._started = started
+        self._config = configuration
+        self._job_settings = core_settings.job_settings(configuration)
         self._api = api
         clock = api.clock.now
         self._metrics = measuring
@@ -68,16 +73,14 @@ class Operator:
         self.resync = relist.Resync(
             api,
             self.store,
-            namespaces=settings.namespace,
-            operator_namespace=settings.operator_namespace,
+            namespaces=started.namespaces,
+            operator_namespace=started.operator_namespace,
             on_odd=self._oddities.report,
         )
         self._watches = self._make_watches()
         self._accounting = worker_counters.Accounting(measuring, self.store, clock=clock)
         self.store.on_pod(self._accounting.on_pod)
-        self._channel: worker_client.Channel = (
-            worker_client.Proxied(api) if settings.progress_via == "proxy" else worker_client.Direct()
-        )
+        self._channel = _channel(configuration, api)
         self._poller = progress_poller.Poller(
             self.store,
             self._channel,
@@ -89,20 +92,22 @@ class Operator:
         self._writer = status_writer.StatusWriter(
             api,
             self.store,
-            rate=settings.status_qps,
-            queue_namespace=settings.operator_namespace,
+            rate=configuration.limits.status_writes_per_second,
+            queue_namespace=started.operator_namespace,
             may_write=self._may_act,
             count=lambda result: measuring.status_patches.labels(result).inc(),
         )
-        self._recorder = event_recorder.Recorder(api, instance=settings.identity)
+        self._recorder = event_recorder.Recorder(api, instance=started.identity)
         self.store.on_sync_gone(self._say_what_is_left)
         self._diagnosis = start_diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
         self.engine = self._make_engine()
         measuring.registry.register(state_collector.StateCollector(self.store, clock=clock))
         self._health_server = http_server.Server(
-            http_server.health(healthy=self._health, ready=self._readiness), port=settings.health_port
+            http_server.health(healthy=self._health, ready=self._readiness), port=configuration.health.port
         )
-        self._metrics_server = http_server.Server(http_server.metrics(measuring.registry), port=settings.port)
+        self._metrics_server = http_server.Server(
+            http_server.metrics(measuring.registry), port=configuration.metrics.port
+        )
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until asked to stop or the lease is lost; returns the process's exit code."""
@@ -141,7 +146,7 @@ class Operator:
         await self.elector.tried.wait()
         if not self.elector.is_leading:
             await self.resync.until_complete()
-        await self.resync.run(self._config.resync_seconds)
+        await self.resync.run(self._config.resync_interval)
 
     async def _lead(self, group: asyncio.TaskGroup) -> None:
         await self.elector.acquire()
@@ -164,8 +169,8 @@ class Operator:
         """
         await self.resync.until_complete()
         self._accounting.begin()
-        if self._config.disable_model_downloads:
-            _log.warning("downloads are disabled (DISABLE_MODEL_DOWNLOADS): no worker starts")
+        if self._config.attempts.disabled:
+            _log.warning("downloads are disabled (attempts.disabled): no worker starts")
         self._filled = True
         _log.info(
             "acting on %d ModelSyncs, %d Jobs, %d Pods",
@@ -216,16 +221,17 @@ class Operator:
         return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
 
     def _make_elector(self) -> leader_election.Elector:
+        election = self._config.leader_election
         return leader_election.Elector(
             self._api,
-            namespace=self._config.operator_namespace,
-            identity=f"{self._config.identity}_{secrets.token_hex(4)}",
+            namespace=self._started.operator_namespace,
+            identity=f"{self._started.identity}_{secrets.token_hex(4)}",
             proving=self.store.proofs,
-            succeeds=self._config.identity if self._config.in_cluster else None,
+            succeeds=self._started.identity if self._started.in_cluster else None,
             timing=leader_election.Timing(
-                duration=self._config.lease_duration,
-                renew_deadline=self._config.renew_deadline,
-                retry_period=self._config.retry_period,
+                duration=election.lease_duration,
+                renew_deadline=election.renew_deadline,
+                retry_period=election.retry_period,
             ),
         )
 
@@ -239,8 +245,8 @@ class Operator:
             on_odd=self._oddities.report,
         )
         return (
-            make(WATCHED, self._config.namespace),
-            make((QUEUES,), (self._config.operator_namespace,)),
+            make(WATCHED, self._started.namespaces),
+            make((QUEUES,), (self._started.operator_namespace,)),
         )
 
     def _render(self, sync: snapshot.SyncRecord, attempt: int, key: str) -> api_client.Object:
@@ -261,7 +267,7 @@ class Operator:
         return reconcile_loop.Engine(
             self.store,
             functools.partial(planner.plan, remembered=plan_cache.Recall()),
-            settings=_plan_settings(self._config),
+            settings=core_settings.plan_settings(self._config, self._started.operator_namespace),
             acting=acting,
             writing=self._writer,
             polling=self._poller,
@@ -273,56 +279,11 @@ class Operator:
         )
 
 
+def _channel(configuration: Configuration, api: api_client.Kube) -> worker_client.Channel:
+    """How workers are reached."""
+    through_server = configuration.worker.progress_via == "APIServerProxy"
+    return worker_client.Proxied(api) if through_server else worker_client.Direct()
+
+
 def _start(group: asyncio.TaskGroup, name: str, run: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
     return group.create_task(supervision.steadily(name, run))
-
-
-def _plan_settings(settings: operator_config.OperatorConfig) -> snapshot.Settings:
-    return snapshot.Settings(
-        retry_base=timedelta(seconds=settings.retry_base_seconds),
-        start_deadline=timedelta(seconds=settings.start_deadline_seconds),
-        protected_namespaces=snapshot.PROTECTED_NAMESPACES | {settings.operator_namespace},
-        presets=tuple(settings.presets),
-        engines=settings.worker_engines,
-        priority_classes=settings.worker_priority_classes,
-        service_accounts=("default", *settings.worker_service_accounts),
-        runtime_classes=settings.worker_runtime_classes,
-        ids=settings.worker_ids,
-        most_resources=settings.worker_max_resources,
-        downloads_disabled=settings.disable_model_downloads,
-    )
-
-
-def job_settings(settings: operator_config.OperatorConfig) -> job_manifest.JobSettings:
-    """What of the settings goes into every worker's Job."""
-    return job_manifest.JobSettings(
-        image=settings.worker_image,
-        image_pull_policy=settings.worker_image_pull_policy,
-        resources=settings.worker_resources,
-        security_context=settings.worker_security_context,
-        most_resources=settings.worker_max_resources,
-        hub_endpoint=settings.hub_endpoint,
-        ca_config_map=settings.worker_ca_config_map,
-        presets=settings.presets,
-        environment=_variables(settings),
-        tuning=protocol.Tuning(
-            connections=settings.worker_connections,
-            chunk_bytes=settings.worker_chunk,
-            max_retries=settings.worker_max_retries,
-            timeout_seconds=settings.worker_timeout_seconds,
-        ),
-        addresses=protocol.Addresses(
-            allowed=settings.worker_allowed_addresses, denied=settings.worker_denied_addresses
-        ),
-    )
-
-
-def _variables(settings: operator_config.OperatorConfig) -> dict[str, str]:
-    """The workers' variables; a program that knows one of them knows it in capitals."""
-    known = {
-        "HTTP_PROXY": settings.worker_http_proxy,
-        "HTTPS_PROXY": settings.worker_https_proxy,
-        "NO_PROXY": settings.worker_no_proxy,
-        "MODELSYNC_LOG_LEVEL": settings.worker_log_level if settings.worker_log_level != "info" else None,
-    }
-    return {name: value for name, value in known.items() if value}

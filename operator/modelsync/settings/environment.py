@@ -1,7 +1,7 @@
 """What a transfer takes from its environment: proxies, certification authorities, timeouts, and whether it
 may start at all.
 
-Beside `operator_config` the only reader of os.environ; the worker gets these settings as values. They are the
+Beside `invocation` the only reader of os.environ; the worker gets these settings as values. They are the
 variables that every program of the field honours, so they keep their own names.
 """
 

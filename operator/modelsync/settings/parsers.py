@@ -1,15 +1,14 @@
 """How the texts of settings become values: one small reader for each sort.
 
-A reader takes the text of a flag or a variable and returns the value, or raises ValueError with the fix; who
-asked, and under which name, is told by `operator_config`. Those that make values of the API stand in
-`documents`, so that a worker's start need not load it for a number.
+A reader takes a text and returns the value, or raises ValueError with how to fix it; the caller names the
+flag, the variable or the field. They load no more than a worker needs at its start.
 """
 
 import ipaddress
 import re
 from collections.abc import Callable
 
-from modelsync.api.common import quantity, size_limits
+from modelsync.api.common import size_limits
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
@@ -40,45 +39,6 @@ def whole(low: int, high: int, what: str) -> Callable[[str], int]:
     return read
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """Reads one of a few words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return text
-
-    return read
-
-
-def some_of(*words: str) -> Callable[[str], tuple[str, ...]]:
-    """Reads some of a few words, with commas between; at least one."""
-
-    def read(text: str) -> tuple[str, ...]:
-        found = tuple(part.strip() for part in text.split(",") if part.strip())
-        if not found or not set(found) <= set(words):
-            raise ValueError(f"must be some of {', '.join(words)}, with commas between")
-        return found
-
-    return read
-
-
-def text(given: str) -> str:
-    """A text that is not empty."""
-    if not given.strip():
-        raise ValueError("must not be empty")
-    return given.strip()
-
-
-def truth(text: str) -> bool:
-    """True or false."""
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False}
-    known |= {"no": False, "off": False}
-    if text.strip().lower() not in known:
-        raise ValueError("must be true or false")
-    return known[text.strip().lower()]
-
-
 def proxy(text: str) -> str:
     """The address of a proxy; without a password, since it stands in every worker's Job."""
     if not re.match(r"(https?://)?[^/?#@\s]+/?\Z", text):
@@ -103,16 +63,6 @@ def object_name(text: str) -> str:
     return text
 
 
-def object_names(text: str) -> tuple[str, ...]:
-    """Names of Kubernetes objects, with commas between."""
-    return tuple(dict.fromkeys(object_name(part.strip()) for part in text.split(",") if part.strip()))
-
-
-def namespaces(text: str) -> tuple[str, ...]:
-    """Names of namespaces, with commas between."""
-    return tuple(dict.fromkeys(namespace(part.strip()) for part in text.split(",") if part.strip()))
-
-
 def blocks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     """CIDR blocks, with commas between."""
     if len(text) > size_limits.MOST_BLOCKS_TEXT:
@@ -134,14 +84,3 @@ def url(text: str) -> str:
             "must be a base URL such as https://hub.example.org, without user, query or fragment"
         )
     return text.rstrip("/")
-
-
-def byte_count(text: str) -> int:
-    """A quantity of bytes that suits as a chunk."""
-    try:
-        value = quantity.parse_bytes(text)
-    except ValueError:
-        value = 0
-    if not 64 * 1024 <= value <= 2**30:
-        raise ValueError("must be a quantity of bytes from 64Ki to 1Gi, such as 8Mi")
-    return value

@@ -103,7 +103,7 @@ def _ready(snapshot: Snapshot, queue: QueueRecord) -> Condition:
 def _why_closed(snapshot: Snapshot, queue: QueueRecord) -> tuple[str, str] | None:
     """Reason and message of a queue that admits nothing, however few of its slots are in use."""
     if snapshot.settings.downloads_disabled:
-        message = "downloads are disabled in the operator (DISABLE_MODEL_DOWNLOADS): nothing is admitted"
+        message = "downloads are disabled in the operator (attempts.disabled): nothing is admitted"
         return QueueReason.DOWNLOADS_DISABLED, message
     if queue.spec.suspend:
         return QueueReason.SUSPENDED, "spec.suspend is true: nothing new is admitted"

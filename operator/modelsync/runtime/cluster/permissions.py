@@ -57,7 +57,7 @@ PROXY_PERMISSIONS: tuple[Permission, ...] = (
         "get",
         "update",
         sub="proxy",
-        why="`--progress-via=proxy` only: progress and limits from outside",
+        why="worker.progressVia: APIServerProxy only: progress and limits from outside",
     ),
 )
 """Needed by an operator outside the cluster; never granted by the chart."""

@@ -170,7 +170,7 @@ def _ask(wire: Wire, method: str, target: str, headers: Mapping[str, str], waits
 def _silence(host: str, seconds: float) -> str:
     return (
         f"{host} was reached, but its answer did not begin within {display.duration(seconds)}. The next tries"
-        " wait longer, up to 5 minutes; worker.timeoutSeconds sets the wait of the first one."
+        " wait longer, up to 5 minutes; worker.timeout sets the wait of the first one."
     )
 
 
