@@ -47,7 +47,7 @@ def chart() -> str:
 
 
 def _moved(to: str) -> Schema:
-    """Helm shows the constant to whoever sets the value: `value must be '…'`."""
+    """Helm shows the constant to the person who sets the value: `value must be '…'`."""
     return {"const": f"moved: set {to}"}
 
 

@@ -44,7 +44,7 @@ _OTHERS = (
     ("`ALL_PROXY`", "Proxy for schemes without a proxy of their own.", "worker, pull"),
     (
         "`SSL_CERT_FILE`",
-        "Certification authorities in place of the system's. In the cluster:"
+        "CA certificates in place of the system's. In the cluster:"
         " `worker.caConfigMap` of the configuration.",
         "worker, pull",
     ),

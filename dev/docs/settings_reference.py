@@ -42,6 +42,18 @@ The chart makes it from its value `config`, which has the same fields, and mount
 that is left out, or null, has its default. Unknown fields and fields that stand twice are refused. Durations
 are written as `500ms`, `15s` or `1m30s`, quantities as in Kubernetes. For editors there is a
 [JSON schema](operator-configuration.schema.json).
+
+## Changes while it runs
+
+The operator looks at the file every two seconds. A change acts within 10 seconds, for workers from their
+next attempt on; what the tables below call "after a restart" waits for one, and the chart makes it where
+its values change such a field. In a Pod the file is a ConfigMap, which the kubelet takes over in up to a
+minute or two; a change of any annotation of the Pod makes that immediate.
+
+A document that is wrong changes nothing: the one before acts, and the fields and fixes are in the log, in
+the condition `ConfigurationRefused` of each SyncQueue and as `modelsync_config_last_reload_successful` 0. A
+Pod that starts with it ends with code 2. `modelsync_config_restart_needed` is 1 while a change waits for a
+restart.
 """
 _SECTION = ("field", "default", "acts", "meaning")
 

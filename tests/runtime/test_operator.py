@@ -91,6 +91,28 @@ async def settled(run: Run, api: fake_api.FakeApi) -> None:
             return
 
 
+@harness.in_loop
+async def test_a_changed_configuration_acts_and_a_bad_one_is_shown_by_the_queue(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_bytes(documents.written(FIELDS))
+    async with fake_api.FakeApi().serving() as api:
+        api.put(QUEUES, queue())
+        async with running(api, {"attempts.disabled": True}, config=config) as run:
+            run.operator._watcher._seconds = 0.05
+            value = run.measured.registry.get_sample_value
+            api.put(SYNCS, harness.sync())
+            await harness.eventually(lambda: jobs(api))
+            assert value("modelsync_config_last_reload_successful") == 1
+            config.write_bytes(documents.written({**FIELDS, "limits.bandwidth": 1}))
+            await harness.eventually(lambda: "limits.bandwidth" in str(api.get(QUEUES, "ops", "default")))
+            assert value("modelsync_config_last_reload_successful") == 0
+            changed = {**FIELDS, "limits.statusWritesPerSecond": 7, "worker.image": "later"}
+            config.write_bytes(documents.written(changed))
+            await harness.eventually(lambda: "limits.bandwidth" not in str(api.get(QUEUES, "ops", "default")))
+            assert run.operator._writer.rate == 7
+            assert value("modelsync_config_restart_needed") == 1
+
+
 def queue() -> Any:
     return {"metadata": {"name": "default", "namespace": "ops", "generation": 1}, "spec": {"maxActive": 1}}
 

@@ -19,7 +19,8 @@ class Condition(Value):
     """One aspect of the state, as in `metav1.Condition`."""
 
     type: Annotated[str, Field(max_length=63)]
-    """Ready, Reconciling, Stalled or Progressing."""
+    """Ready, Reconciling, Stalled or Progressing; of a SyncQueue Ready, and ConfigurationRefused while the
+    operator refuses its configuration."""
     status: ConditionStatus
     """True, False or Unknown."""
     reason: Annotated[str, Field(max_length=63)]

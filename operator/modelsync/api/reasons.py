@@ -128,6 +128,7 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     PROGRESSING = "Progressing"
+    CONFIGURATION_REFUSED = "ConfigurationRefused"
 
 
 class SourceKind(StrEnum):

@@ -7,6 +7,7 @@ operator may act from then on.
 """
 
 import asyncio
+import dataclasses
 import functools
 import logging
 import secrets
@@ -22,7 +23,7 @@ from modelsync.core.status import event_rules
 from modelsync.runtime import reconcile_loop
 from modelsync.runtime.cluster import api_client, cache, relist, watches
 from modelsync.runtime.cluster.resources import QUEUES, WATCHED
-from modelsync.runtime.common import core_settings, supervision
+from modelsync.runtime.common import config_watcher, core_settings, supervision
 from modelsync.runtime.telemetry import (
     http_server,
     log_setup,
@@ -102,6 +103,7 @@ class Operator:
         self._diagnosis = start_diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
         self.engine = self._make_engine()
         measuring.registry.register(state_collector.StateCollector(self.store, clock=clock))
+        self._watcher = self._make_watcher()
         self._health_server = http_server.Server(
             http_server.health(healthy=self._health, ready=self._readiness), port=configuration.health.port
         )
@@ -128,6 +130,7 @@ class Operator:
                 start("poller", self._poller.run)
                 start("events", self._recorder.run)
                 start("diagnosis", self._diagnosis.run)
+                start("configuration", self._watcher.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
         except* supervision.Stopped:
@@ -190,6 +193,25 @@ class Operator:
         await self.elector.release()
         raise supervision.Stopped
 
+    def _reconfigure(self, configuration: Configuration) -> None:
+        """Act by another configuration; its fields that need a restart are as they were."""
+        self._config = configuration
+        log_setup.set_level(configuration.log.level)
+        self._writer.rate = configuration.limits.status_writes_per_second
+        self._job_settings = core_settings.job_settings(configuration)
+        self.engine.settings = core_settings.plan_settings(configuration, self._started.operator_namespace)
+
+    def _report_configuration(self, outcome: config_watcher.Outcome) -> None:
+        """Where people look: in metrics, and in the condition of every SyncQueue."""
+        self._metrics.config_accepted.set(outcome.problem is None)
+        self._metrics.config_restart.set(bool(outcome.restart))
+        if outcome.problem is None:
+            self._metrics.config_accepted_at.set(time.time())
+        if outcome.problem != self.engine.settings.configuration_problem:
+            self.engine.settings = dataclasses.replace(
+                self.engine.settings, configuration_problem=outcome.problem
+            )
+
     def _say_what_is_left(self, sync: snapshot.SyncRecord) -> None:
         left = event_rules.deleted(sync) if self._may_act() else None
         if left is not None:
@@ -219,6 +241,11 @@ class Operator:
             return "the cluster's objects are not listed yet"
         blind = max(watch.blind_for() for watch in self._watches)
         return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
+
+    def _make_watcher(self) -> config_watcher.Watcher:
+        return config_watcher.Watcher(
+            self._started, self._config, apply=self._reconfigure, report=self._report_configuration
+        )
 
     def _make_elector(self) -> leader_election.Elector:
         election = self._config.leader_election

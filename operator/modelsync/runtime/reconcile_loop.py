@@ -72,6 +72,16 @@ class Engine:
         self.heartbeat = self._monotonic()
         """When the loop last came round, on the monotonic clock."""
 
+    @property
+    def settings(self) -> snapshot.Settings:
+        """What the planner decides by."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: snapshot.Settings) -> None:
+        self._settings = settings
+        self.wake()
+
     def wake(self) -> None:
         """Something changed."""
         if not self._wake.is_set():

@@ -1,7 +1,7 @@
 """The operator's configuration: the one description of what can be set, its defaults and its bounds.
 
 From it come the reader of the document (`config_file`), the JSON schema, the chart's value `config` with its
-schema and the reference page. So a new setting is a field here and whoever reads it, and nothing else. Field
+schema and the reference page. So a new setting is a field here and its reader, and nothing else. Field
 names are those that a document has, in snake case; docstrings are the documentation.
 
 What `RESTART` marks is read at the start only: a change of it needs a restart, which the chart makes. All
@@ -9,7 +9,7 @@ else acts while the operator runs.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -206,8 +206,8 @@ class Worker(Section):
     """RuntimeClasses that a ModelSync may name in spec.podTemplate.runtimeClassName; none when empty."""
     security_context: SecurityContext = _ANYBODY
     ids: Annotated[tuple[tuple[int, int], ...], field_types.ids()] = default([f"1-{pod_security.MOST_ID}"])
-    """Ranges of uids and gids that a ModelSync may name in spec.podTemplate.securityContext. Whoever may
-    create ModelSyncs reads and writes what these may on the claims that it names. Never 0."""
+    """Ranges of uids and gids that a ModelSync may name in spec.podTemplate.securityContext. Authors of
+    ModelSyncs read and write what these ids may on the claims that they name. Never 0."""
 
 
 def _fitting(given: Mapping[str, Preset]) -> Mapping[str, Preset]:
@@ -285,3 +285,24 @@ def value_at(configuration: Configuration, path: str) -> Any:
         names = {info.alias or name: name for name, info in type(found).model_fields.items()}
         found = getattr(found, names[word])
     return found
+
+
+def changes(running: Configuration, wanted: Configuration) -> tuple[list[str], list[str]]:
+    """Paths of the fields that differ: those that act at once, and those that need a restart."""
+    differing = [(path, info) for path, info in fields() if value_at(running, path) != value_at(wanted, path)]
+    live = [path for path, info in differing if not needs_restart(info)]
+    return live, [path for path, info in differing if needs_restart(info)]
+
+
+_S = TypeVar("_S", bound=Section)
+
+
+def without_restart(running: _S, wanted: _S) -> _S:
+    """What is wanted, but for the fields that need a restart: those are as they run."""
+    kept: dict[str, Any] = {}
+    for name, info in type(wanted).model_fields.items():
+        if section_of(info) is not None:
+            kept[name] = without_restart(getattr(running, name), getattr(wanted, name))
+        elif needs_restart(info):
+            kept[name] = getattr(running, name)
+    return wanted.model_copy(update=kept)

@@ -2,8 +2,8 @@
 is.
 
 All else is in the configuration's document (`configuration`), for which there is no flag and no variable. The
-log is the exception: whoever starts the operator by hand wants to read it, so those two flags win over the
-document.
+log is the exception: a person who starts the operator by hand wants to read it, so those two flags win over
+the document.
 """
 
 import os

@@ -199,6 +199,8 @@ class Settings:
     """First and last of the ranges of uids and gids that spec.podTemplate may name."""
     most_resources: Mapping[str, str] = field(default_factory=dict)
     """Most of cpu, memory and ephemeral-storage that spec.podTemplate may request or have as a limit."""
+    configuration_problem: str | None = None
+    """Why the operator's configuration is refused, so that an earlier one acts."""
     downloads_disabled: bool = False
     """No attempt may start; those that run go on."""
     exact_positions: int = 20

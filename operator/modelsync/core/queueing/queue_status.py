@@ -77,7 +77,7 @@ def _status(
         display=syncqueue.QueueDisplay(running=_listed(running)),
         oldest_wait_since=tally.oldest,
         last_starts=starts,
-        conditions=conditions.keep_times([_ready(snapshot, queue)], queue.status.conditions),
+        conditions=conditions.keep_times(_conditions(snapshot, queue), queue.status.conditions),
     )
     return queue.status if made == queue.status else made
 
@@ -85,6 +85,22 @@ def _status(
 def _listed(running: list[str]) -> str | None:
     more = len(running) - _LISTED
     return (", ".join(running[:_LISTED]) + (f" +{more} more" if more > 0 else "")) or None
+
+
+def _conditions(snapshot: Snapshot, queue: QueueRecord) -> list[Condition]:
+    """Ready, and where administrators look: what is wrong with the operator's configuration."""
+    problem = snapshot.settings.configuration_problem
+    if problem is None:
+        return [_ready(snapshot, queue)]
+    refused = Condition(
+        type=ConditionType.CONFIGURATION_REFUSED,
+        status="True",
+        reason="InvalidConfiguration",
+        message=f"the operator works with an earlier configuration: {problem}"[:1024],
+        observed_generation=queue.generation,
+        last_transition_time=snapshot.now.replace(microsecond=0),
+    )
+    return [_ready(snapshot, queue), refused]
 
 
 def _ready(snapshot: Snapshot, queue: QueueRecord) -> Condition:

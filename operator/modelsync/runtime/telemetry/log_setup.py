@@ -101,6 +101,11 @@ def counted(count: Callable[[str], None]) -> Iterator[None]:
         logging.getLogger().removeHandler(handler)
 
 
+def set_level(level: str) -> None:
+    """The least level from now on, of a log that is configured."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def configure(style: str, level: str) -> None:
     """Log to standard error; libraries only what needs attention."""
     handler = logging.StreamHandler(sys.stderr)

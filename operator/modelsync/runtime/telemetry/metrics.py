@@ -62,6 +62,17 @@ class Metrics:
         )
         info.labels(modelsync.__version__, platform.python_version(), metadata.version("kopf")).set(1)
         self.leader = self._gauge("leader", "1 while this replica acts.")
+        self.config_accepted = self._gauge(
+            "config_last_reload_successful",
+            "1 while the file's configuration acts; 0 while it is refused and an earlier one acts.",
+        )
+        self.config_accepted_at = self._gauge(
+            "config_last_reload_success_timestamp_seconds", "When a content of the file was last accepted."
+        )
+        self.config_restart = self._gauge(
+            "config_restart_needed",
+            "1 while a change of the configuration waits for a restart of the operator.",
+        )
         self.reconcile_total = self._counter("reconcile", "Plans made, by result.", "handler", "result")
         self.reconcile_seconds = self._histogram(
             "reconcile_duration_seconds", "How long a plan and its carrying out took.", _PLANS, "handler"

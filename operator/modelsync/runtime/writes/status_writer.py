@@ -85,6 +85,19 @@ class StatusWriter:
         """By pace."""
 
     @property
+    def rate(self) -> float:
+        """Most writes a second."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        if rate != self._rate:
+            self._rate = rate
+            self._bucket = token_bucket.Bucket(rate=rate, burst=token_bucket.burst(rate))
+            self._distances.clear()
+            self._changed.set()
+
+    @property
     def active(self) -> Mapping[str, int]:
         """How many objects report progress now, by namespace; spaces their writes."""
         return self._active
