@@ -74,6 +74,7 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         started=started,
         completed=completed,
         duration_seconds=None if started is None or end is None else seconds_since(started, end),
+        figures_time=status.of("progress").time("observedTime") if phase in ACTIVE_PHASES else None,
         figures_age_seconds=figures,
         finished=finished,
         acts=tuple(map(str, acts.possible(sync))),

@@ -189,6 +189,8 @@ class Row(Value):
     completed: AwareDatetime | None = None
     duration_seconds: int | None = None
     """From the start of the first attempt to its end, or until now."""
+    figures_time: AwareDatetime | None = None
+    """While a worker runs: when its last figures were taken."""
     figures_age_seconds: int | None = None
     """While a worker runs: how old its last figures are. More than a minute says that nobody hears of it."""
     finished: bool = False

@@ -30,7 +30,7 @@ export function Create({ namespaces, onClose, onDone }) {
   const [errors, setErrors] = useState({});
   const [busy, setBusy] = useState(false);
   const [named, setNamed] = useState(false);
-  useEffect(() => { dialog.current.showModal(); document.querySelector('#address').focus(); }, []);
+  useEffect(() => { dialog.current.showModal(); document.querySelector('#new-address').focus(); }, []);
   const set = (name) => (event) => {
     const next = { ...form, [name]: event.target.value };
     if (name === 'address' && !named) next.name = nameOf(next.address);
@@ -65,14 +65,14 @@ export function Create({ namespaces, onClose, onDone }) {
       setBusy(false);
     }
   };
-  const field = (name, label, more = {}) => html`<label class="field">${label}
-    <input name=${name} value=${form[name]} onInput=${set(name)} aria-invalid=${errors[name] ? 'true' : undefined}
+  const field = (name, label, more = {}) => html`<div class="field"><label for=${`new-${name}`}>${label}</label>
+    <input id=${`new-${name}`} name=${name} value=${form[name]} onInput=${set(name)} aria-invalid=${errors[name] ? 'true' : undefined}
       aria-describedby=${errors[name] ? `error-${name}` : undefined} autocomplete="off" spellcheck="false" ...${more} />
-    ${errors[name] && html`<span class="error" id=${`error-${name}`}>${errors[name]}</span>`}</label>`;
+    ${errors[name] && html`<span class="error" id=${`error-${name}`}>${errors[name]}</span>`}</div>`;
   return html`<dialog ref=${dialog} class="create" aria-labelledby="create-title" onClose=${onClose}>
     <form onSubmit=${submit} novalidate>
       <h2 id="create-title">New download</h2>
-      ${field('address', 'Address', { placeholder: 'hf://org/name@revision, s3://bucket/prefix or https://…', id: 'address' })}
+      ${field('address', 'Address', { placeholder: 'hf://org/name@revision, s3://bucket/prefix or https://…' })}
       ${addressProblem && !errors.address && html`<p class="note">${addressProblem}</p>`}
       <div class="pair">${field('name', 'Name')}${field('namespace', 'Namespace', { list: 'namespaces' })}</div>
       <datalist id="namespaces">${namespaces.map((each) => html`<option value=${each} />`)}</datalist>

@@ -49,7 +49,8 @@ async function logIn(token) {
     store.set({ session: await api.logIn(token), problem: null });
     start();
   } catch (error) {
-    store.set({ problem: { detail: error.message } });
+    const refused = 'The cluster does not accept this token: it is wrong, or has expired. Make a new one.';
+    store.set({ problem: { detail: error.problem?.status === 401 ? refused : error.message } });
   }
 }
 
