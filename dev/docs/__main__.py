@@ -4,6 +4,7 @@ These are the pages of docs/reference, and the chart's share of the operator's c
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from dev.docs import (
     vocabulary,
 )
 from modelsync.api import crd
+from modelsync.web import app
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _SYNC = """
@@ -57,6 +59,7 @@ def pages() -> dict[str, str]:
         "pull.md": pull_reference.page(),
         "presets.md": presets_reference.page(),
         "operator.md": settings_reference.page(),
+        "openapi.json": json.dumps(app.document(), indent=1, sort_keys=True) + "\n",
     }
 
 

@@ -96,6 +96,14 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "crds": Entry(
             module=f"{_CLI}.crds", help="Write the CRDs into DIRECTORY (crds), one YAML file each."
         ),
+        "dashboard": Entry(
+            module=f"{_CLI}.dashboard",
+            help="Serve the REST API on loopback, with your own rights; ends with Ctrl-C.",
+        ),
+        "web": Entry(
+            module=f"{_CLI}.web",
+            help="Serve the REST API to callers who bring their own token of the cluster.",
+        ),
         "operator": Entry(
             module=f"{_CLI}.operator",
             help="Run the operator: watch ModelSyncs, start workers, report their progress.",

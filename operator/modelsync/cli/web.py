@@ -1,0 +1,77 @@
+"""`modelsync web`: the REST API in a cluster, with each caller's own rights and none of its own."""
+
+import asyncio
+import ssl
+
+import click
+
+from modelsync.cli import web_server
+from modelsync.errors import UsageError
+from modelsync.runtime.telemetry import log_setup
+from modelsync.web.config import Mode, WebConfig
+
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@click.command("web")
+@click.option(
+    "--listen", default="0.0.0.0", show_default=True, metavar="ADDRESS", help="Address to listen on."
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    help="Name by which browsers and programs reach it; may be repeated. Others are refused (DNS rebinding).",
+)
+@click.option(
+    "--token-header",
+    metavar="NAME",
+    help="Header in which a proxy in front forwards the caller's token, such as X-Forwarded-Access-Token.",
+)
+@click.option("--api-server", default="https://kubernetes.default.svc", show_default=True, metavar="URL")
+@click.option("--ca-file", metavar="FILE", help="Certification authority of the API server.")
+@click.option("--namespace", "namespaces", multiple=True, metavar="NAME", callback=web_server.namespaces)
+@click.option("--operator-namespace", default="modelsync-system", show_default=True, metavar="NAME")
+@click.option("--read-only", is_flag=True, help="Refuse acts, whatever the caller's rights are.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="json", show_default=True)
+@click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
+def command(
+    listen: str,
+    port: int,
+    hosts: tuple[str, ...],
+    token_header: str | None,
+    api_server: str,
+    ca_file: str | None,
+    namespaces: tuple[str, ...],
+    operator_namespace: str,
+    read_only: bool,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Serve the REST API to callers who bring their own token of the cluster.
+
+    --namespace names where to look for a caller who may not list ModelSyncs of all; it may be repeated.
+    """
+    log_setup.configure(log_format, log_level)
+    if not api_server.startswith("https://"):
+        raise UsageError("--api-server: must begin with https://, since callers' tokens are sent to it")
+    try:
+        tls = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise UsageError(f"--ca-file: {ca_file!r} holds no certificate ({error.strerror})") from None
+    try:
+        listening = web_server.bound(listen, port)
+    except OSError as error:
+        raise UsageError(f"--port: cannot listen on {listen}:{port} ({error.strerror})") from None
+    config = WebConfig(
+        mode=Mode.CLUSTER,
+        hosts=hosts,
+        token_header=token_header,
+        read_only=read_only,
+        namespaces=namespaces,
+        operator_namespace=operator_namespace,
+    )
+    asyncio.run(web_server.run(config, api_server, tls, listening, None))
