@@ -290,8 +290,8 @@ def a_snapshot(
     *parts: SyncBuilder | JobBuilder | PodBuilder | snapshot.QueueRecord,
     now: datetime = NOW,
     samples: dict[str, snapshot.Sample] | None = None,
-    problems: dict[str, snapshot.Problem] | None = None,
-    troubles: dict[tuple[str, str], snapshot.Problem] | None = None,
+    problems: dict[str, snapshot.StartProblem] | None = None,
+    troubles: dict[tuple[str, str], snapshot.StartProblem] | None = None,
     settings: snapshot.Settings | None = None,
 ) -> snapshot.Snapshot:
     """A cluster of these objects; with the queue `default` unless queues are given."""

@@ -10,10 +10,11 @@
     │   ├── LeaseLost               another operator may lead. Raised by `leader_election`, handled by `app`:
     │   │                           exit code 1, and Kubernetes starts the container again
     │   └── KubeError               the Kubernetes API refused or failed a request
-    │       ├── kubectl.problems.Problem    of the kubectl plugin: its command prints it and fails
+    │       ├── kubectl.problems.CommandError
+    │       │                       of the kubectl plugin: its command prints it and fails
     │       └── api_client.ApiError     the only kind. `api_client` never retries, the caller does: lists,
     │           │                       watches, the lease and statuses after a wait, for ever; a Job becomes
-    │           │                       a Problem with the time of the next try, shown in its ModelSync's
+    │           │                       a StartProblem with the time of the next try, shown in its ModelSync's
     │           │                       status. Without a type of its own it is another 4xx: a refusal
     │           ├── NotFound            404: gone, which is what a deletion wants; else the plan decides again
     │           ├── Conflict            409: the object is read, and what to write is decided again

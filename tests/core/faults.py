@@ -33,14 +33,14 @@ ENDS_BADLY: Mapping[str, Callable[[snapshot.PodRecord, datetime], Mapping[str, A
 """What becomes of a Pod that runs."""
 
 
-def refused() -> snapshot.Problem:
+def refused() -> snapshot.StartProblem:
     """A Job whose Pods the namespace's quota refuses."""
     said = (
         'Error creating: pods "x-1-abcde" is forbidden: exceeded quota: q, requested: cpu=1, limited: cpu=0'
     )
-    return snapshot.Problem(message=said, reason="FailedCreate")
+    return snapshot.StartProblem(message=said, reason="FailedCreate")
 
 
-def not_mounted() -> snapshot.Problem:
+def not_mounted() -> snapshot.StartProblem:
     """A Pod whose Secret is not there."""
-    return snapshot.Problem(message='secret "t" not found', reason="FailedMount")
+    return snapshot.StartProblem(message='secret "t" not found', reason="FailedMount")

@@ -22,14 +22,14 @@ class Row:
     reason: Reason
     says: str = ""
     samples: dict[str, snapshot.Sample] = field(default_factory=dict)
-    problems: dict[str, snapshot.Problem] = field(default_factory=dict)
+    problems: dict[str, snapshot.StartProblem] = field(default_factory=dict)
     queue: QueueReason | None = None
     creates: int | None = None
     deletes: bool = False
 
 
-def problem(message: str, reason: str = "") -> snapshot.Problem:
-    return snapshot.Problem(message=message, reason=reason)
+def problem(message: str, reason: str = "") -> snapshot.StartProblem:
+    return snapshot.StartProblem(message=message, reason=reason)
 
 
 RUNNING = (a_sync(), a_job(), a_pod().running())

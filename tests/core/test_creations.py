@@ -15,10 +15,10 @@ from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync
 from tests.core.test_queueing import place, started
 
 
-def refused(*, due: float, tries: int = 1, message: str = "quota") -> snapshot.Problem:
+def refused(*, due: float, tries: int = 1, message: str = "quota") -> snapshot.StartProblem:
     """A creation that failed three days ago for the first time and is due so many seconds from now."""
     later = NOW + timedelta(seconds=due)
-    return snapshot.Problem(message=message, due=later, tries=tries)
+    return snapshot.StartProblem(message=message, due=later, tries=tries)
 
 
 @settings(max_examples=60, deadline=None)

@@ -44,7 +44,7 @@ class World:
         """Uids of Pods on nodes that report nothing: what was last known of them stays."""
         self.broken: dict[str, str] = {}
         """What keeps the worker of a ModelSync (by uid) from its end; see `faults`."""
-        self.problems: dict[str, snapshot.Problem] = {}
+        self.problems: dict[str, snapshot.StartProblem] = {}
         self.remembered = plan_cache.Recall()
         self.plans = 0
         self.by_hand = False

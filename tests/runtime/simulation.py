@@ -65,7 +65,7 @@ class Simulation:
         self.api = fake_api.FakeApi(clock=virtual.now)
         self.api.listeners.append(self._feed)
         self.client = virtual.connect(self.api.handle)
-        self.known = cache.Store(wake=lambda: self.engine.wake())
+        self.known = cache.Store(wake=lambda: self.loop.wake())
         self.measured = metrics.Metrics()
         self.counting = worker_counters.Accounting(self.measured, self.known)
         self.acting = job_executor.Executor(
@@ -77,7 +77,7 @@ class Simulation:
         self.polling = progress_poller.Poller(
             self.known, channel or Silent(), may_act=lambda: True, interval=5.0
         )
-        self.engine = reconcile_loop.Engine(
+        self.loop = reconcile_loop.ReconcileLoop(
             self.known,
             functools.partial(planner.plan, remembered=plan_cache.Recall()),
             settings=SETTINGS,
@@ -102,9 +102,9 @@ class Simulation:
     async def running(self) -> AsyncIterator["Simulation"]:
         """While the operator acts."""
         self.counting.begin(virtual.now())
-        parts = (self.engine.run(), self.writing.run(), self.polling.run())
+        parts = (self.loop.run(), self.writing.run(), self.polling.run())
         tasks = [asyncio.create_task(part) for part in parts]
-        self.engine.wake()
+        self.loop.wake()
         try:
             yield self
             for task in tasks:

@@ -85,7 +85,7 @@ async def test_a_sync_that_alone_cannot_be_created_stops_none_of_its_own_namespa
 @virtual.in_virtual_time
 async def test_a_plan_is_made_as_soon_as_this_process_may_act() -> None:
     simulation, allowed = Simulation(max_active=1), [False]
-    simulation.engine._may_act = lambda: allowed[0]
+    simulation.loop._may_act = lambda: allowed[0]
     async with simulation.running():
         simulation.add(sync("s", "a"))
         await simulation.until(lambda: virtual.monotonic() > 20)

@@ -39,7 +39,7 @@ class Bench:
         return self.known.snapshot(virtual.now(), SETTINGS)
 
     @property
-    def problem(self) -> snapshot.Problem:
+    def problem(self) -> snapshot.StartProblem:
         return self.known.problems["uid-llama"]
 
     def begin(self, *names: str) -> None:

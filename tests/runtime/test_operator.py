@@ -77,7 +77,7 @@ async def plans(run: Run) -> None:
     """Let one more plan be made."""
     value, planned = run.measured.registry.get_sample_value, {"handler": "plan", "result": "success"}
     before = value("modelsync_reconcile_total", planned) or 0
-    run.operator.engine.wake()
+    run.operator.loop.wake()
     await harness.eventually(lambda: (value("modelsync_reconcile_total", planned) or 0) > before)
 
 

@@ -132,7 +132,7 @@ def test_same_problem_again_is_no_news() -> None:
     woken: list[int] = []
     known = cache.Store(wake=lambda: woken.append(1))
     for message in ("no quota", "no quota", "other"):
-        known.blame("u", snapshot.Problem(message=message))
+        known.blame("u", snapshot.StartProblem(message=message))
     assert (len(woken), known.problems["u"].message) == (2, "other")
 
 
@@ -159,7 +159,7 @@ def test_samples_and_problems_go_with_their_pod() -> None:
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
     report = protocol.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
-    known.blame("pod-1", snapshot.Problem(message="m"))
+    known.blame("pod-1", snapshot.StartProblem(message="m"))
     known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 2))
     assert not known.samples and not known.problems
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))

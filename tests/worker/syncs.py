@@ -10,7 +10,7 @@ from modelsync.api import protocol
 from modelsync.api.source import sources
 from modelsync.api.source.transfer import Resolved, Verification
 from modelsync.worker.attempt.pipeline import run
-from modelsync.worker.common.model import Digest, Listing, RemoteFile, Request, Source
+from modelsync.worker.common.model import Digest, FileSource, Listing, RemoteFile, Request
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
@@ -67,7 +67,7 @@ class Sync:
     stop: threading.Event = field(default_factory=threading.Event)
     state: State = field(default_factory=lambda: State(Meter()))
     limiter: Limiter = field(default_factory=Limiter)
-    source: Source | None = None
+    source: FileSource | None = None
     lock_wait: float = 0.0
     anew: bool = False
 

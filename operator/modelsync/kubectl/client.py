@@ -1,4 +1,4 @@
-"""The few requests of the plugin: JSON in, JSON out, a `Problem` in one sentence for all that fails."""
+"""The few requests of the plugin: JSON in, JSON out, a `CommandError` in one sentence for all that fails."""
 
 import json
 import urllib.parse
@@ -80,14 +80,14 @@ class Client:
         return self._json("DELETE", path, about, {}, body)
 
     def watch(self, path: str, about: str, version: str, **query: Any) -> Iterator[tuple[str, Object]]:
-        """Changes since a resourceVersion, until the server ends the stream; raises Problem 410 when the
+        """Changes since a resourceVersion, until the server ends the stream; raises CommandError 410 when the
         version is too old."""
         query |= {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
         for line in self.lines(path, about, **query):
             event = json.loads(line)
             kind, found = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
-                raise problems.Problem(str(found.get("message")), int(found.get("code") or 500))
+                raise problems.CommandError(str(found.get("message")), int(found.get("code") or 500))
             yield str(kind), found
 
     def lines(self, path: str, about: str, **query: Any) -> Iterator[bytes]:
@@ -125,7 +125,7 @@ class Client:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise problems.Problem(
+            raise problems.CommandError(
                 f"{self._connection.host} answers with something else than JSON; is it a proxy?"
             )
         return found
@@ -169,7 +169,7 @@ class Client:
             raise self._definitions_missing(path) or problem if answer.status == 404 else problem
         return answer
 
-    def _definitions_missing(self, path: str) -> problems.Problem | None:
+    def _definitions_missing(self, path: str) -> problems.CommandError | None:
         """Why a path of ours is not there: the cluster does not serve the version, or not the group."""
         if not path.startswith(_ROOT):
             return None

@@ -54,7 +54,7 @@ class _Collector(logging.Handler):
 
 
 def connect(wish: Wish) -> Connection:
-    """A connection to the cluster of the kubeconfig, or of the Pod's service account; raises Problem."""
+    """A connection to the cluster of the kubeconfig, or of the Pod's service account; raises CommandError."""
     import kubernetes.client
     import kubernetes.client.rest
     import kubernetes.config

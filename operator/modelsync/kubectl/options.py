@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from modelsync import errors
 from modelsync.kubectl import tables
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -101,7 +101,7 @@ def _complete(context: click.Context, _parameter: click.Parameter, begun: str) -
     try:
         cluster = _connected(values)
         found = cluster.client.list(syncs(cluster.namespace), "modelsyncs")["items"]
-    except (Problem, errors.UsageError):
+    except (CommandError, errors.UsageError):
         return []
     names = [str(one["metadata"]["name"]) for one in found]
     return [CompletionItem(name) for name in names if name.startswith(begun)]

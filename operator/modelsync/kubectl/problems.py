@@ -10,7 +10,7 @@ _MOST = 600
 _SYNCS = f"{naming.GROUP}/{naming.VERSION}"
 
 
-class Problem(errors.KubeError):
+class CommandError(errors.KubeError):
     """A request that failed; the message is for people, `status` the HTTP status, 0 for no answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:
@@ -18,7 +18,7 @@ class Problem(errors.KubeError):
         self.status = status
 
 
-def of_answer(status: int, body: bytes, about: str) -> Problem:
+def of_answer(status: int, body: bytes, about: str) -> CommandError:
     """The problem of an answer; `about` is what was asked for, such as `modelsync team/llama`."""
     message = _message(body)
     if status == 401:
@@ -33,10 +33,10 @@ def of_answer(status: int, body: bytes, about: str) -> Problem:
         text = f"the API server refuses {about}: {message}"
     else:
         text = f"the API server answered {status} for {about}: {message}"
-    return Problem(text, status)
+    return CommandError(text, status)
 
 
-def no_definitions(served: tuple[str, ...]) -> Problem:
+def no_definitions(served: tuple[str, ...]) -> CommandError:
     """The cluster does not serve the resource; `served` are the versions of the group that it does serve."""
     if served:
         others = ", ".join(f"{naming.GROUP}/{version}" for version in served)
@@ -44,25 +44,27 @@ def no_definitions(served: tuple[str, ...]) -> Problem:
         text += " of the operator's version"
     else:
         text = f"the cluster has no ModelSyncs ({_SYNCS}): install the chart, or its CRDs first"
-    return Problem(text, 404)
+    return CommandError(text, 404)
 
 
-def unreachable(host: str, cause: str) -> Problem:
+def unreachable(host: str, cause: str) -> CommandError:
     """No answer came."""
     cause = untrusted.clean(cause, _MOST)
-    return Problem(f"{host} gave no answer ({cause}): check --context, the network and --request-timeout")
+    return CommandError(
+        f"{host} gave no answer ({cause}): check --context, the network and --request-timeout"
+    )
 
 
-def bad_configuration(cause: str) -> Problem:
+def bad_configuration(cause: str) -> CommandError:
     """The kubeconfig, or what it names, is wrong."""
     cause = untrusted.clean(cause, _MOST).rstrip(".")
-    return Problem(f"no access to a cluster: {cause}; set --kubeconfig (KUBECONFIG) and --context")
+    return CommandError(f"no access to a cluster: {cause}; set --kubeconfig (KUBECONFIG) and --context")
 
 
-def bad_credentials(cause: str) -> Problem:
+def bad_credentials(cause: str) -> CommandError:
     """The program that a kubeconfig names for credentials failed."""
     cause = untrusted.clean(cause, _MOST).rstrip(".")
-    return Problem(
+    return CommandError(
         f"the kubeconfig's credential program failed: {cause}; run it by hand, or log in again", 401
     )
 

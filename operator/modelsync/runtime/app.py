@@ -66,7 +66,7 @@ class Operator:
         self._filled = False
         self._lost = False
         self._rewound = False
-        self.store = cache.Store(wake=lambda: self.engine.wake(), on_rewind=self._on_rewind, clock=clock)
+        self.store = cache.Store(wake=lambda: self.loop.wake(), on_rewind=self._on_rewind, clock=clock)
         self._oddities = unreadable_objects.Oddities(
             lambda plural: measuring.unreadable_objects.labels(plural).inc()
         )
@@ -101,7 +101,7 @@ class Operator:
         self._recorder = event_recorder.Recorder(api, instance=started.identity)
         self.store.on_sync_gone(self._say_what_is_left)
         self._diagnosis = start_diagnosis.Diagnosis(api, self.store, may_act=self._may_act, clock=clock)
-        self.engine = self._make_engine()
+        self.loop = self._make_loop()
         measuring.registry.register(state_collector.StateCollector(self.store, clock=clock))
         self._watcher = self._make_watcher()
         self._health_server = http_server.Server(
@@ -126,7 +126,7 @@ class Operator:
                 for watch in self._watches:
                     start("watch", watch.run)
                 start("resync", self._observe)
-                acting = [start("engine", self.engine.run), start("writer", self._writer.run)]
+                acting = [start("engine", self.loop.run), start("writer", self._writer.run)]
                 start("poller", self._poller.run)
                 start("events", self._recorder.run)
                 start("diagnosis", self._diagnosis.run)
@@ -181,7 +181,7 @@ class Operator:
             len(self.store.jobs),
             len(self.store.pods),
         )
-        self.engine.wake()
+        self.loop.wake()
 
     async def _end(self, stop: asyncio.Event, acting: "list[asyncio.Task[None]]") -> None:
         await stop.wait()
@@ -199,7 +199,7 @@ class Operator:
         log_setup.set_level(configuration.log.level)
         self._writer.rate = configuration.limits.status_writes_per_second
         self._job_settings = core_settings.job_settings(configuration)
-        self.engine.settings = core_settings.plan_settings(configuration, self._started.operator_namespace)
+        self.loop.settings = core_settings.plan_settings(configuration, self._started.operator_namespace)
 
     def _report_configuration(self, outcome: config_watcher.Outcome) -> None:
         """Where people look: in metrics, and in the condition of every SyncQueue."""
@@ -207,9 +207,9 @@ class Operator:
         self._metrics.config_restart.set(bool(outcome.restart))
         if outcome.problem is None:
             self._metrics.config_accepted_at.set(time.time())
-        if outcome.problem != self.engine.settings.configuration_problem:
-            self.engine.settings = dataclasses.replace(
-                self.engine.settings, configuration_problem=outcome.problem
+        if outcome.problem != self.loop.settings.configuration_problem:
+            self.loop.settings = dataclasses.replace(
+                self.loop.settings, configuration_problem=outcome.problem
             )
 
     def _say_what_is_left(self, sync: snapshot.SyncRecord) -> None:
@@ -231,7 +231,7 @@ class Operator:
         return self._filled and self.elector.is_leading
 
     def _health(self) -> str | None:
-        age = time.monotonic() - self.engine.heartbeat
+        age = time.monotonic() - self.loop.heartbeat
         if self._lost:
             return "the lease is lost"
         return f"no heartbeat for {age:.0f} s" if age > _LIVE else None
@@ -282,7 +282,7 @@ class Operator:
         limits = names.get(sync.spec.queue, syncqueue.SyncQueueSpec())
         return job_manifest.render_job(sync, attempt, key, self._job_settings, limits)
 
-    def _make_engine(self) -> reconcile_loop.Engine:
+    def _make_loop(self) -> reconcile_loop.ReconcileLoop:
         acting = job_executor.Executor(
             self._api,
             self.store,
@@ -291,7 +291,7 @@ class Operator:
             on_created=self._accounting.on_admitted,
             clock=self._api.clock.now,
         )
-        return reconcile_loop.Engine(
+        return reconcile_loop.ReconcileLoop(
             self.store,
             functools.partial(planner.plan, remembered=plan_cache.Recall()),
             settings=core_settings.plan_settings(self._config, self._started.operator_namespace),

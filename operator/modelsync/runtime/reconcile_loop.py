@@ -33,7 +33,7 @@ _LONGEST = 60.0
 Planner = Callable[[snapshot.Snapshot], actions.Plan]
 
 
-class Engine:
+class ReconcileLoop:
     """Plans whenever something changed; see the module."""
 
     def __init__(

@@ -14,7 +14,7 @@ from pathlib import Path
 from modelsync.api.protocol import WorkRequest
 from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.failures import Failure, Interrupted
-from modelsync.worker.common.model import Source
+from modelsync.worker.common.model import FileSource
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
@@ -39,7 +39,7 @@ class Context:
     """What one attempt works with, from its first request to its termination report."""
 
     request: WorkRequest
-    source: Source
+    source: FileSource
     network: Network
     state: State
     limiter: Limiter

@@ -25,7 +25,7 @@ from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, Fetched, Listing, RemoteFile
 from modelsync.worker.progress.stages import Stages
 from modelsync.worker.publishing import manifests, publisher
-from modelsync.worker.publishing.layouts.base import Layout
+from modelsync.worker.publishing.layouts.base import TargetLayout
 from modelsync.worker.publishing.layouts.directory import DirectoryLayout
 from modelsync.worker.publishing.layouts.hub_cache import HubCacheLayout
 from modelsync.worker.storage.safe_directory import Tree
@@ -57,7 +57,7 @@ class Target:
         """The target's directory."""
         return self.base / "volume"
 
-    def sync(self, layout: Layout, paths: list[str]) -> None:
+    def sync(self, layout: TargetLayout, paths: list[str]) -> None:
         """Bring files of these names to the target; raises Failure."""
         listed, stages = [_file(path) for path in paths], Stages()
         plan = planning.make_plan(Listing(revision=COMMIT, files=listed), self.request)
@@ -135,14 +135,14 @@ def _cases(seed: int, count: int, below: str) -> Tally:
     return tally
 
 
-def _layout(below: str, generator: random.Random) -> Layout:
+def _layout(below: str, generator: random.Random) -> TargetLayout:
     if not below:
         return DirectoryLayout(directory="")
     revision = "main" if generator.random() < 0.7 else hostile.path(generator)
     return HubCacheLayout(directory=below, commit=COMMIT, revision=revision)
 
 
-def _tried(target: Target, layout: Layout, paths: list[str], ended: Counter[bool]) -> str:
+def _tried(target: Target, layout: TargetLayout, paths: list[str], ended: Counter[bool]) -> str:
     """What went wrong with one listing, or nothing."""
     try:
         target.sync(layout, paths)
@@ -157,7 +157,7 @@ def _tried(target: Target, layout: Layout, paths: list[str], ended: Counter[bool
     return next(filter(None, (_there(target, layout, path) for path in paths)), "")
 
 
-def _there(target: Target, layout: Layout, path: str) -> str:
+def _there(target: Target, layout: TargetLayout, path: str) -> str:
     """Whether a file that was taken lies at its place below the target, and no link leads there."""
     place = target.root / layout.directory / layout.place(_file(path))
     if os.path.normpath(place) != str(place) or not place.is_relative_to(target.root):

@@ -156,7 +156,7 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class StartProblem:
     """What the API server said about a Job or Pod that could not be made (quota, admission, FailedMount).
 
     Taken from failed creations and from Warning Events on our own Jobs and Pods.
@@ -223,9 +223,9 @@ class Snapshot:
     """The last sample by Pod uid."""
     silences: Mapping[str, Silence] = field(default_factory=dict)
     """By Pod uid; only those of workers that reported once and get on no more."""
-    problems: Mapping[str, Problem] = field(default_factory=dict)
+    problems: Mapping[str, StartProblem] = field(default_factory=dict)
     """By Job uid or Pod uid, or by ModelSync uid for a failed creation."""
-    troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    troubles: Mapping[tuple[str, str], StartProblem] = field(default_factory=dict)
     """By namespace and queue: creations there got no answer or a server's error (see `admission`)."""
     farewells: Mapping[str, PodRecord] = field(default_factory=dict)
     """The last state of a Pod that has gone a moment ago with its termination report, by ModelSync uid."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from modelsync.api.reasons import Reason
 from modelsync.core.cluster import unschedulable
-from modelsync.core.cluster.snapshot import PodRecord, Problem, SyncRecord
+from modelsync.core.cluster.snapshot import PodRecord, StartProblem, SyncRecord
 
 HEALS = " and the sync goes on by itself"
 """What a message promises while attempts follow; see `phase_checks` for when none does."""
@@ -42,7 +42,7 @@ class StartBlocker:
     """A person has to act: no use in holding a slot meanwhile."""
 
 
-def find(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def find(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     """Why the worker of a Job does not start, or None when it is merely on its way.
 
     `pod` is the Job's Pod, if there is one; `problem` is what the API server said of the Pod or the Job.
@@ -59,7 +59,7 @@ def is_waiting(pod: PodRecord) -> bool:
     return pod.phase == "Pending" and pod.running_since is None
 
 
-def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     if pod is not None or problem is None:
         return None
     return StartBlocker(
@@ -70,7 +70,7 @@ def _no_pod(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
     )
 
 
-def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _claim(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     if pod is None or not unschedulable.MISSING_CLAIM.search(pod.unschedulable):
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
@@ -82,7 +82,7 @@ def _claim(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     )
 
 
-def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _secret(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     messages = (problem.message if problem else "", pod.waiting_message if pod else "")
     if not any(_MISSING_SECRET.search(text) for text in messages):
         return None
@@ -95,7 +95,7 @@ def _secret(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) ->
     )
 
 
-def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _image(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     if pod is None or pod.waiting_reason not in _IMAGE_REASONS:
         return None
     return StartBlocker(
@@ -105,7 +105,9 @@ def _image(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> 
     )
 
 
-def _unschedulable(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _unschedulable(
+    sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None
+) -> StartBlocker | None:
     if pod is None or not pod.unschedulable:
         return None
     return StartBlocker(
@@ -119,7 +121,7 @@ def _pulling(message: str) -> str:
     return _PULLING.sub("", _PULLING.sub("", message)) or "the node is waiting to try again"
 
 
-def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     if pod is None or unschedulable.UNBOUND_CLAIM not in pod.unschedulable:
         return None
     name = sync.spec.target.persistent_volume_claim.claim_name
@@ -130,13 +132,13 @@ def _unbound(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -
     )
 
 
-def _volume(sync: SyncRecord, pod: PodRecord | None, problem: Problem | None) -> StartBlocker | None:
+def _volume(sync: SyncRecord, pod: PodRecord | None, problem: StartProblem | None) -> StartBlocker | None:
     if problem is None or problem.reason not in ("FailedMount", "FailedAttachVolume", "FailedBinding"):
         return None
     return StartBlocker(Reason.VOLUME_NOT_FOUND, f"the target's volume cannot be used: {problem.message}")
 
 
-_CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, Problem | None], StartBlocker | None], ...] = (
+_CHECKS: tuple[Callable[[SyncRecord, PodRecord | None, StartProblem | None], StartBlocker | None], ...] = (
     _no_pod,  # quota or admission refused the Pod itself
     _claim,  # before _unschedulable: the scheduler says all three in one way
     _unbound,

@@ -16,11 +16,11 @@ from modelsync.core.cluster.snapshot import (
     JobRecord,
     JobState,
     PodRecord,
-    Problem,
     Sample,
     Settings,
     Silence,
     Snapshot,
+    StartProblem,
     SyncRecord,
 )
 
@@ -38,7 +38,7 @@ class View:
     pods: tuple[PodRecord, ...]
     samples: Mapping[str, Sample]
     silences: Mapping[str, Silence]
-    problems: Mapping[str, Problem]
+    problems: Mapping[str, StartProblem]
     now: datetime
     settings: Settings
     creating: bool = False
@@ -87,7 +87,7 @@ class View:
         return self.sync.status.has_result_of(self.attempts)
 
     @property
-    def rejection(self) -> Problem | None:
+    def rejection(self) -> StartProblem | None:
         """Why the next attempt's Job could not be created, while one is wanted."""
         wanted = not (self.sync.spec.suspend or self.sync.spec.cancel)
         return self.problems.get(self.sync.uid) if wanted else None
@@ -181,7 +181,7 @@ class View:
         """The last report of a Pod."""
         return None if pod is None else self.samples.get(pod.uid)
 
-    def problem(self, *uids: str | None) -> Problem | None:
+    def problem(self, *uids: str | None) -> StartProblem | None:
         """What the API server said about the first of these objects that has a problem."""
         return next((self.problems[uid] for uid in uids if uid is not None and uid in self.problems), None)
 

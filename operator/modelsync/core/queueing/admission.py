@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 
 from modelsync.api.modelsync import QueueStatus
 from modelsync.api.reasons import QueueReason
-from modelsync.core.cluster.snapshot import Problem, QueueRecord, SyncRecord
+from modelsync.core.cluster.snapshot import QueueRecord, StartProblem, SyncRecord
 
 UNANSWERED = 16
 """Creations of one namespace in one queue that may be under way at once; each takes some 10 ms."""
@@ -54,7 +54,7 @@ class Usage:
 
     queues: Mapping[str, QueueRecord]
     now: datetime
-    troubles: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
+    troubles: Mapping[tuple[str, str], StartProblem] = field(default_factory=dict)
     """By namespace and queue: what creations there got instead of an answer."""
     unanswered: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     """Creations under way, by namespace and queue."""

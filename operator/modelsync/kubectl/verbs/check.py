@@ -9,7 +9,7 @@ import click
 from modelsync.api import naming
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.kubectl.verbs import queue
 from modelsync.reading.fields import Fields
 from modelsync.reading.values import Colour
@@ -49,7 +49,7 @@ def _guarded(check: _Check, cluster: Cluster) -> Iterator[Finding]:
     """The findings of a check, one of which is that it could not look."""
     try:
         yield from check(cluster)
-    except Problem as problem:
+    except CommandError as problem:
         well = None if problem.status == 403 else False
         yield Finding(what=check.__name__.strip("_"), well=well, text=str(problem))
 

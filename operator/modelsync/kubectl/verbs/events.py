@@ -9,7 +9,7 @@ from modelsync.api import naming
 from modelsync.api.common import untrusted
 from modelsync.kubectl import client, options
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.kubectl.verbs import status
 
 _MOST_LINE = 4096
@@ -38,7 +38,9 @@ def logs(cluster: Cluster, name: str, follow: bool, tail: int | None) -> None:
     sync = cluster.client.get(client.syncs(namespace, name), f"modelsync {namespace}/{name}")
     pod = newest_pod(cluster, namespace, str(sync["metadata"]["uid"]))
     if pod is None:
-        raise Problem(f"no worker of {namespace}/{name} is there: none has started, or it was removed since")
+        raise CommandError(
+            f"no worker of {namespace}/{name} is there: none has started, or it was removed since"
+        )
     path = client.core("pods", namespace, pod) + "/log"
     query = {"container": naming.WORKER_CONTAINER, "tailLines": tail, "follow": "true" if follow else None}
     for line in cluster.client.lines(path, f"log of pod {namespace}/{pod}", **query):

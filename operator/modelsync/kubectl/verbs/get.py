@@ -9,7 +9,7 @@ import click
 from modelsync.api import naming
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import forecast, picture
 from modelsync.reading import rows as reading
 from modelsync.reading.values import Colour, Row
@@ -121,7 +121,7 @@ def changes(
                 chosen = not names or (found.get("metadata") or {}).get("name") in names
                 if kind in ("ADDED", "MODIFIED") and chosen:
                     yield found
-        except Problem as problem:
+        except CommandError as problem:
             if problem.status != GONE:
                 raise
             listed = _listed(cluster, (), query)

@@ -7,7 +7,7 @@ import click
 from modelsync.api import naming
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import rows
 from modelsync.reading.fields import seconds_since
 from modelsync.reading.values import Row
@@ -50,7 +50,7 @@ def command(
         said = f"{naming.SYNC_KIND.lower()}.{naming.GROUP}/{row.name} ({row.phase} for {tables.age(age)})"
         try:
             options.say(said + (" would be deleted" if dry_run else _deleted(cluster, row)))
-        except Problem as problem:
+        except CommandError as problem:
             options.warn(f"error: {row.namespace}/{row.name}: {problem}")
             failed = True
     if failed:

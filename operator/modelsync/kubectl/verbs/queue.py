@@ -6,7 +6,7 @@ import click
 
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import picture
 from modelsync.reading.values import Picture, Queue
 
@@ -45,7 +45,7 @@ def queues_of(cluster: Cluster) -> list[dict[str, Any]]:
         try:
             found: list[dict[str, Any]] = cluster.client.list(client.queues(namespace), "syncqueues")["items"]
             return found
-        except Problem as problem:
+        except CommandError as problem:
             if problem.status != _FORBIDDEN:
                 raise
     options.warn("You may not list SyncQueues: figures are those of the ModelSyncs that you may see.")

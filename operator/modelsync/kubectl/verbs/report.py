@@ -16,7 +16,7 @@ import modelsync
 from modelsync.api import naming
 from modelsync.kubectl import client, options
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 
 _HIDDEN = "REDACTED"
 _SECRET_KEY = re.compile(
@@ -61,7 +61,7 @@ def contents(cluster: Cluster) -> Iterator[tuple[str, str]]:
     for name, (path, query) in resources.items():
         try:
             found = cluster.client.list(path, name, **query)
-        except Problem as problem:
+        except CommandError as problem:
             yield f"{name}.error.txt", f"{problem}\n"
             continue
         yield f"{name}.json", json.dumps(redacted(found), indent=2) + "\n"
@@ -76,7 +76,7 @@ def _logs(cluster: Cluster, pods: list[dict[str, Any]]) -> Iterator[tuple[str, s
         query = {"container": naming.WORKER_CONTAINER, "tailLines": _MOST_LOG_LINES}
         try:
             text = cluster.client.text(path, "log", **query)
-        except Problem as problem:
+        except CommandError as problem:
             text = f"{problem}\n"
         yield f"logs/{meta['namespace']}.{meta['name']}.txt", clean(text)
 

@@ -9,7 +9,7 @@ import click
 from modelsync.api.common import display
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import events as event_reading
 from modelsync.reading import rows
 from modelsync.reading.fields import Fields, seconds_since
@@ -130,7 +130,7 @@ def _network(row: Row) -> str | None:
 def _say_events(cluster: Cluster, row: Row, now: datetime) -> None:
     try:
         found = of_sync(cluster, row.namespace, row.name)
-    except Problem as problem:
+    except CommandError as problem:
         options.warn(f"Events are not shown: {problem}")
         return
     if found:

@@ -9,7 +9,7 @@ from modelsync import errors
 from modelsync.api import naming
 from modelsync.kubectl import client, options
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import acts
 from modelsync.reading.acts import Act
 
@@ -97,7 +97,7 @@ def _each(cluster: Cluster, act: Act, found: Sequence[tuple[str, str]], value: s
     for namespace, name in found:
         try:
             change(cluster, act, namespace, name, value)
-        except (Problem, acts.NotPossible) as error:
+        except (CommandError, acts.NotPossible) as error:
             options.warn(f"error: {namespace}/{name}: {error}")
             failed = True
             continue
@@ -107,7 +107,7 @@ def _each(cluster: Cluster, act: Act, found: Sequence[tuple[str, str]], value: s
 
 
 def change(cluster: Cluster, act: Act, namespace: str, name: str, value: str | None = None) -> dict[str, Any]:
-    """Read a ModelSync and patch it; raises NotPossible and Problem."""
+    """Read a ModelSync and patch it; raises NotPossible and CommandError."""
     path, about = client.syncs(namespace, name), f"modelsync {namespace}/{name}"
     body = acts.patch(act, cluster.client.get(path, about), options.now(), value)
     done: dict[str, Any] = cluster.client.patch(path, about, body)

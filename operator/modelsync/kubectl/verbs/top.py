@@ -10,7 +10,7 @@ import click
 from modelsync.api import naming
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.kubectl.verbs import queue
 from modelsync.reading import amounts
 
@@ -54,7 +54,7 @@ def _say_network(cluster: Cluster) -> None:
         time.sleep(_SECONDS)
         after = counters(cluster.client.text(path, "the operator's metrics"))
         seconds = time.monotonic() - started
-    except Problem as problem:
+    except CommandError as problem:
         options.warn(f"The network of the nodes is not shown: {problem}")
         return
     for line in network_lines(before, after, seconds):
@@ -69,7 +69,7 @@ def _metrics_path(cluster: Cluster) -> str:
         holder = str((lease.get("spec") or {}).get("holderIdentity") or "")
         pod = f"{holder.partition('_')[0]}:{naming.METRICS_PORT}"
         return client.core("pods", str(lease["metadata"]["namespace"]), pod) + "/proxy/metrics"
-    raise Problem("no operator holds a Lease")
+    raise CommandError("no operator holds a Lease")
 
 
 def counters(text: str) -> Counters:

@@ -7,7 +7,7 @@ import click
 
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
-from modelsync.kubectl.problems import Problem
+from modelsync.kubectl.problems import CommandError
 from modelsync.reading import forecast, rows
 from modelsync.reading.values import Row
 
@@ -57,7 +57,7 @@ def _read(cluster: Cluster, name: str) -> dict[str, object]:
         try:
             found: dict[str, object] = cluster.client.get(path, about)
             return found
-        except Problem as problem:
+        except CommandError as problem:
             if 0 < problem.status < 500:
                 raise
             time.sleep(_TICK)

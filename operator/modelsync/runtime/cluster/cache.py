@@ -98,8 +98,8 @@ class Store:
         self._assumed: dict[tuple[str, str], snapshot.JobRecord] = {}
         self._samples: dict[str, snapshot.Sample] = {}
         self._silences: dict[str, snapshot.Silence] = {}
-        self._problems: dict[str, snapshot.Problem] = {}
-        self._troubles: dict[tuple[str, str], snapshot.Problem] = {}
+        self._problems: dict[str, snapshot.StartProblem] = {}
+        self._troubles: dict[tuple[str, str], snapshot.StartProblem] = {}
         self._deleting: set[str] = set()
         """Uids of Jobs whose deletion was asked for."""
         self._farewells: dict[str, tuple[datetime, snapshot.PodRecord]] = {}
@@ -135,12 +135,12 @@ class Store:
         return self._silences
 
     @property
-    def problems(self) -> Mapping[str, snapshot.Problem]:
+    def problems(self) -> Mapping[str, snapshot.StartProblem]:
         """Known problems by uid."""
         return self._problems
 
     @property
-    def troubles(self) -> Mapping[tuple[str, str], snapshot.Problem]:
+    def troubles(self) -> Mapping[tuple[str, str], snapshot.StartProblem]:
         """What creations got instead of an answer, by namespace and queue."""
         return self._troubles
 
@@ -289,7 +289,7 @@ class Store:
         else:
             self._silences.pop(pod_uid, None)
 
-    def blame(self, uid: str, problem: snapshot.Problem) -> None:
+    def blame(self, uid: str, problem: snapshot.StartProblem) -> None:
         """Something went wrong with an object."""
         if self._problems.get(uid) != problem:
             self._problems[uid] = problem
@@ -300,7 +300,7 @@ class Store:
         if self._problems.pop(uid, None) is not None:
             self._wake()
 
-    def blame_group(self, group: tuple[str, str], problem: snapshot.Problem) -> None:
+    def blame_group(self, group: tuple[str, str], problem: snapshot.StartProblem) -> None:
         """A creation in a namespace and queue got no answer or a server's error."""
         self._troubles[group] = problem
         self._wake()

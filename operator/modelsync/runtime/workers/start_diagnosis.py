@@ -108,12 +108,12 @@ class Diagnosis:
             self._store.blame(uid, problem)
 
 
-def newest(events: list[api_client.Object]) -> snapshot.Problem | None:
+def newest(events: list[api_client.Object]) -> snapshot.StartProblem | None:
     """The last Event that says why an object is blocked."""
     last = max(filter(_is_telling, events), key=_at, default=None)
     if last is None:
         return None
-    return snapshot.Problem(message=untrusted.clean(last["message"], 1024), reason=str(last["reason"]))
+    return snapshot.StartProblem(message=untrusted.clean(last["message"], 1024), reason=str(last["reason"]))
 
 
 def _is_telling(event: api_client.Object) -> bool:

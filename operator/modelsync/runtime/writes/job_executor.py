@@ -3,8 +3,9 @@
 Everything runs beside the planner's loop, as an assumption in the store: a creation under way counts as a Job
 that runs, so that no plan makes it twice, a deletion under way as one that was accepted. A creation that got
 no answer stays assumed until its Job is seen or known not to exist, so an unlucky timeout can cost a moment
-and never a second worker. One object's trouble is that object's alone: it is reported as a Problem with the
-time of the next try, until which the planner asks for nothing, so it takes no place from what can be created.
+and never a second worker. One object's trouble is that object's alone: it is reported as a StartProblem with
+the time of the next try, until which the planner asks for nothing, so it takes no place from what can be
+created.
 """
 
 import asyncio
@@ -226,7 +227,7 @@ class Executor:
         reason = Reason.NAME_CONFLICT if error.reason == Reason.NAME_CONFLICT else ""
         known = self._store.problems.get(sync.uid)
         tries = known.tries + 1 if known is not None and known.due is not None else 1
-        problem = snapshot.Problem(
+        problem = snapshot.StartProblem(
             message=error.message[:1024],
             reason=reason,
             due=now + timedelta(seconds=wait_after(error, tries, took)),
@@ -240,7 +241,9 @@ class Executor:
         if trouble is None or trouble.due is None or trouble.due <= now:  # else one more of the same round
             tries = trouble.tries + 1 if trouble is not None else 1
             due = now + timedelta(seconds=wait_after(error, tries, took))
-            self._store.blame_group(group, snapshot.Problem(message=problem.message, due=due, tries=tries))
+            self._store.blame_group(
+                group, snapshot.StartProblem(message=problem.message, due=due, tries=tries)
+            )
 
     async def _delete(self, wish: actions.DeleteJob) -> None:
         job = wish.job

@@ -27,7 +27,7 @@ from modelsync.worker.common.model import Digest, RemoteFile
 from modelsync.worker.context import Context
 from modelsync.worker.progress import byte_counts
 from modelsync.worker.publishing import existing, manifests, outdated, publisher
-from modelsync.worker.publishing.layouts.base import Layout
+from modelsync.worker.publishing.layouts.base import TargetLayout
 from modelsync.worker.publishing.layouts.factory import directory_of, layout_of
 from modelsync.worker.publishing.manifests import Published
 from modelsync.worker.storage.safe_directory import Tree
@@ -128,7 +128,7 @@ class _Look:
     context: Context
     target: Tree
     state: Tree
-    layout: Layout
+    layout: TargetLayout
     published: Published
     resolved: Resolved
     places: dict[str, int] = field(default_factory=dict)

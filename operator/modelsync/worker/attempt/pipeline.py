@@ -23,7 +23,7 @@ from modelsync.worker.context import Context
 from modelsync.worker.engines.factory import clear, kept
 from modelsync.worker.progress.stages import Stages
 from modelsync.worker.publishing import existing, manifests, outdated, publisher
-from modelsync.worker.publishing.layouts.base import Layout
+from modelsync.worker.publishing.layouts.base import TargetLayout
 from modelsync.worker.publishing.layouts.factory import layout_of
 from modelsync.worker.storage import filesystem, name_folding
 from modelsync.worker.storage.safe_directory import Tree
@@ -74,7 +74,7 @@ def _run(context: Context) -> Manifest:
 class Destination:
     """Where the files go: the target directory, its layout, and the staging directory in it."""
 
-    layout: Layout
+    layout: TargetLayout
     target: Tree
     staging: Staging
 
@@ -186,7 +186,7 @@ def _account(staging: Staging, found: Found, engine: Engine) -> None:
 
 
 def _twins(
-    context: Context, layout: Layout, fetched: list[Fetched], twins: list[RemoteFile]
+    context: Context, layout: TargetLayout, fetched: list[Fetched], twins: list[RemoteFile]
 ) -> list[ManifestFile]:
     """The manifest's entries of files that came with another."""
     came = {layout.place(each.file): each for each in fetched} if twins else {}

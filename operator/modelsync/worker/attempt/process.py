@@ -18,7 +18,7 @@ from modelsync.worker.attempt import progress_server, termination
 from modelsync.worker.attempt.pipeline import run
 from modelsync.worker.common import unexpected
 from modelsync.worker.common.failures import Failure, Interrupted
-from modelsync.worker.common.model import Source
+from modelsync.worker.common.model import FileSource
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
@@ -51,7 +51,7 @@ class Attempt:
         self.verified_by: dict[str, int] = {}
         self.space = proc_counters.SpaceProbe(pod.volume)
 
-    def run(self, source: Source, network: Network) -> int:
+    def run(self, source: FileSource, network: Network) -> int:
         """Do the work and give the exit code; never raises."""
         context = Context(
             request=self.request,

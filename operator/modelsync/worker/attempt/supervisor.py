@@ -8,7 +8,7 @@ from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import unexpected
 from modelsync.worker.common.model import Fetched, RemoteFile
 from modelsync.worker.context import Context
-from modelsync.worker.engines.base import Engine
+from modelsync.worker.engines.base import DownloadEngine
 from modelsync.worker.engines.factory import engine_of
 from modelsync.worker.http.client import Transport
 from modelsync.worker.progress.state import LogLines
@@ -40,7 +40,7 @@ def transfer(
     return engine.results
 
 
-def _watch(context: Context, staging: Staging, engine: Engine, lines: LogLines) -> None:
+def _watch(context: Context, staging: Staging, engine: DownloadEngine, lines: LogLines) -> None:
     """Until the engine is done: log, and look for an end that was asked for and a lost directory."""
     owner_checked = time.monotonic()
     while not engine.done.wait(_TICK_SECONDS):

@@ -95,7 +95,7 @@ class Request:
     """Reads the errors of this origin; None where a redirect led here."""
 
 
-class Source(Protocol):
+class FileSource(Protocol):
     """Where files come from."""
 
     def resolve(self, pinned: Resolved | None) -> Listing:

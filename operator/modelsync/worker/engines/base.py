@@ -13,7 +13,7 @@ from modelsync.worker.common.model import Fetched
 from modelsync.worker.engines.self_blocking import SelfBlocked
 
 
-class Engine(Protocol):
+class DownloadEngine(Protocol):
     """Fetches and verifies files into a staging directory. One use: start, wait for `done`, end."""
 
     results: list[Fetched]

@@ -28,7 +28,7 @@ from modelsync.worker.common import names, open_files, volume_errors
 from modelsync.worker.common.model import Fetched
 from modelsync.worker.progress.stages import Stages
 from modelsync.worker.publishing import existing, manifests, publisher
-from modelsync.worker.publishing.layouts.base import Layout
+from modelsync.worker.publishing.layouts.base import TargetLayout
 from modelsync.worker.publishing.layouts.hub_cache import linked_blob
 from modelsync.worker.publishing.manifests import Published
 from modelsync.worker.storage import staging
@@ -45,7 +45,7 @@ class Outdated:
 
     target: Tree
     request: WorkRequest
-    layout: Layout
+    layout: TargetLayout
     stages: Stages
     check_stop: Callable[[], None]
     entries: dict[str, ManifestFile] = field(default_factory=dict)

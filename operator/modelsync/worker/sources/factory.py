@@ -7,7 +7,7 @@ from pathlib import Path
 from modelsync.api.reasons import Reason
 from modelsync.api.source import sources as api
 from modelsync.worker.common.failures import Failure
-from modelsync.worker.common.model import Source
+from modelsync.worker.common.model import FileSource
 from modelsync.worker.http import urls
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.stages import Stages
@@ -31,7 +31,7 @@ def open_source(
     stop: threading.Event | None = None,
     stages: Stages | None = None,
     named_by_origin: bool = False,
-) -> Source:
+) -> FileSource:
     """The source that `spec.source` describes; nothing is asked yet.
 
     `stop` ends waits between tries, `stages` hears how far a listing is. With `named_by_origin` the files of

@@ -18,7 +18,7 @@ Advance = Callable[[], None]
 """Hears after each step that may wait for the volume that the stage got on."""
 
 
-class Layout(Protocol):
+class TargetLayout(Protocol):
     """Where files lie in a target. All paths are relative to the tree at `directory`."""
 
     @property
