@@ -1,7 +1,7 @@
 """`python -m dev.dashboards`: writes the Grafana dashboard from the table below; a test keeps both equal.
 
 The JSON that Grafana wants is long and says little; what matters of a panel is its title, its query, its
-unit and a sentence that tells how to read it.
+unit and a sentence that says how to read it.
 """
 
 import json
@@ -91,7 +91,7 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         title="Failures by reason",
-        text="Attempts that failed, by reason; the reference of reasons tells the fix of each.",
+        text="Attempts that failed, by reason; the reference of reasons has the fix of each.",
         kind="timeseries",
         unit="short",
         queries=(("sum by (reason) (modelsync_download_failures_total{S})", "{{reason}}"),),

@@ -1,7 +1,7 @@
 """Which cluster the demo and the tests use: ours, or the one that KUBECONFIG names.
 
 Ours lives in a network namespace of its own, so every command that talks to it is run through
-`dev.cluster exec`. A foreign one (kind and others) is reached directly; there the user tells how an image is
+`dev.cluster exec`. A foreign one (kind and others) is reached directly; there the user says how an image is
 loaded (`MODELSYNC_LOAD_IMAGE`, a command that gets the archive's path as its last argument) and under which
 address its Pods reach this machine (`MODELSYNC_ORIGIN_HOST`).
 """
@@ -62,7 +62,7 @@ class Target:
             return False
         command = [*CLUSTER_TOOL, "start", *(("--uplink",) if uplink else ())]
         if subprocess.run(command, cwd=REPOSITORY, check=False).returncode:
-            raise TargetError("the cluster did not start; what it said above tells why")
+            raise TargetError("the cluster did not start; the reason is in its output above")
         return not runs
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
 """kstatus as a judge: what Helm, Flux and Argo CD's generic readers make of an object.
 
 The rules are those published in kubernetes-sigs/cli-utils, pkg/kstatus (README and status/generic.go), for
-custom resources: generation first, then the abnormal-true conditions, then Ready. Written anew, so that a
-test does not ask our own code whether our own code is right.
+custom resources: generation first, then the abnormal-true conditions, then Ready. Written here again, so that
+a test does not ask our own code whether our own code is right.
 """
 
 from enum import StrEnum

@@ -33,7 +33,7 @@ FOR_OTHERS = {
     "QueueDisplay": "as above",
     "Condition": "as above",
     "Resolved": "as above",
-    "Manifest": "a file for whoever reads the model",
+    "Manifest": "a file for readers of the model",
     "ManifestFile": "as above",
     "PodTemplate": "goes into the Pod as a whole",
     "PodSecurityContext": "as above",

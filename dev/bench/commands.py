@@ -63,8 +63,8 @@ def _at_once(job: Job) -> list[str]:
 
 def rclone(job: Job) -> list[str]:
     """rclone with parts of large files at once."""
-    told = {"type": "s3", "provider": "Other", "env_auth": "true", "endpoint": job.endpoint}
-    text = "[bench]\n" + "".join(f"{name} = {value}\n" for name, value in told.items())
+    options = {"type": "s3", "provider": "Other", "env_auth": "true", "endpoint": job.endpoint}
+    text = "[bench]\n" + "".join(f"{name} = {value}\n" for name, value in options.items())
     parallel = ["--transfers", "8", "--multi-thread-cutoff", "64M", "--multi-thread-streams", "8"]
     source = f"bench:{BUCKET}/{PREFIX}"
     return ["rclone", "copy", source, str(job.target), "--config", job.write("rclone.conf", text), *parallel]

@@ -1,4 +1,4 @@
-"""The files that are fetched: incompressible, with known digests, and made anew for each run.
+"""The files that are fetched: incompressible, with known digests, and made again for each run.
 
 Bytes are a random pattern, numbered in each MiB: no block equals another, and making them costs a copy, where
 drawing as many random bytes would take longer than many of the downloads.
@@ -100,8 +100,8 @@ def make(spec: Spec, folder: Path) -> FileSet:
         return FileSet(folder=folder, files=tuple(written))
 
 
-def _write(folder: Path, pattern: bytes, sparse: bool, number: int, told: tuple[str, int]) -> File:
-    path, size = told
+def _write(folder: Path, pattern: bytes, sparse: bool, number: int, entry: tuple[str, int]) -> File:
+    path, size = entry
     if sparse:
         with (folder / path).open("wb") as file:
             file.truncate(size)

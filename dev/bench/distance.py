@@ -1,9 +1,9 @@
 """Two network namespaces far from each other: each packet between them is delayed, in a process of ours.
 
-Some kernels have no netem, hence a TUN device in each namespace and a process that carries packets from one
-to the other. The hosts' own TCP thus meets a real round-trip time: windows grow, and one connection is bound
-by them, which a relay of byte streams could not show. Packets are large, as a process cannot carry a gigabit
-in packets of 1500 bytes; the queue before the link is one round trip deep and drops what exceeds it.
+Some kernels have no netem, therefore a TUN device in each namespace and a process that carries packets from
+one to the other. The hosts' own TCP has a real round-trip time: windows grow and bound one connection, which
+a relay of byte streams could not show. Packets are large, as a process cannot carry a gigabit in packets of
+1500 bytes; the queue before the link is one round trip deep and drops what exceeds it.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 Every engine is called as its manual advises for speed, and asks the Hub for each file as its users do. Only
 hf_transfer and curl are handed the CDN's URLs, which spares them the Hub's answers and redirects.
-Whatever does not compare SHA-256 itself gets a pass that does (`drivers/verify.py`), and that pass counts.
+An engine that compares no SHA-256 itself gets a pass that does (`drivers/verify.py`), and that pass counts.
 """
 
 import importlib.metadata
@@ -36,7 +36,7 @@ def _says(program: str, *arguments: str) -> Callable[[], str]:
 
 
 def _own_version() -> str:
-    """The package's version and the commit, as a version alone does not tell builds apart."""
+    """The package's version and the commit, as a version alone does not distinguish builds."""
     command = ["git", "-C", str(targets.REPOSITORY), "log", "-1", "--format=%h", "--", "operator"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     release = re.search(r'^version = "(.+)"', (targets.REPOSITORY / "pyproject.toml").read_text(), re.M)

@@ -1,4 +1,4 @@
-"""A process beside the benchmark that ends with its input, whatever becomes of the benchmark."""
+"""A process beside the benchmark that ends with its input, however the benchmark ends."""
 
 import contextlib
 import subprocess

@@ -84,6 +84,6 @@ def environment(job: Job) -> Mapping[str, str]:
 
 def verification(job: Job, *, fsync: bool) -> list[str]:
     """The pass over what an engine wrote; with `fsync` it also brings the files to the disk, as ours does."""
-    told = job.write("manifest.json", json.dumps({file.path: file.sha256 for file in job.files.files}))
+    expected = job.write("manifest.json", json.dumps({file.path: file.sha256 for file in job.files.files}))
     more = ["--fsync"] if fsync else []
-    return [sys.executable, "-I", str(DRIVERS / "verify.py"), told, str(job.target), *more]
+    return [sys.executable, "-I", str(DRIVERS / "verify.py"), expected, str(job.target), *more]

@@ -1,7 +1,7 @@
 """What a command costs: wall time, CPU time of it and its children, and the most memory they held.
 
 CPU time is what the kernel hands over with the ended child (wait4). Its `ru_maxrss` is not used: a child
-inherits the mark of whoever forked it, so a small program would be told as large as this one. VmHWM of each
+inherits the mark of its parent, so a small program would be measured as large as this one. VmHWM of each
 process is read instead; being a mark itself, it loses at most what is allocated within the last interval.
 """
 

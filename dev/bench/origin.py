@@ -28,7 +28,7 @@ READY_SECONDS = 20.0
 PAGE = 1000
 """Files in a page of a repository's tree, as the Hub has it."""
 MOST_MAPPED = 20_000
-"""Files whose digest and size `resolve` tells as headers, which huggingface_hub wants and we do not."""
+"""Files whose digest and size `resolve` returns as headers, which huggingface_hub wants and we do not."""
 
 _CONFIGURATION = """
 daemon off;

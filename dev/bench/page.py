@@ -35,10 +35,10 @@ _HOW = """
   `dd conv=fsync` of the same bytes, and the slower of the two.
 - CPU time is the kernel's, of the process and its children; peak memory is the high-water mark of resident
   memory, the page cache not included. Wall time: median (least to most).
-- `python -m dev.bench --case PART-OF-ITS-NAME` runs some cases anew and puts their rows in place; `--list`
+- `python -m dev.bench --case PART-OF-ITS-NAME` runs some cases again and puts their rows in place; `--list`
   names them all.
 
-[Where the time goes](../explanation/speed.md) tells why a goal is not met, by profile.
+[Where the time goes](../explanation/speed.md) says why a goal is not met, by profile.
 """
 
 

@@ -103,8 +103,8 @@ def _one(
     """One Pod from its start to its end; what its commands cost, and the control group's peak in bytes."""
     phases = [_command(engine, files, served.url())]
     if engine.needs_pass:
-        told = f"{SCRIPTS}/manifest.json"
-        phases.append(["python3", f"{SCRIPTS}/verify.py", told, f"{DATA}/target", "--fsync"])
+        expected = f"{SCRIPTS}/manifest.json"
+        phases.append(["python3", f"{SCRIPTS}/verify.py", expected, f"{DATA}/target", "--fsync"])
     kubectl("apply", "-f", "-", stdin=json.dumps(_pod(name, phases, served.url())))
     try:
         phase = _ended(kubectl, name)

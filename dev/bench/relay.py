@@ -1,4 +1,4 @@
-"""A link of a held rate: a relay that passes bytes on no faster than told, over all connections together.
+"""A link of a held rate: a relay that passes bytes on no faster than its rate, over all connections together.
 
 nginx's own limit is one of each connection, so an engine with more connections would have a faster link. The
 bytes never come to Python: splice(2) moves pages from socket to pipe to socket. A thread a connection, as
@@ -58,7 +58,7 @@ def _pump(source: socket.socket, sink: socket.socket, bucket: Bucket) -> None:
             while moved:
                 moved -= os.splice(reader, sink.fileno(), moved)
     except OSError:
-        pass  # one side is gone: the other is told by the end below
+        pass  # one side is gone: the other sees the end below
     finally:
         os.close(reader)
         os.close(writer)
@@ -95,7 +95,7 @@ def _accept(listener: socket.socket, to: tuple[str, int], bucket: Bucket) -> Non
 
 
 def main() -> int:
-    """Relay until standard input ends, so that no relay outlives whoever started it."""
+    """Relay until standard input ends, so that no relay outlives the process that started it."""
     parser = argparse.ArgumentParser(prog="python -m dev.bench.relay", description=__doc__)
     parser.add_argument("hosts", nargs="+", help="addresses of the origin, relayed from one port of each")
     parser.add_argument("--to", type=int, required=True, help="the origin's port")

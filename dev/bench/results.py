@@ -92,7 +92,7 @@ def _ratio(walls: list[float], wall: float, *, worst: bool = False) -> float | N
 
 
 def merged(known: Iterable[Row], new: Iterable[Row], order: list[str]) -> list[Row]:
-    """Known rows with those of cases run anew in their places; cases that are no more fall out."""
+    """Known rows with those of cases run again in their places; cases that no longer exist are left out."""
     news = list(new)
     again = {row["case"] for row in news}
     rows = [row for row in known if row["case"] not in again] + news

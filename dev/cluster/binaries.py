@@ -51,7 +51,7 @@ class Build:
         return layout.binaries_folder() / f".{self.name}.key"
 
     def is_current(self) -> bool:
-        """Tell whether the binaries are there and were built from just this."""
+        """Return whether the binaries are there and were built from just this."""
         folder = layout.binaries_folder()
         return (
             self.stamp().exists()
@@ -129,7 +129,7 @@ def bytes_needed() -> int:
 def ensure(report: Report) -> None:
     """Build what is missing: Kubernetes in one lane, the small programs in another.
 
-    Two lanes, because linking uses one core only and compiling fills whatever is idle.
+    Two lanes, because linking uses one core only and compiling fills all that is idle.
     """
     missing = [build for build in BUILDS if not build.is_current()]
     if not missing:

@@ -1,6 +1,6 @@
 """One cgroup below which all processes of a cluster run, in every mounted hierarchy.
 
-Membership is inherited and survives the death of whoever started a process, so killing what the
+Membership is inherited and survives the death of the process that started another, so killing what the
 cgroup lists reaches daemons, shims and containers that nobody recorded.
 """
 

@@ -16,7 +16,7 @@ def run(*command: str, stdin: str | None = None, timeout: float = 120) -> str:
 
 
 def succeeds(*command: str, timeout: float = 30) -> bool:
-    """Tell whether the command ends with exit code 0 in time."""
+    """Return whether the command ends with exit code 0 in time."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout, check=False)
     except (OSError, subprocess.TimeoutExpired):

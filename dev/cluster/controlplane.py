@@ -44,7 +44,7 @@ _COREFILE = """\
 
 
 def start_api(cluster: layout.Cluster) -> None:
-    """Start etcd and the API server; `wait_for_api` tells when it serves."""
+    """Start etcd and the API server; `wait_for_api` returns when it serves."""
     data = cluster.folder / "etcd"
     data.mkdir(mode=0o700)
     # Nothing here has to outlive a power cut, and fsync is most of a small etcd's time.

@@ -1,4 +1,4 @@
-"""Starting the long-running programs and telling whether they still run.
+"""Starting the long-running programs and finding out whether they still run.
 
 A small shell joins the cluster's cgroup and only then becomes the program: between fork and exec
 there is no instant at which a killed tool could leave a program that `stop` does not find.

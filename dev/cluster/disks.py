@@ -11,7 +11,7 @@ from dev.cluster import commands, layout, leftovers
 
 
 def create(cluster: layout.Cluster, name: str, size: str, node_name: str) -> str:
-    """Make the disk anew, offer it as PersistentVolume, and return its storage class's name."""
+    """Make the disk from scratch, offer it as PersistentVolume, and return its storage class's name."""
     folder = cluster.folder / "disks"
     folder.mkdir(exist_ok=True)
     image, mount_point = folder / f"{name}.img", folder / name

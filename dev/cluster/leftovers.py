@@ -14,7 +14,7 @@ import time
 
 from dev.cluster import cgroups, commands, layout
 
-# Places outside of the state folder that the daemons write to and cannot be told not to.
+# Places outside of the state folder that the daemons write to, whatever their configuration.
 _CNI_RESULTS = pathlib.Path("/var/lib/cni/results")
 _LOG_LINKS = pathlib.Path("/var/log/containers")
 _DEVICE_PLUGINS = pathlib.Path("/var/lib/kubelet/device-plugins")

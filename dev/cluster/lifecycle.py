@@ -2,7 +2,7 @@
 
 `start` makes the state folder before anything else and the ready file after everything else. So a
 folder without that file, or with a dead daemon, is the sign of a broken cluster: it is removed and
-made anew, which takes less time than any repair could.
+made again, which takes less time than any repair could.
 """
 
 import collections.abc
@@ -77,7 +77,7 @@ def saved(name: str) -> layout.Cluster:
 
 
 def is_up(cluster: layout.Cluster) -> bool:
-    """Tell whether a start has finished and all of its daemons live."""
+    """Return whether a start has finished and all of its daemons live."""
     living = daemons.running(cluster)
     return cluster.ready_file.exists() and bool(living) and all(living.values())
 

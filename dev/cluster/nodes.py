@@ -96,7 +96,7 @@ def _kubelet_configuration(cluster: layout.Cluster, node: layout.Node) -> dict[s
         "containerRuntimeEndpoint": f"unix://{node.socket}",
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{node.cgroup}",
-        # Kubernetes 1.35 refuses version 1 unless told; Debian 12's containerd is content.
+        # Kubernetes 1.35 refuses version 1 unless this is false; Debian 12's containerd is content.
         "failCgroupV1": False,
         "failSwapOn": False,
         "clusterDNS": [cluster.nodes[0].address],
@@ -112,7 +112,7 @@ def _kubelet_configuration(cluster: layout.Cluster, node: layout.Node) -> dict[s
         },
         "imageGCHighThresholdPercent": 99,
         "imageGCLowThresholdPercent": 98,
-        # Tests wait for what the kubelet tells; the defaults are made for large clusters.
+        # Tests wait for what the kubelet reports; the defaults are made for large clusters.
         "syncFrequency": "10s",
         "nodeStatusUpdateFrequency": "5s",
         "kubeAPIQPS": 200,

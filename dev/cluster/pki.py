@@ -1,7 +1,7 @@
 """One certificate authority and every identity of the control plane, made new at each start.
 
 Elliptic curve keys throughout: a dozen RSA keys would cost more time than the API server's start.
-Every component has a name of its own, so the audit log tells who wrote what.
+Every component has a name of its own, so the audit log shows who wrote what.
 """
 
 import base64

@@ -68,7 +68,7 @@ def _digests(folder: Path) -> dict[str, tuple[str, str]]:
 
 @contextlib.contextmanager
 def real_hub(repository: str) -> Iterator[Origin]:
-    """A repository of the real Hub, with the digests that the Hub tells."""
+    """A repository of the real Hub, with the digests that the Hub states."""
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 

@@ -30,7 +30,7 @@ _WIDTH = 120
 
 
 def values() -> str:
-    """values.yaml with the configuration's part made anew; the rest is written by hand."""
+    """values.yaml with the configuration's part made again; the rest is written by hand."""
     text = VALUES.read_text(encoding="utf-8")
     block = _HEAD + "\n".join(_lines(Configuration, "", "  ")) + f"\n{_END}\n"
     made, count = re.subn(f"^{_BEGIN}.*?^{_END}\n", lambda _: block, text, flags=re.M | re.S)

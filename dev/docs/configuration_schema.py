@@ -28,7 +28,7 @@ def document() -> str:
 
 
 def chart() -> str:
-    """values.schema.json with its generated parts made anew; the rest is written by hand."""
+    """values.schema.json with its generated parts made again; the rest is written by hand."""
     text = CHART.read_text(encoding="utf-8")
     made = _plain()
     for path in OF_THE_CHART:
@@ -52,7 +52,7 @@ def _moved(to: str) -> Schema:
 
 
 def _replaced(text: str, name: str, schema: Schema) -> str:
-    """The file with the top-level property of this name written anew, by its indentation."""
+    """The file with the top-level property of this name written again, by its indentation."""
     written = json.dumps(schema, indent=2, ensure_ascii=False).replace("\n", "\n    ")
     pattern = rf'^    "{name}": \{{(?:[^\n]*\}}|.*?^    \}})(,?)$'
     made, count = re.subn(

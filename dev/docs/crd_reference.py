@@ -42,18 +42,20 @@ def _sections(path: str, schema: Schema, required: bool) -> Iterator[str]:
         return
     mandatory = body.get("required", ())
     rows = [_row(name, field, name in mandatory) for name, field in fields.items()]
-    rules = [f"- {rule['message']}" for rule in body.get("x-kubernetes-validations", ()) if _is_telling(rule)]
-    told = "\n" + "\n".join(dict.fromkeys(rules)) + "\n" if rules else ""
+    rules = [
+        f"- {rule['message']}" for rule in body.get("x-kubernetes-validations", ()) if _is_worth_showing(rule)
+    ]
+    listed = "\n" + "\n".join(dict.fromkeys(rules)) + "\n" if rules else ""
     yield (
         f"## {path}\n\n{schema.get('description', '')}{' Required.' if required else ''}\n"
-        f"{told}\n{table(('field', 'type', 'meaning'), rows)}"
+        f"{listed}\n{table(('field', 'type', 'meaning'), rows)}"
     )
     for name, field in fields.items():
         mark = "[]" if "items" in field else ""
         yield from _sections(f"{path}.{name}{mark}", field, name in mandatory)
 
 
-def _is_telling(rule: Schema) -> bool:
+def _is_worth_showing(rule: Schema) -> bool:
     """Rules against change stand in the descriptions ("Cannot be changed.")."""
     return rule.get("reason") != "FieldValueForbidden"
 
@@ -72,8 +74,10 @@ def _row(name: str, field: Schema, required: bool) -> tuple[str, str, str]:
         *field.get("x-kubernetes-validations", ()),
         *field.get("items", {}).get("x-kubernetes-validations", ()),
     )
-    told = [f"It {rule['message']}." for rule in rules if _is_telling(rule) and "properties" not in field]
-    return f"`{name}`", _type(field), " ".join(filter(None, [*words, *told]))
+    sentences = [
+        f"It {rule['message']}." for rule in rules if _is_worth_showing(rule) and "properties" not in field
+    ]
+    return f"`{name}`", _type(field), " ".join(filter(None, [*words, *sentences]))
 
 
 def _type(field: Schema) -> str:

@@ -36,7 +36,7 @@ _OTHERS = (
     ("`HF_TOKEN`", "Token for the Hub; in the cluster it is a Secret (`secretRef`).", "pull"),
     (
         "`HTTP_PROXY` `HTTPS_PROXY` `NO_PROXY`",
-        "Proxies, and the hosts that need none; in small letters too. In the cluster:"
+        "Proxies, and the hosts that need none; in lower case too. In the cluster:"
         " `worker.proxy` of the configuration, which takes no password, since everybody could read it in the"
         " workers' Jobs.",
         "worker, pull",

@@ -79,10 +79,10 @@ class Root:
 def libraries(files: list[str]) -> Iterator[str]:
     """What the dynamic loader brings for programs and libraries, itself included."""
     for begin in range(0, len(files), 100):
-        told = subprocess.run(
+        done = subprocess.run(
             ["ldd", *files[begin : begin + 100]], capture_output=True, text=True, check=False
         )
-        for line in told.stdout.splitlines():
+        for line in done.stdout.splitlines():
             words = line.strip().removesuffix(")").split()
             if "=>" in words and words[2].startswith("/"):
                 yield words[2]
@@ -104,9 +104,9 @@ def describe(root: Root) -> None:
     status = root.folder / "var/lib/dpkg/status.d"
     status.mkdir(parents=True)
     for package in sorted(packages):
-        told = subprocess.run(["dpkg-query", "-s", package], capture_output=True, check=True).stdout
+        record = subprocess.run(["dpkg-query", "-s", package], capture_output=True, check=True).stdout
         name = package.partition(":")[0]
-        (status / name).write_bytes(told)
+        (status / name).write_bytes(record)
         root.file(f"/usr/share/doc/{name}/copyright")
 
 

@@ -35,10 +35,10 @@ def system_packages(root: Path) -> Iterator[Component]:
     distribution = f"{release['ID']}-{release['VERSION_ID']}".replace('"', "")
     for path in sorted((root / "var/lib/dpkg/status.d").iterdir()):
         lines = (line.split(": ", 1) for line in path.read_text().splitlines() if ": " in line)
-        told = {parts[0]: parts[1] for parts in lines}
-        qualifiers = {"arch": told["Architecture"], "distro": distribution}
+        fields = {parts[0]: parts[1] for parts in lines}
+        qualifiers = {"arch": fields["Architecture"], "distro": distribution}
         yield component(
-            PackageURL("deb", "debian", told["Package"], version=told["Version"], qualifiers=qualifiers)
+            PackageURL("deb", "debian", fields["Package"], version=fields["Version"], qualifiers=qualifiers)
         )
 
 

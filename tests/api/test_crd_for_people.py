@@ -85,7 +85,7 @@ def test_the_columns_fit_a_terminal(syncs: None) -> None:
     assert downloading.split()[:-1] == ["downloading", "Downloading", "45.2%", "182MB/s", "59m", "59s"]
 
 
-def test_wide_tells_the_rest(syncs: None) -> None:
+def test_wide_shows_the_rest(syncs: None) -> None:
     lines = _get("-o", "wide")
     assert lines[0].split()[6:] == [
         "SIZE", "SOURCE", "TARGET", "OBSERVED", "QUEUE", "POSITION", "ATTEMPTS", "NODE", "STAGE", "REASON",

@@ -61,7 +61,7 @@ def stored(api: proof.Proof) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", UPDATES, ids=lambda case: case.name)
-def test_a_change_is_accepted_or_told_to_be_another_sync(
+def test_a_change_is_accepted_or_refused_as_another_sync(
     api: proof.Proof, stored: dict[str, str], case: bases.Case
 ) -> None:
     try:

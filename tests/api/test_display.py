@@ -146,7 +146,7 @@ PARTS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @given(st.floats(0, 10**8))
-def test_a_time_is_never_told_shorter_than_it_is(seconds: float) -> None:
+def test_a_time_is_never_shown_shorter_than_it_is(seconds: float) -> None:
     parts = [(int(word[:-1]), word[-1]) for word in display.duration(seconds).split()]
-    told = sum(count * PARTS[unit] for count, unit in parts)
-    assert seconds <= told <= seconds + PARTS[parts[-1][1]] + 60
+    shown = sum(count * PARTS[unit] for count, unit in parts)
+    assert seconds <= shown <= seconds + PARTS[parts[-1][1]] + 60

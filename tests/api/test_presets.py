@@ -59,5 +59,5 @@ def test_lists_add_up_and_name_each_pattern_once() -> None:
     assert presets.Preset().joined((), ()) == ((), ())
 
 
-def test_an_unknown_name_is_told_with_the_known_ones() -> None:
+def test_an_unknown_name_is_reported_with_the_known_ones() -> None:
     assert presets.unknown("x", {"b": 1, "a": 2}) == "'x' is no preset; known are a, b"

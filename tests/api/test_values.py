@@ -70,7 +70,7 @@ def test_a_label_value_is_one_that_kubernetes_accepts(name: str) -> None:
 
 
 @pytest.mark.parametrize("reason", exitcodes.BY_REASON, ids=str)
-def test_an_exit_code_tells_its_reason_and_whether_to_try_again(reason: Reason) -> None:
+def test_an_exit_code_says_its_reason_and_whether_to_try_again(reason: Reason) -> None:
     code = exitcodes.BY_REASON[reason]
     assert exitcodes.reason_for(code) is reason
     tens = {1: False, 2: False, 3: reason is Reason.SOURCE_CHANGED, 5: True, 14: True}

@@ -33,7 +33,7 @@ def rows(ours: Usage | None = None) -> dict[str, Row]:
     return {row["engine"]: row for row in made}
 
 
-def test_a_row_tells_least_median_and_most() -> None:
+def test_a_row_shows_least_median_and_most() -> None:
     assert rows()[engines.CURL.name]["wall_s"] == [1.0, 2.0, 3.0]
 
 
@@ -57,7 +57,7 @@ def test_no_limit_no_ratio() -> None:
     assert row["ratio_to_best_other"] is None
 
 
-def test_cases_run_anew_take_the_place_of_their_old_rows() -> None:
+def test_cases_run_again_take_the_place_of_their_old_rows() -> None:
     old = list(rows().values())
     known = [*old, changed(old[0], case="other"), changed(old[0], case="gone")]
     found = results.merged(known, [changed(old[0], date="2026-02-02")], ["other", CASE.name])

@@ -90,7 +90,7 @@ def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
         measure.run(["sleep", "60"], environment=os.environ, log=tmp_path / "log", timeout_s=0.2)
 
 
-def test_a_set_has_the_digests_that_it_tells(tmp_path: Path) -> None:
+def test_a_set_has_the_digests_that_it_states(tmp_path: Path) -> None:
     made = data.make(data.model(3 << 20), tmp_path / "files")
     assert len(made.files) == 30
     for file in made.files:

@@ -67,9 +67,9 @@ def paused(name: str, namespace: str = SPACE, **spec: Any) -> kube.Object:
 @pytest.mark.parametrize("wait", [True, False], ids=["waiting for it", "in a hurry"])
 def test_first_installation_brings_the_default_queue_along(wait: bool) -> None:
     release.purge()
-    told = release.upgrade(wait=wait)
+    output = release.upgrade(wait=wait)
     assert release.queue()["spec"]["maxActive"] == 1
-    manifest = told[told.index("apiVersion:") : told.index("YAML\n\n")]
+    manifest = output[output.index("apiVersion:") : output.index("YAML\n\n")]
     pasted = [
         {**one, "metadata": one["metadata"] | {"namespace": SPACE}} for one in yaml.safe_load_all(manifest)
     ]
@@ -250,7 +250,7 @@ def test_claim_is_for_those_who_may_update_it(users: None) -> None:
         create_as("plain", paused("other-claim", claim_name="secretive"))
 
 
-def test_bad_spec_is_told_by_the_schema_not_by_the_policy(users: None) -> None:
+def test_bad_spec_is_refused_by_the_schema_not_by_the_policy(users: None) -> None:
     with pytest.raises(kube.KubectlError, match="exactly one of huggingFace, s3, http"):
         create_as("plain", paused("none", source={}))
 

@@ -40,11 +40,11 @@ def test_the_api_server_understands_the_policies(place: str) -> None:
         found for found in kube.get("validatingadmissionpolicy") if release.RELEASE in json.dumps(found)
     ]
     assert len(policies) >= 4
-    told = {
+    warned = {
         found["metadata"]["name"]: found.get("status", {}).get("typeChecking", {}).get("expressionWarnings")
         for found in policies
     }
-    assert not {name: warnings for name, warnings in told.items() if warnings}
+    assert not {name: warnings for name, warnings in warned.items() if warnings}
 
 
 def test_no_policy_says_a_word_to_a_worker_of_an_accepted_spec(place: str) -> None:

@@ -122,7 +122,7 @@ def test_an_uplink_is_made_on_demand_only_and_goes_with_the_cluster(tool: Tool) 
     assert traces.of(NAME) == []
 
 
-def test_exec_passes_exit_codes_tells_where_it_runs_and_ends_with_the_cluster(tool: Tool) -> None:
+def test_exec_passes_exit_codes_says_where_it_runs_and_ends_with_the_cluster(tool: Tool) -> None:
     assert tool("start", "--nodes", "1").returncode == 0
     assert tool("exec", "--", "sh", "-c", "exit 7").returncode == 7
     said = tool("exec", "--", "sh", "-c", "echo $MODELSYNC_DEV_CLUSTER $MODELSYNC_ORIGIN_HOST")

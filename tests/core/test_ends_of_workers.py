@@ -118,7 +118,7 @@ ENDS = (
         failures=1,
     ),
     End(
-        name="stopped for the Job's deadline, which its conditions then tell",
+        name="stopped for the Job's deadline, which its conditions then report",
         pod=beside_a_sidecar(143, Reason.INTERRUPTED, deleting=True),
         phase=Phase.QUEUED,
         reason=Reason.STARTING,

@@ -102,7 +102,7 @@ FAILED = a_job().failed()
         ),
     ],
 )
-def test_a_failed_job_is_told_by_its_reason(
+def test_a_failed_job_is_reported_by_its_reason(
     job: JobBuilder, pod: PodBuilder | None, reason: Reason, retryable: bool, says: str
 ) -> None:
     failure = retries.classify(job.build(), pod.build() if pod else None, NOW)
@@ -266,7 +266,7 @@ def failing(before: api.ModelSyncStatus, done: int, code: int = 50) -> api.Model
     return planner.plan(a_snapshot(sync, a_job(attempt=attempt).failed(), pod)).statuses["uid-llama"]
 
 
-def test_an_attempt_that_got_further_begins_the_count_anew() -> None:
+def test_an_attempt_that_got_further_begins_the_count_again() -> None:
     status = api.ModelSyncStatus()
     counts = []
     for done in (10 * MB, 10 * MB, 10 * MB, 20 * MB, 20 * MB):
@@ -303,7 +303,7 @@ def test_evictions_for_its_own_limits_end_at_the_limit_of_failures() -> None:
     assert first < second < third
 
 
-def test_a_changed_source_is_resolved_anew() -> None:
+def test_a_changed_source_is_resolved_again() -> None:
     pinned = api.ModelSyncStatus(resolved=transfer.Resolved(revision="old"))
     assert failing(pinned, 0, code=32).resolved is None
     assert failing(pinned, 0, code=50).resolved == transfer.Resolved(revision="old")
@@ -358,7 +358,7 @@ def test_the_next_retry_time_is_forgotten_once_the_next_attempt_runs() -> None:
 def test_the_end_of_a_job_waits_a_moment_for_its_pods_termination_report(
     job: JobBuilder, pod: PodBuilder | None, phase: Phase
 ) -> None:
-    # Jobs and Pods are watched apart. Without this, a wrong token could be told as a lost worker.
+    # Jobs and Pods are watched apart. Without this, a wrong token could be reported as a lost worker.
     plan = planner.plan(a_snapshot(a_sync(), job, *([pod] if pod is not None else [])))
     status = plan.statuses["uid-llama"]
     assert (status.phase, status.last_failure, plan.creations) == (phase, None, ())

@@ -109,19 +109,19 @@ def plan_of(
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-def test_a_lost_node_is_told_by_its_name(loss: Loss) -> None:
+def test_a_lost_node_is_reported_by_its_name(loss: Loss) -> None:
     plan = plan_of(loss)
     status = plan.statuses["uid-llama"]
     ready = find(status.conditions, ConditionType.READY)
     assert ready is not None
     assert (status.phase, ready.reason) == (loss.phase, loss.reason)
     assert loss.says in ready.message
-    told = [event for event in plan.events if event.reason is Reason.NODE_LOST]
+    reported = [event for event in plan.events if event.reason is Reason.NODE_LOST]
     if loss.reason is Reason.NODE_LOST:
-        assert [event.type for event in told] == ["Warning"]
-        assert "node 'node-1'" in told[0].message
+        assert [event.type for event in reported] == ["Warning"]
+        assert "node 'node-1'" in reported[0].message
     else:
-        assert told == []
+        assert reported == []
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)

@@ -86,9 +86,9 @@ def test_an_older_operators_job_is_believed_and_recorded() -> None:
 def test_what_is_ignored_is_reported_on_its_modelsync_once_for_all_of_it() -> None:
     forged = a_job(attempt=1).with_record(unproven=True)
     plan = planner.plan(a_snapshot(a_sync(), forged, a_pod().running().with_record(uid="p", unproven=True)))
-    (told,) = plan.foreign
-    assert (told.reason, told.sync.uid) == (Reason.FOREIGN_WORKER, "uid-llama")
-    assert f"Job {forged.build().name} names this ModelSync" in told.message
+    (found,) = plan.foreign
+    assert (found.reason, found.sync.uid) == (Reason.FOREIGN_WORKER, "uid-llama")
+    assert f"Job {forged.build().name} names this ModelSync" in found.message
     elsewhere = forged.with_record(namespace="elsewhere")
     assert planner.plan(a_snapshot(a_sync(), elsewhere)).foreign == ()
 

@@ -32,7 +32,7 @@ POD = "pod-llama-1"
 
 
 class Broken:
-    """A value that breaks whoever looks at it."""
+    """A value that breaks any code that looks at it."""
 
     def __getattr__(self, name: str) -> Any:
         raise RuntimeError(f"broken {name}")
@@ -72,7 +72,7 @@ def test_an_object_that_makes_no_sense_is_alone_with_it(parts: tuple[SyncBuilder
     assert "good" in [job.sync.name for job in plan.creations]
 
 
-def test_a_status_that_breaks_whoever_reads_it_is_left_alone() -> None:
+def test_a_status_that_breaks_its_reader_is_left_alone() -> None:
     broken: Any = Broken()
     sync = dataclasses.replace(a_sync("bad").build(), status=broken)
     picture = a_snapshot(a_sync("good"))
@@ -88,7 +88,7 @@ def test_a_failure_in_the_future_is_one_of_now() -> None:
     assert status.next_retry_time < NOW + timedelta(seconds=30)
 
 
-def test_a_pod_that_breaks_the_planner_is_told_on_its_sync() -> None:
+def test_a_pod_that_breaks_the_planner_is_reported_on_its_sync() -> None:
     picture = a_snapshot(a_sync("good"), a_sync("bad"), a_job("bad"), a_pod("bad").running())
     sample: Any = snapshot.Sample(report=Broken(), received=NOW)  # type: ignore[arg-type]
     plan = planner.plan(dataclasses.replace(picture, samples={"pod-bad-1": sample}))
@@ -180,7 +180,7 @@ def test_a_deleted_sync_starts_nothing_and_keeps_its_status() -> None:
         pytest.param(None, 500 * MB, None, id="lifted"),
         pytest.param("a lot", None, "none", id="not a quantity"),
         pytest.param("1m", None, 1, id="less than a byte is a byte"),
-        pytest.param("9Ei", None, 2**53, id="more than can be told"),
+        pytest.param("9Ei", None, 2**53, id="more than can be stated"),
         pytest.param("1e999999999", None, 2**53, id="more than can be computed"),
     ],
 )
@@ -321,7 +321,7 @@ ENDED = planner.plan(
         ),
     ],
 )
-def test_events_tell_transitions_once(
+def test_events_report_transitions_once(
     before: api.ModelSyncStatus | None,
     sync: SyncBuilder,
     parts: tuple[JobBuilder | PodBuilder | snapshot.QueueRecord, ...],
@@ -334,9 +334,9 @@ def test_events_tell_transitions_once(
     assert events(sync.with_status(wanted), *parts, samples=samples) == []
 
 
-def test_an_event_that_is_told_again_has_the_same_key() -> None:
+def test_an_event_that_is_repeated_has_the_same_key() -> None:
     # Else an operator that dies before the status is written would leave two Events.
-    def told(now: object) -> actions.Announce:
+    def announced(now: object) -> actions.Announce:
         picture = a_snapshot(
             a_sync().with_status(DOWNLOADING),
             a_job().failed(),
@@ -345,10 +345,10 @@ def test_an_event_that_is_told_again_has_the_same_key() -> None:
         )
         return planner.plan(picture).events[0]
 
-    assert told(NOW).key == told(NOW + timedelta(seconds=3)).key
+    assert announced(NOW).key == announced(NOW + timedelta(seconds=3)).key
 
 
-def test_an_event_tells_what_happened_in_words() -> None:
+def test_an_event_says_what_happened_in_words() -> None:
     picture = a_snapshot(
         a_sync().with_status(DOWNLOADING),
         a_job().complete(),

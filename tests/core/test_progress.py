@@ -59,7 +59,7 @@ def test_a_new_worker_that_does_not_know_yet_takes_nothing_back() -> None:
     )
 
 
-def test_another_whole_is_told_as_it_is() -> None:
+def test_another_whole_is_reported_as_it_is() -> None:
     before = shown(a_progress(90, 100))
     assert shown(a_progress(10, 200), before).bytes_done == 10
 
@@ -146,7 +146,7 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
     assert done.progress.bytes_network == 100
 
 
-def test_the_next_attempts_first_report_adds_what_a_killed_one_never_told() -> None:
+def test_the_next_attempts_first_report_adds_what_a_killed_one_never_reported() -> None:
     stored = planner.plan(
         a_snapshot(a_sync(), a_job(), a_pod().running(), samples={POD: a_sample(a_progress(30 * MB))})
     ).statuses["uid-llama"]
@@ -202,7 +202,7 @@ def test_the_termination_report_of_a_worker_that_was_stopped_is_in_the_status(su
             api.ProgressStatus(bytes_done=7, percent=None),
             None,
             api.ProgressStatus(bytes_done=7, bytes_total=7, percent=100),
-            id="the whole was never told",
+            id="the whole was never reported",
         ),
         pytest.param(
             api.ProgressStatus(bytes_done=7, bytes_total=9, files_total=2, files_done=1),
@@ -239,7 +239,7 @@ def test_texts_of_an_unknown_whole_say_what_is_there() -> None:
     assert (texts.amount, texts.progress, texts.eta, texts.size) == ("Downloaded 350MB...", None, None, None)
 
 
-def test_source_and_target_are_told_before_anything_else() -> None:
+def test_source_and_target_are_reported_before_anything_else() -> None:
     assert progress.for_people(a_spec(), None, downloading=False) == api.Display(
         source="hf://org/model@main", target="pvc/models:model"
     )
@@ -281,7 +281,7 @@ ESTIMATE = selection.Estimate(size="400M", files=8)
             "50.0%",
             "200MB",
             None,
-            id="the source told",
+            id="the source states it",
         ),
         pytest.param(
             a_progress(100 * MB, None, files_total=3),
@@ -296,13 +296,13 @@ ESTIMATE = selection.Estimate(size="400M", files=8)
         ),
     ],
 )
-def test_an_estimate_stands_in_until_the_source_tells(
+def test_an_estimate_stands_in_until_the_source_states_it(
     report: protocol.Progress, amount: str, per_cent: str | None, size: str | None, files: int | None
 ) -> None:
     numbers = progress.running(None, a_sample(report), 0, ESTIMATE)
     texts = progress.for_people(a_spec(estimate=ESTIMATE), numbers, downloading=True)
     assert (texts.amount, texts.progress, texts.size, numbers.files_total) == (amount, per_cent, size, files)
-    assert progress.running(numbers, a_sample(report), 0, ESTIMATE) == numbers, "told again, it stays"
+    assert progress.running(numbers, a_sample(report), 0, ESTIMATE) == numbers, "reported again, it stays"
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_failed_sync_of_an_unknown_size_does_not_look_as_if_it_went_on(done: int
     assert failed.display is not None and "..." not in (failed.display.amount or "")
 
 
-def test_what_was_estimated_is_forgotten_when_the_source_tells() -> None:
+def test_what_was_estimated_is_forgotten_when_the_source_states_it() -> None:
     before = progress.running(None, a_sample(a_progress(100 * MB, None)), 0, ESTIMATE)
     assert before.estimated
     after = progress.running(before, a_sample(a_progress(100 * MB, 200 * MB, files_total=2)), 0, ESTIMATE)

@@ -26,8 +26,8 @@ def test_unbound_claim_heals_by_itself_and_says_so() -> None:
 
 
 def test_final_failure_takes_the_promise_back_and_asks_for_the_annotation() -> None:
-    told = f"Secret 'token' does not exist; create it{start_blockers.HEALS}"
-    failure = b.a_failure(Reason.SECRET_NOT_FOUND, message=told)
+    text = f"Secret 'token' does not exist; create it{start_blockers.HEALS}"
+    failure = b.a_failure(Reason.SECRET_NOT_FOUND, message=text)
     sync = b.a_sync().with_spec(backoff_limit=0).with_status(failures=1, attempts=1, last_failure=failure)
     wanted = planner.plan(b.a_snapshot(sync)).statuses[b.uid_of("llama")]
     assert wanted.phase is Phase.FAILED

@@ -268,7 +268,7 @@ def test_the_order_of_the_snapshot_does_not_matter(
     assert one.statuses == two.statuses
 
 
-def test_a_queue_tells_who_runs_waits_and_has_ended() -> None:
+def test_a_queue_reports_who_runs_waits_and_has_ended() -> None:
     plan = planner.plan(
         a_snapshot(
             a_sync("runs"),

@@ -82,7 +82,7 @@ def test_a_spell_is_one_event_and_none_of_its_tries_is_a_transition() -> None:
     assert CAUSE not in message(over)
 
 
-def test_one_wait_that_is_told_again_and_again_changes_nothing() -> None:
+def test_one_wait_that_is_reported_again_and_again_changes_nothing() -> None:
     status = after(None, sampled(2, next_seconds=20.0)).statuses["uid-llama"]
     for second in range(1, 20):
         sample = sampled(2, at=second, idle=5.0 + second, next_seconds=20.4 - second)

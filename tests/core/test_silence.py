@@ -66,7 +66,7 @@ def test_a_worker_is_ended_after_its_deadline_and_a_margin(
     assert (status.failures, status.last_failure.attempt) == (1, 1)
     assert status.next_retry_time is not None
     assert [event.reason for event in plan.events] == [Reason.PROGRESS_DEADLINE_EXCEEDED]
-    # The record is stored first; then the Job goes, whoever plans next: also an operator that saw nothing.
+    # The record is stored first; then the Job goes, even if the next plan is of an operator that saw nothing.
     stored = sync.with_status(status)
     for silence in (LONG, None):
         after = planned(stored, silence=silence)

@@ -1,4 +1,4 @@
-"""Namespaces that share a queue: each gets its share, whoever came first, deletes or restarts."""
+"""Namespaces that share a queue: each gets its share, no matter who came first, deletes or restarts."""
 
 import dataclasses
 from collections import Counter
@@ -129,20 +129,20 @@ def test_a_place_in_the_queue_is_the_place_in_which_it_starts(namespaces: int, s
     """Of equal lengths and shares: else it depends on who ends first, which nobody knows."""
     cluster = always_waiting([100 * (n + 1) for n in range(namespaces)], slots)
     plan = cluster.step(lambda _: 10)
-    told = {
+    places = {
         status.queue.position: cluster.syncs[uid].name
         for uid, status in plan.statuses.items()
         if status.queue is not None and status.queue.position is not None
     }
     before = len(cluster.names)
-    for _ in range(len(told) + slots):
+    for _ in range(len(places) + slots):
         cluster.step(lambda _: 10)
-    assert sorted(told) == list(range(1, 21))
-    assert cluster.names[before : before + 20] == [told[place] for place in sorted(told)]
+    assert sorted(places) == list(range(1, 21))
+    assert cluster.names[before : before + 20] == [places[place] for place in sorted(places)]
 
 
 @pytest.mark.parametrize("deletes", [(), ("greedy",)], ids=["keeps what ended", "deletes what ended"])
-def test_whoever_comes_late_waits_for_a_turn_and_not_for_all_that_came_before(
+def test_a_late_namespace_waits_for_a_turn_and_not_for_all_that_came_before(
     deletes: tuple[str, ...],
 ) -> None:
     cluster = Cluster(a_queue(max_active=1))

@@ -17,7 +17,7 @@ SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
 IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
 CHUNK, CONNECTIONS = 1024 * 1024, 4
-"""The worker's tuning in these tests: small, so that what a crash costs can be told from noise."""
+"""The worker's tuning in these tests: small, so that what a crash costs can be distinguished from noise."""
 
 FAST: dict[str, Any] = {
     # The tests' origins are on this machine, which the Pods see by this address.

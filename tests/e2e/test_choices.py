@@ -22,7 +22,7 @@ def test_a_preset_takes_its_familys_files_and_those_named_besides(space: str, hu
     assert published == {"llama/config.json", "llama/llama.Q4_K_M.gguf"}
 
 
-def test_a_preset_that_is_unknown_is_told_with_those_that_are(space: str, hub: HubServer) -> None:
+def test_an_unknown_preset_is_reported_with_the_known_ones(space: str, hub: HubServer) -> None:
     kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", files=FILES), preset="ggfu"))
     sync = kube.wait_for("llama", space, kube.phase_is("Failed"), 30, "Failed")
     assert kube.ready_reason(sync) == "InvalidSpec"
@@ -45,7 +45,7 @@ def test_other_files_than_expected_fail_before_the_first_byte(space: str, hub: H
     assert kube.wait_complete("right", space)["status"]["resolved"]["manifestDigest"] == digest
 
 
-def test_an_estimate_is_shown_until_the_source_tells(space: str, hub: HubServer) -> None:
+def test_an_estimate_is_shown_until_the_source_states_the_size(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/llama", files=FILES)
     kube.apply(kube.sync("llama", space, source, estimate={"size": "5G", "files": 9}, suspend=True))
     sync = kube.wait_for("llama", space, lambda s: bool(_size(s)), 30, "an estimate")

@@ -112,9 +112,11 @@ def test_every_failure_names_its_reason_in_time_and_the_fix_works(space: str, hu
     ]
     with kube.Watch("modelsync", space) as watch, kube.Watch("pod", space) as pods:
         kube.apply(*syncs)
-        told = {case.name: _told(watch, case) for case in CASES}
+        shown = {case.name: _shown(watch, case) for case in CASES}
         for case in CASES:
-            late = told[case.name] - _knowable(pods, case.name, _ended if case.phase == "Failed" else _placed)
+            late = shown[case.name] - _knowable(
+                pods, case.name, _ended if case.phase == "Failed" else _placed
+            )
             print(f"{case.name}: {case.reason} {late:.1f} s after it was knowable")
             assert late <= KNOWABLE_SECONDS, case.name
         for case in CASES:
@@ -125,7 +127,7 @@ def test_every_failure_names_its_reason_in_time_and_the_fix_works(space: str, hu
                 watch.until(_complete(case.name), 90, f"{case.name} Complete after the fix")
 
 
-def _told(watch: kube.Watch, case: Case) -> float:
+def _shown(watch: kube.Watch, case: Case) -> float:
     """When the sync said its reason; checks phase and message too."""
 
     def said(sync: kube.Object) -> bool:
@@ -205,8 +207,8 @@ def test_no_space_left_is_said_before_the_first_byte_and_heals_with_room(
         kube.apply(kube.sync("too-big", space, hub_source(hub, "org/too-big", size=30_000_000), "little"))
         sync = watch.until(kube.phase_is("Failed"), 60, "Failed")
         assert kube.ready_reason(sync) == "InsufficientStorage"
-        told = next(when for when, seen in watch.seen if kube.ready_reason(seen) == "InsufficientStorage")
-        assert told - _knowable(pods, "too-big", _ended) <= KNOWABLE_SECONDS
+        shown = next(when for when, seen in watch.seen if kube.ready_reason(seen) == "InsufficientStorage")
+        assert shown - _knowable(pods, "too-big", _ended) <= KNOWABLE_SECONDS
         assert hub.bytes_sent() == 0
         kube.run_on_claim(space, "little", release.IMAGE, EMPTY)
         retry("too-big", space)

@@ -42,8 +42,8 @@ def test_models_in_one_cache_by_all_engines_load_offline_in_a_pod(space: str, hu
         assert status["progress"]["bytesDone"] == SIZE
     assert done[Engine.NATIVE]["progress"]["layer"] == Layer.ENGINE
     assert done[Engine.HUGGING_FACE_HUB]["progress"]["layer"] == Layer.ENGINE
-    told = json.loads(kube.run_on_claim(space, "models", release.IMAGE, _PROGRAM))
-    assert told == {
+    found = json.loads(kube.run_on_claim(space, "models", release.IMAGE, _PROGRAM))
+    assert found == {
         "warnings": [],
         "incomplete": 0,
         "repositories": ["org/hftransfer", "org/huggingfacehub", "org/native"],

@@ -82,7 +82,7 @@ def test_a_document_is_shown_before_it_is_created(space: str) -> None:
     assert not kube.get("modelsyncs", namespace=space)
 
 
-def test_who_has_no_right_is_told_so_in_a_sentence(space: str) -> None:
+def test_a_caller_without_the_right_reads_so_in_a_sentence(space: str) -> None:
     refused = _run("get", "-n", space, "--as", "system:serviceaccount:nobody:nobody", code=1).stderr
     assert refused.startswith("error: you have no right to that: modelsyncs.modelsync.dev is forbidden")
     assert "not found" in _run("status", "nothing", "-n", space, code=1).stderr

@@ -56,11 +56,11 @@ def test_a_dead_webhook_of_one_namespace_stops_nobody_elses_download(space: str,
         kube.apply(kube.claim("models", other))
         with dead_webhook(space) as webhook:
             kube.apply(kube.sync("first", space, source, queue=queue, priority=9))
-            told = kube.wait_for(
+            sync = kube.wait_for(
                 "first", space, lambda sync: kube.ready_reason(sync) == "JobRejected", 20, "JobRejected"
             )
-            message = next(c["message"] for c in told["status"]["conditions"] if c["type"] == "Ready")
-            assert webhook in message and told["status"]["nextRetryTime"]
+            message = next(c["message"] for c in sync["status"]["conditions"] if c["type"] == "Ready")
+            assert webhook in message and sync["status"]["nextRetryTime"]
             kube.apply(kube.sync("second", other, source, queue=queue))
             kube.wait_complete("second", other, 60)
             assert kube.get("modelsync", "first", space)["status"]["phase"] == "Queued"

@@ -20,11 +20,11 @@ def test_a_low_limit_and_a_body_without_a_length_end_complete(space: str, hub: H
     with Origin({"model.bin": CHUNKED}, host=ORIGIN_HOST) as origin:
         origin.strike("model.bin", "wholex*", "chunkedx*")
         http = {"http": {"files": [{"url": f"{origin.url}/web/model.bin", "path": "model.bin"}]}}
-        untold = kube.sync("untold", space, http)
-        kube.apply(slow, untold)
-        kube.wait_complete("untold", space)
+        unsized = kube.sync("unsized", space, http)
+        kube.apply(slow, unsized)
+        kube.wait_complete("unsized", space)
     kube.wait_complete("slow", space)
     found = kube.hashes_on_claim(space, "models", release.IMAGE)
-    assert found["untold/model.bin"] == hexdigest(CHUNKED, "sha256")
+    assert found["unsized/model.bin"] == hexdigest(CHUNKED, "sha256")
     for path, data in files.items():
         assert found[f"slow/{path}"] == hexdigest(Fixed(data), "sha256")

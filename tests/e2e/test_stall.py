@@ -1,4 +1,4 @@
-"""An origin that falls silent: told once, withdrawn when bytes flow again, and ended by the deadline."""
+"""An origin that falls silent: reported once, withdrawn when bytes flow again, and ended by the deadline."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ SIZE = 40_000_000
 
 
 @pytest.mark.long
-def test_silence_is_told_once_withdrawn_and_ended_by_the_deadline(space: str, hub: HubServer) -> None:
+def test_silence_is_reported_once_withdrawn_and_ended_by_the_deadline(space: str, hub: HubServer) -> None:
     rate = 2_000_000
     patient = kube.sync("patient", space, hub_source(hub, "org/patient", size=SIZE, rate=rate))
     hurried = kube.sync(
@@ -40,10 +40,10 @@ def test_silence_is_told_once_withdrawn_and_ended_by_the_deadline(space: str, hu
         assert _progressing(after[-1]) is None
         done = watch.until(_is("hurried", kube.phase_is("Complete")), 60, "Complete by another attempt")
         assert done["status"]["attempts"] >= 2
-    _told_once(space, stalled["status"]["worker"]["podName"])
+    _reported_once(space, stalled["status"]["worker"]["podName"])
 
 
-def _told_once(space: str, pod: str) -> None:
+def _reported_once(space: str, pod: str) -> None:
     log = kube.kubectl("logs", pod, "-n", space)
     assert log.count("Download stalled") == 1, log
     assert log.count("Download goes on") == 1, log

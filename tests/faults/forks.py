@@ -91,7 +91,7 @@ def _work(job: Job) -> None:
         network = Network(timeout_seconds=5, connections=request.tuning.connections)
         stop = threading.Event()
         source = factory.open_source(request.source, Given(where="nowhere"), network, stop=stop)
-        with row.hasty():
+        with row.short_waits():
             code = Attempt(request, pod, stop).run(source, network)
     finally:
         os._exit(code)

@@ -146,8 +146,10 @@ class Machine(RuleBasedStateMachine):
             now = {path: read(found.content) for path, found in self.origin.files.items()}
             assert published == now
             manifest = (self.volume / "model/.modelsync/manifest.json").read_bytes()
-            told = {each.path: each.sha256 for each in protocol.Manifest.model_validate_json(manifest).files}
-            assert told == {
+            listed = {
+                each.path: each.sha256 for each in protocol.Manifest.model_validate_json(manifest).files
+            }
+            assert listed == {
                 path: hexdigest(each.content, "sha256") for path, each in self.origin.files.items()
             }
 

@@ -1,4 +1,4 @@
-"""Runs a command and tells how it ended and its peak memory, as a line of JSON.
+"""Runs a command and reports how it ended and its peak memory, as a line of JSON.
 
 A process of its own, because the kernel counts to a child's peak what its parent held when it was made
 (getrusage(2): a program that replaces another keeps its high-water mark), and a test runner holds much.

@@ -45,7 +45,7 @@ class Operation:
 
     @property
     def place(self) -> str:
-        """Path of the file as the kernel names it, for messages and for telling files apart."""
+        """Path of the file as the kernel names it, for messages and to distinguish files."""
         try:
             held = os.readlink(f"/proc/self/fd/{self.descriptor}")
         except OSError:
@@ -81,10 +81,10 @@ class _Steered:
         builtins.open = _opener(builtins.open)
         ctypes.CDLL = self._library  # type: ignore[assignment,misc]
 
-    def _pass(self, act: Callable[[], Any], **told: Any) -> Any:
+    def _pass(self, act: Callable[[], Any], **fields: Any) -> Any:
         with self._lock:
-            self._counts[told["name"]] += 1
-            return self._hook(Operation(nth=self._counts[told["name"]], **told), act)
+            self._counts[fields["name"]] += 1
+            return self._hook(Operation(nth=self._counts[fields["name"]], **fields), act)
 
     def _simple(self, name: str) -> Callable[..., Any]:
         real = self._real[name]
@@ -183,8 +183,10 @@ class _Library:
                 raise OSError(number, os.strerror(number))
             return 0
 
-        told = offset.value + length.value
-        return self._told(lambda: self._steer(act, name="fallocate", descriptor=descriptor, offset=told))
+        end = offset.value + length.value
+        return self._as_the_library(
+            lambda: self._steer(act, name="fallocate", descriptor=descriptor, offset=end)
+        )
 
     def syncfs(self, descriptor: int) -> int:
         """As syncfs(2): -1 and errno on failure."""
@@ -195,9 +197,9 @@ class _Library:
                 raise OSError(number, os.strerror(number))
             return 0
 
-        return self._told(lambda: self._steer(act, name="syncfs", descriptor=descriptor))
+        return self._as_the_library(lambda: self._steer(act, name="syncfs", descriptor=descriptor))
 
-    def _told(self, call: Callable[[], int]) -> int:
+    def _as_the_library(self, call: Callable[[], int]) -> int:
         """An answer as the C library gives it."""
         try:
             return call()

@@ -34,8 +34,8 @@ class Pull:
 
     sizes: tuple[int, ...]
     kind: str = "web"
-    told: bool = True
-    """Whether the sizes are told; only a web server can keep them to itself."""
+    sizes_known: bool = True
+    """Whether the sizes are stated; only a web server can leave them out."""
     connections: int = 8
     chunk: int = 8 << 20
     limit: int | None = None
@@ -57,13 +57,13 @@ def pulled(pull: Pull, seed: int) -> str:
     limiter, ended = Limiter(pull.limit), threading.Event()
     with tempfile.TemporaryDirectory(prefix="faults-") as directory, Origin(files) as origin:
         for number, name in enumerate(names):
-            untold = () if pull.told else ("wholex*", "chunkedx*")
-            origin.strike(name, *untold, *pull.faults[number % len(pull.faults)])
+            unsized = () if pull.sizes_known else ("wholex*", "chunkedx*")
+            origin.strike(name, *unsized, *pull.faults[number % len(pull.faults)])
         sync = Sync(
             origin=origin,
             volume=Path(directory),
             kind=pull.kind,
-            sizes=pull.told,
+            sizes=pull.sizes_known,
             connections=pull.connections,
             chunk=pull.chunk,
             limiter=limiter,
@@ -99,7 +99,7 @@ def drawn(seed: int, kind: str) -> Pull:
     """A pull that a seed chooses; the slower its line, the less there is to come."""
     chance = random.Random(f"pull {seed}")
     speed, how = chance.choice(SPEEDS), chance.choice(("origin", "limit", "changes"))
-    told = kind != "web" or chance.random() < 0.5
+    sizes_known = kind != "web" or chance.random() < 0.5
     left = min(_MOST_BYTES, (speed or _MOST_BYTES) * SECONDS)
     sizes = []
     for _ in range(chance.randint(1, 10)):
@@ -109,7 +109,7 @@ def drawn(seed: int, kind: str) -> Pull:
     return Pull(
         sizes=tuple(sizes),
         kind=kind,
-        told=told,
+        sizes_known=sizes_known,
         connections=chance.choice(CONNECTIONS),
         chunk=chance.choice(CHUNKS),
         limit=None if how == "origin" else speed,

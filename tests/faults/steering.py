@@ -169,7 +169,7 @@ class Recording:
 class Recorder:
     """Writes down every change below a directory, with its data. Used under the lock of the operations.
 
-    Files are told apart by numbers of our own, because a file system gives a removed file's inode to the
+    Files are distinguished by numbers of our own, because a file system gives a removed file's inode to the
     next. A recording goes on where that of an earlier run on the same directory ended.
     """
 

@@ -103,7 +103,7 @@ class Volume:
     directory: Path
     connections: int = 3
     undigested: frozenset[str] = frozenset()
-    """Paths whose checksum the source does not tell: nothing but the journal's order guards them."""
+    """Paths whose checksum the source does not state: nothing but the journal's order guards them."""
     unsized: frozenset[str] = frozenset()
     user: int = 0
     uid: str = "uid-1"

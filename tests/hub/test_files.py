@@ -19,7 +19,7 @@ def signed_url(hub: HubServer, http: urllib3.PoolManager) -> str:
     return found.headers["Location"]
 
 
-def test_resolve_of_an_lfs_file_tells_commit_size_and_digest(
+def test_resolve_of_an_lfs_file_states_commit_size_and_digest(
     hub: HubServer, http: urllib3.PoolManager
 ) -> None:
     found = http.request("HEAD", f"{hub.url}/org/model/resolve/main/model.bin", redirect=False)

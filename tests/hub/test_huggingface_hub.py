@@ -47,7 +47,7 @@ def test_a_folder_of_a_tree_can_be_listed(api: ApiMaker) -> None:
     assert [entry.path for entry in entries][:2] == ["folder-1/001.json", "folder-1/004.json"]
 
 
-def test_paths_info_tells_files_and_folders_and_leaves_out_the_unknown(api: ApiMaker) -> None:
+def test_paths_info_lists_files_and_folders_and_leaves_out_the_unknown(api: ApiMaker) -> None:
     found = api(False).get_paths_info("org/model", ["config.json", "folder-2", "absent"])
     assert [entry.path for entry in found] == ["config.json", "folder-2"]
 

@@ -115,6 +115,6 @@ def test_a_rate_is_read_in_decimal_units(text: str, rate: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1MB", "3MiB", "fast"])
-def test_a_bad_rate_is_told_with_the_fix(text: str) -> None:
+def test_a_bad_rate_is_reported_with_the_fix(text: str) -> None:
     with pytest.raises(ValueError, match="such as 3MB"):
         parse_rate(text)

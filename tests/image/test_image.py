@@ -46,8 +46,8 @@ def test_nothing_runs_as_another_user_or_can_be_written_by_all(built: Image) -> 
 
 
 def test_the_bill_of_materials_names_every_python_and_system_package(built: Image) -> None:
-    told = {unquote(component["purl"].partition("?")[0]) for component in built.sbom["components"]}
-    told.add(built.sbom["metadata"]["component"]["purl"])
+    listed = {unquote(component["purl"].partition("?")[0]) for component in built.sbom["components"]}
+    listed.add(built.sbom["metadata"]["component"]["purl"])
     assert built.sbom["bomFormat"] == "CycloneDX"
     wheels = {
         path.removeprefix(HOME).partition("/")[0] for path in built.files if ".dist-info/RECORD" in path
@@ -55,10 +55,10 @@ def test_the_bill_of_materials_names_every_python_and_system_package(built: Imag
     named = {name.removesuffix(".dist-info").rpartition("-") for name in wheels}
     python = {f"pkg:pypi/{name.lower().replace('_', '-')}@{version}" for name, _, version in named}
     assert {each.replace("_", "-").replace(".", "-") for each in python} <= {
-        each.replace("_", "-").replace(".", "-") for each in told
+        each.replace("_", "-").replace(".", "-") for each in listed
     }
     described = {path.rsplit("/", 1)[1] for path in built.files if path.startswith(f"{STATUS}/")}
-    system = {each.split("/")[2].partition("@")[0] for each in told if each.startswith("pkg:deb/")}
+    system = {each.split("/")[2].partition("@")[0] for each in listed if each.startswith("pkg:deb/")}
     assert "libc6" in described and described == system
 
 

@@ -48,9 +48,9 @@ class Sync:
     prefix: str = ""
     """Faults for the URL, without /f/."""
     digests: bool = True
-    """Whether a list of URLs tells checksums."""
+    """Whether a list of URLs states checksums."""
     sizes: bool = True
-    """Whether a list of URLs tells sizes."""
+    """Whether a list of URLs states sizes."""
     token: str | None = None
     connections: int = 2
     chunk: int = CHUNK

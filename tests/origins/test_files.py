@@ -76,7 +76,7 @@ def test_the_worker_uses_its_connections_again(tmp_path: Path, kind: str, most: 
         assert origin.accepted <= most
 
 
-def test_faults_in_the_url_begin_anew_for_each_prefix() -> None:
+def test_faults_in_the_url_begin_again_for_each_prefix() -> None:
     with Origin(FILES) as origin:
         for prefix in ("status=503@2", "status=503@2x*"):
             url = f"{origin.url}/f/{prefix}/web/model.bin"

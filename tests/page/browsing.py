@@ -69,7 +69,7 @@ class Visit:
 async def visiting(
     cluster: FakeCluster, *, scheme: Any = "light", width: int = 1280, **settings: Any
 ) -> AsyncIterator[Visit]:
-    """Open the page, not logged in; whatever it complained of fails the test in the end."""
+    """Open the page, not logged in; every complaint of it fails the test in the end."""
     settings = {"secure_cookie": False, "limits": Limits(), **settings}
     async with served.serving(cluster, **settings) as server, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))

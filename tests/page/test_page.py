@@ -139,7 +139,7 @@ def test_figures_of_an_operator_that_is_silent_are_called_old() -> None:
     run(a_cluster(rows.downloading("llama", 300, age_seconds=300)), test)
 
 
-def test_a_caller_sees_what_they_may_list_and_is_told_what_not() -> None:
+def test_a_caller_sees_what_they_may_list_and_reads_what_they_may_not() -> None:
     async def test(visit: Visit) -> None:
         await visit.log_in("bob-has-another-token-too")
         await visit.row("queued").wait_for()

@@ -48,7 +48,7 @@ class Outcome:
 
     seconds: float
     """Virtual seconds until nine tenths of the ModelSyncs of the good namespaces were Complete: after that,
-    slots are free, and how long the last ones take tells nothing of the throughput."""
+    slots are free, and how long the last ones take says nothing of the throughput."""
     plans: int
     in_time: int
     """Plans made within a second of their cause."""

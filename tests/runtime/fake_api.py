@@ -82,11 +82,11 @@ class FakeApi:
         """Methods whose requests are carried out and then not answered."""
         self.served: set[str] = {resource.plural for resource in _KNOWN}
         self.quiet = False
-        """While true, watches are told nothing: what happens is missed."""
+        """While true, watches receive nothing: what happens is missed."""
         self.texts: dict[str, str] = {}
         """JSON that stands in an object where it holds this name as a string: what no encoder would write."""
         self._watchers: list[tuple[str, str, int, asyncio.Queue[Object | None]]] = []
-        self._told: list[tuple[int, str, str, Object]] = []
+        self._events: list[tuple[int, str, str, Object]] = []
         """What happened, as (version, plural, namespace, event): a watch begins after its list."""
         self.url = ""
 
@@ -126,7 +126,7 @@ class FakeApi:
         stored["metadata"].setdefault("uid", f"uid-{self.version}")
         stored["metadata"].setdefault("creationTimestamp", self._clock().isoformat(timespec="seconds"))
         self.objects[key] = stored
-        self._tell(kind, key, stored)
+        self._notify(kind, key, stored)
         return stored
 
     def remove(self, resource: Resource, namespace: str, name: str) -> None:
@@ -135,7 +135,7 @@ class FakeApi:
         gone = self.objects.pop(key)
         self.version += 1
         gone["metadata"]["resourceVersion"] = str(self.version)
-        self._tell("DELETED", key, gone)
+        self._notify("DELETED", key, gone)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object:
         """An object as it is stored."""
@@ -151,7 +151,7 @@ class FakeApi:
         return {plural for plural, *_ in self._watchers}
 
     def break_watches(self, expired: bool = False) -> None:
-        """End all watches; expired tells them 410, so that they list again."""
+        """End all watches; `expired` answers 410 first, so that they list again."""
         gone = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
         for *_, queue in self._watchers:
             if expired:
@@ -163,19 +163,19 @@ class FakeApi:
         return copy.deepcopy(self.objects), self.version
 
     def restore(self, backup: tuple[dict[tuple[str, str, str], Object], int]) -> None:
-        """Go back to a backup as an etcd does: nobody is told, and the API server starts anew."""
+        """Go back to a backup as an etcd does: no watch is notified, and the API server starts again."""
         self.objects, self.version = copy.deepcopy(backup[0]), backup[1]
-        self._told.clear()
+        self._events.clear()
         self.break_watches()
 
-    def _tell(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
+    def _notify(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
         if self.quiet:
             return
-        told = copy.deepcopy(raw)
-        event = {"type": kind, "object": told}
+        sent = copy.deepcopy(raw)
+        event = {"type": kind, "object": sent}
         for listener in self.listeners:
-            listener(kind, key[0], told)
-        self._told.append((self.version, key[0], key[1], event))
+            listener(kind, key[0], sent)
+        self._events.append((self.version, key[0], key[1], event))
         for plural, namespace, since, queue in self._watchers:
             if plural == key[0] and namespace in ("", key[1]) and self.version > since:
                 queue.put_nowait(event)
@@ -296,15 +296,15 @@ class FakeApi:
         queue: asyncio.Queue[Object | None] = asyncio.Queue()
         since = int(request.query.get("resourceVersion") or self.version)
         watcher = (plural, namespace, since, queue)
-        for version, kind, where, event in self._told:
+        for version, kind, where, event in self._events:
             if version > since and kind == plural and namespace in ("", where):
                 queue.put_nowait(event)
         self._watchers.append(watcher)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
         try:
-            while (told := await queue.get()) is not None:
-                await answer.write(self._with_texts(json.dumps(told).encode()) + b"\n")
+            while (sent := await queue.get()) is not None:
+                await answer.write(self._with_texts(json.dumps(sent).encode()) + b"\n")
         finally:
             self._watchers.remove(watcher)
         return answer

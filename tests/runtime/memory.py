@@ -90,20 +90,20 @@ def _serve(pipe: Connection, count: int, kind: str) -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         if not request.path.endswith(f"/{SYNCS.plural}"):
             return await nothing.handle(request)
-        told = web.StreamResponse(headers={"Content-Type": "application/json"})
-        await told.prepare(request)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
         if request.query.get("watch"):
             await asyncio.Event().wait()
         start = int(request.query.get("continue") or 0)
         end = min(count, start + int(request.query.get("limit") or count))
-        await told.write(b'{"kind":"ModelSyncList","items":[')
+        await response.write(b'{"kind":"ModelSyncList","items":[')
         for number in range(start, end):
             comma = "," if number + 1 < end else ""
-            await told.write((text.replace(_NUMBER, f"s{number:05}") + comma).encode())
+            await response.write((text.replace(_NUMBER, f"s{number:05}") + comma).encode())
         following = str(end) if end < count else ""
         meta = json.dumps({"resourceVersion": "9", "continue": following})
-        await told.write(f'],"metadata":{meta}}}'.encode())
-        return told
+        await response.write(f'],"metadata":{meta}}}'.encode())
+        return response
 
     nothing = fake_api.FakeApi()
 

@@ -126,10 +126,10 @@ async def first_writes(rate: float, syncs: int, weather: unsteady.Weather) -> di
         for queue in known.queues.values():
             made.offer_queue(queue, syncqueue.SyncQueueStatus(active=1, waiting=int(loop.time())))
         now = loop.time() - began
-        told = [record.status for record in known.syncs.values()]
-        if all(status.phase is Phase.DOWNLOADING for status in told):
+        statuses = [record.status for record in known.syncs.values()]
+        if all(status.phase is Phase.DOWNLOADING for status in statuses):
             found.setdefault("transition", now)
-        if all(status.progress is not None for status in told):
+        if all(status.progress is not None for status in statuses):
             found.setdefault("progress", now)
         if next(iter(known.queues.values())).status.active:
             found.setdefault("queue", now)

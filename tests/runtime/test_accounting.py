@@ -1,4 +1,4 @@
-"""Counters: every byte of every Pod once, however short it lived and whoever led meanwhile."""
+"""Counters: every byte of every Pod once, however short it lived and whichever operator led meanwhile."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ WHERE = {"namespace": "models", "source": "huggingFace"}
 
 
 class Bench:
-    """An accounting that began before the Pods of the tests, unless told otherwise."""
+    """An accounting that began before the Pods of the tests, unless `began` says otherwise."""
 
     def __init__(self, began: datetime | None = BEFORE, **status: Any) -> None:
         self.metrics = metrics.Metrics()
@@ -50,10 +50,10 @@ class Bench:
         return parsing.pod_record(raw, PROOFS)
 
     def sample(self, pod: snapshot.PodRecord, **report: Any) -> None:
-        told = protocol.ProgressReport.model_validate(
+        sampled = protocol.ProgressReport.model_validate(
             {"uid": "uid-llama", "attempt": 1, "stage": "Downloading", **report}
         )
-        self.accounting.on_sample(pod, told)
+        self.accounting.on_sample(pod, sampled)
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"modelsync_{name}", labels) or 0.0
@@ -120,10 +120,10 @@ def test_a_fall_counts_nothing() -> None:
             0,
             id="failed before",
         ),
-        pytest.param({"phase": "Queued", "attempts": 1}, 100, 100, id="never told"),
+        pytest.param({"phase": "Queued", "attempts": 1}, 100, 100, id="never reported"),
     ],
 )
-def test_after_a_restart_only_what_is_not_told_yet_is_counted(
+def test_after_a_restart_only_what_is_not_reported_yet_is_counted(
     status: dict[str, Any], words: int, want: int
 ) -> None:
     b = Bench(began=AFTER, **status)
@@ -227,10 +227,10 @@ def test_an_outcome_that_is_stored_already_is_not_counted_by_a_new_operator() ->
 
 def test_each_stall_is_counted_once() -> None:
     b = Bench(phase="Downloading")
-    told = Condition(
+    condition = Condition(
         type="Progressing", status="False", reason="DownloadStalled", last_transition_time=BEFORE
     )
-    stalled = b.sync.status.but(conditions=(told,))
+    stalled = b.sync.status.but(conditions=(condition,))
     for status in (stalled, stalled, b.sync.status.but(attempts=2), stalled):
         b.accounting.on_plan(b.sync, status)
     assert b.value("download_stalls_total", **WHERE) == 2

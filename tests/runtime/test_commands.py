@@ -21,10 +21,13 @@ SOURCES = Path(__file__).parents[2] / "operator"
 
 
 def test_help_names_every_flag_and_there_is_none_for_what_the_document_says() -> None:
-    told = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
-    assert told.exit_code == 0
+    result = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
+    assert result.exit_code == 0
     flags = {"--config", "--namespace", "--operator-namespace", "--kubeconfig", "--context"}
-    assert set(re.findall(r"--[a-z-]+", told.output)) - {"--help"} == flags | {"--log-level", "--log-format"}
+    assert set(re.findall(r"--[a-z-]+", result.output)) - {"--help"} == flags | {
+        "--log-level",
+        "--log-format",
+    }
 
 
 def test_crds_are_written_and_checked(tmp_path: Path) -> None:
@@ -34,8 +37,8 @@ def test_crds_are_written_and_checked(tmp_path: Path) -> None:
     assert kinds == {"ModelSync", "SyncQueue"}
     assert run.invoke(crds.command, [str(tmp_path), "--check"]).exit_code == 0
     (tmp_path / "modelsync.dev_modelsyncs.yaml").write_text("edited")
-    told = run.invoke(crds.command, [str(tmp_path), "--check"])
-    assert told.exit_code == 1 and "modelsync.dev_modelsyncs.yaml" in told.output
+    result = run.invoke(crds.command, [str(tmp_path), "--check"])
+    assert result.exit_code == 1 and "modelsync.dev_modelsyncs.yaml" in result.output
 
 
 async def start(*args: str, cwd: Path | None = None, **environment: str) -> asyncio.subprocess.Process:
@@ -74,9 +77,9 @@ async def test_a_wrong_setting_is_one_line_and_code_2(args: list[str], fix: str,
     (tmp_path / "good.yaml").write_bytes(documents.written())
     (tmp_path / "bad.yaml").write_bytes(documents.written({"limits.bandwidth": 1}))
     process = await start(*args, HOME="/nowhere", cwd=tmp_path)
-    told, _ = await process.communicate()
+    output, _ = await process.communicate()
     assert process.returncode == 2
-    assert fix in told.decode() and len(told.decode().splitlines()) == 1
+    assert fix in output.decode() and len(output.decode().splitlines()) == 1
 
 
 @harness.in_loop
@@ -102,9 +105,9 @@ async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> 
         await harness.eventually(lambda: test_operator.jobs(api))
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(10):
-            told, _ = await process.communicate()
-        assert process.returncode == 0, told.decode()
-        assert all(line.startswith(b"{") for line in told.splitlines()), told.decode()
+            output, _ = await process.communicate()
+        assert process.returncode == 0, output.decode()
+        assert all(line.startswith(b"{") for line in output.splitlines()), output.decode()
         assert {path for verb, path in api.asked if verb == "PUT"} == {
             "/apis/coordination.k8s.io/v1/namespaces/ops/leases/modelsync-operator"
         }

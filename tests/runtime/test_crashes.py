@@ -66,7 +66,7 @@ async def story(number: int, how: str) -> None:
             await _complete(api)
     assert len(test_operator.jobs(api)) == 1
     made = [path for verb, path, _ in api.bodies if verb == "POST" and path.endswith("/jobs")]
-    assert len(made) <= 2, "asked for again at most, and then told that it exists"
+    assert len(made) <= 2, "sent again at most, and then answered that it exists"
     assert test_operator.status(api)["attempts"] == 1
     assert api.get(PODS, "models", "llama-pod")
 

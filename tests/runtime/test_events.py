@@ -1,4 +1,4 @@
-"""Events: told once, named by what happened."""
+"""Events: reported once, named by what happened."""
 
 import asyncio
 import time
@@ -52,9 +52,11 @@ async def test_an_announcement_becomes_an_event_of_its_object() -> None:
     async with fake_api.FakeApi().serving() as api, recorder(api) as made:
         made.announce(announce())
         await harness.eventually(lambda: stored(api))
-        told = stored(api)[0]
-        assert told["involvedObject"]["uid"] == "uid-llama" and told["involvedObject"]["kind"] == "ModelSync"
-        assert (told["type"], told["reason"], told["message"], told["count"]) == (
+        event = stored(api)[0]
+        assert (
+            event["involvedObject"]["uid"] == "uid-llama" and event["involvedObject"]["kind"] == "ModelSync"
+        )
+        assert (event["type"], event["reason"], event["message"], event["count"]) == (
             "Normal",
             "Synced",
             "done",
@@ -63,7 +65,7 @@ async def test_an_announcement_becomes_an_event_of_its_object() -> None:
 
 
 @harness.in_loop
-async def test_a_plan_that_repeats_itself_tells_once() -> None:
+async def test_a_plan_that_repeats_itself_reports_once() -> None:
     async with fake_api.FakeApi().serving() as api, recorder(api) as made:
         for _ in range(5):
             made.announce(announce())
@@ -73,18 +75,18 @@ async def test_a_plan_that_repeats_itself_tells_once() -> None:
 
 
 @harness.in_loop
-async def test_what_another_operator_told_before_is_counted_up() -> None:
+async def test_what_another_operator_reported_before_is_counted_up() -> None:
     async with fake_api.FakeApi().serving() as api:
         for _ in range(2):
             async with recorder(api) as made:
                 made.announce(announce())
                 await harness.eventually(lambda: stored(api) and not made.waiting())
                 await harness.eventually(lambda: made._posted[event_recorder.event_name(announce())][1])
-        assert [told["count"] for told in stored(api)] == [2]
+        assert [event["count"] for event in stored(api)] == [2]
 
 
 @harness.in_loop
-async def test_an_event_that_expired_is_made_anew() -> None:
+async def test_an_event_that_expired_is_made_again() -> None:
     # The API server forgets Events after an hour; a second stall must be seen all the same.
     clock = Clock()
     async with fake_api.FakeApi().serving() as api, recorder(api, clock) as made:

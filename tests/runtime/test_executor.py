@@ -202,11 +202,11 @@ WEBHOOK = 'failed calling webhook "w": dial tcp: connection refused'
         pytest.param(ConnectionResetError(), 0.5, True, id="no answer"),
         pytest.param(fake_api.status(429, "TooManyRequests", "slowly"), 0.5, False, id="too many"),
         pytest.param(
-            fake_api.status(429, "TooManyRequests", "slowly", **{"Retry-After": "9"}), 9, False, id="patience"
+            fake_api.status(429, "TooManyRequests", "slowly", **{"Retry-After": "9"}), 9, False, id="a time"
         ),
         pytest.param(
             fake_api.status(429, "TooManyRequests", "slowly", **{"Retry-After": "9" * 15}), 60, False,
-            id="patience without end",
+            id="a time without end",
         ),
     ],
 )  # fmt: skip

@@ -174,7 +174,7 @@ async def test_what_has_no_identity_is_reported_and_what_was_known_is_kept() -> 
         for number, raw in enumerate(NAMELESS.values()):
             for resource in WATCHED:
                 seen.api.objects[resource.plural, "models", f"odd-{number}"] = raw
-                seen.api._tell("MODIFIED", (resource.plural, "models", f"odd-{number}"), raw)
+                seen.api._notify("MODIFIED", (resource.plural, "models", f"odd-{number}"), raw)
         del seen.api.objects["jobs", "models", harness.job()["metadata"]["name"]]
         await seen.resync.once()
         seen.api.put(SYNCS, harness.sync("good"))

@@ -1,4 +1,4 @@
-"""The lease under faults: whoever loses contact stops before another one may begin."""
+"""The lease under faults: an operator that loses contact stops before another one may begin."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -41,9 +41,9 @@ def test_json_lines_are_json_with_the_error() -> None:
         record = logging.LogRecord(
             "n", logging.ERROR, "f", 1, "failed", (), (ValueError, error, error.__traceback__)
         )
-    told = json.loads(log_setup.JsonFormatter().format(record))
-    assert (told["level"], told["message"]) == ("error", "failed")
-    assert "ValueError" in told["error"] and SECRET not in told["error"]
+    logged = json.loads(log_setup.JsonFormatter().format(record))
+    assert (logged["level"], logged["message"]) == ("error", "failed")
+    assert "ValueError" in logged["error"] and SECRET not in logged["error"]
 
 
 def test_unforeseen_exceptions_are_counted_by_where_they_were_caught() -> None:

@@ -1,4 +1,4 @@
-"""What /metrics tells of the present."""
+"""What /metrics shows of the present."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ def test_phases_are_counted_by_namespace_with_zeros() -> None:
         assert found.get_sample_value("modelsync_syncs", {"namespace": "models", "phase": phase}) == want
 
 
-def test_queues_tell_slots_length_and_the_longest_wait() -> None:
+def test_queues_show_slots_length_and_the_longest_wait() -> None:
     known = cache.Store()
     known.observe(QUEUES, "ADDED", queue(maxActive=3))
     waiting = {"name": "default", "reason": "ConcurrencyLimit", "since": "2026-01-01T00:00:00Z"}
@@ -63,7 +63,7 @@ def test_series_of_a_modelsync_exist_while_it_is_active_and_unknown_values_have_
     assert not {name for name in names(found) if name.startswith("modelsync_sync_")}
 
 
-def test_volumes_are_told_while_a_worker_sees_them() -> None:
+def test_volumes_are_shown_while_a_worker_sees_them() -> None:
     known = cache.Store()
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     known.observe(JOBS, "ADDED", harness.versioned(harness.job(), 1))

@@ -129,8 +129,8 @@ def start_pod(api: fake_api.FakeApi, words: harness.Object | None = None, uid: s
     """What the Job controller and the kubelet do."""
     made = jobs(api)[0]
     attempt = int(made["metadata"]["labels"][naming.ATTEMPT_LABEL])  # after a restore it may be the second
-    told = words and {**words, "attempt": attempt}
-    raw = harness.pod(attempt=attempt, job_uid=made["metadata"]["uid"], words=told, podIP=WORKER_IP)
+    termination = words and {**words, "attempt": attempt}
+    raw = harness.pod(attempt=attempt, job_uid=made["metadata"]["uid"], words=termination, podIP=WORKER_IP)
     raw["metadata"]["uid"] = uid
     raw["metadata"]["annotations"] = made["spec"]["template"]["metadata"]["annotations"]
     api.put(PODS, raw)
@@ -247,7 +247,7 @@ async def test_what_is_there_is_listed_once_at_start_beside_the_watch() -> None:
 
 
 @harness.in_loop
-async def test_what_a_standby_listed_is_listed_anew_when_it_leads() -> None:
+async def test_what_a_standby_listed_is_listed_again_when_it_leads() -> None:
     async with fake_api.FakeApi().serving() as api:
         api.put(QUEUES, queue())
         async with running(api) as leader:
@@ -274,12 +274,12 @@ async def test_a_standby_observes_and_does_nothing() -> None:
             assert await run.end() == 0
 
 
-def told(api: fake_api.FakeApi) -> list[str]:
+def reported(api: fake_api.FakeApi) -> list[str]:
     return [raw["reason"] for (plural, *_), raw in api.objects.items() if plural == EVENTS.plural]
 
 
 @harness.in_loop
-async def test_deletion_before_the_end_is_told_by_the_one_that_leads() -> None:
+async def test_deletion_before_the_end_is_reported_by_the_leader() -> None:
     under_way: dict[str, Any] = {
         "phase": "Paused",
         "attempts": 1,
@@ -303,8 +303,8 @@ async def test_deletion_before_the_end_is_told_by_the_one_that_leads() -> None:
             await harness.eventually(
                 lambda: not run.operator.store.syncs and not standby.operator.store.syncs
             )
-            await harness.eventually(lambda: "UnfinishedFilesLeft" in told(api))
-    assert told(api).count("UnfinishedFilesLeft") == 1
+            await harness.eventually(lambda: "UnfinishedFilesLeft" in reported(api))
+    assert reported(api).count("UnfinishedFilesLeft") == 1
 
 
 @harness.in_loop

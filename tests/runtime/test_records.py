@@ -50,7 +50,7 @@ def test_a_modelsync_is_read() -> None:
         ),
     ],
 )
-def test_a_spec_that_cannot_be_read_is_told_and_not_raised(spec: object, part: str) -> None:
+def test_a_spec_that_cannot_be_read_is_reported_and_not_raised(spec: object, part: str) -> None:
     found = parsing.sync_record(given_version({**harness.sync(), "spec": spec}))
     assert found.invalid is not None and part in found.invalid
 
@@ -74,7 +74,7 @@ def test_the_readable_part_of_a_status_is_kept() -> None:
 def test_a_job_stands_as_its_conditions_say(
     conditions: list[tuple[str, str]], state: snapshot.JobState
 ) -> None:
-    told = [
+    stored = [
         {
             "type": kind,
             "status": value,
@@ -83,7 +83,7 @@ def test_a_job_stands_as_its_conditions_say(
         }
         for kind, value in conditions
     ]
-    found = job_record(given_version(harness.job(status={"conditions": told})))
+    found = job_record(given_version(harness.job(status={"conditions": stored})))
     assert found.state is state and (found.sync_uid, found.attempt) == ("uid-llama", 1)
     assert found.failure_reason == ("DeadlineExceeded" if state is snapshot.JobState.FAILED else "")
     assert (found.finished is None) == (state is snapshot.JobState.ACTIVE)

@@ -102,7 +102,7 @@ def test_over_any_sequence_it_is_never_more_than_what_was_observed() -> None:
 
 
 @harness.in_loop
-async def test_the_poller_tells_the_store_what_it_sees() -> None:
+async def test_the_poller_reports_to_the_store_what_it_sees() -> None:
     async with bench() as b:
         await b.poll()
         assert b.known.silences == {}

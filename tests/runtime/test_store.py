@@ -20,7 +20,7 @@ def at(version: int, phase: str = "Queued", name: str = "llama") -> dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("told", "want"),
+    ("observed", "want"),
     [
         pytest.param([("ADDED", 5, "Queued"), ("MODIFIED", 7, "Failed")], "Failed", id="in order"),
         pytest.param([("MODIFIED", 7, "Failed"), ("ADDED", 5, "Queued")], "Failed", id="out of order"),
@@ -34,9 +34,9 @@ def at(version: int, phase: str = "Queued", name: str = "llama") -> dict[str, An
         ),
     ],
 )
-def test_the_newest_version_wins(told: list[tuple[str | None, int, str]], want: str | None) -> None:
+def test_the_newest_version_wins(observed: list[tuple[str | None, int, str]], want: str | None) -> None:
     known = cache.Store()
-    for event, version, phase in told:
+    for event, version, phase in observed:
         known.observe(SYNCS, event, at(version, phase))
     found = known.syncs.get("uid-llama")
     assert (found.status.phase if found else None) == want
@@ -144,7 +144,7 @@ def test_only_news_wakes() -> None:
     assert len(woken) == 1
 
 
-def test_the_last_state_of_a_pod_is_told_before_it_goes() -> None:
+def test_the_last_state_of_a_pod_is_reported_before_it_goes() -> None:
     known = cache.Store()
     heard: list[snapshot.PodRecord] = []
     known.on_pod(heard.append)

@@ -156,6 +156,6 @@ async def test_what_was_deleted_during_a_410_is_swept_by_a_list() -> None:
             api.break_watches(expired=True)
             listed = api.count("GET", "modelsyncs")
             await harness.eventually(lambda: api.count("GET", "modelsyncs") >= listed + 2)
-            assert len(known.syncs) == 3, "kopf does not tell; if it does some day, the sweep may go"
+            assert len(known.syncs) == 3, "kopf does not report it; if it does some day, the sweep may go"
             await lists.once()
             assert sorted(record.name for record in known.syncs.values()) == ["a", "c"]

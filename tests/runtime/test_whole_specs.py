@@ -55,7 +55,7 @@ def test_what_the_store_holds_is_enough_to_refuse_what_is_not_allowed(
 
 
 @virtual.in_virtual_time
-async def test_a_sync_that_has_changed_meanwhile_is_planned_anew_and_no_job_is_made() -> None:
+async def test_a_sync_that_has_changed_meanwhile_is_planned_again_and_no_job_is_made() -> None:
     async with bench() as b:
         raw = copy.deepcopy(b.server.get(SYNCS, "models", "llama"))
         raw["metadata"]["generation"] += 1

@@ -41,7 +41,7 @@ class Bench:
         self.writer.offer_sync(record, record.status.but(**changes))
 
     async def write(self) -> int:
-        """Send whatever may go now; tells how many that were."""
+        """Send all that may be sent now; return how many that were."""
         before = self.server.count("PATCH")
         while True:
             sent = self.server.count("PATCH")
@@ -235,17 +235,17 @@ async def test_an_object_that_is_gone_is_not_written_in_a_hot_loop_until_the_sto
         assert await b.write() == 0 and not b.writer.waiting()
 
 
-def _patience(header: str) -> web.Response:
+def _wait(header: str) -> web.Response:
     return fake_api.status(429, "TooManyRequests", **{"Retry-After": header})
 
 
 @pytest.mark.parametrize(
     ("answer", "shortest"),
     [
-        pytest.param(lambda: _patience("7"), 7, id="429 with a time"),
-        pytest.param(lambda: _patience("0"), 0.45, id="429 with no time at all"),
-        pytest.param(lambda: _patience("soon"), 0.45, id="429 with a time that is none"),
-        pytest.param(lambda: _patience("-7"), 0.45, id="429 with a negative time"),
+        pytest.param(lambda: _wait("7"), 7, id="429 with a time"),
+        pytest.param(lambda: _wait("0"), 0.45, id="429 with no time at all"),
+        pytest.param(lambda: _wait("soon"), 0.45, id="429 with a time that is none"),
+        pytest.param(lambda: _wait("-7"), 0.45, id="429 with a negative time"),
         pytest.param(lambda: fake_api.status(503, "ServiceUnavailable"), 0.45, id="503"),
         pytest.param(lambda: ConnectionResetError(), 0.45, id="no answer"),
     ],

@@ -47,7 +47,7 @@ CALM = Weather()
 
 @dataclass
 class Unsteady:
-    """Objects of two resources that are told apart by name alone; see the module."""
+    """Objects of two resources that differ in their names alone; see the module."""
 
     chance: random.Random
     weather: Weather = field(default_factory=Weather)
@@ -60,14 +60,14 @@ class Unsteady:
     _way: set["asyncio.Task[Any]"] = field(default_factory=set)
 
     def put(self, raw: Object) -> Object:
-        """Store an object as the newest version and tell the watchers, each in its own time."""
+        """Store an object as the newest version and notify the watchers, each in its own time."""
         resource = SYNCS if raw.get("kind") == SYNCS.kind else QUEUES
         self.version += 1
         stored = copy.deepcopy(raw)
         stored["metadata"]["resourceVersion"] = str(self.version)
         self.objects[stored["metadata"]["name"]] = stored
         for hear in self.hearers:
-            self._begin(self._tell(hear, resource, copy.deepcopy(stored)))
+            self._begin(self._notify(hear, resource, copy.deepcopy(stored)))
         return stored
 
     def listed(self) -> list[Object]:
@@ -144,7 +144,7 @@ class Unsteady:
     async def _on_the_way(self) -> None:
         await asyncio.sleep(self.chance.uniform(0, self.weather.latency))
 
-    async def _tell(self, hear: Hear, resource: Resource, raw: Object) -> None:
+    async def _notify(self, hear: Hear, resource: Resource, raw: Object) -> None:
         await asyncio.sleep(self.chance.uniform(0, self.weather.watch))
         hear(resource, "MODIFIED", raw)
 

@@ -52,7 +52,7 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def monotonic() -> float:
-    """Virtual seconds, for whoever takes a monotonic clock."""
+    """Virtual seconds, for code that takes a monotonic clock."""
     return asyncio.get_running_loop().time()
 
 

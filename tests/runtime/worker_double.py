@@ -11,7 +11,7 @@ from modelsync.api import naming
 
 
 class WorkerDouble:
-    """Answers as it is told."""
+    """Answers what a test sets."""
 
     def __init__(self) -> None:
         self.report: dict[str, Any] = {

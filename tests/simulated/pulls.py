@@ -53,12 +53,12 @@ class Remote:
     """A file of the origin."""
 
     size: int
-    told: bool = True
-    """Whether its size is told, in the listing or by an answer."""
+    size_known: bool = True
+    """Whether its size is stated, in the listing or by an answer."""
     ranged: bool = True
     """Whether the origin serves ranges of it."""
     digest: bool = True
-    """Whether the source tells a checksum."""
+    """Whether the source states a checksum."""
     right: bool = True
     """Whether that is the checksum of its bytes."""
     there: tuple[tuple[int, int], ...] = ()
@@ -174,8 +174,10 @@ class Origin:
         if asked is not None and file.ranged:
             first, _, last = asked.removeprefix("bytes=").partition("-")
             span, status = (int(first), int(last) + 1 if last else file.size), 206
-            headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{file.size if file.told else '*'}"
-        if file.told:
+            headers["Content-Range"] = (
+                f"bytes {span[0]}-{span[1] - 1}/{file.size if file.size_known else '*'}"
+            )
+        if file.size_known:
             headers["Content-Length"] = str(span[1] - span[0])
         else:
             headers["Transfer-Encoding"] = "chunked"
@@ -192,7 +194,7 @@ class Origin:
     def _listed(self, number: int, file: Remote) -> RemoteFile:
         value = disks.digest(self.kept[number], file.size) if file.right else "0" * 64
         digests = (Digest(algorithm="sha256", value=value),) if file.digest else ()
-        size = file.size if file.told else None
+        size = file.size if file.size_known else None
         return RemoteFile(path=str(number), size=size, digests=digests, locator=str(number))
 
 
@@ -379,8 +381,8 @@ def _file(chance: random.Random, left: float) -> Remote:
     if kind > 0.7:
         size = chance.choice(LARGE) if chance.random() < 0.5 else chance.randrange(BLOCK, 20 * BLOCK)
     if size <= left:
-        told, ranged = chance.random() < 0.7, chance.random() < 0.8
-        return Remote(size=size, told=told, ranged=ranged, digest=chance.random() < 0.8)
+        size_known, ranged = chance.random() < 0.7, chance.random() < 0.8
+        return Remote(size=size, size_known=size_known, ranged=ranged, digest=chance.random() < 0.8)
     if size < BLOCK:
         return Remote(size=int(max(0.0, left)), digest=chance.random() < 0.8)
     gaps = chance.randint(1, 3)

@@ -59,7 +59,7 @@ class World:
         self.wait(self.now + seconds)
 
     def wait(self, until: float | None) -> bool:
-        """Wait until somebody wakes this thread, or a time; tells whether somebody did."""
+        """Wait until somebody wakes this thread, or a time; return whether somebody did."""
         me = self._current
         me.turn += 1
         me.waiting = True

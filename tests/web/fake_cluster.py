@@ -66,11 +66,11 @@ class FakeCluster:
             stored = {**sync, "metadata": {**meta, "resourceVersion": str(self._version)}}
             self.syncs[key] = stored
             self._past[(*key, str(self._version))] = stored
-            self._tell({"type": kind, "object": stored})
+            self._notify({"type": kind, "object": stored})
 
     def remove(self, namespace: str, name: str) -> None:
         """Delete a ModelSync."""
-        self._tell({"type": "DELETED", "object": self.syncs.pop((namespace, name))})
+        self._notify({"type": "DELETED", "object": self.syncs.pop((namespace, name))})
 
     def end_watches(self) -> None:
         """End every watch, as an API server that restarts."""
@@ -83,7 +83,7 @@ class FakeCluster:
             path.startswith(ROOT) and "watch=true" in path and "modelsyncs" in path for *_, path in self.asked
         )
 
-    def _tell(self, event: Object) -> None:
+    def _notify(self, event: Object) -> None:
         for watcher in self._watchers:
             watcher.put_nowait(event)
 

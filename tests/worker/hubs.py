@@ -106,7 +106,7 @@ class HubSync:
 
 
 def library(home: Path, program: str, **variables: str) -> str:
-    """What a program of huggingface_hub prints with this HF_HOME; offline unless told otherwise."""
+    """What a program of huggingface_hub prints with this HF_HOME; offline unless set otherwise."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     settings = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(

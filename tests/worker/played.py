@@ -200,7 +200,7 @@ class Cluster:
         self.cuts += not self.quiet
 
     def _worker_ends(self) -> None:
-        """The worker's end, as the kubelet and the garbage collector tell it; its Job is deleted with it."""
+        """The worker's end, as the kubelet and garbage collector report it; its Job is deleted with it."""
         if self.process is None or self.pod is None:
             return
         code = self.process.wait(30)
@@ -261,7 +261,10 @@ class Cluster:
 
     def _die(self) -> None:
         """The operator's memory is lost, with what it had counted and not stored yet."""
-        assert self.operator.bytes >= self.network - self.base, (self.log, "the metric lacks what is told")
+        assert self.operator.bytes >= self.network - self.base, (
+            self.log,
+            "the metric lacks what is reported",
+        )
         self.operator, self.base = self._operator(), self.network
 
     @property

@@ -24,7 +24,7 @@ def pids() -> list[int]:
 
 
 def read(path: Path) -> bytes:
-    """What proc tells of a task; nothing once it has ended, which may be just now."""
+    """What proc says of a task; nothing once it has ended, which may be just now."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,7 @@
 """A sync through pauses, kills and retries, with its figures beside the log of its origin.
 
 Real worker processes on a real directory, asked over HTTP as the operator asks them; the operator's side is
-its own store, planner and accounting, so that it can be killed and begun anew at any moment. What is left out
+its own store, planner and accounting, so that it can be killed and started at any moment. What is left out
 is Kubernetes: this module makes the objects that its controllers would.
 
     python -m tests.worker.sequences --count 100 [--seed 1]
@@ -71,7 +71,7 @@ class Sequence(Cluster):
         self.tick()
 
     def pause(self) -> None:
-        """Pause, whether or not the last bytes were polled, and look at what is then told."""
+        """Pause, whether or not the last bytes were polled, and look at what is then reported."""
         self._some_time()
         self._drain()
         self.suspended = True
@@ -116,23 +116,23 @@ class Sequence(Cluster):
                 return
 
     async def _listen(self) -> None:
-        """Ask the worker, and tell no operator."""
+        """Ask the worker, and report to no operator."""
         for pod in self.operator.known.pods.values():
             channel = worker_client.Direct(port=self.port, timeout=2)
             with contextlib.suppress(worker_client.NoAnswer, report_validation.BadReport):
-                told = report_validation.parse(await channel.progress(pod), pod, None).progress
-                self.quiet = told.bytes_network >= self.hub.bytes_sent() - self.sent - BEHIND
+                progress = report_validation.parse(await channel.progress(pod), pod, None).progress
+                self.quiet = progress.bytes_network >= self.hub.bytes_sent() - self.sent - BEHIND
             await channel.close()
 
     def check(self) -> None:
         """Compare the figures with each other and with the origin's log."""
-        told, sent = self.status["progress"], self.hub.bytes_sent()
+        progress, sent = self.status["progress"], self.hub.bytes_sent()
         received, story = (
             self.network,
-            f"{self.log} {told} sent {sent} cuts {self.cuts} drained {self.drained}",
+            f"{self.log} {progress} sent {sent} cuts {self.cuts} drained {self.drained}",
         )
-        assert told["bytesDone"] == told["bytesTotal"] == TOTAL, story
-        assert told["bytesReused"] == 0, story
+        assert progress["bytesDone"] == progress["bytesTotal"] == TOTAL, story
+        assert progress["bytesReused"] == 0, story
         slack = TOTAL // 1000
         assert received >= TOTAL - slack, story
         assert received <= sent, story

@@ -1,4 +1,4 @@
-"""Builders for syncs from a test's origin: a source that lists what it is told, a run with small chunks."""
+"""Builders for syncs from a test's origin: a source that lists what it is given, a run with small chunks."""
 
 import hashlib
 import threading
@@ -69,7 +69,7 @@ class Sync:
     limiter: Limiter = field(default_factory=Limiter)
     source: FileSource | None = None
     lock_wait: float = 0.0
-    anew: bool = False
+    is_new: bool = False
 
     def list_source(self) -> ListSource:
         files = [
@@ -112,7 +112,7 @@ class Sync:
             stop=self.stop,
             volume=self.volume,
             lock_wait_seconds=self.lock_wait,
-            is_new_sync=self.anew,
+            is_new_sync=self.is_new,
         )
         return run(context)
 

@@ -86,9 +86,9 @@ def test_what_lay_there_before_the_sync_is_reused_in_every_attempt_and_what_it_f
         for attempt in (1, 2):
             sync = Sync(origin, tmp_path, uid="uid-2")
             sync.run()
-            told = sync.state.progress()
-            received = told.bytes_network + (told.bytes_network_before or 0)
-            assert (received, told.bytes_reused) == (len(BIG), 50_000), f"attempt {attempt}"
+            progress = sync.state.progress()
+            received = progress.bytes_network + (progress.bytes_network_before or 0)
+            assert (received, progress.bytes_reused) == (len(BIG), 50_000), f"attempt {attempt}"
         assert origin.sent("model.bin") == 2 * len(BIG)
 
 
@@ -99,17 +99,17 @@ def test_what_lay_there_and_is_gone_before_it_was_used_is_not_reused(tmp_path: P
         (tmp_path / "model/model.bin").unlink()
         sync = Sync(origin, tmp_path, uid="uid-2")
         sync.run()
-        told = sync.state.progress()
-    assert (told.bytes_network, told.bytes_reused) == (len(BIG), 50_000)
+        progress = sync.state.progress()
+    assert (progress.bytes_network, progress.bytes_reused) == (len(BIG), 50_000)
 
 
 def test_a_run_of_its_own_finds_what_an_earlier_one_left(tmp_path: Path) -> None:
     with Origin({"model.bin": BIG}).serving() as origin:
         Sync(origin, tmp_path).run()
-        again = Sync(origin, tmp_path, anew=True)
+        again = Sync(origin, tmp_path, is_new=True)
         again.run()
-        told = again.state.progress()
-    assert (told.bytes_network, told.bytes_network_before, told.bytes_reused) == (0, 0, len(BIG))
+        progress = again.state.progress()
+    assert (progress.bytes_network, progress.bytes_network_before, progress.bytes_reused) == (0, 0, len(BIG))
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

@@ -30,7 +30,7 @@ def test_devices_are_read_without_loopback_the_busiest_first() -> None:
     assert proc_counters.parse_devices(TEXT) == (device("eth0", 1234567890123, 42), device("veth1.5@x", 7, 8))
 
 
-def test_no_more_devices_are_told_than_a_report_holds() -> None:
+def test_no_more_devices_are_reported_than_a_report_holds() -> None:
     lines = "".join(f"eth{number}: {number} 0 0 0 0 0 0 0 1 0\n" for number in range(100))
     found = proc_counters.parse_devices(HEADER + lines)
     assert len(found) == 16
@@ -41,7 +41,7 @@ def test_the_kernels_own_file_can_be_read() -> None:
     assert all(each.device != "lo" for each in proc_counters.network_devices())
 
 
-def test_a_kernel_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
+def test_a_kernel_that_reports_nothing_is_no_error(tmp_path: Path) -> None:
     assert proc_counters.network_devices(tmp_path / "absent") == ()
     assert proc_counters.volume_space(tmp_path / "absent") is None
 
@@ -66,7 +66,7 @@ def test_a_hole_in_a_partial_file_is_no_progress(tmp_path: Path) -> None:
     assert fallbacks.partial_bytes(tmp_path) == 0
 
 
-def test_no_partial_file_tells_nothing(tmp_path: Path) -> None:
+def test_without_a_partial_file_there_is_no_figure(tmp_path: Path) -> None:
     assert fallbacks.partial_bytes(tmp_path) is None
 
 
@@ -96,7 +96,7 @@ def test_received_bytes_grow_between_two_readings(
         (None, None, None, (0, Layer.ENGINE)),
     ],
 )
-def test_the_best_layer_that_tells_anything_is_taken(
+def test_the_best_layer_that_reports_anything_is_taken(
     engine: int | None, files: int | None, network: int | None, expected: tuple[int, Layer]
 ) -> None:
     sight = fallbacks.Sight(engine=lambda: engine, files=lambda: files, network=lambda: network)

@@ -104,10 +104,10 @@ def test_kill_9_costs_at_most_a_chunk_a_connection_each_time(origin: Origin, tmp
     # What the kernel held for a dead process was sent but never received: a block more a connection.
     lost = kills * 2 * CHUNK * CONNECTIONS
     assert origin.sent() - TOTAL <= lost
-    told = worker.words().progress
-    received = told.bytes_network + (told.bytes_network_before or 0)
+    progress = worker.words().progress
+    received = progress.bytes_network + (progress.bytes_network_before or 0)
     assert TOTAL <= received <= origin.sent() <= received + lost
-    assert told.bytes_reused == 0
+    assert progress.bytes_reused == 0
 
 
 def test_journaled_bytes_are_never_asked_for_again(origin: Origin, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Credentials are read anew, named by their Secret and key, and never shown."""
+"""Credentials are read again, named by their Secret and key, and never shown."""
 
 import base64
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_a_value_never_shows_itself() -> None:
     assert keys.access_key.reveal() == CANARY
 
 
-def test_a_changed_secret_is_read_anew(tmp_path: Path) -> None:
+def test_a_changed_secret_is_read_again(tmp_path: Path) -> None:
     mounted = secret(tmp_path, token="old\n")
     first = creds.bearer(mounted, "token")
     (tmp_path / "..data" / "token").write_text("new")
@@ -99,7 +99,7 @@ def test_binary_values_are_refused(tmp_path: Path) -> None:
         creds.bearer(mounted, "token")
 
 
-def test_a_secret_that_is_not_mounted_is_told_by_name(tmp_path: Path) -> None:
+def test_a_secret_that_is_not_mounted_is_reported_by_name(tmp_path: Path) -> None:
     source = Source(s3=S3Source(bucket="models", secret_ref=SecretRef(name="keys")))
     mounted = factory.mounted_credentials(source, tmp_path / "absent")
     with pytest.raises(Failure, match=r"the Secret keys \(spec\.source\.s3\.secretRef\)") as caught:

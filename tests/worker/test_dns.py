@@ -1,4 +1,4 @@
-"""Names are looked up once for many connections, and anew when that no longer helps."""
+"""Names are looked up once for many connections, and again when that no longer helps."""
 
 import socket
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_connections_share_a_lookup_and_try_each_address(
     assert asked.count == 1
 
 
-def test_a_name_whose_addresses_all_fail_is_asked_anew(
+def test_a_name_whose_addresses_all_fail_is_looked_up_again(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked("127.0.0.2")
@@ -84,7 +84,7 @@ def test_a_name_whose_addresses_all_fail_is_asked_anew(
         assert reached(transport, origin) == 200
 
 
-def test_a_name_that_cannot_be_resolved_is_told(
+def test_a_name_that_cannot_be_resolved_is_reported(
     transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connector, "NAMES", Asked().names())

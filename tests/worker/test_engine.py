@@ -258,11 +258,11 @@ def test_an_expected_digest_is_compared_before_the_first_byte(tmp_path: Path) ->
     with Origin(FILES).serving() as origin:
         wrong = f"sha256:{'0' * 64}"
         sync = Sync(origin, tmp_path, expected_digest=wrong)
-        with pytest.raises(Failure) as told:
+        with pytest.raises(Failure) as failed:
             sync.run()
-        assert told.value.reason is Reason.CHECKSUM_MISMATCH
+        assert failed.value.reason is Reason.CHECKSUM_MISMATCH
         assert sum(origin.sent(path) for path in FILES) == 0
-        found = re.findall("sha256:[0-9a-f]{64}", told.value.message)
+        found = re.findall("sha256:[0-9a-f]{64}", failed.value.message)
         assert wrong in found and len(set(found)) == 2
         right = next(each for each in found if each != wrong)
         manifest = Sync(origin, tmp_path, expected_digest=right).run()

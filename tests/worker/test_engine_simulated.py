@@ -26,12 +26,14 @@ CASES = {
         chunk=64 << 10,
         line=1_000_000,
     ),
-    "unknown size beyond all blocks": Pull(files=(Remote(size=150_000_000, told=False),)),
-    "unknown size and no checksum told": Pull(
-        files=(Remote(size=76 * BLOCK + 1, told=False, digest=False),), spare=0
+    "unknown size beyond all blocks": Pull(files=(Remote(size=150_000_000, size_known=False),)),
+    "unknown size and no checksum": Pull(
+        files=(Remote(size=76 * BLOCK + 1, size_known=False, digest=False),), spare=0
     ),
     "unknown sizes, cut again and again": Pull(
-        files=tuple(Remote(size=9 * BLOCK + by, told=False) for by in (-1, 0, 1)), cuts=0.5, connections=2
+        files=tuple(Remote(size=9 * BLOCK + by, size_known=False) for by in (-1, 0, 1)),
+        cuts=0.5,
+        connections=2,
     ),
     "a limit that falls and is taken away": Pull(
         files=(*TOKENIZER, Remote(size=30_000_000)),
@@ -73,9 +75,9 @@ def test_whatever_is_known_and_judged_of_a_file_there_is_a_next_step(size: int) 
     """All states in which a file may be opened, with each verdict on its bytes: the engine ends at once, and
     with the verdict's own end."""
     choices = itertools.product(left(size), itertools.product((True, False), repeat=5))
-    for name, (told, ranged, digest, right, checksum) in choices:
+    for name, (size_known, ranged, digest, right, checksum) in choices:
         file = left(size)[name]
-        remote = replace(file, told=told, ranged=ranged, digest=digest, right=right)
+        remote = replace(file, size_known=size_known, ranged=ranged, digest=digest, right=right)
         lasting = checksum and digest and not right
         if not (lasting or right) or (file.rotten and not (checksum and digest)):
             continue  # nothing would show it

@@ -172,8 +172,8 @@ def layers_of(hub: HubServer, sync: HubSync, layer: Layer) -> set[Layer]:
 
     def halfway() -> bool:
         found.append(sync.state.progress())
-        told = found[-1]
-        return BIG * 0.2 < told.bytes_done < BIG and bool(told.bytes_per_second) and told.layer is layer
+        sample = found[-1]
+        return BIG * 0.2 < sample.bytes_done < BIG and bool(sample.bytes_per_second) and sample.layer is layer
 
     wait_for(halfway)
     hub.rate = None
@@ -219,7 +219,7 @@ def test_progress_comes_from_the_best_layer_that_is_left(
 ) -> None:
     disable(monkeypatch)
     sync = HubSync(hub, tmp_path, "org/big", engine=engine)
-    # Before a library's first block is told or written, only the network can see anything.
+    # Before a library's first block is reported or written, only the network can see anything.
     assert layers_of(hub, sync, layer) <= {layer, Layer.NETWORK}
 
 
@@ -258,12 +258,12 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("error", "told"), ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize(("error", "expected"), ERRORS.values(), ids=ERRORS)
 def test_of_an_error_only_class_numbers_and_host_leave_the_child(
-    error: Exception, told: tuple[int | None, int | None, dict[str, str]]
+    error: Exception, expected: tuple[int | None, int | None, dict[str, str]]
 ) -> None:
     found = child_main.described(error)
-    assert (found["status"], found["errno"], found["headers"]) == told
+    assert (found["status"], found["errno"], found["headers"]) == expected
     assert found["host"] in (None, "x", "cdn", "cas.example:8443")
     assert "canary" not in json.dumps(found)
 

@@ -77,7 +77,7 @@ def test_all_files_arrive_by_xet_verified_and_nothing_else_stays(hub: HubServer,
     assert pids() == []
 
 
-def test_nothing_is_told_to_xet_but_what_is_fetched(hub: HubServer, sync: HubSync) -> None:
+def test_the_xet_service_is_asked_for_nothing_but_what_is_fetched(hub: HubServer, sync: HubSync) -> None:
     sync.run()
     asked = [
         (entry.request.method, entry.request.path.split("/")[1:3])
@@ -106,8 +106,8 @@ def test_progress_is_seen_while_xet_has_written_nothing_yet(hub: HubServer, tmp_
 
     def halfway() -> bool:
         found.append(sync.state.progress())
-        told = found[-1]
-        return BIG * 0.5 < told.bytes_done < BIG and bool(told.bytes_per_second)
+        sample = found[-1]
+        return BIG * 0.5 < sample.bytes_done < BIG and bool(sample.bytes_per_second)
 
     wait_for(halfway)
     on_disk = sum(path.stat().st_blocks * 512 for path in sync.home.rglob("*.incomplete"))
@@ -132,9 +132,9 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize(("reports", "told"), COUNTS.values(), ids=COUNTS)
+@pytest.mark.parametrize(("reports", "expected"), COUNTS.values(), ids=COUNTS)
 def test_the_count_never_goes_back_or_beyond_the_file(
-    reports: list[tuple[int, int]], told: list[int]
+    reports: list[tuple[int, int]], expected: list[int]
 ) -> None:
     counted: list[int] = []
     counter = child_main.Counter(lambda _: None)
@@ -147,7 +147,7 @@ def test_the_count_never_goes_back_or_beyond_the_file(
         bar.update_transfer(now_came - came)
         written, came = now_written, now_came
         seen.append(sum(counted))
-    assert seen == told
+    assert seen == expected
 
 
 def test_damaged_bytes_are_fetched_again_and_those_that_stay_damaged_are_refused(

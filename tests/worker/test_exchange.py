@@ -126,7 +126,7 @@ def test_what_is_no_sound_answer_is_refused(server: Server, answer: bytes) -> No
     assert not isinstance(caught.value, Unanswered)
 
 
-def test_a_connection_that_ends_before_an_answer_is_told_apart(server: Server) -> None:
+def test_a_connection_that_ends_before_an_answer_is_distinguished(server: Server) -> None:
     with pytest.raises(Unanswered):
         server.answers(b"", ends=True)
 
@@ -156,14 +156,14 @@ def test_chunks_that_make_no_sense_break_the_exchange(server: Server) -> None:
         response.read()
 
 
-def test_a_kept_connection_that_ends_before_the_request_is_told_apart_too(server: Server) -> None:
+def test_a_kept_connection_that_ends_before_the_request_is_distinguished_too(server: Server) -> None:
     assert server.answers(OK + b"Content-Length: 2\r\n\r\nok").read() == b"ok"
     server.socket.close()
     with pytest.raises(Unanswered):
         server.wire.ask("GET", "/", {})
 
 
-def test_what_waits_in_vain_is_told(server: Server) -> None:
+def test_a_wait_without_an_answer_is_reported(server: Server) -> None:
     server.wire._socket.settimeout(0.05)  # type: ignore[attr-defined]
     with pytest.raises(Broken) as caught:
         server.wire.ask("GET", "/", {})
@@ -194,5 +194,5 @@ def test_a_request_is_one_request(target: str, headers: dict[str, str]) -> None:
 
 
 def test_a_request_is_written_as_it_should_be() -> None:
-    told = request("GET", "/a?b=c", {"Host": "origin.example", "Range": "bytes=0-1"})
-    assert told == b"GET /a?b=c HTTP/1.1\r\nHost: origin.example\r\nRange: bytes=0-1\r\n\r\n"
+    sent = request("GET", "/a?b=c", {"Host": "origin.example", "Range": "bytes=0-1"})
+    assert sent == b"GET /a?b=c HTTP/1.1\r\nHost: origin.example\r\nRange: bytes=0-1\r\n\r\n"

@@ -57,16 +57,16 @@ def expected(hub: HubServer) -> dict[str, str]:
 
 def tree(repository: Path) -> dict[str, str]:
     """Every path of a cached repository that both sides write, with a link's text or the bytes' digest."""
-    told = {}
+    found = {}
     for path in repository.rglob("*"):
         name = path.relative_to(repository).as_posix()
         if name.partition("/")[0] in ("blobs", "refs", "snapshots") and not (
             path.is_dir() and not path.is_symlink()
         ):
-            told[name] = (
+            found[name] = (
                 os.readlink(path) if path.is_symlink() else hashlib.sha256(path.read_bytes()).hexdigest()
             )
-    return told
+    return found
 
 
 SCAN = """
@@ -106,7 +106,7 @@ def test_the_librarys_own_tools_find_nothing_to_complain_of(hub: HubServer, tmp_
     found = json.loads(library(tmp_path / "home", SCAN))
     assert found["warnings"] == []
     assert found["incomplete"] == 0
-    # Two of the five files have the same bytes, hence one blob.
+    # Two of the five files have the same bytes, so there is one blob.
     assert found["repositories"] == [
         ["dataset", "org/model", 1, ["main"]],
         ["model", "org/model", len(FILES) - 1, ["main"]],
@@ -120,8 +120,8 @@ def test_the_librarys_command_finds_all_checksums_right(hub: HubServer, tmp_path
         "import sys; sys.argv = ['hf', 'cache', 'verify', 'org/model'];"
         "from huggingface_hub.cli.hf import main; main()"
     )
-    told = library(sync.home, program, HF_HUB_OFFLINE="0", HF_ENDPOINT=hub.url)
-    assert f"checked: {len(FILES)}" in told
+    output = library(sync.home, program, HF_HUB_OFFLINE="0", HF_ENDPOINT=hub.url)
+    assert f"checked: {len(FILES)}" in output
 
 
 def test_we_write_the_same_paths_links_and_bytes_as_the_library(hub: HubServer, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What makes a file the same file: its SHA-256 where the source tells one, else its ETag, date or version."""
+"""What makes a file the same file: its SHA-256 if the source states one, else its ETag, date or version."""
 
 import base64
 import threading
@@ -31,7 +31,7 @@ others = st.lists(st.builds(Digest, algorithm=weak, value=st.just("00")), max_si
 STRONG = Digest(algorithm="sha256", value="ab" * 32)
 
 
-def told(etag: str | None, version: str | None, *digests: Digest) -> RemoteFile:
+def a_file(etag: str | None, version: str | None, *digests: Digest) -> RemoteFile:
     return RemoteFile(path="a", size=7, digests=digests, etag=etag, version=version, locator="here")
 
 
@@ -41,10 +41,10 @@ def identity(file: RemoteFile) -> tuple[str, str, str]:
 
 @settings(deadline=None)
 @given(others, tags, tags, tags, tags)
-def test_where_a_sha256_is_told_nothing_else_makes_another_file(
+def test_where_a_sha256_is_stated_nothing_else_makes_another_file(
     more: tuple[Digest, ...], etag: str | None, version: str | None, etag2: str | None, version2: str | None
 ) -> None:
-    assert identity(told(etag, version, STRONG, *more)) == identity(told(etag2, version2, STRONG, *more))
+    assert identity(a_file(etag, version, STRONG, *more)) == identity(a_file(etag2, version2, STRONG, *more))
 
 
 @settings(deadline=None)
@@ -52,7 +52,7 @@ def test_where_a_sha256_is_told_nothing_else_makes_another_file(
 def test_without_one_an_etag_makes_another_file(
     more: tuple[Digest, ...], etag: str | None, etag2: str | None
 ) -> None:
-    one, other = told(etag, None, *more), told(etag2, None, *more)
+    one, other = a_file(etag, None, *more), a_file(etag2, None, *more)
     same = (etag or "") == (etag2 or "")
     assert (key_of(one) == key_of(other)) is same
     assert (pinning.revision_of([one]) == pinning.revision_of([other])) is same
@@ -60,7 +60,7 @@ def test_without_one_an_etag_makes_another_file(
 
 def test_another_sha256_is_another_file() -> None:
     other = Digest(algorithm="sha256", value="cd" * 32)
-    pairs = zip(identity(told("e", None, STRONG)), identity(told("e", None, other)), strict=True)
+    pairs = zip(identity(a_file("e", None, STRONG)), identity(a_file("e", None, other)), strict=True)
     assert all(one != two for one, two in pairs)
 
 

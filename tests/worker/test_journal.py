@@ -36,13 +36,13 @@ def test_after_a_failed_sync_only_what_was_synced_before_is_believed(directory: 
         raise OSError(5, "a bad block")
     journal.volatile("key", 0, 2 * SMALL, 3 * SMALL)
     with journal.proving():
-        pass  # the kernel tells of lost pages once: this one proves nothing
+        pass  # the kernel reports lost pages once: this one proves nothing
     journal.ranges([("key", 0, SMALL, 3 * SMALL)])
     journal.close()
     assert believed(directory) == [(0, SMALL)]
 
 
-def test_a_chunk_is_told_at_once_and_small_files_wait_for_it(directory: int, tmp_path: Path) -> None:
+def test_a_chunk_is_recorded_at_once_and_small_files_wait_for_it(directory: int, tmp_path: Path) -> None:
     journal = begun(directory)
     journal.volatile("key", 0, 0, SMALL - 1)
     before = (tmp_path / "journal").read_bytes()

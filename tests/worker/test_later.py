@@ -34,7 +34,7 @@ SAID: dict[str, tuple[int, dict[str, str], float | None]] = {
     "two quotas, one of which is spent": (429, {"RateLimit": '"burst";r=0;t=5, "day";r=90;t=3000'}, 5),
     "two quotas, both spent": (429, {"RateLimit": '"burst";r=0;t=5,"hour";r=0;t=50'}, 50),
     "other parameters, and spaces": (429, {"RateLimit": '"api" ; pk=:Yg==: ; r=0 ; t=9'}, 9),
-    "a spent quota without its time, whose policy tells the window": (
+    "a spent quota without its time, whose policy states the window": (
         429,
         {"RateLimit": '"api";r=0', "RateLimit-Policy": '"burst";q=9;w=4, "api";q=100;w=60'},
         60,

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timing
 MB = 1_000_000
 SIZE = 1 << 30
 WINDOW = 2.5
-PATIENCE = threading.Event()
+NEVER_SET = threading.Event()
 """Never set: windows are times, by their nature."""
 
 
@@ -82,12 +82,12 @@ def downloading(folder: Path, rate: int | None, files: int = 1) -> Iterator[tupl
 def rate_of(state: State, seconds: float = WINDOW) -> float:
     """Payload bytes per second in a window that begins now."""
     begin, before = time.monotonic(), state.meter.total
-    PATIENCE.wait(seconds)
+    NEVER_SET.wait(seconds)
     return (state.meter.total - before) / (time.monotonic() - begin)
 
 
 def assert_kept(measure: Callable[[], float], rate: int) -> None:
-    """Within 5 %. A busy machine may take time away, never give bytes more: hence several windows for the
+    """Within 5 %. A busy machine may take time away, never give bytes more: so several windows count for the
     lower side."""
     rates: list[float] = []
     while len(rates) < 8 and max(rates, default=0) < rate * 0.95:

@@ -42,7 +42,7 @@ def taken_within(limiter: Limiter, seconds: float, threads: int, granule: int) -
 def test_the_sum_of_all_threads_keeps_the_limit(rate: int) -> None:
     limiter = Limiter(rate)
     granule = min(limiter.granule(1 << 20), rate // 100)
-    # A busy machine may take time away, never give bytes more: hence the best of three for the lower side.
+    # A busy machine may take time away, never give bytes more: so the best of three for the lower side.
     rates = []
     for _ in range(3):
         rates.append(taken_within(limiter, 1.2, 4, granule))

@@ -1,4 +1,4 @@
-"""Which mounts keep their locks to the node, from what the kernel tells of them."""
+"""Which mounts keep their locks to the node, from what the kernel says of them."""
 
 import os
 from pathlib import Path
@@ -27,11 +27,11 @@ MOUNTS = {
 }
 
 
-@pytest.mark.parametrize(("told", "reach"), MOUNTS.values(), ids=MOUNTS)
-def test_a_mount_tells_how_far_its_locks_reach(told: str, reach: bool) -> None:
-    line = f"77 21 0:44 / /volume rw,nosuid shared:3 - {told}"
+@pytest.mark.parametrize(("mount", "reach"), MOUNTS.values(), ids=MOUNTS)
+def test_a_mount_says_how_far_its_locks_reach(mount: str, reach: bool) -> None:
+    line = f"77 21 0:44 / /volume rw,nosuid shared:3 - {mount}"
     found = mount_info.mount_of(FDINFO, f"{ROOT}\n{line}\n")
-    assert found[0] == told.split()[0]
+    assert found[0] == mount.split()[0]
     assert mount_info._keeps_locks(*found) is not reach
 
 

@@ -83,7 +83,7 @@ ALIKE = {
 
 
 @pytest.mark.parametrize("paths", ALIKE.values(), ids=ALIKE.keys())
-def test_names_that_meet_on_some_volume_are_told_to_be_tried(paths: list[str]) -> None:
+def test_names_that_meet_on_some_volume_are_returned_to_be_tried(paths: list[str]) -> None:
     assert sorted(itertools.chain(*names.check([*paths, "other/file"]))) == sorted(paths)
 
 

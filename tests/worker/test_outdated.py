@@ -107,7 +107,7 @@ STATES: dict[str, tuple[Callable[[Path], None], Verification, bool]] = {
     "a directory": (_a_directory, Verification.CHECKSUM, True),
     "another time, same bytes": (_touched, Verification.CHECKSUM, False),
     "another time, sizes alone": (_touched, Verification.SIZE, True),
-    "the same bytes written anew": (_copied_over, Verification.CHECKSUM, False),
+    "the same bytes written again": (_copied_over, Verification.CHECKSUM, False),
     "gone already": (Path.unlink, Verification.CHECKSUM, False),
 }
 

@@ -1,4 +1,4 @@
-"""An origin that trickles is told from one that is slow, and a connection that breaks is soon another."""
+"""Trickling and slow origins are distinguished, and a connection that breaks is soon another."""
 
 import pytest
 

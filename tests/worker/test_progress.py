@@ -39,13 +39,13 @@ def test_a_line_every_100_mb_looked_for_every_5_seconds_and_one_a_minute(
             done = second * 25_000_000
             state.received(1)
         lines.tick()
-    told = [record.getMessage() for record in log.records if record.levelno == logging.INFO]
-    assert told[:3] == [
+    logged = [record.getMessage() for record in log.records if record.levelno == logging.INFO]
+    assert logged[:3] == [
         "Download progress: 125MB/1.2GB ~ 10.4%",
         "Download progress: 250MB/1.2GB ~ 20.8%",
         "Download progress: 375MB/1.2GB ~ 31.3%",
     ]
-    assert told[-2:] == ["Download progress: 975MB/1.2GB ~ 81.3%"] * 2
+    assert logged[-2:] == ["Download progress: 975MB/1.2GB ~ 81.3%"] * 2
     warned = [record.getMessage() for record in log.records if record.levelno == logging.WARNING]
     assert warned == ["Download stalled: no byte for 30 seconds"]
 
@@ -61,11 +61,11 @@ def test_a_stall_is_withdrawn_also_when_all_the_rest_came_since_the_last_look(
     lines.tick()
     state.received(1)
     lines.last()
-    told = [text for record in log.records if "Downloaded" not in (text := record.getMessage())]
-    assert told == ["Download stalled: no byte for 30 seconds", "Download goes on"]
+    logged = [text for record in log.records if "Downloaded" not in (text := record.getMessage())]
+    assert logged == ["Download stalled: no byte for 30 seconds", "Download goes on"]
 
 
-def test_an_unknown_total_is_told_without_percent(log: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_total_is_logged_without_percent(log: pytest.LogCaptureFixture) -> None:
     state = State(Meter())
     state.watch(lambda: (350_000_000, None), list)
     LogLines(state).last()

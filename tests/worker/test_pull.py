@@ -42,7 +42,7 @@ def hub() -> Iterator[HubServer]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """An environment without the settings of whoever runs the tests."""
+    """An environment without the settings of the user who runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "PYTHONPATH": str(PACKAGE), **more}
 
@@ -136,8 +136,8 @@ def test_a_veto_of_the_environment_is_heeded(hub: HubServer, tmp_path: Path) -> 
     done = pull(*given, DISABLE_MODEL_DOWNLOADS="true")
     assert done.returncode == exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED]
     assert "DISABLE_MODEL_DOWNLOADS is set" in done.stderr
-    told = json.loads(pull(*given, "--json", DISABLE_MODEL_DOWNLOADS="true").stdout)
-    assert told["reason"] == "DownloadsDisabled"
+    report = json.loads(pull(*given, "--json", DISABLE_MODEL_DOWNLOADS="true").stdout)
+    assert report["reason"] == "DownloadsDisabled"
     assert not (tmp_path / "model").exists()
     assert hub.log.entries() == []
 
@@ -253,9 +253,9 @@ def test_a_failure_is_one_clear_sentence_and_the_workers_exit_code(
 ) -> None:
     done = pull(*given, "--to", tmp_path, HF_ENDPOINT=hub.url, **variables)
     assert done.returncode == exitcodes.BY_REASON[reason], done.stderr
-    told = done.stderr.splitlines()[-1]
-    assert told.startswith("modelsync: ")
-    assert says in told
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("modelsync: ")
+    assert says in line
     assert "Traceback" not in done.stderr
     assert "canary" not in done.stderr
     assert hashes(tmp_path) == {}

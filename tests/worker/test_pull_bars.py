@@ -49,7 +49,7 @@ def test_lines_come_at_a_change_of_stage_and_every_5_seconds() -> None:
     ]
 
 
-def test_figures_that_the_engine_does_not_tell_say_where_they_are_from() -> None:
+def test_figures_that_the_engine_does_not_report_say_where_they_are_from() -> None:
     out, clock = io.StringIO(), Clock()
     screen = screens.LineScreen(out, clock)
     for layer, retries in ((Layer.FILES, 0), (Layer.NETWORK, 1), (Layer.ENGINE, 2)):
@@ -97,7 +97,7 @@ def drawn(*readings: Reading, width: int = 100) -> str:
     return out.getvalue()
 
 
-def test_no_time_left_is_told_before_a_speed_is_known() -> None:
+def test_no_time_left_is_shown_before_a_speed_is_known() -> None:
     out = io.StringIO()
     unknown = dataclasses.replace(reading(0), progress=Progress(bytes_total=100))
     screens.JsonScreen(out, io.StringIO(), Clock()).show(unknown)

@@ -126,7 +126,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("given", "says"), REFUSED.values(), ids=REFUSED)
-def test_what_an_engine_or_a_layout_cannot_do_is_told_at_once(
+def test_what_an_engine_or_a_layout_cannot_do_is_reported_at_once(
     tmp_path: Path, given: list[str], says: str
 ) -> None:
     done = pull(*given, "--to", tmp_path / "new")

@@ -79,9 +79,9 @@ def test_a_long_wait_is_shown_and_ends_with_the_attempt(tmp_path: Path, kind: st
             ended.set()
 
         threading.Thread(target=run, daemon=True).start()
-        while (told := state.stages.retrying(3600.0)) is None:
+        while (shown := state.stages.retrying(3600.0)) is None:
             assert not ended.wait(0.02)
-        assert told.asked and 240 < told.next_seconds < 300 and told.tries == 0
+        assert shown.asked and 240 < shown.next_seconds < 300 and shown.tries == 0
         assert state.stage is (Stage.DOWNLOADING if requests else Stage.RESOLVING)
         assert 240 < state.rate_limit_wait_seconds < 300, "the time, and not its sum over connections"
         sync.stop.set()
@@ -136,8 +136,8 @@ def test_what_others_fail_by_meanwhile_does_not_hide_the_wait() -> None:
     state.stages.retry(asked, Budget(most=5), 60.0)
     clock.now += 5
     state.stages.retry(Transient(Failure(Reason.NETWORK_ERROR, "cut")), Budget(most=5), 1.0)
-    told = state.stages.retrying(60.0)
-    assert told is not None and told.asked and told.next_seconds == 55.0
+    shown = state.stages.retrying(60.0)
+    assert shown is not None and shown.asked and shown.next_seconds == 55.0
 
 
 def test_what_was_on_its_way_when_the_origin_asked_does_not_hide_the_wait() -> None:
@@ -149,8 +149,8 @@ def test_what_was_on_its_way_when_the_origin_asked_does_not_hide_the_wait() -> N
     clock.now += 1
     state.received(10)
     clock.now += 5
-    told = state.stages.retrying(state.idle_seconds())
-    assert told is not None and told.next_seconds == 54.0
+    shown = state.stages.retrying(state.idle_seconds())
+    assert shown is not None and shown.next_seconds == 54.0
     clock.now += 60
     assert state.stages.retrying(state.idle_seconds()) is None
 

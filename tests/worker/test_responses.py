@@ -54,7 +54,7 @@ def test_a_403_that_asks_for_patience_is_a_rate_limit_and_another_is_not() -> No
 @pytest.mark.parametrize(
     "headers", [{"Content-Length": "5"}, {"Transfer-Encoding": "chunked"}], ids=["length", "chunks"]
 )
-def test_a_body_whose_end_is_told_is_taken(headers: dict[str, str]) -> None:
+def test_a_body_whose_end_is_stated_is_taken(headers: dict[str, str]) -> None:
     range_response.check_end(headers, asked(size=None))
 
 

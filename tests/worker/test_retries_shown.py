@@ -31,7 +31,7 @@ TROUBLE = Transient(Failure(Reason.ORIGIN_ERROR, "The origin answers with HTTP 5
 def seen(
     stages: Stages, idle: Callable[[], float], work: Callable[[], object], stop: threading.Event
 ) -> protocol.Retrying:
-    """The first retry that a report would tell of while the work is under way; then the work is stopped."""
+    """The first retry that a report would show while the work is under way; then the work is stopped."""
 
     def run() -> None:
         with contextlib.suppress(Failure, Interrupted):
@@ -83,26 +83,26 @@ def test_a_probe_that_is_refused() -> None:
 
 
 @pytest.mark.parametrize("stage", [Stage.RESOLVING, Stage.DOWNLOADING])
-def test_it_is_told_until_the_stage_gets_on(stage: Stage) -> None:
+def test_it_is_shown_until_the_stage_goes_on(stage: Stage) -> None:
     clock = Clock()
     state, budget = State(Meter(clock=clock)), Budget(most=5)
     state.stages.enter(stage)
 
-    def told() -> protocol.Retrying | None:
+    def shown() -> protocol.Retrying | None:
         return state.stages.retrying(state.idle_seconds())
 
-    assert told() is None
+    assert shown() is None
     clock.now = 10.0
     budget.used = 2
     state.stages.retry(TROUBLE, budget, 8.0)
     clock.now = 13.0
-    assert told() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=5.0)
+    assert shown() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=5.0)
     clock.now = 30.0
-    assert told() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=0.0)
+    assert shown() == protocol.Retrying(cause=str(TROUBLE), tries=2, most=6, next_seconds=0.0)
     state.received(1) if stage is Stage.DOWNLOADING else state.stages.advance(files=1)
-    assert told() is None
+    assert shown() is None
     state.stages.retry(TROUBLE, budget, 8.0)
     clock.now = 31.0
-    assert told() is not None
+    assert shown() is not None
     state.stages.enter(Stage.PUBLISHING)
-    assert told() is None, "another stage asks nobody"
+    assert shown() is None, "another stage asks nobody"

@@ -88,9 +88,9 @@ CAUSES: dict[str, tuple[int, list[tuple[str, str]], Reason, str]] = {
         Reason.INVALID_SPEC,
         "Set spec.source.s3.region to b-1",
     ),
-    "region, untold": (301, [("Code", "PermanentRedirect")], Reason.INVALID_SPEC, "in another region or at"),
+    "region, unnamed": (301, [("Code", "PermanentRedirect")], Reason.INVALID_SPEC, "in another region or at"),
     "right": (403, [("Code", "AccessDenied")], Reason.ACCESS_DENIED, "s3:ListBucket and s3:GetObject"),
-    "right, told": (
+    "right, named": (
         403,
         [
             ("Code", "AccessDenied"),

@@ -1,4 +1,4 @@
-"""The short way to S3's answers tells what boto3 tells."""
+"""The short way to S3's answers returns what boto3 returns."""
 
 import base64
 import contextlib
@@ -65,13 +65,13 @@ def test_a_signed_url_is_what_boto3_makes_for_the_same_key(
     signer = Signer(client, "bucket", keys)
 
     for key in ODD_KEYS:
-        told: dict[str, Any] = {"Bucket": "bucket", "Key": key}
-        told |= {"VersionId": version} if version else {}
+        params: dict[str, Any] = {"Bucket": "bucket", "Key": key}
+        params |= {"VersionId": version} if version else {}
         assert_same(
             lambda key=key: signer.url("GET", key, version),  # type: ignore[misc]
-            lambda told=told: client.generate_presigned_url("get_object", Params=told),  # type: ignore[misc]
+            lambda params=params: client.generate_presigned_url("get_object", Params=params),  # type: ignore[misc]
         )
-        asked = {**told, "ChecksumMode": "ENABLED"}
+        asked = {**params, "ChecksumMode": "ENABLED"}
         assert_same(
             lambda key=key: signer.url("HEAD", key, version, CHECKSUMS),  # type: ignore[misc]
             lambda asked=asked: client.generate_presigned_url("head_object", Params=asked),  # type: ignore[misc]
@@ -95,7 +95,7 @@ def _parts(url: str) -> tuple[str, dict[str, list[str]]]:
 ALGORITHMS = ["SHA256", "SHA1", "CRC32", "CRC32C", "CRC64NVME"]
 
 
-def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
+def test_the_short_way_to_an_objects_headers_returns_what_boto3_returns(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with versitygw.running(tmp_path_factory.mktemp("s3")) as server, server.client() as client:
@@ -123,15 +123,15 @@ def test_the_short_way_to_an_objects_headers_tells_what_boto3_tells(
                 short = asking._told(f"a b/{name}")
                 long: Any = client.head_object(Bucket="bucket", Key=f"a b/{name}", ChecksumMode="ENABLED")
                 assert "ResponseMetadata" not in short, "boto3 asked, and not the short way"
-                told = long["LastModified"].astimezone(datetime.UTC)
-                long["LastModified"] = email.utils.format_datetime(told, usegmt=True)
+                modified = long["LastModified"].astimezone(datetime.UTC)
+                long["LastModified"] = email.utils.format_datetime(modified, usegmt=True)
                 assert short == {
                     member: long[member] for member in object_listing._HEADERS.values() if member in long
                 }
                 assert any(member.startswith("Checksum") for member in short)
 
 
-class Told(object_listing.ObjectRequests):
+class Requests(object_listing.ObjectRequests):
     """Answers for the bucket, so that an object costs nothing."""
 
     def _told(self, key: str) -> Mapping[str, Any]:
@@ -143,7 +143,7 @@ def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int
     client: Any = None
     signer: Any = None
     with contextlib.closing(Transport(Network())) as transport:
-        asking = Told(
+        asking = Requests(
             client=client,
             signer=signer,
             spec=S3Source(bucket="bucket"),

@@ -83,7 +83,7 @@ LOOKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "another of the same time and another size": (
         OTHER, {"ETag": f'"{MD5}"', "ContentLength": 8, "LastModified": HEADER}, True,
     ),
-    "case, where it tells two apart": ("CJi0", {"ETag": '"cJi0"', "ContentLength": 7}, True),
+    "case, where it distinguishes two": ("CJi0", {"ETag": '"cJi0"', "ContentLength": 7}, True),
 }  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_another_engine_reads_without_versions_too(tmp_path: Path) -> None:
 
 
 class Client:
-    """Tells the parts of what is there now, and denies versions."""
+    """Returns the parts of what is there now, and denies versions."""
 
     def head_object(self, **names: object) -> dict[str, int]:
         if "VersionId" in names:

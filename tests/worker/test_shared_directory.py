@@ -1,4 +1,4 @@
-"""A directory that several users share: whoever comes next goes on, as far as its rights allow."""
+"""A directory that several users share: the next one continues, as far as its rights allow."""
 
 import contextlib
 import fcntl

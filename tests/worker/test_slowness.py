@@ -118,7 +118,7 @@ def test_waits_of_our_own_between_tries_count() -> None:
     assert download.ends(lambda s: s % 2, 100, lambda s: download.state.stages.asked_to_wait(0.0)) == 60.0
 
 
-def test_what_the_devices_count_is_as_good_as_what_an_engine_tells() -> None:
+def test_what_the_devices_count_is_as_good_as_what_an_engine_reports() -> None:
     download = Download()
     assert download.ends(lambda s: s % 2, 300, lambda s: download.state.on_wire(2 * RATE * s)) is None
 

@@ -73,7 +73,7 @@ def test_what_the_user_pinned_is_not_asked_for() -> None:
     assert (found.size, found.digests) == (5, (Digest(algorithm="sha256", value=SHA256),))
 
 
-def test_a_changed_file_is_told(web: nginx.Nginx) -> None:
+def test_a_changed_file_is_reported(web: nginx.Nginx) -> None:
     listed = file(f"{web.url}/a.bin")
     pinned = Resolved(revision=source(listed).resolve(None).revision)
     source(listed).resolve(pinned)
@@ -114,7 +114,7 @@ def test_a_wrong_password_names_the_secret(tls: nginx.Nginx) -> None:
     assert "canary" not in caught.value.message
 
 
-def test_an_unknown_authority_is_told_with_its_fix(tls: nginx.Nginx) -> None:
+def test_an_unknown_authority_is_reported_with_its_fix(tls: nginx.Nginx) -> None:
     with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
         source(file(f"{tls.url}/private/b.bin")).resolve(None)
     assert caught.value.reason is Reason.NETWORK_ERROR
@@ -154,12 +154,12 @@ def test_a_page_of_the_hub_is_answered_with_the_source_that_it_means(path: str, 
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """A server that allows no HEAD, and fails as often as it is told."""
+    """A server that allows no HEAD, and fails as often as a test says."""
 
     protocol_version = "HTTP/1.1"
     failures = 0
     etag = '"v1"'
-    asked: list[str] = []  # noqa: RUF012  # set anew by each test
+    asked: list[str] = []  # noqa: RUF012  # set again by each test
 
     def do_HEAD(self) -> None:
         self.answer(405)
@@ -205,9 +205,7 @@ def test_a_server_without_head_is_asked_for_one_byte(stubborn: str) -> None:
     assert only(source(file(f"{stubborn}/empty"))).size == 0
 
 
-def test_a_weak_etag_tells_of_a_change_but_pins_no_range(
-    stubborn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_weak_etag_shows_a_change_but_pins_no_range(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Handler, "etag", 'W/"v1"')
     found = only(source(file(f"{stubborn}/a")))
     assert (found.etag, found.version) == (None, "v1")
@@ -219,7 +217,7 @@ def test_passing_trouble_is_waited_for(stubborn: str, monkeypatch: pytest.Monkey
     assert Handler.asked.count("GET 503") == 2
 
 
-def test_lasting_trouble_is_told(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lasting_failure_is_reported(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Handler, "failures", 100)
     with pytest.raises(Failure, match="HTTP 503") as caught:
         source(file(f"{stubborn}/a")).resolve(None)

@@ -166,7 +166,7 @@ def test_a_refusal_names_its_reason_and_the_fix(
         (403, Reason.ACCESS_DENIED),
     ],
 )
-def test_an_origins_error_is_told_by_its_status(hub: HubServer, status: int, reason: Reason) -> None:
+def test_an_origins_error_is_reported_by_its_status(hub: HubServer, status: int, reason: Reason) -> None:
     hub.strike("/api/*", Status(status), role=ANY, times=ALWAYS)
     with pytest.raises(Failure) as caught:
         source(hub).resolve(None)
@@ -186,7 +186,7 @@ def test_a_hub_that_is_not_there_is_a_network_error() -> None:
     assert caught.value.reason is Reason.NETWORK_ERROR
 
 
-def test_a_host_without_address_is_told_by_name() -> None:
+def test_a_host_without_address_is_reported_by_name() -> None:
     spec = HuggingFaceSource(repository="org/model", endpoint="http://no-such-host.invalid")
     with pytest.raises(Failure, match=r"no-such-host\.invalid cannot be resolved"):
         HubSource(spec, token(None), Network(timeout_seconds=2.0)).resolve(None)
@@ -204,7 +204,7 @@ def test_neither_token_nor_cache_reaches_log_or_disk(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hub_with_an_own_authority_is_trusted_when_told(tmp_path: Path) -> None:
+def test_a_hub_with_an_own_authority_is_trusted_when_configured(tmp_path: Path) -> None:
     made = certificates.make(tmp_path, "127.0.0.1")
     pair = (made.certificate, made.key)
     with HubServer(Repository("org/model", {"a": b"1"}), certificate=pair) as server:

@@ -175,8 +175,8 @@ def _compared(file: RemoteFile, body: bytes, folder: Path) -> None:
     assert _digests(file, body, folder).wrong() is None
     flipped = bytes([body[0] ^ 1]) + body[1:]
     assert _digests(file, flipped, folder).wrong() is not None
-    told = {digest.algorithm for digest in file.digests}
-    assert _digests(file, body, folder).verified_by().replace("etag-md5", "md5") in told
+    stated = {digest.algorithm for digest in file.digests}
+    assert _digests(file, body, folder).verified_by().replace("etag-md5", "md5") in stated
 
 
 def _digests(file: RemoteFile, body: bytes, folder: Path) -> file_digest.Digests:
@@ -187,7 +187,7 @@ def _digests(file: RemoteFile, body: bytes, folder: Path) -> file_digest.Digests
 
 
 class Client:
-    """An S3 client that tells parts by attributes in pages of two, or refuses to, and else by HEAD."""
+    """An S3 client that returns parts by attributes in pages of two, or refuses to, and else by HEAD."""
 
     def __init__(self, sizes: list[int], *, attributes: bool) -> None:
         self.sizes, self.attributes, self.asked = sizes, attributes, 0
@@ -251,7 +251,9 @@ def test_a_signed_url_brings_the_bytes_without_further_headers(
     network.close()
 
 
-def test_the_same_objects_have_the_same_revision_and_others_are_told(server: versitygw.Versitygw) -> None:
+def test_the_same_objects_have_the_same_revision_and_a_change_is_reported(
+    server: versitygw.Versitygw,
+) -> None:
     server.put("changing", {"a": b"1", "b": b"2"})
     first = source(server, "changing").resolve(None)
     pinned = Resolved(revision=first.revision)

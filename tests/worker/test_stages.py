@@ -1,4 +1,4 @@
-"""Honest stages: each counts its own figures, gets on by nothing else, and is seen in the report."""
+"""Honest stages: each counts its own figures, advances by nothing else, and is seen in the report."""
 
 import threading
 from collections.abc import Iterator
@@ -155,7 +155,7 @@ def test_probes_of_urls_count_against_their_number() -> None:
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-def test_the_report_tells_the_stage_its_figures_and_its_silence(tmp_path: Path, stage: Stage) -> None:
+def test_the_report_shows_the_stage_its_figures_and_its_silence(tmp_path: Path, stage: Stage) -> None:
     with Origin(FILES).serving() as origin:
         request = Sync(origin, tmp_path).request()
     place = process.PodInterface(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
@@ -192,5 +192,5 @@ def test_a_cache_s_layout_counts_alike(hub: HubServer, tmp_path: Path) -> None:
     assert sync.state.stages.stage is Stage.DONE
     sync.uid = "uid-2"  # what its own attempt fetched would not count as reused
     sync.run()
-    told = sync.state.progress()
-    assert (told.bytes_done, told.bytes_network, told.bytes_reused) == (total, 0, 300_000 + 2)
+    shown = sync.state.progress()
+    assert (shown.bytes_done, shown.bytes_network, shown.bytes_reused) == (total, 0, 300_000 + 2)

@@ -147,9 +147,9 @@ AUTHORITIES = {
 }
 
 
-@pytest.mark.parametrize(("place", "told"), AUTHORITIES.values(), ids=AUTHORITIES.keys())
-def test_the_header_host_tells_a_port_that_is_not_the_schemes(place: Origin, told: str) -> None:
-    assert place.authority == told
+@pytest.mark.parametrize(("place", "header"), AUTHORITIES.values(), ids=AUTHORITIES.keys())
+def test_the_header_host_states_a_port_that_is_not_the_schemes(place: Origin, header: str) -> None:
+    assert place.authority == header
 
 
 JOINED = {

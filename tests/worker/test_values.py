@@ -65,7 +65,7 @@ def written(directory: Path, count: int = 6) -> bytes:
     return (directory / journal.NAME).read_bytes()
 
 
-def test_a_journal_tells_what_was_written(tmp_path: Path) -> None:
+def test_a_journal_records_what_was_written(tmp_path: Path) -> None:
     entry = journal.read(written(tmp_path))["k"]
     assert (entry.size, entry.validator, list(entry.ranges)) == (100, "etag:one", [(0, 60)])
     assert journal.read(written(tmp_path, 0))["k"] == entry  # what is there is kept when it is opened again
@@ -192,11 +192,11 @@ DIGESTS = {
 }
 
 
-def digested(tmp_path: Path, *told: Digest) -> file_digest.Digests:
+def digested(tmp_path: Path, *expected: Digest) -> file_digest.Digests:
     path = tmp_path / "file"
     path.write_bytes(DATA)
     with path.open("rb") as file:
-        return file_digest.digest_file(file.fileno(), told, len(DATA))
+        return file_digest.digest_file(file.fileno(), expected, len(DATA))
 
 
 @pytest.mark.parametrize("algorithm", DIGESTS)

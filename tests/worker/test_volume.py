@@ -143,7 +143,7 @@ def test_a_source_that_is_not_as_pinned_fails_before_the_first_byte(origin: Orig
     assert origin.log == []
 
 
-def test_nothing_matched_is_told(origin: Origin, tmp_path: Path) -> None:
+def test_nothing_matched_is_reported(origin: Origin, tmp_path: Path) -> None:
     assert refused(Sync(origin, tmp_path, allow=("*.gguf",))).reason is Reason.NOTHING_MATCHED
 
 

@@ -1,4 +1,4 @@
-"""One watchdog over the whole attempt: what gets on lives, what does not ends, in every stage."""
+"""One watchdog over the whole attempt: in every stage, work that advances goes on and other work is ended."""
 
 import contextlib
 import json

@@ -65,13 +65,13 @@ def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
     report = words(tmp_path)
     assert (report.reason, report.uid, report.attempt) == (Reason.SYNCED, "u-1", 3)
     assert report.resolved is not None and report.resolved.bytes == len(DATA)
-    assert report.verified_by == {"size": 1}, "this source tells no checksum, and the report says so"
+    assert report.verified_by == {"size": 1}, "this source states no checksum, and the report says so"
     assert "Published 1 files" in output
     assert "canary" not in output + (tmp_path / "termination").read_text()
     assert "canary" not in (tmp_path / "volume/llama/.modelsync/manifest.json").read_text()
 
 
-def test_a_failure_is_told_in_the_log_in_its_termination_report_and_by_the_code(tmp_path: Path) -> None:
+def test_a_failure_is_reported_in_the_log_in_its_termination_report_and_by_the_code(tmp_path: Path) -> None:
     with Origin({}).serving() as origin, start(tmp_path, request_of(origin, "gone.bin")) as worker:
         output, _ = worker.communicate(timeout=30)
     assert worker.returncode == exitcodes.BY_REASON[Reason.NOT_FOUND]
@@ -80,7 +80,7 @@ def test_a_failure_is_told_in_the_log_in_its_termination_report_and_by_the_code(
     assert "canary" not in output
 
 
-def test_an_address_that_workers_may_not_reach_is_told_and_never_asked(tmp_path: Path) -> None:
+def test_an_address_that_workers_may_not_reach_is_reported_and_never_asked(tmp_path: Path) -> None:
     with Origin({"model.bin": DATA}).serving() as origin:
         request = request_of(origin, "model.bin", addresses={"denied": ["10.0.0.0/8"]})
         with start(tmp_path, request) as worker:
@@ -189,7 +189,7 @@ def _handles_sigterm(process: int) -> bool:
     return bool(caught >> (signal.SIGTERM - 1) & 1)
 
 
-def test_a_veto_of_the_environment_is_told_before_anything_is_fetched(
+def test_a_veto_of_the_environment_is_reported_before_anything_is_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISABLE_MODEL_DOWNLOADS", "1")

@@ -1,7 +1,7 @@
 """Runs commands in a Pod and prints what they cost: `in_pod.py PHASES`, a JSON list of command lines.
 
 The kernel's own figures of the ended children; this program is small, so what they inherit from it is, too.
-The control group's peak counts the page cache, which fills any limit, so it is told but not compared.
+The control group's peak counts the page cache, which fills any limit, so it is reported but not compared.
 """
 
 import json
@@ -25,8 +25,8 @@ def main() -> int:
         peak = max(peak, usage.ru_maxrss)
         if code:
             return code if code > 0 else 128 - code
-    told = {"wall_s": time.monotonic() - begun, "cpu_s": cpu, "peak_kib": peak, "group_bytes": _group_peak()}
-    print("cost " + json.dumps(told), flush=True)
+    cost = {"wall_s": time.monotonic() - begun, "cpu_s": cpu, "peak_kib": peak, "group_bytes": _group_peak()}
+    print("cost " + json.dumps(cost), flush=True)
     return 0
 
 

@@ -15,10 +15,12 @@ def main() -> int:
     """Return 1 when a file is not what the manifest says."""
     manifest, folder, *more = sys.argv[1:]
     with open(manifest, encoding="utf-8") as file:
-        told: dict[str, str] = json.load(file)
+        expected: dict[str, str] = json.load(file)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         wrong = [
-            path for path in pool.map(lambda item: _wrong(folder, bool(more), *item), told.items()) if path
+            path
+            for path in pool.map(lambda item: _wrong(folder, bool(more), *item), expected.items())
+            if path
         ]
     for path in wrong:
         print(f"wrong: {path}", file=sys.stderr)

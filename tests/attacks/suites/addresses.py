@@ -122,10 +122,10 @@ def token_of_xet(full: bool) -> Iterator[Outcome]:
         for name in ("Link and header", "header alone"):
 
             def headers(*given: Any, name: str = name) -> dict[str, str]:
-                told = {key: value.replace(hub.url, other.url) for key, value in honest(*given).items()}
+                sent = {key: value.replace(hub.url, other.url) for key, value in honest(*given).items()}
                 if name == "header alone":
-                    del told["Link"]
-                return told
+                    del sent["Link"]
+                return sent
 
             sync = HubSync(hub, Path(folder) / name, engine=Engine.HUGGING_FACE_HUB, layout=Layout.DIRECTORY)
             sync.token = _TOKEN
@@ -142,10 +142,10 @@ def bucket_elsewhere(full: bool) -> Iterator[Outcome]:
             for region in ("us-east-2", f"x.{place}/#", f"@{place}", "")[0 if full else 2 :]:
                 with Origin({_PATH: Synthetic(1000, 1)}) as origin:
                     headers = {"Location": f"{other.url}/bucket", "x-amz-bucket-region": region}
-                    told = [
+                    faults = [
                         f"list:header={name}:{quote(value)}x*" for name, value in headers.items() if value
                     ]
-                    origin.strike("", f"list:status={status}x*", *told)
+                    origin.strike("", f"list:status={status}x*", *faults)
                     end = _ended(origin, _network(address_policy.Reach()), "s3", Engine.NATIVE)
                 problem = f"ended with {end.reason}" if end.reason is Reason.SYNCED else ""
                 yield (
@@ -230,7 +230,7 @@ def _sent(place: urls.Origin, data: bytes, *, seconds: float = 5.0) -> bytes:
         return answer
 
 
-def told_apart(full: bool) -> Iterator[Outcome]:
+def distinguished(full: bool) -> Iterator[Outcome]:
     """What is at a forbidden address: open, closed, TLS, statuses and sizes have one and the same message."""
     with Origin({"a": b"1", "b": b"22"}, host=_FORBIDDEN) as inside:
         ports = {
@@ -288,7 +288,7 @@ ATTACKS = (
            how=Ground.CODE, run=spellings),
     Attack(topic="addresses", name="another process uses the libraries' way out", how=Ground.LOOPBACK,
            run=foreign_use),
-    Attack(topic="addresses", name="ports of a forbidden address told apart by message", how=Ground.LOOPBACK,
-           run=told_apart),
+    Attack(topic="addresses", name="ports of a forbidden address distinguished by message",
+           how=Ground.LOOPBACK, run=distinguished),
     Attack(topic="addresses", name="services of the cluster as files", how=Ground.CLUSTER, run=service),
 )  # fmt: skip

@@ -37,7 +37,7 @@ class Hostile:
     coding: str = ""
     chunked: bool = False
     length: int | None = None
-    """Told in place of the body's own."""
+    """Stated in place of the body's own."""
 
 
 class Liar(Origin):
@@ -49,12 +49,12 @@ class Liar(Origin):
         """Replace what lists; all else is as it should be."""
         entry = super().change(answer, request, role, path)
         if role in _LISTS:
-            told, body = self.hostile, self.hostile.body
+            hostile, body = self.hostile, self.hostile.body
             answer.content, answer.start, answer.end = Fixed(body), 0, len(body)
-            answer.headers["Content-Length"] = str(len(body) if told.length is None else told.length)
-            answer.headers["Content-Encoding"] = told.coding
-            answer.chunked = told.chunked
-            if told.chunked:
+            answer.headers["Content-Length"] = str(len(body) if hostile.length is None else hostile.length)
+            answer.headers["Content-Encoding"] = hostile.coding
+            answer.chunked = hostile.chunked
+            if hostile.chunked:
                 answer.headers |= {"Content-Length": "", "Transfer-Encoding": "chunked"}
         return entry
 
@@ -155,7 +155,10 @@ def announced(full: bool) -> Iterator[Outcome]:
         problem = f"{taken >> 20} MiB of the volume are taken" if taken > MOST_TAKEN else ""
         if end.reason not in (Reason.NETWORK_ERROR, Reason.PROGRESS_DEADLINE_EXCEEDED):
             problem = f"{end.reason}: {end.message}"
-        yield f"{kind}, {'listed' if sizes else 'told by the answer'}, {sent} bytes of a range sent", problem
+        yield (
+            f"{kind}, {'listed' if sizes else 'stated by the answer'}, {sent} bytes of a range sent",
+            problem,
+        )
 
 
 ATTACKS = (

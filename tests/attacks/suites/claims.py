@@ -1,4 +1,4 @@
-"""Bytes of another user on the volume, and what vouches for them, where the source tells no checksum."""
+"""Bytes of another user on the volume, and what vouches for them, where the source states no checksum."""
 
 import json
 import os
@@ -17,7 +17,7 @@ WORKER, OTHER = 0, 1234
 
 
 def claims(full: bool) -> Iterator[Outcome]:
-    """Another user's bytes, with a journal or a manifest that vouches for them, where no checksum tells."""
+    """Another user's bytes, with a journal or a manifest that vouches for them, without a stated checksum."""
     with bench_made() as (server, origin):
         for name, plant in _CLAIMS.items():
             for checks in ("an ETag only", "verification Size"):

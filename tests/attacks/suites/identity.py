@@ -133,9 +133,9 @@ def owned(full: bool) -> Iterator[Outcome]:
 def _forged_worker(space: str, uid: str, **owner: Any) -> kube.Object:
     """A Job with a Pod that claims the success of the 999,999,999th attempt of a ModelSync."""
     words = {"version": 1, "uid": uid, "attempt": 999_999_999, "reason": "Synced"}
-    told = json.dumps({**words, "resolved": {"revision": "forged"}, "progress": {"bytesTotal": 5}})
+    forged = json.dumps({**words, "resolved": {"revision": "forged"}, "progress": {"bytesTotal": 5}})
     pod = kube.pod_on_claim(
-        "x", space, "models", release.IMAGE, f"open('/dev/termination-log','w').write({told!r})"
+        "x", space, "models", release.IMAGE, f"open('/dev/termination-log','w').write({forged!r})"
     )
     pod["spec"]["containers"][0]["name"] = naming.WORKER_CONTAINER
     labels = {
@@ -153,7 +153,7 @@ def _forged_worker(space: str, uid: str, **owner: Any) -> kube.Object:
     }
 
 
-def told_by_another(full: bool) -> Iterator[Outcome]:
+def reported_by_another(full: bool) -> Iterator[Outcome]:
     """A Job elsewhere, or beside its ModelSync, that claims to be its attempt and to have succeeded."""
     variants = {
         "of another namespace and API group": "evil.example/v1",
@@ -240,7 +240,7 @@ ATTACKS = (
         topic="identity",
         name="a Job that no policy stopped claims another's success",
         how=Ground.CLUSTER,
-        run=told_by_another,
+        run=reported_by_another,
         in_tests=False,
     ),
     Attack(

@@ -62,7 +62,7 @@ def _create(space: str, plural: str, text: str) -> str:
 
 
 def _victim(name: str, space: str) -> str:
-    """Whether another tenant's sync is seen and told to be paused."""
+    """Whether another tenant's sync is seen and its status says Paused."""
     source = {"http": {"files": [{"url": "http://h/x", "path": "a"}]}}
     kube.apply(kube.sync(name, space, source, suspend=True))
     try:

@@ -84,7 +84,7 @@ def held_by_an_origin(full: bool) -> Iterator[Outcome]:
             yield f"{api}: a page that comes byte by byte", _ends(_source(origin, api))
     if full:
         with _listing(Listing.EMPTY) as origin:
-            # Whoever sets the longest deadline: the number of pages ends it.
+            # However long the deadline is, the number of pages ends it.
             yield (
                 "hub: empty pages, whatever the deadline",
                 _ends(_source(origin, "hub"), seconds=200.0, progressDeadlineSeconds=86_400),
@@ -240,8 +240,8 @@ def nodes_of_others(full: bool) -> Iterator[Outcome]:
             kube.apply(sync)
             found = kube.wait_for(f"greedy-{number}", space, kube.phase_is("Failed"), 30, "refused")
             jobs = kube.kubectl("get", "jobs", "-n", space, "-o", "name").split()
-            told = next(c["message"] for c in found["status"]["conditions"] if c["type"] == "Ready")
-            yield name, "" if told.startswith("spec.podTemplate.") and not jobs else f"{told}; {jobs}"
+            message = next(c["message"] for c in found["status"]["conditions"] if c["type"] == "Ready")
+            yield name, "" if message.startswith("spec.podTemplate.") and not jobs else f"{message}; {jobs}"
 
 
 def _attack(name: str, how: Ground, run: Any, *, in_tests: bool = True) -> Attack:
@@ -249,7 +249,9 @@ def _attack(name: str, how: Ground, run: Any, *, in_tests: bool = True) -> Attac
 
 
 ATTACKS = (
-    _attack("whoever comes first, or is more urgent, takes all slots of a queue", Ground.CODE, first_come),
+    _attack(
+        "a namespace that comes first, or is more urgent, takes all slots of a queue", Ground.CODE, first_come
+    ),
     _attack("a worker of a priority or a size that is not allowed", Ground.CODE, beyond_allowances),
     # Half a minute of workers' starts; the tests of watchdog, slowness and endless listings have it in short.
     _attack(

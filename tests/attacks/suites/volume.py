@@ -101,7 +101,7 @@ def judged(volume: Volume, ended: Ended, seconds: float) -> str:
     late = volume.origin.sent() > 0
     if not clear:
         return f"says {ended.words.reason}: {ended.words.message}"
-    return "it is told after the transfer" if late else ""
+    return "it is reported after the transfer" if late else ""
 
 
 def planted(full: bool) -> Iterator[Outcome]:

@@ -88,7 +88,7 @@ def _few_connections(origin: Origin) -> None:
     origin.most_connections = 2
 
 
-def _told_host(sync: Sync, end: End) -> str:
+def _names_host(sync: Sync, end: End) -> str:
     return "" if HOST in end.message else f"the message does not name the host: {end.message}"
 
 
@@ -161,7 +161,7 @@ ROWS = (
         ends=Reason.NETWORK_ERROR,
         sync={"max_retries": 1},
         most_requests=0,
-        check=_told_host,
+        check=_names_host,
     ),
     Row(
         name="a name that does not resolve for a moment",

@@ -77,7 +77,7 @@ ROWS = (
     Row(name="404", faults=("status=404x*",), kinds=("hub", "web"), ends=Reason.NOT_FOUND, most_requests=16),
     Row(name="410", quick=0, faults=("status=410x*",), kinds=("hub", "web"), ends=Reason.NOT_FOUND,
         most_requests=16),
-    # What a bucket listed and has no more is another content: the next attempt lists it anew.
+    # What a bucket listed and has no more is another content: the next attempt lists it again.
     *(
         Row(name=f"{status} of a listed object", quick=int(status == 404), faults=(f"status={status}x*",),
             kinds=("s3",), ends=Reason.SOURCE_CHANGED, most_requests=16)

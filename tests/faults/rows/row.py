@@ -1,7 +1,7 @@
 """One row of the origin's fault table, and the judge who looks at how a sync with that fault ended.
 
 The worker's own word counts little: the bytes on the volume are compared with what the source announced, and
-the origin's log tells how often the worker asked, what it fetched again, and who heard its token.
+the origin's log shows how often the worker asked, what it fetched again, and who received its token.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ def replaced(module: ModuleType, name: str, value: object) -> Iterator[None]:
         setattr(module, name, before)
 
 
-class _Hasty(random.Random):
+class _Tenth(random.Random):
     """Chance that takes a tenth of the time."""
 
     def uniform(self, a: float, b: float) -> float:
@@ -88,13 +88,13 @@ class _Hasty(random.Random):
 
 
 @contextlib.contextmanager
-def hasty() -> Iterator[None]:
+def short_waits() -> Iterator[None]:
     """Let the waits between two tries take a tenth of their time, and the worker say nothing."""
     log = logging.getLogger("modelsync")
     before = log.level
     log.setLevel(logging.CRITICAL)
     try:
-        with replaced(retry, "random", _Hasty()):
+        with replaced(retry, "random", _Tenth()):
             yield
     finally:
         log.setLevel(before)
@@ -114,7 +114,7 @@ def case(row: Row) -> Case:
 
         tally = Tally()
         # One thread for each kind: most tries only wait, but the Hub's library has one client for all.
-        with row.around(), hasty(), ThreadPoolExecutor(len(row.kinds)) as pool:
+        with row.around(), short_waits(), ThreadPoolExecutor(len(row.kinds)) as pool:
             for found in pool.map(tried, range(len(row.kinds))):
                 for wrong in found:
                     tally.add(not wrong, wrong)
@@ -176,5 +176,5 @@ def leaked(sync: Sync, end: End) -> str:
     if log.heard(S3_KEYS["AWS_SECRET_ACCESS_KEY"]):
         return "the secret key was sent"
     if any(word in end.message for word in ("canary", "Signature", "X-Amz")):
-        return f"the message tells a secret: {end.message}"
+        return f"the message reveals a secret: {end.message}"
     return ""

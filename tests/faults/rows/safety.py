@@ -63,9 +63,9 @@ def _plain(row: Row) -> Case:
     return Case(suite=SUITE, name=row.name, run=run, full=row.full, quick=row.quick)
 
 
-def _untrusted(name: str, told: str, presented: Callable[[], certificates.Tls]) -> Case:
+def _untrusted(name: str, expected: str, presented: Callable[[], certificates.Tls]) -> Case:
     """A certificate that must end the sync before a request, with a message that says why."""
-    check = lambda sync, end: "" if told in end.message else f"the message: {end.message}"  # noqa: E731
+    check = lambda sync, end: "" if expected in end.message else f"the message: {end.message}"  # noqa: E731
     row = Row(name=name, ends=Reason.NETWORK_ERROR, most_requests=0, check=check)
 
     def run(seed: int, count: int) -> Tally:
@@ -120,11 +120,11 @@ def _all_are_authorized(sync: Sync, end: End) -> str:
 _BARE = {"digests": False, "sizes": False}
 CASES: tuple[Case, ...] = (
     _plain(Row(name="TLS: the token goes to its own origin", check=_all_are_authorized, full=4)),
-    _plain(Row(name="TLS: cut without a farewell (truncation)", faults=("cut@40%",))),
-    _plain(Row(name="TLS: chunks cut without a farewell", faults=("chunkedx*", "cut@40%"))),
+    _plain(Row(name="TLS: cut without close_notify (truncation)", faults=("cut@40%",))),
+    _plain(Row(name="TLS: chunks cut without close_notify", faults=("chunkedx*", "cut@40%"))),
     _plain(
         Row(
-            name="TLS: a body of unknown length, cut without a farewell, is not taken for the whole",
+            name="TLS: a body of unknown length, cut without close_notify, is not taken for the whole",
             faults=("wholex*", "length=x*", "cut@40%x*"),
             sync=_BARE | {"max_retries": 1},
             ends=Reason.ORIGIN_ERROR,

@@ -144,7 +144,7 @@ def _killed_once(bench: Bench, kind: Kind, nth: int) -> str:
 
 
 def half_done(volume: Volume) -> str:
-    """After a death: every published file is the old or the new one, and a manifest tells the truth."""
+    """After a death: every published file is the old or the new one, and a manifest is true."""
     for path, data in volume.content().items():
         if data not in (OLD.get(path), NEW.get(path)):
             return f"{path} is neither the old nor the new file"
@@ -255,12 +255,12 @@ CASES = (
     *(
         Case(
             suite=SUITE,
-            name=f"kill -9 at {told}: what is published is whole, the next worker fetches what was in flight",
+            name=f"kill -9 at {name}: what is published is whole, the next worker fetches what was in flight",
             run=partial(kill_at, kind),
             full=40 if kind.name in ("pwrite", "fdatasync", "write", "fsync", "rename") else 20,
             quick=1,
         )
-        for told, kind in KINDS.items()
+        for name, kind in KINDS.items()
     ),
     Case(
         suite=SUITE,

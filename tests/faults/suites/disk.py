@@ -21,7 +21,7 @@ from tests.faults import workers
 from tests.faults.case import Case, Tally
 from tests.faults.suites import crashes
 from tests.faults.suites.crashes import CONNECTIONS, NEW, Kind
-from tests.faults.suites.powerloss import UNTOLD
+from tests.faults.suites.powerloss import UNDIGESTED
 from tests.faults.workers import Ended, Server, Volume
 from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
@@ -38,7 +38,7 @@ TOTAL = sum(map(len, FILES.values()))
 PAGES = sum(-(-len(data) // PAGE) for data in FILES.values())
 """Of the files alone; the journal, the manifest and directories need a few more."""
 LOST = CHUNK * CONNECTIONS + sum(len(data) for data in FILES.values() if len(data) < journal.SMALL)
-"""Most bytes that an end in the middle may cost: chunks on their way, and small files not yet told of."""
+"""Most bytes that an end in the middle may cost: chunks on their way, and small files not yet recorded."""
 FOREIGN = noise(3000, "foreign")
 FIXES = {
     Reason.INSUFFICIENT_STORAGE: ("grow the PersistentVolumeClaim", "quota", "inodes"),
@@ -54,10 +54,10 @@ def bench_made() -> Iterator[tuple[Server, Origin]]:
 
 
 @contextlib.contextmanager
-def mounted(server: Server, origin: Origin, options: str, **told: Any) -> Iterator[Volume]:
+def mounted(server: Server, origin: Origin, options: str, **more: Any) -> Iterator[Volume]:
     """A volume of its own file system, with a foreign file on it."""
     volume = Volume(
-        server=server, origin=origin, directory=server.scratch / "disk", connections=CONNECTIONS, **told
+        server=server, origin=origin, directory=server.scratch / "disk", connections=CONNECTIONS, **more
     )
     server.inside("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(volume.mounted))
     try:
@@ -99,7 +99,7 @@ def fixed(volume: Volume, most: int = LOST) -> str:
     return f"{again} bytes were fetched twice" if again > most else ""
 
 
-def told_size(seed: int, count: int) -> Tally:
+def known_size(seed: int, count: int) -> Tally:
     """Volumes of every size at which the files just do not fit: refused before the first byte, then grown."""
 
     def once(volume: Volume, pages: int) -> str:
@@ -112,8 +112,8 @@ def told_size(seed: int, count: int) -> Tally:
     return _by_size(once, list(range(6, PAGES)), seed, count)
 
 
-def untold_size(seed: int, count: int) -> Tally:
-    """The source tells no sizes: the volume fills in the middle; twice the same words, then it is grown."""
+def unknown_size(seed: int, count: int) -> Tally:
+    """The source states no sizes: the volume fills in the middle; twice the same words, then it is grown."""
 
     def once(volume: Volume, pages: int) -> str:
         first = refused(volume.run(), Reason.INSUFFICIENT_STORAGE, volume)
@@ -136,13 +136,13 @@ def _at_boundaries() -> list[int]:
 
 
 def _by_size(
-    once: Callable[[Volume, int], str], sizes: list[int], seed: int, count: int, **told: Any
+    once: Callable[[Volume, int], str], sizes: list[int], seed: int, count: int, **more: Any
 ) -> Tally:
     tally, generator = Tally(), random.Random(seed)
     chosen = generator.sample(sizes, min(count, len(sizes)))
     with bench_made() as (server, origin):
         for pages in chosen:
-            with mounted(server, origin, f"size={pages * PAGE}", **told) as volume:
+            with mounted(server, origin, f"size={pages * PAGE}", **more) as volume:
                 wrong = once(volume, pages)
                 tally.add(not wrong, f"{pages} pages: {wrong}")
     return tally
@@ -224,7 +224,7 @@ CALLS = ("open", "mkdir", "fallocate", "pwrite", "write", "fdatasync", "fsync", 
 
 
 def failing(
-    number: int, do: str, calls: tuple[str, ...], untold: frozenset[str], seed: int, count: int
+    number: int, do: str, calls: tuple[str, ...], undigested: frozenset[str], seed: int, count: int
 ) -> Tally:
     """One call of any kind fails, and all of its kind after it: the right reason, then the next worker."""
     tally, generator = Tally(), random.Random(seed)
@@ -237,10 +237,11 @@ def failing(
             most = kind.calls(counted)
             nth = generator.randint(1, max(1, most))
             for point in (nth, 1):  # a call may come less often than it was counted
-                volume = dataclasses.replace(bench.fresh("try"), undigested=untold)
+                volume = dataclasses.replace(bench.fresh("try"), undigested=undigested)
                 fault = {"name": kind.name, "do": do, "number": number, "first": point}
                 if do == "lose":
-                    fault["last"] = point  # the kernel tells once: the next sync succeeds and proves nothing
+                    # The kernel reports it once: the next sync succeeds and proves nothing.
+                    fault["last"] = point
                 ended = volume.run(faults=[fault])
                 if ended.code != exitcodes.DONE:
                     break
@@ -275,7 +276,7 @@ def slow(seed: int, count: int) -> Tally:
 
 
 def unable(seed: int, count: int) -> Tally:
-    """A file system that renames nothing: told before the first byte, then fixed."""
+    """A file system that renames nothing: reported before the first byte, then fixed."""
     tally, numbers = Tally(), (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
     with bench_made() as (server, origin):
         for number in numbers[:count]:
@@ -298,14 +299,14 @@ def _case(name: str, run: Callable[[int, int], Tally], full: int, quick: int) ->
 
 CASES = (
     _case(
-        "too small a volume, all sizes told: refused before the first byte, goes on when grown",
-        told_size,
+        "too small a volume, all sizes known: refused before the first byte, goes on when grown",
+        known_size,
         120,
         2,
     ),
     _case(
-        "a volume that fills at a chunk's boundary, a page before or after, sizes not told",
-        untold_size,
+        "a volume that fills at a chunk's boundary, a page before or after, sizes unknown",
+        unknown_size,
         75,
         2,
     ),
@@ -326,7 +327,7 @@ CASES = (
     ),
     _case(
         "EIO at a sync, and the kernel drops the pages: nothing of them is believed",
-        partial(failing, errno.EIO, "lose", ("fdatasync", "fsync"), UNTOLD),
+        partial(failing, errno.EIO, "lose", ("fdatasync", "fsync"), UNDIGESTED),
         60,
         2,
     ),

@@ -17,7 +17,7 @@ from dev.origins.files.origin import Origin
 from dev.origins.serving.messages import Object
 from modelsync.api.reasons import Reason
 from tests.faults.case import Case, Tally
-from tests.faults.rows.row import hasty
+from tests.faults.rows.row import short_waits
 from tests.faults.rows.tls import made
 from tests.origins.syncs import End, Sync
 
@@ -79,7 +79,7 @@ def _judged(sync: Sync, end: End, *, lasting: bool) -> str:
 def _sweep(kind: str, corruption: Corruption, seed: int, count: int) -> Tally:
     """Syncs until `count` corruptions were sent."""
     tally, number = Tally(), 0
-    with hasty():
+    with short_waits():
         while tally.tried < count:
             sent, wrong = _one_sync(kind, corruption, random.Random(f"{kind} {seed} {number}"), count)
             for _ in range(sent):

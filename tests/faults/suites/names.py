@@ -40,7 +40,7 @@ CACHE = "hub/models--org--name"
 COMMIT = "c0ffee" * 6 + "c0ff"
 REFUSALS = {Reason.UNSAFE_PATH, Reason.VOLUME_NOT_WRITABLE}
 ROUND = 500
-"""Cases on one target before it is made anew."""
+"""Cases on one target before it is made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

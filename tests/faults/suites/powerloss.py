@@ -21,7 +21,7 @@ from tests.faults.workers import Volume
 
 SUITE = "power loss"
 NOTHING = replay.Luck(pages=0.0, names=0.0)
-UNTOLD = frozenset({"model.bin", "shards/1.bin", "new/1.json", "empty"})
+UNDIGESTED = frozenset({"model.bin", "shards/1.bin", "new/1.json", "empty"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +42,12 @@ def cuts(story: Story, seed: int, count: int) -> Tally:
     tally = Tally()
     with crashes.bench_made() as bench:
         for number in range(count):
-            wrong = _told(bench, story, random.Random(f"{seed} {number}"))
+            wrong = _problem(bench, story, random.Random(f"{seed} {number}"))
             tally.add(not wrong, f"{number}: {wrong}")
     return tally
 
 
-def _told(bench: Bench, story: Story, generator: random.Random) -> str:
+def _problem(bench: Bench, story: Story, generator: random.Random) -> str:
     volume = _volume(bench.fresh("story 0"), boots=0)
     for cut in range(story.times):
         before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
@@ -78,7 +78,7 @@ MOST_RUNS = 50
 
 
 def kept(seed: int, count: int) -> Tally:
-    """Cut right after a sync of the journal: the next worker fetches nothing that it tells of."""
+    """Cut right after a sync of the journal: the next worker fetches nothing that it records."""
     tally, generator = Tally(), random.Random(seed)
     with crashes.bench_made() as bench:
         bench.origin.block_seconds = 0.01
@@ -92,8 +92,8 @@ def kept(seed: int, count: int) -> Tally:
 
 
 def _recorded(bench: Bench) -> tuple[Path, list[steering.Step], list[int]]:
-    """A run, and after which of its steps the journal tells something durably, with nothing published yet. A
-    run may be too quick for that; then another one is made."""
+    """A run, and after which of its steps the journal has recorded something durably, with nothing published
+    yet. A run may be too quick for that; then another one is made."""
     before, noted = bench.server.scratch / "before", bench.server.scratch / "recording"
     for _ in range(MOST_RUNS):
         volume = _volume(bench.fresh("kept"), boots=0)
@@ -105,20 +105,20 @@ def _recorded(bench: Bench) -> tuple[Path, list[steering.Step], list[int]]:
         moments = _journal_syncs(steps, {key_of(file).encode() for file in volume.files()})
         if moments:
             return before, steps, moments
-    raise AssertionError(f"{MOST_RUNS} runs told nothing durably before they published")
+    raise AssertionError(f"{MOST_RUNS} runs recorded nothing durably before they published")
 
 
 def _journal_syncs(steps: list[steering.Step], keys: set[bytes]) -> list[int]:
     journals = {step.object for step in steps if step.name == "create" and step.entry == "journal.new"}
     staged = (step.name == "rename" and step.entry.partition(".")[0].encode() in keys for step in steps)
     published = next(n for n, moved in enumerate(staged) if moved)
-    told, found = False, []
+    recorded, found = False, []
     for n, step in enumerate(steps[:published]):
         if step.object in journals:
             empty = (b'"boot"', b'"end":0}')
             durable = [line for line in step.data.splitlines() if not any(map(line.__contains__, empty))]
-            told |= any(b'"range"' in line and any(key in line for key in keys) for line in durable)
-            if told and step.name == "fdatasync":
+            recorded |= any(b'"range"' in line and any(key in line for key in keys) for line in durable)
+            if recorded and step.name == "fdatasync":
                 found.append(n + 1)
     return found
 
@@ -126,14 +126,14 @@ def _journal_syncs(steps: list[steering.Step], keys: set[bytes]) -> list[int]:
 def _nothing_twice(volume: Volume, bench: Bench) -> tuple[bool, str]:
     crashes.serve(bench.origin, NEW)
     keys = {key_of(file) for file in volume.files()}
-    told = 0
+    recorded = 0
     for path in volume.target.rglob("journal"):
         entries = journal.read(path.read_bytes(), "boot-1").items()
-        told += sum(entry.ranges.total for key, entry in entries if key in keys)
+        recorded += sum(entry.ranges.total for key, entry in entries if key in keys)
     wrong = crashes.finished(volume, NEW, refetched=None)
     sent, total = bench.origin.sent(), sum(map(len, NEW.values()))
-    if not wrong and (not told or sent > total - told):
-        wrong = f"{told} bytes were told durably, and {sent} of {total} fetched again"
+    if not wrong and (not recorded or sent > total - recorded):
+        wrong = f"{recorded} bytes were recorded durably, and {sent} of {total} fetched again"
     return not wrong, wrong
 
 
@@ -150,7 +150,7 @@ def _moment(steps: list[steering.Step], began: int, story: Story, generator: ran
 
 
 def _volume(volume: Volume, boots: int) -> Volume:
-    return dataclasses.replace(volume, undigested=UNTOLD, boots=boots)
+    return dataclasses.replace(volume, undigested=UNDIGESTED, boots=boots)
 
 
 def _cut(
@@ -177,16 +177,16 @@ CASES = (
     *(
         Case(
             suite=SUITE,
-            name=f"{told}: what is published is right, the next worker completes it",
+            name=f"{title}: what is published is right, the next worker completes it",
             run=partial(cuts, story),
             full=100 if story.times == 1 else 40,
             quick=2 if story.times == 1 else 1,
         )
-        for told, story in STORIES.items()
+        for title, story in STORIES.items()
     ),
     Case(
         suite=SUITE,
-        name="right after a sync of the journal: what it tells of is not fetched again",
+        name="right after a sync of the journal: what it records is not fetched again",
         run=kept,
         full=30,
         quick=1,

@@ -87,7 +87,7 @@ def _one_run(kind: str, faults: Iterable[str], generator: random.Random) -> str:
 
 
 def _worker(sync: Sync, directory: Path, authority: Path) -> list[str]:
-    """Run the command, look at it meanwhile, and tell where canaries were."""
+    """Run the command, look at it meanwhile, and return where canaries were."""
     sync.volume.mkdir()
     (directory / "secret").mkdir()
     for name, value in CREDENTIALS[sync.kind].items():
@@ -120,7 +120,7 @@ def _worker(sync: Sync, directory: Path, authority: Path) -> list[str]:
         found = _watched(process, port)
     left = {path: path.read_bytes() for path in sync.volume.rglob("*") if path.is_file()}
     left |= {directory / name: (directory / name).read_bytes() for name in ("log", "words")}
-    return found + [f"in {path.name}" for path, data in left.items() if _told(path.name.encode() + data)]
+    return found + [f"in {path.name}" for path, data in left.items() if _reveals(path.name.encode() + data)]
 
 
 def _request(sync: Sync) -> str:
@@ -137,8 +137,10 @@ def _watched(process: "subprocess.Popen[bytes]", port: int) -> list[str]:
     found: set[str] = set()
     while True:
         for pid in _family(process.pid):
-            found |= {f"in {name} of a process" for name in ("cmdline", "environ") if _told(_proc(pid, name))}
-        if _told(_progress(port)):
+            found |= {
+                f"in {name} of a process" for name in ("cmdline", "environ") if _reveals(_proc(pid, name))
+            }
+        if _reveals(_progress(port)):
             found.add("in /progress")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
@@ -167,7 +169,7 @@ def _progress(port: int) -> bytes:
     return b""
 
 
-def _told(data: bytes) -> bool:
+def _reveals(data: bytes) -> bool:
     lowered = data.lower()
     return any(word.lower().encode() in lowered for word in WORDS)
 

@@ -46,8 +46,8 @@ def _run(
     path = f"PYTHONPATH={root / 'operator'}:{root}"
     worker = [sys.executable, "-m", "tests.faults.giants", json.dumps(job)]
     command = ["env", path, sys.executable, "-m", "tests.faults.measured", *worker]
-    told = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True).stdout
-    ended = json.loads(told.splitlines()[-1])
+    output = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True).stdout
+    ended = json.loads(output.splitlines()[-1])
     return ended["code"], ended["peak_kib"]
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from modelsync.worker.engines.native.buffer_pool import BLOCK, SPARE
 from tests.faults import slow_pulls
 from tests.faults.case import Case, Tally
-from tests.faults.rows.row import hasty
+from tests.faults.rows.row import short_waits
 from tests.faults.slow_pulls import CHUNKS, CONNECTIONS, Pull, around, kind_of, slow
 from tests.origins.syncs import KINDS
 from tests.simulated import pulls
@@ -17,7 +17,7 @@ from tests.simulated import pulls
 SUITE = "slow"
 TOKENIZER = (700_000, 3_000_000)
 EIGHT = (65_535, 65_537, 70_000, 300_000, 900_000, BLOCK - 1, BLOCK, BLOCK + 1)
-UNTOLD = (SPARE * BLOCK + 1, 150_000_000, SPARE * BLOCK - 1, SPARE * BLOCK, 75 * BLOCK)
+UNKNOWN_SIZES = (SPARE * BLOCK + 1, 150_000_000, SPARE * BLOCK - 1, SPARE * BLOCK, 75 * BLOCK)
 
 
 def simulated(seed: int, count: int) -> Tally:
@@ -54,13 +54,19 @@ def _eight(number: int, chance: random.Random) -> Pull:
     return Pull(sizes=sizes, kind=kind_of(number), chunk=chance.choice(CHUNKS), limit=2_000_000)
 
 
-def _untold(number: int, chance: random.Random) -> Pull:
-    return Pull(sizes=(UNTOLD[number % len(UNTOLD)],), told=False, connections=chance.choice((1, 8)))
+def _unknown(number: int, chance: random.Random) -> Pull:
+    return Pull(
+        sizes=(UNKNOWN_SIZES[number % len(UNKNOWN_SIZES)],),
+        sizes_known=False,
+        connections=chance.choice((1, 8)),
+    )
 
 
-def _untold_and_slow(number: int, chance: random.Random) -> Pull:
+def _unknown_and_slow(number: int, chance: random.Random) -> Pull:
     faults = (f"cut@{chance.randrange(5, 95)}%", *slow(1_000_000))
-    return Pull(sizes=tuple(around(chance) for _ in range(4)), told=False, faults=(faults, slow(300_000)))
+    return Pull(
+        sizes=tuple(around(chance) for _ in range(4)), sizes_known=False, faults=(faults, slow(300_000))
+    )
 
 
 def _changing(number: int, chance: random.Random) -> Pull:
@@ -107,7 +113,7 @@ def _run(make: Callable[[int, random.Random], Pull], seed: int, count: int) -> T
         return found
 
     tally = Tally()
-    with hasty(), ThreadPoolExecutor(len(KINDS)) as pool:
+    with short_waits(), ThreadPoolExecutor(len(KINDS)) as pool:
         for found in pool.map(tried, range(len(KINDS))):
             for number, wrong in found:
                 tally.add(not wrong, f"pull {number}: {wrong}")
@@ -121,7 +127,7 @@ def _case(name: str, make: Callable[[int, random.Random], Pull], full: int, quic
 CASES: tuple[Case, ...] = (
     Case(
         suite=SUITE,
-        name="simulated: any sizes, told or not, connections, speeds, limits, disks and cuts end right",
+        name="simulated: any sizes, known or not, connections, speeds, limits, disks and cuts end right",
         run=simulated,
         full=5_000,
         quick=60,
@@ -129,8 +135,8 @@ CASES: tuple[Case, ...] = (
     _case("700,000 bytes and 3 MB at limits of 150 and 300 kB/s", _tokenizer, 4, 0),
     _case("files of 64 KiB to 1 MiB from an origin of 20 to 600 kB/s a connection", _slow_origin, 12, 1),
     _case("eight files around 64 KiB and 1 MiB and a large one at a limit of 2 MB/s", _eight, 4, 0),
-    _case("a body without a length, as large as all blocks or larger", _untold, 10, 1),
-    _case("bodies without a length from a slow origin that cuts", _untold_and_slow, 9, 0),
+    _case("a body without a length, as large as all blocks or larger", _unknown, 10, 1),
+    _case("bodies without a length from a slow origin that cuts", _unknown_and_slow, 9, 0),
     _case("a limit that is changed three times a second", _changing, 9, 1),
     _case("one slow range before so many fast ones that they use up all blocks", _one_behind, 6, 0),
     _case("1 to 64 connections at a limit of 1.5 MB/s", _many, 9, 0),

@@ -109,7 +109,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         suite="writers",
-        name="locks hold on each node but not between nodes, as the mount tells",
+        name="locks hold on each node but not between nodes, as the mount says",
         run=functools.partial(_races, "node"),
         full=200,
         quick=3,
