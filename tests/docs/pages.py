@@ -21,6 +21,7 @@ PROGRAMS = (
 )  # fmt: skip
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_FENCE_OR_CODE = re.compile(f"{_FENCE.pattern}|{_CODE.pattern}", _FENCE.flags)
 _COMMENT = re.compile(r"\s+#\s.*$")
 
 
@@ -59,19 +60,21 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def commands() -> list[Command]:
-    """Every command: of blocks in `sh`, of lines after `$ ` in `console`, and in code font within text."""
-    found = [
-        Command(page=block.page, text=text)
-        for block in blocks("sh", "console")
-        for text in _split(block.text if block.language == "sh" else _typed(block.text))
-    ]
-    found += [
-        Command(page=name(path), text=text.replace(r"\|", "|"), inline=True)
-        for path in PAGES
-        for text in codes(path)
-        if " " in text and text.startswith(PROGRAMS) and not text.endswith(":")
-    ]
-    return found
+    """Every command of every page."""
+    return [command for path in PAGES for command in in_order(name(path))]
+
+
+def in_order(page: str) -> Iterator[Command]:
+    """A page's commands from top to bottom: blocks in `sh`, lines after `$ ` in `console`, and code font."""
+    for found in _FENCE_OR_CODE.finditer((ROOT / page).read_text(encoding="utf-8")):
+        indent, language, text, code = found.groups()
+        if code is not None:
+            if " " in code and code.startswith(PROGRAMS) and not code.endswith(":"):
+                yield Command(page=page, text=code.replace(r"\|", "|"), inline=True)
+        elif language in ("sh", "console"):
+            text = re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)
+            for one in _split(text if language == "sh" else _typed(text)):
+                yield Command(page=page, text=one)
 
 
 def codes(path: Path) -> list[str]:

@@ -16,6 +16,7 @@ from tests.docs.pages import ROOT
 
 CRDS = {"ModelSync": crd.sync_crd, "SyncQueue": crd.queue_crd}
 VALUES = json.loads((ROOT / "charts/modelsync/values.schema.json").read_text())
+CONFIGURATION = json.loads((ROOT / "docs/reference/operator-configuration.schema.json").read_text())
 DEFAULTS = yaml.safe_load((ROOT / "charts/modelsync/values.yaml").read_text())
 
 
@@ -27,6 +28,11 @@ def errors(kind: str, document: Any, *, partial: bool = False) -> list[str]:
 def errors_of_values(document: Any) -> list[str]:
     """What is wrong with values of the chart."""
     return _errors(VALUES, document)
+
+
+def errors_of_configuration(document: Any) -> list[str]:
+    """What is wrong with the operator's configuration."""
+    return _errors(CONFIGURATION, document)
 
 
 def has_field(kind: str, path: str) -> bool:

@@ -29,6 +29,8 @@ EXAMPLES = {
 def _errors(document: dict[str, Any]) -> list[str]:
     if document.get("apiVersion") == naming.API_VERSION:
         return schemas.errors(document["kind"], document)
+    if document.get("kind") == "OperatorConfiguration":
+        return schemas.errors_of_configuration(document)
     if set(document) == {"spec"}:
         return schemas.errors("ModelSync", document, partial=True)
     if set(document) <= set(schemas.DEFAULTS):
@@ -47,7 +49,11 @@ def test_yaml_fits_its_schema(name: str) -> None:
     [
         pytest.param({"spec": {"suspended": True}}, id="an unknown field"),
         pytest.param({"spec": {"priority": "high"}}, id="a word for a number"),
-        pytest.param({"worker": {"adresses": {}}}, id="an unknown value of the chart"),
+        pytest.param({"config": {"worker": {"adresses": {}}}}, id="an unknown value of the chart"),
+        pytest.param({"worker": {"addresses": {}}}, id="a field of the configuration without its place"),
+        pytest.param(
+            {"kind": "OperatorConfiguration", "worker": {"adresses": {}}}, id="an unknown field there"
+        ),
         pytest.param({"volumeMounts": []}, id="something that nothing describes"),
         pytest.param(
             {"apiVersion": naming.API_VERSION, "kind": "ModelSync", "spec": {"source": {}}}, id="no target"
