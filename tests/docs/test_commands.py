@@ -50,7 +50,7 @@ def each(*beginnings: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("command", found, ids=lambda command: command.id)
 
 
-CHECKED = ("modelsync ", "helm ", "kubectl ", "until kubectl ", "make ", "python -m ", "dev/")
+CHECKED = ("modelsync ", "helm ", "kubectl ", "until kubectl ", "make ", "python -m ", "dev/", "export PATH=")
 
 
 def test_every_command_has_a_check_or_a_reason_why_not() -> None:
