@@ -101,6 +101,11 @@ class Disk:
                 start += len(data)
 
 
+def noise(size: int, seed: str = "noise") -> bytes:
+    """Bytes in memory that a word determines; they do not compress."""
+    return hashlib.shake_128(seed.encode()).digest(size)
+
+
 def part(content: Content, start: int, end: int) -> bytes:
     """The bytes [start, end), in memory."""
     return b"".join(content.pieces(start, end))

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from modelsync.worker.storage.journal import Journal
 from modelsync.worker.storage.staging import key_of
 from tests.faults import workers
 from tests.faults.workers import Server, Volume
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 
 FILES = {"model.bin": noise(6 * CHUNK + 7), "sub/config.json": b"{}"}
@@ -20,16 +21,16 @@ DEAD = ".modelsync/uid-1/staging/dead"
 
 
 @contextlib.contextmanager
-def bench_made() -> Iterator[tuple[Server, Origin]]:
+def bench_made() -> Iterator[tuple[Server, WebOrigin]]:
     """A server of workers and an origin without checksums in its file names."""
-    with Origin(FILES).serving() as origin, workers.serving() as server:
+    with WebOrigin(FILES) as origin, workers.serving() as server:
         yield server, origin
 
 
 _numbers = itertools.count()
 
 
-def fresh(server: Server, origin: Origin, **more: object) -> Volume:
+def fresh(server: Server, origin: WebOrigin, **more: object) -> Volume:
     """An empty volume with somebody else's precious file beside the target."""
     volume = Volume(
         server=server, origin=origin, directory=server.scratch / f"v{next(_numbers)}", deadline=60

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from tests.faults import workers
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 
 OTHERS = (
@@ -52,7 +53,7 @@ FILES = {"model.bin": noise(20 * CHUNK + 3), "a/b.json": b"{}", "empty": b""}
 def test_the_kernel_sees_no_changing_call_that_the_hooks_do_not(tmp_path: Path) -> None:
     trace, noted = tmp_path / "trace", tmp_path / "calls"
     watched = ["strace", "-f", "-y", "-qq", "-o", str(trace), "-e", f"trace={','.join(CHANGING)}"]
-    with Origin(FILES).serving() as origin, workers.serving(under=watched) as server:
+    with WebOrigin(FILES) as origin, workers.serving(under=watched) as server:
         volume = workers.Volume(server=server, origin=origin, directory=server.scratch / "one")
         assert volume.run(count=str(noted)).code == 0
         mounted = f"<{volume.mounted}/{workers.SUB_PATH}"

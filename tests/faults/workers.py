@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dev import target as targets
+from dev.origins.content import hexdigest
+from dev.origins.files.web import WebOrigin
 from modelsync.api import protocol
 from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.model import Digest, RemoteFile
 from tests.faults import steering
-from tests.worker.faulty import Origin
-from tests.worker.syncs import Sync, files_in, sha256
+from tests.worker.syncs import Sync, files_in
 
 KILLED = -9
 SUB_PATH = "model"
@@ -99,7 +100,7 @@ class Volume:
     """A directory that workers fill from an origin, each run a process of its own."""
 
     server: Server
-    origin: Origin
+    origin: WebOrigin
     directory: Path
     connections: int = 3
     undigested: frozenset[str] = frozenset()
@@ -169,10 +170,10 @@ class Volume:
 
     def _listing(self) -> list[tuple[str, int | None, str | None]]:
         listed: list[tuple[str, int | None, str | None]] = []
-        for name, found in sorted(self.origin.files.items()):
-            path = name.lstrip("/")
-            size = None if path in self.unsized else len(found.data)
-            listed.append((path, size, None if path in self.undigested else sha256(found.data)))
+        for path, found in sorted(self.origin.files.items()):
+            size = None if path in self.unsized else found.content.size
+            digest = None if path in self.undigested else hexdigest(found.content, "sha256")
+            listed.append((path, size, digest))
         return listed
 
     def files(self) -> list[RemoteFile]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dev.origins.content import read
+from dev.origins.files.web import WebOrigin
 from modelsync.api import protocol
 from modelsync.api.source import sources
 from modelsync.api.source.transfer import Resolved, Verification
@@ -16,7 +18,6 @@ from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
-from tests.worker.faulty import Origin
 
 CHUNK = 64 * 1024
 
@@ -51,7 +52,7 @@ class ListSource:
 class Sync:
     """One sync of all files of an origin into a directory; fields may be changed before `run`."""
 
-    origin: Origin
+    origin: WebOrigin
     volume: Path
     digests: bool = True
     uid: str = "uid-1"
@@ -73,7 +74,7 @@ class Sync:
 
     def list_source(self) -> ListSource:
         files = [
-            listed(path.lstrip("/"), found.data, digest=self.digests)
+            listed(path, read(found.content), digest=self.digests)
             for path, found in sorted(self.origin.files.items())
         ]
         return ListSource(self.origin.url, files)

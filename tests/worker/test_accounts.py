@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from modelsync.worker.progress import byte_counts
 from modelsync.worker.progress.byte_counts import STEP, Accounts
 from tests.worker import sequences
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
 
 BIG = noise(1_310_843)
@@ -80,7 +81,7 @@ def test_a_volume_that_refuses_the_record_ends_no_sync(directory: int, tmp_path:
 def test_what_lay_there_before_the_sync_is_reused_in_every_attempt_and_what_it_fetched_in_none(
     tmp_path: Path,
 ) -> None:
-    with Origin({"model.bin": BIG, "other.bin": BIG[:50_000]}).serving() as origin:
+    with WebOrigin({"model.bin": BIG, "other.bin": BIG[:50_000]}) as origin:
         Sync(origin, tmp_path, uid="uid-1").run()
         (tmp_path / "model/model.bin").unlink()
         for attempt in (1, 2):
@@ -89,11 +90,11 @@ def test_what_lay_there_before_the_sync_is_reused_in_every_attempt_and_what_it_f
             progress = sync.state.progress()
             received = progress.bytes_network + (progress.bytes_network_before or 0)
             assert (received, progress.bytes_reused) == (len(BIG), 50_000), f"attempt {attempt}"
-        assert origin.sent("model.bin") == 2 * len(BIG)
+        assert origin.log.sent("model.bin") == 2 * len(BIG)
 
 
 def test_what_lay_there_and_is_gone_before_it_was_used_is_not_reused(tmp_path: Path) -> None:
-    with Origin({"model.bin": BIG, "other.bin": BIG[:50_000]}).serving() as origin:
+    with WebOrigin({"model.bin": BIG, "other.bin": BIG[:50_000]}) as origin:
         Sync(origin, tmp_path, uid="uid-1").run()
         Sync(origin, tmp_path, uid="uid-2").run()
         (tmp_path / "model/model.bin").unlink()
@@ -104,7 +105,7 @@ def test_what_lay_there_and_is_gone_before_it_was_used_is_not_reused(tmp_path: P
 
 
 def test_a_run_of_its_own_finds_what_an_earlier_one_left(tmp_path: Path) -> None:
-    with Origin({"model.bin": BIG}).serving() as origin:
+    with WebOrigin({"model.bin": BIG}) as origin:
         Sync(origin, tmp_path).run()
         again = Sync(origin, tmp_path, is_new=True)
         again.run()

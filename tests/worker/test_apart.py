@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository
+from dev.origins.serving.messages import objects
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Layout
 from modelsync.worker.common.failures import Failure
 from tests.worker import folding
-from tests.worker.faulty import Object, Origin
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import ListSource, Sync, files_in, listed
 from tests.worker.test_pull import pull
@@ -25,22 +26,22 @@ TWINS = {
 }
 
 
-def sync_of(origin: Origin, volume: Path, *paths: str, ignore: tuple[str, ...] = ()) -> Sync:
+def sync_of(origin: WebOrigin, volume: Path, *paths: str, ignore: tuple[str, ...] = ()) -> Sync:
     """A sync of files that hold their own paths."""
-    origin.files = {f"/{number}": Object(data=path.encode()) for number, path in enumerate(paths)}
+    origin.files = objects({str(number): path.encode() for number, path in enumerate(paths)})
     listing = [replace(listed(path, path.encode()), locator=str(number)) for number, path in enumerate(paths)]
     return Sync(origin, volume, source=ListSource(origin.url, listing), ignore=ignore)
 
 
 @pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin().serving() as server:
+def origin() -> Iterator[WebOrigin]:
+    with WebOrigin() as server:
         yield server
 
 
 @pytest.mark.parametrize("paths", TWINS.values(), ids=TWINS)
 def test_a_volume_that_keeps_names_apart_gets_all_of_them(
-    origin: Origin, tmp_path: Path, paths: tuple[str, ...]
+    origin: WebOrigin, tmp_path: Path, paths: tuple[str, ...]
 ) -> None:
     sync = sync_of(origin, tmp_path, *paths, "other")
     sync.run()
@@ -51,24 +52,24 @@ def test_a_volume_that_keeps_names_apart_gets_all_of_them(
 
 @pytest.mark.parametrize("paths", TWINS.values(), ids=TWINS)
 def test_a_volume_where_they_meet_refuses_them_before_the_first_byte(
-    origin: Origin, tmp_path: Path, paths: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    origin: WebOrigin, tmp_path: Path, paths: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folding.fold(monkeypatch)
     with pytest.raises(Failure, match=r"differ in case or form only.*spec\.ignorePatterns") as caught:
         sync_of(origin, tmp_path, *paths, "other").run()
     assert caught.value.reason is Reason.UNSAFE_PATH
-    assert origin.log == []
+    assert not origin.log
     one = sync_of(origin, tmp_path, *paths, "other", ignore=paths[1:])
     one.run()
     assert one.published() == sorted([paths[0], "other"])
 
 
 def test_such_a_volume_gets_all_else_and_a_new_case_in_place_of_the_old(
-    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: WebOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folding.fold(monkeypatch)
     for name in ("README.md", "Readme.md"):
-        origin.files = {f"/{path}": Object(data=b"same") for path in (name, "A/one", "a/two")}
+        origin.files = objects(dict.fromkeys((name, "A/one", "a/two"), b"same"))
         sync = Sync(origin, tmp_path)
         sync.run()
         assert sorted(map(str.casefold, sync.published())) == ["a/one", "a/two", "readme.md"]

@@ -17,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import hexdigest, noise
+from dev.origins.faults import ALWAYS, Slow, Stall, Status
+from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes, naming, protocol
 from modelsync.api.reasons import Reason, Stage
 from modelsync.worker.storage import journal
-from tests.worker.faulty import Fault, Origin, noise
-from tests.worker.syncs import CHUNK, Sync, files_in, sha256
+from tests.worker.syncs import CHUNK, Sync, files_in
 
 ROOT = Path(__file__).parents[2]
 CONNECTIONS = 4
@@ -33,14 +35,14 @@ TOTAL = sum(map(len, FILES.values()))
 class Worker:
     """A worker process of one origin and directory."""
 
-    def __init__(self, origin: Origin, directory: Path, *, digests: bool = True, port: int = 0) -> None:
+    def __init__(self, origin: WebOrigin, directory: Path, *, digests: bool = True, port: int = 0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.volume, self.termination = directory / "volume", directory / "termination"
         self.volume.mkdir(exist_ok=True)
         sync = Sync(origin, self.volume, connections=CONNECTIONS)
         (directory / "request.json").write_text(sync.request().dump_json())
         files = [
-            (path.lstrip("/"), len(found.data), sha256(found.data) if digests else None)
+            (path, found.content.size, hexdigest(found.content, "sha256") if digests else None)
             for path, found in origin.files.items()
         ]
         (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))
@@ -74,44 +76,44 @@ class Worker:
 
 
 @pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin(FILES).serving() as server:
+def origin() -> Iterator[WebOrigin]:
+    with WebOrigin(FILES) as server:
         yield server
 
 
-def wait_sent(origin: Origin, count: int) -> None:
+def wait_sent(origin: WebOrigin, count: int) -> None:
     deadline = time.monotonic() + 90
-    while origin.sent() < count:
+    while origin.log.sent() < count:
         assert time.monotonic() < deadline, "the origin was not asked"
         time.sleep(0.005)
 
 
-def test_kill_9_costs_at_most_a_chunk_a_connection_each_time(origin: Origin, tmp_path: Path) -> None:
+def test_kill_9_costs_at_most_a_chunk_a_connection_each_time(origin: WebOrigin, tmp_path: Path) -> None:
     """Ten kills at random instants of one download; nothing is published before the end."""
     generator = random.Random(5)
-    origin.block_seconds = 0.01
+    origin.strike("*", Slow(100 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     kills = 10
     for _ in range(kills):
-        before = origin.sent()
+        before = origin.log.sent()
         with worker.start() as process:
             wait_sent(origin, before + generator.randrange(CHUNK, TOTAL // kills))
             process.kill()
         assert worker.content() == {}
-    origin.block_seconds = 0.0
+    origin.clear()
     assert worker.finish() == exitcodes.DONE
     assert worker.content() == FILES
     # What the kernel held for a dead process was sent but never received: a block more a connection.
     lost = kills * 2 * CHUNK * CONNECTIONS
-    assert origin.sent() - TOTAL <= lost
+    assert origin.log.sent() - TOTAL <= lost
     progress = worker.words().progress
     received = progress.bytes_network + (progress.bytes_network_before or 0)
-    assert TOTAL <= received <= origin.sent() <= received + lost
+    assert TOTAL <= received <= origin.log.sent() <= received + lost
     assert progress.bytes_reused == 0
 
 
-def test_journaled_bytes_are_never_asked_for_again(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.01
+def test_journaled_bytes_are_never_asked_for_again(origin: WebOrigin, tmp_path: Path) -> None:
+    origin.strike("*", Slow(100 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     with worker.start() as process:
         wait_sent(origin, TOTAL // 2)
@@ -119,19 +121,22 @@ def test_journaled_bytes_are_never_asked_for_again(origin: Origin, tmp_path: Pat
     (staging,) = (worker.volume / "model/.modelsync/uid-1/staging").iterdir()
     entries = journal.read((staging / "journal").read_bytes(), journal.boot_id())
     recorded = sum(entry.ranges.total for entry in entries.values())
-    before, origin.block_seconds = origin.sent(), 0.0
+    before = origin.log.sent()
+    origin.clear()
     assert worker.finish() == exitcodes.DONE
     assert recorded >= TOTAL // 2 - 6 * CHUNK * CONNECTIONS
-    assert origin.sent() - before == TOTAL - recorded
+    assert origin.log.sent() - before == TOTAL - recorded
 
 
-def test_a_garbled_journal_or_staging_file_never_reaches_the_target(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.01
+def test_a_garbled_journal_or_staging_file_never_reaches_the_target(
+    origin: WebOrigin, tmp_path: Path
+) -> None:
+    origin.strike("*", Slow(100 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     generator = random.Random(8)
     for _ in range(4):
         with worker.start() as process:
-            wait_sent(origin, origin.sent() + TOTAL // 6)
+            wait_sent(origin, origin.log.sent() + TOTAL // 6)
             process.kill()
         (staging,) = (worker.volume / "model/.modelsync/uid-1/staging").iterdir()
         for path in staging.iterdir():
@@ -139,13 +144,15 @@ def test_a_garbled_journal_or_staging_file_never_reaches_the_target(origin: Orig
             if content:
                 content[generator.randrange(len(content))] ^= 0xFF
                 path.write_bytes(content)
-    origin.block_seconds = 0.0
+    origin.clear()
     assert worker.finish() == exitcodes.DONE
     assert worker.content() == FILES
 
 
-def test_sigterm_ends_within_5_seconds_and_nothing_is_fetched_twice(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.02
+def test_sigterm_ends_within_5_seconds_and_nothing_is_fetched_twice(
+    origin: WebOrigin, tmp_path: Path
+) -> None:
+    origin.strike("*", Slow(50 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     with worker.start() as process:
         wait_sent(origin, TOTAL // 3)
@@ -154,7 +161,7 @@ def test_sigterm_ends_within_5_seconds_and_nothing_is_fetched_twice(origin: Orig
         assert process.wait(10) == exitcodes.INTERRUPTED
         assert time.monotonic() - started < 5
     first = worker.words()
-    origin.block_seconds = 0.0
+    origin.clear()
     assert worker.finish() == exitcodes.DONE
     second = worker.words()
     assert first.reason is Reason.INTERRUPTED
@@ -163,19 +170,18 @@ def test_sigterm_ends_within_5_seconds_and_nothing_is_fetched_twice(origin: Orig
     assert second.progress.bytes_reused == 0
 
 
-def test_two_workers_on_one_target_publish_right_bytes(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.005
+def test_two_workers_on_one_target_publish_right_bytes(origin: WebOrigin, tmp_path: Path) -> None:
+    origin.strike("*", Slow(200 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     with worker.start() as first, worker.start() as second:
         codes = {first.wait(120), second.wait(120)}
     assert codes == {exitcodes.DONE}
     assert worker.content() == FILES
-    assert origin.sent() == TOTAL
+    assert origin.log.sent() == TOTAL
 
 
-def test_a_worker_that_does_not_end_keeps_the_target_to_itself(origin: Origin, tmp_path: Path) -> None:
-    stall = threading.Event()
-    origin.faults = [Fault(stall=stall, times=99)]
+def test_a_worker_that_does_not_end_keeps_the_target_to_itself(origin: WebOrigin, tmp_path: Path) -> None:
+    origin.strike("*", Stall(), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     with worker.start() as process:
         wait_requests(origin)
@@ -185,15 +191,15 @@ def test_a_worker_that_does_not_end_keeps_the_target_to_itself(origin: Origin, t
         process.kill()
 
 
-def wait_requests(origin: Origin) -> None:
+def wait_requests(origin: WebOrigin) -> None:
     deadline = time.monotonic() + 90
     while not origin.log:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_a_reader_never_sees_a_part_of_a_file(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.002
+def test_a_reader_never_sees_a_part_of_a_file(origin: WebOrigin, tmp_path: Path) -> None:
+    origin.strike("*", Slow(500 * CHUNK), times=ALWAYS)
     worker = Worker(origin, tmp_path)
     target, seen = worker.volume / "model", 0
     with worker.start() as process:
@@ -208,8 +214,8 @@ def test_a_reader_never_sees_a_part_of_a_file(origin: Origin, tmp_path: Path) ->
     assert process.returncode == exitcodes.DONE
 
 
-def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: Origin, tmp_path: Path) -> None:
-    origin.block_seconds = 0.02
+def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: WebOrigin, tmp_path: Path) -> None:
+    origin.strike("*", Slow(50 * CHUNK), times=ALWAYS)
     with contextlib.closing(free_port()) as listener:
         port = listener.getsockname()[1]
     worker = Worker(origin, tmp_path, port=port)
@@ -256,15 +262,15 @@ def status(url: str, key: str, body: bytes | None = None) -> int:
             return error.code
 
 
-def test_figures_begin_where_the_killed_worker_stood(origin: Origin, tmp_path: Path) -> None:
+def test_figures_begin_where_the_killed_worker_stood(origin: WebOrigin, tmp_path: Path) -> None:
     """All that was journaled counts at once, also of files whose turn has not come."""
     worker = Worker(origin, tmp_path)
-    origin.faults = [Fault(path="part/2.bin", status=500, times=99)]
+    origin.strike("part/2.bin", Status(500), times=ALWAYS)
     assert worker.finish() == exitcodes.BY_REASON[Reason.ORIGIN_ERROR]
     had = worker.words().progress.bytes_done
     assert len(BIG) <= had < TOTAL
-    stall = threading.Event()
-    origin.faults = [Fault(stall=stall, times=99)]
+    origin.clear()
+    origin.strike("*", Stall(), times=ALWAYS)
     seen: list[int] = []
     sync = Sync(origin, worker.volume, connections=1)
 
@@ -274,7 +280,7 @@ def test_figures_begin_where_the_killed_worker_stood(origin: Origin, tmp_path: P
         while len(origin.log) == asked:
             time.sleep(0.01)
         seen.append(sync.state.progress().bytes_done)
-        stall.set()
+        origin.clear()
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()

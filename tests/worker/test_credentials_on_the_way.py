@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.faults import ALWAYS, Header, Redirect, Status
+from dev.origins.files.web import WebOrigin
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Request
 from modelsync.worker.http import client, urls
 from modelsync.worker.http.connector import Network
-from tests.worker.faulty import Fault, Object, Origin, noise
 from tests.worker.syncs import CHUNK, ListSource, Sync, listed
 
 SECRET = {"Authorization": "Bearer canary"}
@@ -17,22 +19,22 @@ BIG = noise(3 * CHUNK)
 
 
 def test_a_token_stops_at_a_redirect_to_another_origin(tmp_path: Path) -> None:
-    with Origin({"model.bin": BIG}).serving() as hub, Origin({"cdn/model.bin": BIG}).serving() as cdn:
+    with WebOrigin({"model.bin": BIG}) as hub, WebOrigin({"cdn/model.bin": BIG}) as cdn:
         location = f"{cdn.url}/cdn/model.bin?signature=canary-url"
-        hub.faults = [Fault(status=302, headers={"Location": location}, times=99)]
+        hub.strike("*", Redirect(location), times=ALWAYS)
         source = ListSource(hub.url, [listed("model.bin", BIG)], headers=SECRET)
         Sync(hub, tmp_path, source=source, connections=2).run()
-        assert all(asked.headers["Authorization"] == "Bearer canary" for asked in hub.log)
-        assert len(cdn.log) == 3 and not any("Authorization" in asked.headers for asked in cdn.log)
+        assert all(asked.authorization == "Bearer canary" for asked in hub.log)
+        assert len(cdn.log) == 3 and not any(asked.authorization for asked in cdn.log)
         assert 1 <= len(hub.log) <= 2  # the address behind the redirect is kept for further ranges
 
 
 def test_a_token_goes_along_within_its_origin(tmp_path: Path) -> None:
-    with Origin({"model.bin": BIG, "moved": BIG}).serving() as hub:
-        hub.faults = [Fault(path="model.bin", status=307, headers={"Location": "/moved"}, times=99)]
+    with WebOrigin({"model.bin": BIG, "moved": BIG}) as hub:
+        hub.strike("model.bin", Status(307), Header("Location", "/moved"), times=ALWAYS)
         source = ListSource(hub.url, [listed("model.bin", BIG)], headers=SECRET)
         Sync(hub, tmp_path, source=source).run()
-        assert all("Authorization" in asked.headers for asked in hub.log)
+        assert all(asked.authorization for asked in hub.log)
 
 
 HOPS = {
@@ -79,13 +81,15 @@ def test_neither_request_nor_network_shows_its_secrets() -> None:
 
 
 def test_a_proxy_is_used_with_its_password_and_passed_by_for_its_exceptions() -> None:
-    with Origin({"model.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
-        proxy.files["http://far.example/model.bin"] = Object(data=b"by way of the proxy")
+    with (
+        WebOrigin({"model.bin": b"direct"}) as origin,
+        WebOrigin({"model.bin": b"by way of the proxy"}) as proxy,
+    ):
         address = proxy.url.replace("//", "//user:pass@")
         network = client.Transport(Network(proxies={"http": address, "no": "127.0.0.1"}))
         far = network.get(Request(url="http://far.example/model.bin", headers=SECRET), {})
         near = network.get(Request(url=f"{origin.url}/model.bin"), {})
         assert (far.response.read(), near.response.read()) == (b"by way of the proxy", b"direct")
         network.close()
-        assert proxy.log[0].headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
-        assert "proxy-authorization" not in origin.log[0].headers
+        assert proxy.log.entries()[0].request.headers["proxy-authorization"] == "Basic dXNlcjpwYXNz"
+        assert "proxy-authorization" not in origin.log.entries()[0].request.headers

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from modelsync.worker.engines.native import schedule
 from modelsync.worker.engines.native.small_file_concurrency import SAMPLES, Crowd
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
 
 MOST = 8
@@ -60,7 +61,7 @@ def test_large_files_do_not_wait_behind_small_ones(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(schedule, "Crowd", One)
     files = {f"a/{number:03}.json": noise(300, f"a{number}") for number in range(100)}
     files |= {f"b/{number}.bin": noise(300_000, f"b{number}") for number in range(4)}
-    with Origin(files).serving() as origin:
+    with WebOrigin(files) as origin:
         manifest = Sync(origin, tmp_path, connections=MOST).run()
         asked = [entry.path for entry in origin.log]
     assert {entry.path for entry in manifest.files} == set(files)

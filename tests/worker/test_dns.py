@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.files.web import WebOrigin
 from modelsync.worker.common.model import Request
 from modelsync.worker.common.retry import Transient
 from modelsync.worker.http import connector
 from modelsync.worker.http.client import Transport
 from modelsync.worker.http.connector import Network
 from modelsync.worker.http.dns_cache import KEPT_SECONDS, Names
-from tests.worker.faulty import Origin
 
 
 class Asked:
@@ -55,7 +55,7 @@ def transport() -> Transport:
     return Transport(Network(timeout_seconds=5.0))
 
 
-def reached(transport: Transport, origin: Origin) -> int:
+def reached(transport: Transport, origin: WebOrigin) -> int:
     port = origin.url.rpartition(":")[2]
     answer = transport.get(Request(url=f"http://hub.example:{port}/x"), {})
     answer.response.close()
@@ -67,7 +67,7 @@ def test_connections_share_a_lookup_and_try_each_address(
 ) -> None:
     asked = Asked("127.0.0.2", "127.0.0.1")  # nobody listens at the first
     monkeypatch.setattr(connector, "NAMES", asked.names())
-    with Origin({"x": b"12345678"}).serving() as origin:
+    with WebOrigin({"x": b"12345678"}) as origin:
         assert [reached(transport, origin) for _ in range(3)] == [200, 200, 200]
     assert asked.count == 1
 
@@ -77,7 +77,7 @@ def test_a_name_whose_addresses_all_fail_is_looked_up_again(
 ) -> None:
     asked = Asked("127.0.0.2")
     monkeypatch.setattr(connector, "NAMES", asked.names())
-    with Origin({"x": b"12345678"}).serving() as origin:
+    with WebOrigin({"x": b"12345678"}) as origin:
         with pytest.raises(Transient):
             reached(transport, origin)
         asked.addresses = ["127.0.0.1"]

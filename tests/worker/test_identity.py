@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dev.origins.content import noise
+from dev.origins.faults import ALWAYS, EtagSwap, Status
+from dev.origins.files.web import WebOrigin
 from modelsync.api.reasons import Reason
 from modelsync.api.source import sources
 from modelsync.api.source.transfer import Resolved
@@ -21,7 +24,6 @@ from modelsync.worker.sources.credentials import Given
 from modelsync.worker.sources.http import WebSource
 from modelsync.worker.sources.s3 import object_listing
 from modelsync.worker.storage.staging import key_of
-from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, sha256
 
 BIG = noise(20 * CHUNK + 123)
@@ -64,11 +66,6 @@ def test_another_sha256_is_another_file() -> None:
     assert all(one != two for one, two in pairs)
 
 
-def mirrors(*etags: str) -> list[Fault]:
-    """Two machines behind one name: each answer has the next one's ETag."""
-    return [Fault(headers={"ETag": f'"{etag}"'}) for etag in etags]
-
-
 SHA = base64.b64encode(bytes(32)).decode()
 HEADS: dict[str, tuple[dict[str, Any], bool]] = {
     "the same ETag": ({"ETag": '"one"'}, False),
@@ -94,7 +91,7 @@ def test_a_bucket_object_changed_while_it_was_listed(head: dict[str, Any], anoth
     assert object_listing.is_another(listed, head) is another
 
 
-def web(origin: Origin, digest: bool) -> WebSource:
+def web(origin: WebOrigin, digest: bool) -> WebSource:
     """A list of one URL, with a SHA-256 and without a size, so that its server is asked."""
     url = f"{origin.url}/model.bin"
     file = sources.HttpFile(url=url, path="model.bin", sha256=sha256(BIG) if digest else None)
@@ -105,17 +102,20 @@ def web(origin: Origin, digest: bool) -> WebSource:
 def test_an_attempt_goes_on_with_the_bytes_of_another_mirror_where_a_sha256_judges(
     tmp_path: Path, digest: bool
 ) -> None:
-    with Origin({"model.bin": BIG}).serving() as origin:
-        origin.files["/model.bin"].etag = '"east"'
-        origin.faults = [Fault(path="model.bin", status=404, least_start=15 * CHUNK, times=99)]
+    with WebOrigin({"model.bin": BIG}) as origin:
+        origin.files["model.bin"].etag = '"east"'
+        origin.strike("model.bin", Status(404), since=15 * CHUNK, times=ALWAYS)
         source = web(origin, digest)
         pinned = Resolved(revision=source.resolve(None).revision)
         with pytest.raises(Failure):
             Sync(origin, tmp_path, connections=1, source=source, resolved=pinned).run()
-        had = origin.sent("model.bin")
+        had = origin.log.sent("model.bin")
         assert had > 14 * CHUNK
-        origin.files["/model.bin"].etag = '"west"'
-        origin.faults = mirrors(*["east", "west"] * 50) if digest else []
+        origin.files["model.bin"].etag = '"west"'
+        origin.clear()
+        if digest:  # two machines behind one name
+            for number in range(1, 100, 2):
+                origin.strike("model.bin", EtagSwap("east"), first=number)
         again = Sync(origin, tmp_path, connections=3, source=web(origin, digest), resolved=pinned)
         if not digest:
             with pytest.raises(Failure) as changed:
@@ -124,5 +124,5 @@ def test_an_attempt_goes_on_with_the_bytes_of_another_mirror_where_a_sha256_judg
             return
         again.run()
         assert again.read("model.bin") == BIG
-        assert origin.sent("model.bin") < len(BIG) + CHUNK, "nothing is fetched twice"
+        assert origin.log.sent("model.bin") < len(BIG) + CHUNK, "nothing is fetched twice"
         assert again.state.retries == 0

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
+from dev.origins.serving.messages import objects
 from modelsync.api.protocol import WorkRequest
 from modelsync.api.reasons import Stage
 from modelsync.api.source import sources
@@ -19,7 +22,6 @@ from modelsync.worker.attempt import planning
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.publishing import outdated
 from modelsync.worker.publishing.manifests import Published
-from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import Sync
 
 OLD = {f"model-{number}-of-3.safetensors": noise(6000, f"old {number}") for number in (1, 2, 3)}
@@ -31,14 +33,14 @@ SHARD = "model-2-of-3.safetensors"
 
 
 @pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin(FIRST).serving() as server:
+def origin() -> Iterator[WebOrigin]:
+    with WebOrigin(FIRST) as server:
         yield server
 
 
-def moved(origin: Origin, files: dict[str, bytes]) -> Origin:
+def moved(origin: WebOrigin, files: dict[str, bytes]) -> WebOrigin:
     """The origin with other files."""
-    origin.files = {f"/{path}": Object(data=data) for path, data in files.items()}
+    origin.files = objects(files)
     return origin
 
 
@@ -49,7 +51,7 @@ def folders(root: Path) -> list[str]:
 
 @pytest.mark.parametrize("verification", Verification)
 def test_the_files_of_the_last_revision_go_and_empty_directories_with_them(
-    origin: Origin, tmp_path: Path, verification: Verification
+    origin: WebOrigin, tmp_path: Path, verification: Verification
 ) -> None:
     Sync(origin, tmp_path, verification=verification).run()
     sync = Sync(moved(origin, SECOND), tmp_path, verification=verification)
@@ -60,7 +62,7 @@ def test_the_files_of_the_last_revision_go_and_empty_directories_with_them(
     assert state == ["accounts", "lock", "manifest.json"]
 
 
-def test_a_narrower_filter_removes_and_a_wider_one_fetches(origin: Origin, tmp_path: Path) -> None:
+def test_a_narrower_filter_removes_and_a_wider_one_fetches(origin: WebOrigin, tmp_path: Path) -> None:
     Sync(origin, tmp_path).run()
     narrow = Sync(origin, tmp_path, allow=("*.json",))
     narrow.run()
@@ -114,7 +116,7 @@ STATES: dict[str, tuple[Callable[[Path], None], Verification, bool]] = {
 
 @pytest.mark.parametrize(("change", "verification", "stays"), STATES.values(), ids=STATES)
 def test_what_was_changed_since_stays(
-    origin: Origin,
+    origin: WebOrigin,
     tmp_path: Path,
     change: Callable[[Path], None],
     verification: Verification,
@@ -136,7 +138,7 @@ def test_what_was_changed_since_stays(
         assert (tmp_path / "outside").read_bytes() == OLD[SHARD]
 
 
-def test_a_file_that_was_there_before_modelsync_stays(origin: Origin, tmp_path: Path) -> None:
+def test_a_file_that_was_there_before_modelsync_stays(origin: WebOrigin, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / SHARD).write_bytes(OLD[SHARD])
     Sync(origin, tmp_path).run()
@@ -146,7 +148,7 @@ def test_a_file_that_was_there_before_modelsync_stays(origin: Origin, tmp_path: 
     assert sync.published() == sorted([*SECOND, SHARD])
 
 
-def test_another_source_leaves_what_is_there(origin: Origin, tmp_path: Path) -> None:
+def test_another_source_leaves_what_is_there(origin: WebOrigin, tmp_path: Path) -> None:
     """Several models that a person puts into one directory."""
     Sync(origin, tmp_path).run()
     other = Sync(moved(origin, SECOND), tmp_path, uid="uid-2")
@@ -196,7 +198,7 @@ def _request(source: dict[str, Any]) -> WorkRequest:
 
 
 def test_names_that_meet_on_a_volume_without_case_are_one_file(
-    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    origin: WebOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new name's file is found under the old name too; a hard link stands for such a volume."""
     Sync(moved(origin, {"README.md": b"same"}), tmp_path).run()
@@ -226,7 +228,7 @@ FORGED = {
 
 @pytest.mark.parametrize("record", ["manifest.json", "outdated.json"])
 @pytest.mark.parametrize("path", FORGED.values(), ids=FORGED)
-def test_a_forged_list_leads_nowhere(origin: Origin, tmp_path: Path, path: str, record: str) -> None:
+def test_a_forged_list_leads_nowhere(origin: WebOrigin, tmp_path: Path, path: str, record: str) -> None:
     Sync(moved(origin, SECOND), tmp_path).run()
     outside, target = tmp_path / "outside", tmp_path / "model"
     outside.write_bytes(b"")
@@ -259,7 +261,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("name", ["outdated.json", "outdated.new"])
 @pytest.mark.parametrize("put", HOSTILE.values(), ids=HOSTILE)
 def test_whatever_lies_in_the_records_place_is_replaced_or_named(
-    origin: Origin, tmp_path: Path, put: Callable[[Path], object], name: str
+    origin: WebOrigin, tmp_path: Path, put: Callable[[Path], object], name: str
 ) -> None:
     Sync(origin, tmp_path).run()
     (tmp_path / "outside").write_bytes(b"precious")
@@ -277,7 +279,7 @@ def test_whatever_lies_in_the_records_place_is_replaced_or_named(
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 @pytest.mark.parametrize(("owner", "stays"), [(4321, False), (5432, True)], ids=["its writer's", "a third's"])
 def test_another_users_manifest_vouches_for_that_users_files_only(
-    origin: Origin, tmp_path: Path, owner: int, stays: bool
+    origin: WebOrigin, tmp_path: Path, owner: int, stays: bool
 ) -> None:
     Sync(origin, tmp_path).run()
     os.chown(tmp_path / "model" / SHARD, owner, owner)
@@ -315,7 +317,7 @@ THIRD = {"model.safetensors": noise(6000, "third"), **BOTH}
 
 @pytest.mark.parametrize("following", [SECOND, THIRD, FIRST], ids=["the same", "a third", "the first again"])
 def test_whenever_a_worker_is_killed_the_next_one_makes_up_for_it(
-    origin: Origin, tmp_path: Path, following: dict[str, bytes]
+    origin: WebOrigin, tmp_path: Path, following: dict[str, bytes]
 ) -> None:
     (tmp_path / "first").mkdir()
     Sync(origin, tmp_path / "first").run()
@@ -340,7 +342,7 @@ def test_whenever_a_worker_is_killed_the_next_one_makes_up_for_it(
 
 
 def test_what_cannot_be_removed_is_reported_and_tried_again(
-    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    origin: WebOrigin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     Sync(origin, tmp_path).run()
     unlink = os.unlink
@@ -361,7 +363,7 @@ def test_what_cannot_be_removed_is_reported_and_tried_again(
     assert again.published() == sorted(SECOND)
 
 
-def test_a_failure_before_publishing_removes_nothing(origin: Origin, tmp_path: Path) -> None:
+def test_a_failure_before_publishing_removes_nothing(origin: WebOrigin, tmp_path: Path) -> None:
     Sync(origin, tmp_path).run()
     sync = Sync(moved(origin, SECOND), tmp_path, expected_digest="sha256:" + "0" * 64)
     with pytest.raises(Failure):

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from dev.origins.faults import ALWAYS, ANY, Header, Status
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.programs import nginx, versitygw
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
-from tests.worker.faulty import Object, Origin
 
 PACKAGE = Path(__file__).resolve().parents[2] / "operator"
 GOOD = "hf_good"
@@ -155,8 +155,10 @@ def test_retries_and_timeouts_come_from_the_environment(hub: HubServer, tmp_path
 
 
 def test_proxies_and_their_exceptions_come_from_the_environment(tmp_path: Path) -> None:
-    with Origin({"near.bin": b"direct"}).serving() as origin, Origin().serving() as proxy:
-        proxy.files["http://far.example/far.bin"] = Object(data=b"by way of the proxy")
+    with (
+        WebOrigin({"near.bin": b"direct"}) as origin,
+        WebOrigin({"far.bin": b"by way of the proxy"}) as proxy,
+    ):
         variables = {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.1"}
         done = pull("http://far.example/far.bin", f"{origin.url}/near.bin", "--to", tmp_path, **variables)
         assert done.returncode == 0, done.stderr

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository
-from tests.worker.faulty import Origin
 from tests.worker.test_pull import GOOD, arguments, environment, pull
 
 
@@ -71,7 +71,7 @@ def test_a_token_file_that_is_no_text_says_so(hub: HubServer, tmp_path: Path) ->
 
 
 def test_a_file_gets_the_name_that_is_given(tmp_path: Path) -> None:
-    with Origin({"download": b"weights"}).serving() as origin:
+    with WebOrigin({"download": b"weights"}) as origin:
         done = pull(f"{origin.url}/download", "--to", tmp_path, "--name", "deep/model.safetensors")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "deep/model.safetensors").read_bytes() == b"weights"
@@ -89,7 +89,7 @@ def test_names_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [8, 10, 11, 12, 13])
 def test_too_few_open_files_are_named_wherever_they_run_out(tmp_path: Path, limit: int) -> None:
     """In the loader, a connection, the staging directory or the journal."""
-    with Origin({"model.bin": b"weights" * 100_000}).serving() as origin:
+    with WebOrigin({"model.bin": b"weights" * 100_000}) as origin:
         command = shlex.join(arguments(f"{origin.url}/model.bin", "--to", tmp_path / "new"))
         limited = ["sh", "-c", f"ulimit -n {limit}; exec {command}"]
         done = subprocess.run(limited, env=environment(), capture_output=True, text=True, check=False)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
 from dev.origins.faults import ALWAYS, ANY, Status
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository
 from modelsync.api import protocol
 from modelsync.api.reasons import Reason, Stage
@@ -21,7 +23,6 @@ from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.credentials import Given
-from tests.worker.faulty import Fault, Origin, noise
 from tests.worker.syncs import Sync
 from tests.worker.test_stages import Clock
 
@@ -50,8 +51,8 @@ def seen(
 
 
 def test_a_file_that_is_refused(tmp_path: Path) -> None:
-    with Origin({"model.bin": noise(100_000)}).serving() as origin:
-        origin.faults = [Fault(status=503, times=99)]
+    with WebOrigin({"model.bin": noise(100_000)}) as origin:
+        origin.strike("*", Status(503), role=ANY, times=ALWAYS)
         sync = Sync(origin, tmp_path, max_retries=5)
         found = seen(sync.state.stages, sync.state.idle_seconds, sync.run, sync.stop)
     assert sync.state.stage is Stage.DOWNLOADING
@@ -71,8 +72,8 @@ def test_a_listing_that_is_refused() -> None:
 
 
 def test_a_probe_that_is_refused() -> None:
-    with Origin({"x": b"x"}).serving() as origin:
-        origin.faults = [Fault(status=503, times=99)]
+    with WebOrigin({"x": b"x"}) as origin:
+        origin.strike("*", Status(503), role=ANY, times=ALWAYS)
         stages, stop = Stages(), threading.Event()
         spec = api.Source(
             http=api.HttpSource(files=(api.HttpFile(url=f"{origin.url}/x?k=canary", path="x"),))

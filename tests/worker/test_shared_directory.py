@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
+from dev.origins.serving.messages import objects
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure, Interrupted
-from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import Sync
 
 GROUP = 4400
@@ -49,17 +51,17 @@ def shared() -> Iterator[Path]:
 
 
 @pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin(FIRST).serving() as server:
+def origin() -> Iterator[WebOrigin]:
+    with WebOrigin(FIRST) as server:
         yield server
 
 
-def moved(origin: Origin, files: dict[str, bytes]) -> None:
-    origin.files = {f"/{path}": Object(data=data) for path, data in files.items()}
+def moved(origin: WebOrigin, files: dict[str, bytes]) -> None:
+    origin.files = objects(files)
 
 
 @pytest.mark.parametrize("umask", [0o002, 0o022, 0o027, 0o077], ids=oct)
-def test_the_umask_decides_on_the_mode_of_every_file(origin: Origin, tmp_path: Path, umask: int) -> None:
+def test_the_umask_decides_on_the_mode_of_every_file(origin: WebOrigin, tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
         Sync(origin, tmp_path).run()
@@ -73,7 +75,7 @@ def test_the_umask_decides_on_the_mode_of_every_file(origin: Origin, tmp_path: P
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
-def test_the_next_user_of_a_groups_directory_goes_on(origin: Origin, shared: Path) -> None:
+def test_the_next_user_of_a_groups_directory_goes_on(origin: WebOrigin, shared: Path) -> None:
     with acting_as(1001):
         Sync(origin, shared).run()
     moved(origin, SECOND)
@@ -91,7 +93,7 @@ def test_the_next_user_of_a_groups_directory_goes_on(origin: Origin, shared: Pat
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
 @pytest.mark.parametrize("looked", [False, True], ids=["at once", "after it found all right"])
 def test_the_next_user_removes_what_the_last_ones_revision_left(
-    origin: Origin, shared: Path, looked: bool
+    origin: WebOrigin, shared: Path, looked: bool
 ) -> None:
     with acting_as(1001):
         Sync(origin, shared).run()
@@ -105,7 +107,7 @@ def test_the_next_user_removes_what_the_last_ones_revision_left(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
-def test_the_next_user_takes_the_place_of_one_who_was_stopped(origin: Origin, shared: Path) -> None:
+def test_the_next_user_takes_the_place_of_one_who_was_stopped(origin: WebOrigin, shared: Path) -> None:
     with acting_as(1001):
         sync = Sync(origin, shared)
         sync.stop.set()
@@ -119,7 +121,7 @@ def test_the_next_user_takes_the_place_of_one_who_was_stopped(origin: Origin, sh
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes other users")
 def test_a_lock_that_others_may_only_read_keeps_them_out_while_it_is_held(
-    origin: Origin, shared: Path
+    origin: WebOrigin, shared: Path
 ) -> None:
     """As older versions made it, and as a umask of 022 does."""
     with acting_as(1001):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.protocol import StageProgress
 from modelsync.api.reasons import Stage
@@ -18,7 +20,6 @@ from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.credentials import Given
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import Sync
 
 FILES = {"a/model.bin": noise(3_000_000), "b/config.json": b"{}", "c": noise(70_000, "c"), "d/empty": b""}
@@ -98,7 +99,7 @@ def _checked(files: int, size: int) -> StageProgress:
 
 @pytest.mark.parametrize("verification", list(Verification))
 def test_all_stages_reach_their_ends(tmp_path: Path, verification: Verification) -> None:
-    with Origin(FILES).serving() as origin:
+    with WebOrigin(FILES) as origin:
         sync = Sync(origin, tmp_path, verification=verification)
         first, again = _kept(sync), _kept(sync)
         (tmp_path / "model/a/model.bin").unlink()
@@ -113,7 +114,7 @@ def test_all_stages_reach_their_ends(tmp_path: Path, verification: Verification)
 
 def test_a_check_counts_bytes_while_it_reads_them(tmp_path: Path) -> None:
     """A file of a hundred gigabytes must not look like silence."""
-    with Origin(FILES).serving() as origin:
+    with WebOrigin(FILES) as origin:
         sync = Sync(origin, tmp_path)
         sync.run()
         seen: list[int] = []
@@ -146,7 +147,7 @@ def test_a_hub_s_listing_counts_its_entries(hub: HubServer) -> None:
 
 
 def test_probes_of_urls_count_against_their_number() -> None:
-    with Origin(FILES).serving() as origin:
+    with WebOrigin(FILES) as origin:
         stages = Stages()
         files = tuple(api.HttpFile(url=f"{origin.url}/{path}", path=path) for path in FILES)
         spec = api.Source(http=api.HttpSource(files=files))
@@ -156,7 +157,7 @@ def test_probes_of_urls_count_against_their_number() -> None:
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_the_report_shows_the_stage_its_figures_and_its_silence(tmp_path: Path, stage: Stage) -> None:
-    with Origin(FILES).serving() as origin:
+    with WebOrigin(FILES) as origin:
         request = Sync(origin, tmp_path).request()
     place = process.PodInterface(volume=tmp_path, termination_log=tmp_path / "words", port=0, key="")
     running = process.Attempt(request, place, threading.Event())

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Layout, Resolved, Verification
 from modelsync.worker.common.failures import Failure
-from tests.worker.faulty import Origin
 from tests.worker.hubs import HubSync
 from tests.worker.syncs import Sync
 from tests.worker.test_outdated import FIRST, SECOND, Killed, killed_at, moved
@@ -187,7 +187,7 @@ def test_a_link_in_place_of_the_state_is_refused(hub: HubServer, tmp_path: Path)
 
 def test_what_a_killed_worker_left_goes_all_the_same(tmp_path: Path) -> None:
     """Killed after the manifest, before the shards of the last revision were removed."""
-    with Origin(FIRST).serving() as origin:
+    with WebOrigin(FIRST) as origin:
         Sync(origin, tmp_path).run()
         sync = Sync(moved(origin, SECOND), tmp_path)
         steps = iter(range(99))

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from modelsync.api.reasons import Reason
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.engines import self_blocking
 from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.verifier import Verifier
 from modelsync.worker.engines.self_blocking import Standstill
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK, Sync
 
 BROKEN = {
@@ -34,7 +35,7 @@ def test_a_wait_for_itself_ends_as_an_internal_error_with_the_pool_in_the_log(
     monkeypatch.setattr(owner, name, broken)
     monkeypatch.setattr(self_blocking, "LOOKS", 10)
     with (
-        Origin({"model.bin": noise(20 * CHUNK)}).serving() as origin,
+        WebOrigin({"model.bin": noise(20 * CHUNK)}) as origin,
         caplog.at_level(logging.ERROR),
         pytest.raises(Failure) as caught,
     ):

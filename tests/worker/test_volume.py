@@ -1,7 +1,6 @@
 """The target directory: links, foreign files, full and read-only volumes."""
 
 import errno
-import hashlib
 import json
 import os
 import subprocess
@@ -11,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import hexdigest, noise
+from dev.origins.files.web import WebOrigin
+from dev.origins.serving.messages import objects
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Resolved
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.storage.safe_directory import Tree
-from tests.worker.faulty import Object, Origin, noise
 from tests.worker.syncs import CHUNK, Sync, sha256
 
 BIG = noise(4 * CHUNK)
@@ -26,8 +27,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin(FILES).serving() as server:
+def origin() -> Iterator[WebOrigin]:
+    with WebOrigin(FILES) as server:
         yield server
 
 
@@ -47,7 +48,7 @@ LINKS = {
 
 @pytest.mark.parametrize("place", LINKS.values(), ids=LINKS.keys())
 def test_a_link_in_the_way_is_refused_and_what_it_points_to_stays(
-    origin: Origin, tmp_path: Path, place: str
+    origin: WebOrigin, tmp_path: Path, place: str
 ) -> None:
     outside, volume = tmp_path / "outside", tmp_path / "volume"
     outside.mkdir()
@@ -82,7 +83,7 @@ def test_removing_removes_a_link_and_not_what_it_points_to(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"another size", noise(len(BIG), "mine")], ids=["size", "bytes"])
-def test_a_foreign_file_is_never_overwritten(origin: Origin, tmp_path: Path, content: bytes) -> None:
+def test_a_foreign_file_is_never_overwritten(origin: WebOrigin, tmp_path: Path, content: bytes) -> None:
     target = tmp_path / "model"
     target.mkdir()
     (target / "model.bin").write_bytes(content)
@@ -92,7 +93,7 @@ def test_a_foreign_file_is_never_overwritten(origin: Origin, tmp_path: Path, con
     assert (target / "model.bin").read_bytes() == content
 
 
-def test_files_beside_ours_stay(origin: Origin, tmp_path: Path) -> None:
+def test_files_beside_ours_stay(origin: WebOrigin, tmp_path: Path) -> None:
     target = tmp_path / "model"
     (target / "sub").mkdir(parents=True)
     for path in ("mine", "sub/mine"):
@@ -103,47 +104,49 @@ def test_files_beside_ours_stay(origin: Origin, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("digests", [True, False], ids=["with digests", "without digests"])
-def test_a_foreign_file_with_the_same_bytes_is_used(origin: Origin, tmp_path: Path, digests: bool) -> None:
+def test_a_foreign_file_with_the_same_bytes_is_used(origin: WebOrigin, tmp_path: Path, digests: bool) -> None:
     target = tmp_path / "model"
     target.mkdir()
     (target / "model.bin").write_bytes(BIG)
     manifest = Sync(origin, tmp_path, digests=digests).run()
-    assert origin.sent("model.bin") == (0 if digests else len(BIG))
+    assert origin.log.sent("model.bin") == (0 if digests else len(BIG))
     assert manifest.files[0].sha256 == sha256(BIG)
 
 
-def test_a_second_sync_reuses_what_is_right_and_fixes_what_is_not(origin: Origin, tmp_path: Path) -> None:
+def test_a_second_sync_reuses_what_is_right_and_fixes_what_is_not(origin: WebOrigin, tmp_path: Path) -> None:
     Sync(origin, tmp_path).run()
     damaged = bytearray(BIG)
     damaged[5] ^= 1
     (tmp_path / "model/model.bin").write_bytes(damaged)
-    before = origin.sent()
+    before = origin.log.sent()
     again = Sync(origin, tmp_path, uid="uid-2")
     again.run()
     assert again.read("model.bin") == BIG
-    assert origin.sent() - before == len(BIG)
+    assert origin.log.sent() - before == len(BIG)
     assert again.state.progress().bytes_reused == 2
 
 
-def test_a_new_modelsync_goes_on_from_what_a_deleted_one_left(origin: Origin, tmp_path: Path) -> None:
+def test_a_new_modelsync_goes_on_from_what_a_deleted_one_left(origin: WebOrigin, tmp_path: Path) -> None:
     first = Sync(origin, tmp_path, uid="uid-1", connections=1)
-    origin.files["/sub/config.json"] = Object(data=b"")
+    origin.files |= objects({"sub/config.json": b""})
     first.source = first.list_source()
     first.source.files[1] = type(first.source.files[1])(path="sub/config.json", size=2, locator="missing")
     refused(first)
-    origin.files["/sub/config.json"] = Object(data=b"{}")
+    origin.files |= objects({"sub/config.json": b"{}"})
     second = Sync(origin, tmp_path, uid="uid-2")
     second.run()
     assert second.state.progress().bytes_reused == len(BIG)
 
 
-def test_a_source_that_is_not_as_pinned_fails_before_the_first_byte(origin: Origin, tmp_path: Path) -> None:
+def test_a_source_that_is_not_as_pinned_fails_before_the_first_byte(
+    origin: WebOrigin, tmp_path: Path
+) -> None:
     failure = refused(Sync(origin, tmp_path, resolved=Resolved(revision="r1", manifest_digest="sha256:00")))
     assert failure.reason is Reason.SOURCE_CHANGED
-    assert origin.log == []
+    assert not origin.log
 
 
-def test_nothing_matched_is_reported(origin: Origin, tmp_path: Path) -> None:
+def test_nothing_matched_is_reported(origin: WebOrigin, tmp_path: Path) -> None:
     assert refused(Sync(origin, tmp_path, allow=("*.gguf",))).reason is Reason.NOTHING_MATCHED
 
 
@@ -158,10 +161,10 @@ VOLUMES = {
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a tmpfs")
 @pytest.mark.parametrize(("options", "sized", "reason", "fix"), VOLUMES.values(), ids=VOLUMES.keys())
 def test_a_volume_that_cannot_take_the_files_says_so(
-    origin: Origin, tmp_path: Path, options: str, sized: bool, reason: Reason, fix: str
+    origin: WebOrigin, tmp_path: Path, options: str, sized: bool, reason: Reason, fix: str
 ) -> None:
     if "inodes" in options:
-        origin.files |= {f"/{number}": Object(data=b"x") for number in range(20)}
+        origin.files |= objects({str(number): b"x" for number in range(20)})
     words, code = in_own_mount(origin, tmp_path, options, sized=sized)
     assert words.reason is reason
     assert code == exitcodes.BY_REASON[reason]
@@ -169,14 +172,14 @@ def test_a_volume_that_cannot_take_the_files_says_so(
 
 
 def in_own_mount(
-    origin: Origin, directory: Path, options: str, *, sized: bool
+    origin: WebOrigin, directory: Path, options: str, *, sized: bool
 ) -> tuple[protocol.TerminationReport, int]:
     """Run a worker on a tmpfs that only its own mount namespace sees."""
     volume = directory / "volume"
     volume.mkdir()
     (directory / "request.json").write_text(Sync(origin, volume).request().dump_json())
     files = [
-        (path.lstrip("/"), len(each.data) if sized else None, hashlib.sha256(each.data).hexdigest())
+        (path, each.content.size if sized else None, hexdigest(each.content, "sha256"))
         for path, each in origin.files.items()
     ]
     (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))

@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dev.origins.content import hexdigest, noise
+from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason, Stage
 from modelsync.api.source.transfer import Resolved
@@ -30,8 +32,7 @@ from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
-from tests.worker.faulty import Origin, noise
-from tests.worker.syncs import Sync, sha256
+from tests.worker.syncs import Sync
 from tests.worker.test_worker_command import HERE, start, words
 
 
@@ -211,11 +212,13 @@ def test_a_listing_that_trickles_ends_with_its_words_and_its_code(tmp_path: Path
 
 
 def subject(
-    directory: Path, origin: Origin, request: protocol.WorkRequest, hangs: str
+    directory: Path, origin: WebOrigin, request: protocol.WorkRequest, hangs: str
 ) -> "subprocess.Popen[bytes]":
     """A worker's process in which a call hangs from a stage on; its termination report is in `directory`."""
     (directory / "request.json").write_text(request.dump_json())
-    files = [(path.lstrip("/"), len(found.data), sha256(found.data)) for path, found in origin.files.items()]
+    files = [
+        (path, found.content.size, hexdigest(found.content, "sha256")) for path, found in origin.files.items()
+    ]
     (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))
     names = ("request.json", "listing.json", "volume", "termination")
     root = Path(__file__).parents[2]
@@ -255,7 +258,7 @@ HANGS = (
 @pytest.mark.parametrize("hang", HANGS, ids=lambda hang: f"{hang.call} while {hang.stage}")
 def test_a_volume_that_hangs_ends_the_process_with_its_words_and_its_code(tmp_path: Path, hang: Hang) -> None:
     files = {"model.bin": noise(300_000), "other": b"{}"}
-    with Origin(files).serving() as origin:
+    with WebOrigin(files) as origin:
         (tmp_path / "volume").mkdir()
         sync = Sync(origin, tmp_path / "volume", deadline=3)  # a loaded machine's pauses are shorter
         if hang.stage is Stage.CHECKING:
@@ -285,7 +288,7 @@ class Silent:
 
 def test_a_pull_ends_alike(tmp_path: Path) -> None:
     left = threading.Event()
-    with Origin({}).serving() as origin:
+    with WebOrigin({}) as origin:
         request = Sync(origin, tmp_path, deadline=1).request()
     context = Context(
         request=request,

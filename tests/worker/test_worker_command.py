@@ -6,17 +6,18 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from dev.origins.content import noise
+from dev.origins.faults import ALWAYS, Stall
+from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.settings import environment
-from tests.worker.faulty import Fault, Origin, noise
 
 ROOT = Path(__file__).parents[2]
 DATA = noise(200_000)
@@ -44,7 +45,7 @@ def start(directory: Path, request: object, *options: str) -> subprocess.Popen[s
     )
 
 
-def request_of(origin: Origin, *paths: str, **more: object) -> dict[str, object]:
+def request_of(origin: WebOrigin, *paths: str, **more: object) -> dict[str, object]:
     files = [{"url": f"{origin.url}/{path}?token=canary", "path": path} for path in paths]
     names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama", "attempt": 3}
     return {**names, **HERE, "source": {"http": {"files": files}}, "subPath": "llama", **more}
@@ -56,7 +57,7 @@ def words(directory: Path) -> protocol.TerminationReport:
 
 def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
     with (
-        Origin({"model.bin": DATA}).serving() as origin,
+        WebOrigin({"model.bin": DATA}) as origin,
         start(tmp_path, request_of(origin, "model.bin")) as worker,
     ):
         output, _ = worker.communicate(timeout=30)
@@ -72,7 +73,7 @@ def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_reported_in_the_log_in_its_termination_report_and_by_the_code(tmp_path: Path) -> None:
-    with Origin({}).serving() as origin, start(tmp_path, request_of(origin, "gone.bin")) as worker:
+    with WebOrigin({}) as origin, start(tmp_path, request_of(origin, "gone.bin")) as worker:
         output, _ = worker.communicate(timeout=30)
     assert worker.returncode == exitcodes.BY_REASON[Reason.NOT_FOUND]
     assert words(tmp_path).reason is Reason.NOT_FOUND
@@ -81,11 +82,11 @@ def test_a_failure_is_reported_in_the_log_in_its_termination_report_and_by_the_c
 
 
 def test_an_address_that_workers_may_not_reach_is_reported_and_never_asked(tmp_path: Path) -> None:
-    with Origin({"model.bin": DATA}).serving() as origin:
+    with WebOrigin({"model.bin": DATA}) as origin:
         request = request_of(origin, "model.bin", addresses={"denied": ["10.0.0.0/8"]})
         with start(tmp_path, request) as worker:
             worker.communicate(timeout=30)
-        assert origin.log == []
+        assert not origin.log
     assert worker.returncode == exitcodes.BY_REASON[Reason.ADDRESS_FORBIDDEN]
     for part in ("127.0.0.1", "loopback", "worker.addresses.allowed"):
         assert part in words(tmp_path).message
@@ -103,8 +104,8 @@ def test_a_request_of_another_version_is_refused_with_the_fix(tmp_path: Path, re
 
 
 def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path) -> None:
-    with Origin({"model.bin": DATA}).serving() as origin:
-        origin.faults = [Fault(stall=threading.Event(), times=99)]
+    with WebOrigin({"model.bin": DATA}) as origin:
+        origin.strike("*", Stall(), times=ALWAYS)
         with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
             while not origin.log:
                 assert worker.poll() is None
@@ -170,8 +171,8 @@ def test_sigterm_is_handled_before_any_library_is_loaded() -> None:
 
 
 def test_sigterm_at_the_first_moment_ends_the_worker_at_once(tmp_path: Path) -> None:
-    with Origin({"model.bin": DATA}).serving() as origin:
-        origin.faults = [Fault(stall=threading.Event(), times=99)]
+    with WebOrigin({"model.bin": DATA}) as origin:
+        origin.strike("*", Stall(), times=ALWAYS)
         with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
             while not _handles_sigterm(worker.pid):
                 time.sleep(0.001)
@@ -194,11 +195,11 @@ def test_a_veto_of_the_environment_is_reported_before_anything_is_fetched(
 ) -> None:
     monkeypatch.setenv("DISABLE_MODEL_DOWNLOADS", "1")
     with (
-        Origin({"model.bin": DATA}).serving() as origin,
+        WebOrigin({"model.bin": DATA}) as origin,
         start(tmp_path, request_of(origin, "model.bin")) as worker,
     ):
         output, _ = worker.communicate(timeout=30)
-        assert origin.log == []
+        assert not origin.log
     assert worker.returncode == exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED]
     assert words(tmp_path).reason is Reason.DOWNLOADS_DISABLED
     assert "DISABLE_MODEL_DOWNLOADS" in output

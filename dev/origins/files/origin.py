@@ -10,10 +10,10 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
-from dev.origins.content import Content, Fixed
+from dev.origins.content import Content
 from dev.origins.files import hub, s3, web
 from dev.origins.files.listing import Listing
-from dev.origins.serving.messages import Object, Request
+from dev.origins.serving.messages import Object, Request, objects
 from dev.origins.serving.server import Reply, Server
 
 
@@ -29,7 +29,7 @@ class Origin(Server):
         token: str | None = None,
     ) -> None:
         super().__init__({"origin": 0, "cdn": 0}, host=host, certificate=certificate)
-        self.files = {path: as_object(value) for path, value in (files or {}).items()}
+        self.files = objects(files or {})
         self.token = token
         """A request without it gets a 401 from the Hub."""
         self.page_size = 1000
@@ -51,16 +51,9 @@ class Origin(Server):
     def answer(self, request: Request) -> Reply:
         """The answer in the protocol that the path says."""
         if request.method == "CONNECT":
-            return web.connect(self, request)
+            return web.connect()
         if request.path.startswith(web.ROOT):
-            return web.file(self, request)
+            return web.file(self.files, request, root=web.ROOT)
         if s3.in_host(request) or request.path.startswith((s3.ROOT, f"/{self.s3.bucket}")):
             return s3.answer(self, request)
         return hub.answer(self, request)
-
-
-def as_object(value: bytes | Content | Object) -> Object:
-    """A file of bytes or of content with the ETag that it has by itself."""
-    if isinstance(value, Object):
-        return value
-    return Object(content=Fixed(value) if isinstance(value, bytes) else value)

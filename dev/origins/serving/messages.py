@@ -84,6 +84,17 @@ class Object:
         return f'"{hexdigest(self.announced, "md5")}"' if self.etag is None else self.etag
 
 
+def objects(files: Mapping[str, bytes | Content | Object]) -> dict[str, Object]:
+    """Files by path; those of bytes or content have the ETag of what they hold."""
+    return {path: _object(value) for path, value in files.items()}
+
+
+def _object(value: bytes | Content | Object) -> Object:
+    if isinstance(value, Object):
+        return value
+    return Object(content=Fixed(value) if isinstance(value, bytes) else value)
+
+
 @dataclass(slots=True, kw_only=True)
 class Answer:
     """What is going to be sent; faults change it."""

@@ -98,7 +98,7 @@ def judged(volume: Volume, ended: Ended, seconds: float) -> str:
         return "" if all(there.get(path) == data for path, data in FILES.items()) else "wrong bytes"
     clear = ended.words.reason in (Reason.UNSAFE_PATH, Reason.VOLUME_NOT_WRITABLE)
     clear = clear and any(word in ended.words.message for word in ("Remove", "Move it away"))
-    late = volume.origin.sent() > 0
+    late = volume.origin.log.sent() > 0
     if not clear:
         return f"says {ended.words.reason}: {ended.words.message}"
     return "it is reported after the transfer" if late else ""

@@ -16,12 +16,14 @@ from typing import Any
 
 import pydantic
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
+from dev.origins.serving.messages import objects
 from modelsync.worker.storage import journal
 from tests.faults import workers
 from tests.faults.case import Case, Tally
 from tests.faults.workers import KILLED, Volume
-from tests.worker.faulty import Object, Origin, noise
-from tests.worker.syncs import CHUNK, sha256
+from tests.worker.syncs import CHUNK
 
 CONNECTIONS = 3
 SUITE = "crashes"
@@ -54,7 +56,7 @@ class Bench:
     """Where tries are made, with the volume that each begins with."""
 
     server: workers.Server
-    origin: Origin
+    origin: WebOrigin
     prepared: Path
 
     def fresh(self, name: str) -> Volume:
@@ -76,18 +78,16 @@ class Bench:
         )
 
 
-def serve(origin: Origin, files: dict[str, bytes]) -> None:
+def serve(origin: WebOrigin, files: dict[str, bytes]) -> None:
     """Let the origin hold these files, and forget what it was asked."""
-    origin.files = {
-        f"/{path}": Object(data=data, etag=f'"{sha256(data)[:9]}"') for path, data in files.items()
-    }
-    origin.log = []
+    origin.files = objects(files)
+    origin.log.clear()
 
 
 @contextlib.contextmanager
 def bench_made() -> Iterator[Bench]:
     """The bench of one case."""
-    with Origin().serving() as origin, workers.serving() as server:
+    with WebOrigin() as origin, workers.serving() as server:
         bench = Bench(server=server, origin=origin, prepared=server.scratch / "prepared")
         volume = bench.volume(bench.prepared)
         serve(origin, OLD)
@@ -181,7 +181,7 @@ def finished(volume: Volume, files: dict[str, bytes], refetched: int | None = LO
     kept = sorted(path.name for path in (volume.target / ".modelsync").iterdir())
     if kept != ["accounts", "lock", "manifest.json"]:
         return f"left behind: {kept}"
-    again = volume.origin.sent() - sum(map(len, files.values()))
+    again = volume.origin.log.sent() - sum(map(len, files.values()))
     if refetched is not None and again > refetched:
         return f"{again} bytes were fetched twice"
     return ""

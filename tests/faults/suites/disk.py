@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from dev.origins.content import noise
+from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
 from modelsync.worker.storage import journal
@@ -23,7 +25,6 @@ from tests.faults.suites import crashes
 from tests.faults.suites.crashes import CONNECTIONS, NEW, Kind
 from tests.faults.suites.powerloss import UNDIGESTED
 from tests.faults.workers import Ended, Server, Volume
-from tests.worker.faulty import Origin, noise
 from tests.worker.syncs import CHUNK
 
 SUITE = "disk"
@@ -47,14 +48,14 @@ FIXES = {
 
 
 @contextlib.contextmanager
-def bench_made() -> Iterator[tuple[Server, Origin]]:
+def bench_made() -> Iterator[tuple[Server, WebOrigin]]:
     """A server whose mounts nobody else sees, and an origin."""
-    with Origin().serving() as origin, workers.serving(own_mounts=True) as server:
+    with WebOrigin() as origin, workers.serving(own_mounts=True) as server:
         yield server, origin
 
 
 @contextlib.contextmanager
-def mounted(server: Server, origin: Origin, options: str, **more: Any) -> Iterator[Volume]:
+def mounted(server: Server, origin: WebOrigin, options: str, **more: Any) -> Iterator[Volume]:
     """A volume of its own file system, with a foreign file on it."""
     volume = Volume(
         server=server, origin=origin, directory=server.scratch / "disk", connections=CONNECTIONS, **more
@@ -95,7 +96,7 @@ def fixed(volume: Volume, most: int = LOST) -> str:
         return f"after the fix it ended with {ended.code}: {ended.words and ended.words.message}"
     if volume.content() != {**FILES, "foreign": FOREIGN}:
         return "wrong bytes after the fix"
-    again = volume.origin.sent() - TOTAL
+    again = volume.origin.log.sent() - TOTAL
     return f"{again} bytes were fetched twice" if again > most else ""
 
 
@@ -104,8 +105,8 @@ def known_size(seed: int, count: int) -> Tally:
 
     def once(volume: Volume, pages: int) -> str:
         wrong = refused(volume.run(), Reason.INSUFFICIENT_STORAGE, volume)
-        if wrong or volume.origin.sent():
-            return wrong or f"{volume.origin.sent()} bytes were fetched for nothing"
+        if wrong or volume.origin.log.sent():
+            return wrong or f"{volume.origin.log.sent()} bytes were fetched for nothing"
         remount(volume, "size=64m")
         return fixed(volume)
 
@@ -117,11 +118,11 @@ def unknown_size(seed: int, count: int) -> Tally:
 
     def once(volume: Volume, pages: int) -> str:
         first = refused(volume.run(), Reason.INSUFFICIENT_STORAGE, volume)
-        sent = volume.origin.sent()
+        sent = volume.origin.log.sent()
         second = refused(volume.run(), Reason.INSUFFICIENT_STORAGE, volume)
         if first or second:
             return first or f"the second time: {second}"
-        if volume.origin.sent() - sent > TOTAL:
+        if volume.origin.log.sent() - sent > TOTAL:
             return "the second attempt fetched more than there is"
         remount(volume, "size=64m")
         return fixed(volume, most=3 * TOTAL)
@@ -287,7 +288,9 @@ def unable(seed: int, count: int) -> Tally:
                 fix = "read-write" if number == errno.EPERM else "Use block storage, NFS or CephFS"
                 said = ended.words.message if ended.words else ""
                 wrong = wrong or ("" if fix in said else f"says {said}")
-                wrong = wrong or (f"{origin.sent()} bytes were fetched for nothing" if origin.sent() else "")
+                wrong = wrong or (
+                    f"{origin.log.sent()} bytes were fetched for nothing" if origin.log.sent() else ""
+                )
                 wrong = wrong or fixed(volume)
                 tally.add(not wrong, f"{errno.errorcode[number]}: {wrong}")
     return tally

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.origins.files.web import WebOrigin
 from modelsync.api import protocol
 from modelsync.api.reasons import Reason
 from modelsync.worker.attempt import planning
@@ -32,7 +33,6 @@ from modelsync.worker.storage.safe_directory import Tree
 from modelsync.worker.storage.staging import Staging, key_of
 from tests.faults import hostile, workers
 from tests.faults.case import Case, Tally
-from tests.worker.faulty import Origin
 from tests.worker.syncs import Sync
 
 SUITE = "names"
@@ -90,7 +90,7 @@ def _file(path: str) -> RemoteFile:
 def planted(base: Path, below: str = "") -> Iterator[Target]:
     """A fresh target with canaries around and foreign files in it."""
     hostile.plant(base)
-    with Origin().serving() as origin:
+    with WebOrigin() as origin:
         request = Sync(origin, base / "volume").request()
     with Tree.open(base / "volume", below) as tree:
         staging = Staging(tree, "uid-1", stop=threading.Event(), wait_seconds=0)

@@ -11,6 +11,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from dev.origins.faults import ALWAYS, Slow
 from modelsync.worker.storage import journal
 from modelsync.worker.storage.staging import key_of
 from tests.faults import replay, steering, workers
@@ -18,6 +19,7 @@ from tests.faults.case import Case, Tally
 from tests.faults.suites import crashes
 from tests.faults.suites.crashes import NEW, Bench
 from tests.faults.workers import Volume
+from tests.worker.syncs import CHUNK
 
 SUITE = "power loss"
 NOTHING = replay.Luck(pages=0.0, names=0.0)
@@ -81,7 +83,7 @@ def kept(seed: int, count: int) -> Tally:
     """Cut right after a sync of the journal: the next worker fetches nothing that it records."""
     tally, generator = Tally(), random.Random(seed)
     with crashes.bench_made() as bench:
-        bench.origin.block_seconds = 0.01
+        bench.origin.strike("*", Slow(100 * CHUNK), times=ALWAYS)
         for _ in range(count):
             before, steps, moments = _recorded(bench)
             step = generator.choice(moments)
@@ -131,7 +133,7 @@ def _nothing_twice(volume: Volume, bench: Bench) -> tuple[bool, str]:
         entries = journal.read(path.read_bytes(), "boot-1").items()
         recorded += sum(entry.ranges.total for key, entry in entries if key in keys)
     wrong = crashes.finished(volume, NEW, refetched=None)
-    sent, total = bench.origin.sent(), sum(map(len, NEW.values()))
+    sent, total = bench.origin.log.sent(), sum(map(len, NEW.values()))
     if not wrong and (not recorded or sent > total - recorded):
         wrong = f"{recorded} bytes were recorded durably, and {sent} of {total} fetched again"
     return not wrong, wrong

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 from dev import target as targets
+from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes, protocol
 from modelsync.api.source.transfer import Verification
 from tests.faults import giants, workers
 from tests.faults.case import Case, Tally
 from tests.faults.giants import LARGE, TERABYTE
-from tests.worker.faulty import Origin as AnyOrigin
 from tests.worker.syncs import Sync
 
 SUITE = "sizes"
@@ -31,7 +31,7 @@ def _run(
     """A worker in a process of its own: how it ended, and its peak memory in KiB."""
     volume = scratch / "volume"
     volume.mkdir(exist_ok=True)
-    with AnyOrigin().serving() as origin:
+    with WebOrigin() as origin:
         request = Sync(origin, volume, verification=verification).request()
     tuning = protocol.Tuning(connections=CONNECTIONS)
     job = {
