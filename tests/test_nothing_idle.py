@@ -51,6 +51,8 @@ FOR_OTHERS = {
     "PodAffinity": "as above",
     "PodAntiAffinity": "as above",
     "Affinity": "as above",
+    "Page": "an answer of the REST API, for programs",
+    "Network": "as above",
     "Permission": "compared with the chart's roles by a test",
 }
 """Classes whose fields are read outside of this code, and by whom."""
@@ -79,7 +81,14 @@ def _read() -> set[str]:
                 names.update(node.kwd_attrs)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
                 names.update(() if id(node) in handed_on else (node.attr,))
-    return names
+    return names | _read_by_the_page()
+
+
+def _read_by_the_page() -> set[str]:
+    """What the page's own scripts take of the values that the REST API sends, by the names that Python has."""
+    scripts = (PACKAGE / "web" / "static" / "js").glob("*.js")
+    found = (re.findall(r"\.([a-z]\w*)", path.read_text(encoding="utf-8")) for path in scripts)
+    return {_snake(name) for names in found for name in names}
 
 
 def _calls(tree: ast.Module) -> Iterator[ast.Call]:

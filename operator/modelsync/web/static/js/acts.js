@@ -51,10 +51,12 @@ export function createActs(store) {
     one,
     many,
     retryFailed: () => run('Retry all failed', async () => {
-      const { results } = await api.retryFailed();
+      const answer = await api.retryFailed();
+      const { results } = answer;
       const failed = results.filter((each) => each.outcome === 'failed');
       const text = `${plural(results.length - failed.length, 'failed ModelSync is', 'failed ModelSyncs are')} retried.`;
-      return failed.length ? `${text} ${failed.length} could not be: ${failed[0].detail}` : text;
+      const more = answer.truncated ? ' There are more: retry once more.' : '';
+      return failed.length ? `${text} ${failed.length} could not be: ${failed[0].detail}${more}` : text + more;
     }),
     priority: (row, value) => run(`Priority of ${row.name}`, async () => {
       await api.setPriority(row, value);
