@@ -85,7 +85,7 @@ def _read() -> set[str]:
 
 
 def _read_by_the_page() -> set[str]:
-    """What the page's own scripts take of the values that the REST API sends, by the names that Python has."""
+    """What the page's own scripts take of the REST API's values, by the names that Python has."""
     scripts = (PACKAGE / "web" / "static" / "js").glob("*.js")
     found = (re.findall(r"\.([a-z]\w*)", path.read_text(encoding="utf-8")) for path in scripts)
     return {_snake(name) for names in found for name in names}

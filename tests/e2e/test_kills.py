@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dev import kube
 from dev.origins.hub import HubServer
@@ -21,7 +22,7 @@ from tests.e2e.sources import hub_source
 
 KILLS = counts.chosen(short=5, full=20)
 SEED = 20
-LEASE = {"lease-duration": "3", "renew-deadline": "2", "retry-period": "0.5"}
+LEASE = {"leaseDuration": "3s", "renewDeadline": "2s", "retryPeriod": "0.5s"}
 
 
 @pytest.fixture
@@ -32,40 +33,52 @@ def no_operator(operator: None) -> Iterator[None]:
     release.scale(1)
 
 
-def start_operator() -> subprocess.Popen[bytes]:
-    """`modelsync operator` as on a laptop, against the kubeconfig, with a short lease."""
-    command = [sys.executable, "-m", "modelsync", "operator"]
-    options = {
-        "operator-namespace": release.SYSTEM,
-        "worker-image": release.IMAGE,
-        "worker-image-pull-policy": "IfNotPresent",
-        "retry-base-seconds": "1",
-        "worker-allowed-addresses": ORIGIN_HOST,
-        "worker-chunk": str(release.CHUNK),
-        "worker-connections": str(release.CONNECTIONS),
-        "port": "18080",
-        "health-port": "18082",
-        **LEASE,
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """The configuration of the test's own operator processes."""
+    document = {
+        "apiVersion": "config.modelsync.dev/v1alpha1",
+        "kind": "OperatorConfiguration",
+        "metrics": {"port": 18080},
+        "health": {"port": 18082},
+        "leaderElection": LEASE,
+        "attempts": {"retryBase": "1s"},
+        "worker": {
+            "image": release.IMAGE,
+            "imagePullPolicy": "IfNotPresent",
+            "addresses": {"allowed": [ORIGIN_HOST]},
+            "chunk": str(release.CHUNK),
+            "connections": release.CONNECTIONS,
+        },
     }
-    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def start_operator(config: Path) -> subprocess.Popen[bytes]:
+    """`modelsync operator` as on a laptop, against the kubeconfig, with a short lease."""
+    command = [sys.executable, "-m", "modelsync", "operator", "--config", str(config)]
     environment = os.environ | {"PYTHONPATH": str(Path("operator").absolute())}
-    return subprocess.Popen([*command, *words], env=environment)
+    return subprocess.Popen([*command, "--operator-namespace", release.SYSTEM], env=environment)
 
 
 @pytest.mark.alone
-def test_operator_killed_again_and_again_loses_nothing(space: str, no_operator: None, hub: HubServer) -> None:
+def test_operator_killed_again_and_again_loses_nothing(
+    space: str, no_operator: None, hub: HubServer, config: Path
+) -> None:
     source = hub_source(hub, "org/op-kill", size=150_000_000, rate=1_500_000)
     kube.apply(kube.sync("survivor", space, source))
     pause, dice = threading.Event(), random.Random(SEED)
     with kube.Watch("modelsync", space) as watch, kube.Watch("job", space) as jobs:
-        process = start_operator()
+        process = start_operator(config)
         try:
             watch.until(kube.phase_is("Downloading"), 60, "Downloading")
             for _ in range(KILLS):
                 pause.wait(dice.uniform(0.2, 4.5))  # the random instant is the test itself
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-                process = start_operator()
+                process = start_operator(config)
             hub.rate = 50_000_000
             sync = watch.until(kube.phase_is("Complete", "Failed"), 120, "Complete")
         finally:

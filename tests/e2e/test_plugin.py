@@ -61,10 +61,10 @@ def test_a_download_is_steered_and_watched_from_pause_to_complete(llama: str, tm
 
 def test_what_failed_is_retried_and_what_is_cancelled_is_not(space: str, hub: HubServer) -> None:
     here = ("-n", space)
+    kube.apply(kube.sync("off", space, hub_source(hub, "org/off", files=_FILES), suspend=True))
+    assert "cancelled" in _run("cancel", "off", *here).stdout
     address = "hf://org/nothing@main"
     _run("create", address, "--to", "pvc/models/a", "--name", "bad", "--endpoint", hub.url, *here)
-    _run("create", address, "--to", "pvc/models/b", "--name", "off", "--endpoint", hub.url, *here)
-    assert "cancelled" in _run("cancel", "off", *here).stdout
     assert _run("wait", "off", "--timeout", "60s", *here, code=3).stdout
     assert "bad  Failed" in _run("wait", "bad", "--timeout", "60s", *here, code=1).stdout
     screen = _run("status", "bad", *here).stdout

@@ -11,7 +11,11 @@ from typing import Any
 from dev import image
 
 SBOM = "opt/modelsync/sbom.cdx.json"
-PROGRAMS = {"usr/bin/python3.13", "opt/modelsync/bin/modelsync"}
+PROGRAMS = {
+    "usr/bin/python3.13",
+    "opt/modelsync/bin/modelsync",
+    "opt/modelsync/bin/kubectl-modelsync",
+}
 """All that can be run."""
 
 

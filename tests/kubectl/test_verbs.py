@@ -36,8 +36,8 @@ def test_an_address_and_a_claim_make_a_modelsync(case: str) -> None:
     [
         ("hf://org/model", "models", "--to: 'models' must be pvc/CLAIM"),
         ("hf://org/model", "pvc/", "--to: 'pvc/' must be pvc/CLAIM"),
-        ("org/model", "pvc/models", "is no address"),
-        ("s3:///", "pvc/models", "names no bucket"),
+        ("org/model", "pvc/models", "expected hf://org/name"),
+        ("s3:///", "pvc/models", "has no bucket"),
     ],
 )
 def test_what_no_modelsync_can_say_is_refused(address: str, to: str, words: str) -> None:

@@ -57,7 +57,7 @@ class Visit:
 
     async def sees(self, text: str) -> None:
         """Wait until a text is there."""
-        await self.page.get_by_text(text).first.wait_for(timeout=10_000)
+        await self.page.get_by_text(text).first.wait_for()
 
     def _said(self, message: ConsoleMessage) -> None:
         # A refused request is a line of the browser's own; the page's answer to it is what a test looks at.
@@ -80,7 +80,7 @@ async def visiting(
         visit = Visit(page, server, browser)
         page.on("console", visit._said)
         page.on("pageerror", lambda error: visit.errors.append(str(error)))
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(30_000)
         await page.goto(visit.address)
         yield visit
         await browser.close()
@@ -97,7 +97,7 @@ def run(
     """Run a test with a page that is logged in."""
 
     async def whole() -> None:
-        async with asyncio.timeout(60), visiting(cluster, **more) as visit:
+        async with asyncio.timeout(180), visiting(cluster, **more) as visit:
             if log_in:
                 await visit.log_in()
             await test(visit)
@@ -105,7 +105,7 @@ def run(
     asyncio.run(whole())
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
         while not await what():

@@ -137,10 +137,10 @@ async def serving(cluster: FakeCluster, *, limits: Limits = QUICK, **settings: A
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    """Run an asynchronous test, for a minute at most."""
+    """Run an asynchronous test, for three minutes at most."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             await test
 
     asyncio.run(bounded())

@@ -13,6 +13,7 @@ import pytest
 
 from modelsync.web import app, guard
 from modelsync.web.sessions import MOST_COOKIE, Seal, TooLong
+from tests import counts
 from tests.web import served
 from tests.web.fake_cluster import ALL, FakeCluster, a_sync
 
@@ -260,7 +261,7 @@ def test_a_client_that_takes_nothing_is_cut_and_holds_nobody_up() -> None:
             slow.setblocking(False)
             await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", web.port))
             await asyncio.get_running_loop().sock_sendall(slow, _request("/api/v1/events?namespace=a"))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while not any("watch=true" in path for *_, path in cluster.asked):
                     await asyncio.sleep(0.05)
                 assert (await web.ask("GET", ONE, "ann")).status == 200
@@ -279,9 +280,9 @@ def test_a_client_that_takes_nothing_is_cut_and_holds_nobody_up() -> None:
 
 
 @pytest.mark.slow
-def test_a_thousand_idle_streams_hold_nobody_up() -> None:
+def test_idle_streams_hold_nobody_up() -> None:
     async def test() -> None:
-        many = 1_000
+        many = counts.chosen(short=200, full=1_000)
         limits = replace(served.QUICK, streams=many, streams_per_caller=many, heartbeat_seconds=60.0)
         limits = replace(limits, requests_per_second=10_000.0)
         async with served.serving(a_cluster(), limits=limits) as web:
