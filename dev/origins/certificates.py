@@ -1,4 +1,4 @@
-"""A certificate for an origin's address, and the authority that a client must be told of."""
+"""A certificate for an origin's address, and the authority that a client must trust."""
 
 import datetime
 import ipaddress

@@ -37,7 +37,7 @@ def running(command: Callable[[int], Sequence[str]], host: str, log: Path) -> It
     """Run what `command` makes for a port until the block ends; gives the port.
 
     The port is free when it is chosen and may be taken a moment later, so a server that ends at once is
-    started anew on another one.
+    started again on another one.
     """
     process, port = _started(command, host, log)
     try:

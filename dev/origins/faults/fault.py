@@ -40,10 +40,10 @@ class Struck:
         same = content is None and etag is None
         held = Object(content=content or found.content, etag=etag or found.tag)
         held.modified = found.modified if same else ""
-        answer, anew = self.answer, file_answer(held, self.request, self.answer.form)
-        answer.headers = {**answer.headers, "Content-Range": "", **anew.headers}
-        answer.status, answer.content = anew.status, anew.content
-        answer.start, answer.end = anew.start, anew.end
+        answer, made = self.answer, file_answer(held, self.request, self.answer.form)
+        answer.headers = {**answer.headers, "Content-Range": "", **made.headers}
+        answer.status, answer.content = made.status, made.content
+        answer.start, answer.end = made.start, made.end
 
 
 @dataclass(frozen=True)

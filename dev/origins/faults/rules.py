@@ -88,7 +88,7 @@ class Rules:
     def __init__(self) -> None:
         self._rules: list[Rule] = []
         self._by_url: dict[tuple[str, str], list[Rule]] = {}
-        """Those of URLs, by prefix and path: they begin anew for each."""
+        """Those of URLs, by prefix and path: they begin again for each."""
         self._lock = threading.Lock()
         self._released = threading.Event()
         self.revoked: set[str] = set()

@@ -3,7 +3,7 @@
 /web/PATH                                 plain files
 /api/models/org/model…, /org/model/…      the Hub; files of its CDN come from a second port
 /bucket/KEY                               S3
-/f/FAULT[+FAULT…]/…                       any of these, with faults that begin anew for each such prefix
+/f/FAULT[+FAULT…]/…                       any of these, with faults that begin again for each such prefix
 """
 
 import itertools

@@ -64,7 +64,7 @@ def file_of(call: Call) -> tuple[Repository, Commit, File]:
 
 
 def signed_file(call: Call) -> File:
-    """The file that a signed URL names: whoever holds the URL may read it, no token is looked at."""
+    """The file that a signed URL names: anyone who has the URL may read it, without a token."""
     if not valid(call, call.request.path, call.request.query):
         raise errors.Expired
     kind: Kind = "dataset" if call.match["kind"] == "datasets" else "model"

@@ -1,7 +1,7 @@
 """Xet's side of the server: a repository's token, the reconstruction of a file, the bytes of xorbs.
 
 As on the live Hub, three parties: the Hub gives who may read a repository a short token, the CAS answers to
-it of which xorbs a file consists, and a signed URL gives their bytes to whoever holds it, without any token.
+it of which xorbs a file consists, and a signed URL gives their bytes to anyone who has it, without any token.
 """
 
 import time

@@ -69,5 +69,5 @@ def small(call: Call) -> Answer:
 
 
 def cdn(call: Call) -> Answer:
-    """Send a file to who holds a signed URL, whoever that is; no token is looked at."""
+    """Send a file to anyone who has a signed URL for it, without a token."""
     return file_answer(call.state.object(access.signed_file(call)), call.request)

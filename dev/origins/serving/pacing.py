@@ -1,7 +1,7 @@
 """One rate for all connections together, changeable while they run.
 
 Each step books its time on a shared schedule and waits until it is over. A wake-up that is late by less than
-`LATE` is caught up with instead of adding up to a lower rate; after a longer pause the schedule begins anew,
+`LATE` is caught up with instead of adding up to a lower rate; after a longer pause the schedule begins again,
 so that idle time gives no burst.
 """
 
