@@ -144,8 +144,8 @@ def test_the_tutorial_ends_with_a_model(space: str, hub: HubServer, tmp_path: Pa
         Reader(tmp_path, space, hub, DEMO=demo).play(
             "docs/tutorial/first-sync.md",
             ("export PATH=", shows()),
-            ("get modelsyncs --all-namespaces", shows(demo, "minilm", "PHASE")),
-            ("describe modelsync minilm", shows("Suspend:  true")),
+            ("get modelsyncs --all-namespaces", shows(demo, "minilm")),
+            ("describe modelsync minilm", shows("Suspend:", MINILM)),
             ("explain modelsync.spec.source.huggingFace", shows("endpoint", "repository")),
             ("apply -f examples/hub.yaml", shows("persistentvolumeclaim/models created", "minilm created")),
             ("wait --for=condition=Ready", shows("condition met")),
