@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from modelsync.api import naming
 from modelsync.runtime import app
 from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS
@@ -204,6 +206,7 @@ async def test_a_killed_operator_is_followed_by_one_that_makes_no_second_job() -
         assert len(jobs(api)) == 1
 
 
+@pytest.mark.timing
 @harness.in_loop
 async def test_a_restart_with_idle_modelsyncs_writes_nothing() -> None:
     async with fake_api.FakeApi().serving() as api:

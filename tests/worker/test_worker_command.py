@@ -103,6 +103,7 @@ def test_a_request_of_another_version_is_refused_with_the_fix(tmp_path: Path, re
     assert "same version" in words(tmp_path).message
 
 
+@pytest.mark.timing
 def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path) -> None:
     with WebOrigin({"model.bin": DATA}) as origin:
         origin.strike("*", Stall(), times=ALWAYS)

@@ -73,7 +73,10 @@ async function notify() {
 
 function useStore() {
   const [state, setState] = useState(store.get());
-  useEffect(() => store.listen(setState), []);
+  useEffect(() => {
+    setState(store.get()); // what came between the first drawing and now
+    return store.listen(setState);
+  }, []);
   return state;
 }
 
