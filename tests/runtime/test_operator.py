@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from modelsync.api import naming
 from modelsync.runtime import app
@@ -59,9 +58,17 @@ def free_lease(api: fake_api.FakeApi) -> None:
 
 @asynccontextmanager
 async def running(
-    api: fake_api.FakeApi, fields: Mapping[str, Any] = documents.NOTHING, config: Path = Path("config.yaml")
+    api: fake_api.FakeApi, fields: Mapping[str, Any] = documents.NOTHING, config: Path | None = None
 ) -> AsyncIterator[Run]:
-    """An operator with some fields of its configuration set; `config` is the file that it watches."""
+    """An operator with some fields of its configuration set; `config` is the file that it watches, which
+    holds them where the test has none of its own."""
+    if config is None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder) / "config.yaml"
+            config.write_bytes(documents.written({**FIELDS, **fields}))
+            async with running(api, fields, config) as run:
+                yield run
+        return
     started = invocation.Invocation(config=config, operator_namespace="ops", identity="test")
     configured = documents.configured({**FIELDS, **fields})
     client, measured, stop = harness.connect(api.url), metrics.Metrics(), asyncio.Event()
@@ -206,7 +213,6 @@ async def test_a_killed_operator_is_followed_by_one_that_makes_no_second_job() -
         assert len(jobs(api)) == 1
 
 
-@pytest.mark.timing
 @harness.in_loop
 async def test_a_restart_with_idle_modelsyncs_writes_nothing() -> None:
     async with fake_api.FakeApi().serving() as api:

@@ -51,6 +51,19 @@ def test_one_is_read_created_and_deleted() -> None:
     served.run(test())
 
 
+@pytest.mark.parametrize("name", ["Not A Name", "-a", "a..b", "a/b"])
+def test_a_name_that_is_none_is_refused_at_its_field_in_words(name: str) -> None:
+    async def test() -> None:
+        async with served.serving(cluster_with()) as web:
+            body = {"metadata": {"name": name}, "spec": {}}
+            refused = await web.ask("POST", "/api/v1/namespaces/a/modelsyncs", "ann", json=body)
+        (error,) = refused.json["errors"]
+        assert (refused.status, error["field"]) == (422, "body.metadata.name")
+        assert error["message"].startswith("must be lower-case letters, digits, '-' and '.'")
+
+    served.run(test())
+
+
 ACTS = [
     pytest.param("Downloading", {}, "pause", {"suspend": True}, id="pause"),
     pytest.param("Paused", {"suspend": True}, "resume", {"suspend": False}, id="resume"),

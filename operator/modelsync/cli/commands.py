@@ -56,6 +56,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             module=f"{_VERBS}.create",
             help="Create a ModelSync from hf://org/name[@revision], s3://bucket/prefix or https://host/file.",
         ),
+        "dashboard": Entry(
+            module=f"{_CLI}.dashboard",
+            help="Serve the web page and the REST API with your own rights.",
+        ),
         "wait": Entry(module=f"{_VERBS}.wait", help="Wait until all are over"),
         "events": Entry(module=f"{_VERBS}.events", name="events", help="List the Events of a ModelSync."),
         "logs": Entry(
@@ -86,23 +90,19 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             module=f"{_CLI}.clean",
             help="List the unfinished files of ModelSyncs below DIRECTORY, a volume or a part of one.",
         ),
+        "config": Entry(module=f"{_CLI}.config", help="Check the operator's configuration."),
+        "crds": Entry(
+            module=f"{_CLI}.crds", help="Write the CRDs into DIRECTORY (crds), one YAML file each."
+        ),
         "pull": Entry(
             module=f"{_CLI}.pull",
             help="Fetch a model without a cluster.",
         ),
     },
     "What runs in Pods": {
-        "config": Entry(module=f"{_CLI}.config", help="Check the operator's configuration."),
-        "crds": Entry(
-            module=f"{_CLI}.crds", help="Write the CRDs into DIRECTORY (crds), one YAML file each."
-        ),
-        "dashboard": Entry(
-            module=f"{_CLI}.dashboard",
-            help="Serve the REST API on loopback, with your own rights; ends with Ctrl-C.",
-        ),
         "web": Entry(
             module=f"{_CLI}.web",
-            help="Serve the REST API to callers who bring their own token of the cluster.",
+            help="Serve the web page and the REST API to callers who bring their own token of the cluster.",
         ),
         "operator": Entry(
             module=f"{_CLI}.operator",

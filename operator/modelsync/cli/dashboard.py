@@ -1,4 +1,4 @@
-"""`modelsync dashboard`: the REST API on this machine's loopback, with the rights of a kubeconfig."""
+"""`modelsync dashboard`: web page and REST API on this machine, with the rights of its kubeconfig."""
 
 import asyncio
 import secrets
@@ -8,6 +8,7 @@ import click
 from modelsync.cli import web_server
 from modelsync.errors import UsageError
 from modelsync.runtime.cluster import api_client
+from modelsync.web import server
 from modelsync.web.config import Mode, WebConfig
 
 
@@ -28,13 +29,14 @@ def command(
     operator_namespace: str,
     read_only: bool,
 ) -> None:
-    """Serve the REST API on loopback, with your own rights; ends with Ctrl-C.
+    """Serve the web page and the REST API with your own rights.
 
+    It listens on loopback only and prints the URL to open; Ctrl-C ends it.
     --namespace names where to look if you may not list ModelSyncs of all namespaces; it may be repeated.
     """
     token = secrets.token_urlsafe(32)
     try:
-        listening = web_server.bound("127.0.0.1", port)
+        listening = server.bound("127.0.0.1", port)
     except OSError as error:
         raise UsageError(f"--port: cannot listen on {port} ({error.strerror}); choose another") from None
     port = listening.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`modelsync web`: the REST API in a cluster, with each caller's own rights and none of its own."""
+"""`modelsync web`: web page and REST API in a cluster, with the rights of each caller and none of its own."""
 
 import asyncio
 import ssl
@@ -8,6 +8,7 @@ import click
 from modelsync.cli import web_server
 from modelsync.errors import UsageError
 from modelsync.runtime.telemetry import log_setup
+from modelsync.web import server
 from modelsync.web.config import Mode, WebConfig
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -51,7 +52,7 @@ def command(
     log_format: str,
     log_level: str,
 ) -> None:
-    """Serve the REST API to callers who bring their own token of the cluster.
+    """Serve the web page and the REST API to callers who bring their own token of the cluster.
 
     --namespace names where to look for a caller who may not list ModelSyncs of all; it may be repeated.
     """
@@ -63,7 +64,7 @@ def command(
     except OSError as error:
         raise UsageError(f"--ca-file: {ca_file!r} holds no certificate ({error.strerror})") from None
     try:
-        listening = web_server.bound(listen, port)
+        listening = server.bound(listen, port)
     except OSError as error:
         raise UsageError(f"--port: cannot listen on {listen}:{port} ({error.strerror})") from None
     config = WebConfig(

@@ -17,7 +17,6 @@ from modelsync.web.config import WebConfig
 from modelsync.web.upstream import Upstream
 
 AGENT = f"modelsync-web/{modelsync.__version__}"
-bound = server.bound
 
 
 def namespaces(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 import modelsync
 from modelsync.api.modelsync import ModelSyncSpec
-from modelsync.web import problems
+from modelsync.web import documents, problems
 from modelsync.web.callers import Callers
 from modelsync.web.config import WebConfig
 from modelsync.web.door import Door
@@ -108,10 +108,16 @@ async def _invalid(_: Request, error: Exception) -> Response:
     """What pydantic found; the wrong value itself is not sent back, since it may be a token."""
     assert isinstance(error, RequestValidationError)
     found = tuple(
-        FieldError(field=_place(each), message=str(each["msg"])[:300]) for each in error.errors()[:50]
+        FieldError(field=_place(each), message=_message(each)[:300]) for each in error.errors()[:50]
     )
     detail = "; ".join(f"{each.field}: {each.message}" for each in found)
     return Problem(422, ProblemReason.BAD_REQUEST, detail, errors=found).response()
+
+
+def _message(error: Any) -> str:
+    """What is wrong with a value; of a pattern, in words."""
+    pattern: str = (error.get("ctx") or {}).get("pattern", "")
+    return documents.FORMS.get(pattern) or str(error["msg"])
 
 
 def _place(error: Any) -> str:

@@ -14,6 +14,11 @@ from modelsync.reading.values import Queue, Speed, Whole
 
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+FORMS = {
+    NAMESPACE: "must be lower-case letters, digits and '-', with a letter or digit at both ends",
+    NAME: "must be lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part",
+}
+"""What a pattern asks for, in words."""
 NamespaceName = Annotated[str, Field(max_length=63, pattern=NAMESPACE)]
 SyncName = Annotated[str, Field(max_length=253, pattern=NAME)]
 

@@ -19,7 +19,7 @@ function options(element, width, hasUp) {
   const series = [{}, { label: 'down', stroke: colour(element, '--blue'), fill: colour(element, '--blue-soft'), width: 1.5 }];
   if (hasUp) series.push({ label: 'up', stroke: colour(element, '--green'), width: 1 });
   return {
-    width, height: 120, series, cursor: { y: false },
+    width, height: 120, series, cursor: { y: false }, legend: { show: false },
     scales: { y: { range: (_, _least, most) => [0, Math.max(1, (most || 0) * 1.1)] } },
     axes: [{ ...line }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
   };
