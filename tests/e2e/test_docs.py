@@ -8,7 +8,6 @@ expectation without a command.
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,13 +67,14 @@ class Reader:
         return done.stdout
 
     def _interrupted(self, script: str) -> str:
-        """Its first two lines; then Ctrl-C."""
+        """Its first two lines; then it is ended. Not by Ctrl-C's signal, which all that a shell starts in the
+        background ignore, the tests and what they start with them."""
         with subprocess.Popen(
             ["sh", "-c", script], env=self._environment, stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             printed = process.stdout.readline() + process.stdout.readline()
-            process.send_signal(signal.SIGINT)
+            process.terminate()
         return printed
 
     def play(self, page: str, *expected: tuple[str, Check]) -> None:
