@@ -13,6 +13,7 @@ from typing import Any, Self
 from modelsync.api import modelsync as api
 from modelsync.api import naming, protocol, syncqueue
 from modelsync.api.conditions import Condition
+from modelsync.api.modelsync_status import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.api.source import sources
 from modelsync.core.cluster import snapshot
@@ -47,7 +48,7 @@ class SyncBuilder:
     name: str
     spec: api.ModelSyncSpec
     record: dict[str, Any] = field(default_factory=dict)
-    status: api.ModelSyncStatus = field(default_factory=api.ModelSyncStatus)
+    status: ModelSyncStatus = field(default_factory=ModelSyncStatus)
 
     def with_spec(self, **fields: Any) -> Self:
         """Fields of the spec, by their Python names."""
@@ -57,7 +58,7 @@ class SyncBuilder:
         """Fields of the record itself: generation, created, deleting, retry_requested, …"""
         return replace(self, record={**self.record, **fields})
 
-    def with_status(self, status: api.ModelSyncStatus | None = None, **fields: Any) -> Self:
+    def with_status(self, status: ModelSyncStatus | None = None, **fields: Any) -> Self:
         """A whole status, or fields of it."""
         return replace(self, status=(status or self.status).but(**fields))
 
@@ -279,11 +280,9 @@ def termination_report(
     )
 
 
-def a_failure(reason: Reason = Reason.NETWORK_ERROR, attempt: int = 1, **fields: Any) -> api.LastFailure:
+def a_failure(reason: Reason = Reason.NETWORK_ERROR, attempt: int = 1, **fields: Any) -> LastFailure:
     """A counted failure, 5 s ago."""
-    return api.LastFailure(
-        **{"reason": reason, "message": "it broke", "time": ago(5), **fields}, attempt=attempt
-    )
+    return LastFailure(**{"reason": reason, "message": "it broke", "time": ago(5), **fields}, attempt=attempt)
 
 
 def a_snapshot(
@@ -323,7 +322,7 @@ def a_condition(status: str = "False", kind: str = "Ready", **fields: Any) -> Co
     )
 
 
-def phase_of(status: api.ModelSyncStatus) -> Phase:
+def phase_of(status: ModelSyncStatus) -> Phase:
     """The phase, which must be there."""
     assert status.phase is not None
     return status.phase

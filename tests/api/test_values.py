@@ -14,6 +14,7 @@ from modelsync.api import conditions, exitcodes, naming, protocol
 from modelsync.api import modelsync as api
 from modelsync.api.common import base, quantity
 from modelsync.api.conditions import Condition
+from modelsync.api.modelsync_status import ModelSyncStatus, ProgressStatus
 from modelsync.api.reasons import ConditionType, Reason, SourceKind, Stage
 from modelsync.api.source import sources, transfer
 from tests.builders import NOW, a_progress, a_source, a_spec
@@ -111,12 +112,12 @@ def test_conditions_are_found_by_type() -> None:
 
 
 def test_what_is_unknown_is_absent_on_the_wire() -> None:
-    status = api.ModelSyncStatus(attempts=0, progress=api.ProgressStatus(bytes_done=0))
+    status = ModelSyncStatus(attempts=0, progress=ProgressStatus(bytes_done=0))
     assert status.dump() == {"attempts": 0, "progress": {"bytesDone": 0}, "artifacts": [], "conditions": []}
 
 
 def test_unknown_fields_are_ignored_so_that_an_older_program_lives_with_a_newer_crd() -> None:
-    assert api.ModelSyncStatus.model_validate({"new": 1, "attempts": 2}).attempts == 2
+    assert ModelSyncStatus.model_validate({"new": 1, "attempts": 2}).attempts == 2
 
 
 @pytest.mark.parametrize(

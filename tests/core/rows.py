@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core.cluster import snapshot
 from tests.builders import JobBuilder, PodBuilder, SyncBuilder, a_failure, a_job, a_pod, a_sync, ago

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, QueueReason
 from modelsync.core import planner
 from modelsync.core.cluster import snapshot

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core.status import event_rules
 from tests.builders import MB, SyncBuilder, a_failure, a_sync

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelsync.api import exitcodes, protocol
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, Reason
 from modelsync.api.source import transfer
 from modelsync.core import planner

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from modelsync.api import conditions
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.source import transfer
 from modelsync.core import planner

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, Stage
 from modelsync.core import actions, planner
 from modelsync.core.cluster import snapshot

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api import protocol
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.api.source import selection

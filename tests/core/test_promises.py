@@ -3,8 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelsync.api import modelsync as api
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api import modelsync_status as api
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner
 from modelsync.core.cluster import start_blockers

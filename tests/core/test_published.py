@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from modelsync.api import conditions
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.api.source.transfer import Resolved, Verification
 from modelsync.core import planner

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync.api import modelsync as api
+from modelsync.api.modelsync_status import QueueStatus
 from modelsync.api.reasons import Phase, QueueReason
 from modelsync.api.source import transfer
 from modelsync.core import actions, plan_cache, planner
@@ -36,7 +37,7 @@ def started(plan: actions.Plan) -> list[str]:
     return [job.sync.name for job in plan.creations]
 
 
-def place(plan: actions.Plan, name: str) -> api.QueueStatus | None:
+def place(plan: actions.Plan, name: str) -> QueueStatus | None:
     return plan.statuses[uid_of(name)].queue
 
 
@@ -164,7 +165,7 @@ def test_one_that_backs_off_blocks_nobody() -> None:
         pytest.param(a_sync().created(ago(50)), ago(50), id="new: since its creation"),
         pytest.param(
             a_sync().with_status(
-                queue=api.QueueStatus(name="default", reason=QueueReason.SUSPENDED, since=ago(7))
+                queue=QueueStatus(name="default", reason=QueueReason.SUSPENDED, since=ago(7))
             ),
             ago(7),
             id="waiting: as before, whatever the reason",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from modelsync.api import conditions, protocol
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core import actions, planner, status_patch
 from modelsync.core.cluster import snapshot

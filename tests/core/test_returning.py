@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import Reason, Stage
 from modelsync.core import planner
 from modelsync.core.attempts.history import ready_reason

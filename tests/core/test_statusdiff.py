@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.api.source import transfer

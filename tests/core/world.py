@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelsync.api import naming
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import actions, plan_cache, planner
 from modelsync.core.cluster import snapshot, unschedulable

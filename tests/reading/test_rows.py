@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelsync.api.modelsync import LastFailure, ProgressStatus, QueueStatus
+from modelsync.api.modelsync_status import LastFailure, ProgressStatus, QueueStatus
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.reading import reason_texts, rows
 from modelsync.reading.values import EtaState

@@ -5,7 +5,7 @@ import itertools
 import random
 from dataclasses import dataclass
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core import actions
 from modelsync.runtime.cluster import cache, parsing

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelsync import errors
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api import naming, syncqueue
 from modelsync.api.reasons import Phase
 from modelsync.core.jobs import job_manifest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api import protocol
 from modelsync.api.conditions import Condition
 from modelsync.api.reasons import Phase, Reason

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, parsing, relist, watches
 from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS, WATCHED, Resource

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import Phase
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache

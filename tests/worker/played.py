@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dev.origins.hub import HubServer
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api import naming
 from modelsync.api.reasons import Phase
 from modelsync.core import planner

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
+from modelsync.api.modelsync_status import ModelSyncStatus, QueueStatus
 from modelsync.core.cluster.snapshot import Settings, SyncRecord
 from modelsync.core.cluster.sync_view import View
 from modelsync.core.queueing.admission import Candidate

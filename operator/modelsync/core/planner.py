@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from modelsync.api.modelsync import ModelSyncStatus, QueueStatus
+from modelsync.api.modelsync_status import ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import Phase, QueueReason, Reason
 from modelsync.core import actions, plan_cache
 from modelsync.core.attempts import history

@@ -8,7 +8,7 @@ is written at once; everything else is progress and may wait for its turn.
 
 from typing import Any
 
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 
 _PROGRESS_FIELDS = frozenset({"progress", "display", "conditions", "queue"})
 

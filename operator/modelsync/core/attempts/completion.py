@@ -6,7 +6,7 @@ compared by their size alone says so.
 """
 
 from modelsync.api import protocol
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import Reason
 from modelsync.api.source.transfer import Verification, VerifiedBy
 from modelsync.core.attempts import retries

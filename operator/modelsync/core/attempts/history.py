@@ -7,7 +7,7 @@ number stands in `lastFailure.attempt`), so an operator may die after any step a
 from datetime import datetime
 
 from modelsync.api import conditions
-from modelsync.api.modelsync import LastFailure, ModelSyncStatus
+from modelsync.api.modelsync_status import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.worker_pod.status import JobReference
 from modelsync.core import status_patch

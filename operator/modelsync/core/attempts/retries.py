@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from modelsync.api import exitcodes
 from modelsync.api.common.backoff import Backoff
-from modelsync.api.modelsync import LastFailure
+from modelsync.api.modelsync_status import LastFailure
 from modelsync.api.reasons import Reason
 from modelsync.core.attempts import evictions
 from modelsync.core.cluster.snapshot import JobRecord, PodRecord, Settings

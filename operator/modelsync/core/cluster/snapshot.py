@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from modelsync.api import modelsync as api
 from modelsync.api import presets, protocol, syncqueue
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.source.transfer import Engine
 from modelsync.api.worker_pod.pod_security import MOST_ID
 
@@ -31,7 +32,7 @@ class SyncRecord:
     created: datetime
     spec: api.ModelSyncSpec
     """Without what only its Job is made of: files, patterns, most of podTemplate (`parsing.planned`)."""
-    status: api.ModelSyncStatus
+    status: ModelSyncStatus
     retry_requested: str | None = None
     """Value of the retry annotation."""
     deleting: bool = False

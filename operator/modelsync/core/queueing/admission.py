@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from modelsync.api.modelsync import QueueStatus
+from modelsync.api.modelsync_status import QueueStatus
 from modelsync.api.reasons import QueueReason
 from modelsync.core.cluster.snapshot import QueueRecord, StartProblem, SyncRecord
 

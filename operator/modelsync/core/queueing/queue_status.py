@@ -7,7 +7,7 @@ from datetime import datetime
 
 from modelsync.api import conditions, syncqueue
 from modelsync.api.conditions import Condition
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, QueueReason
 from modelsync.core.cluster.snapshot import QueueRecord, Snapshot
 from modelsync.core.queueing import last_starts

@@ -9,7 +9,7 @@ from typing import Literal
 
 from modelsync.api import naming
 from modelsync.api.common import display
-from modelsync.api.modelsync import ModelSyncStatus
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import Phase, Reason
 from modelsync.core.actions import Announce
 from modelsync.core.attempts import retries

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from modelsync.api import conditions, presets, protocol
-from modelsync.api.modelsync import LastFailure, ModelSyncStatus
+from modelsync.api.modelsync_status import LastFailure, ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.core.attempts import completion, history, retries
 from modelsync.core.cluster import lost_nodes, start_blockers, sync_view, worker_exit

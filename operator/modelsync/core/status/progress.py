@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from modelsync.api import protocol
 from modelsync.api.common import display, untrusted
-from modelsync.api.modelsync import Display, ModelSyncSpec, ProgressStatus, RetryStatus, StageStatus
+from modelsync.api.modelsync import ModelSyncSpec
+from modelsync.api.modelsync_status import Display, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.source.selection import Estimate
 from modelsync.core.cluster.snapshot import Sample
 

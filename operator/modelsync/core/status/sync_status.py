@@ -6,7 +6,7 @@ turned, so that planning again finds an equal status and writes nothing.
 
 from modelsync.api import conditions
 from modelsync.api.conditions import Condition
-from modelsync.api.modelsync import Artifact, ModelSyncStatus, QueueStatus
+from modelsync.api.modelsync_status import Artifact, ModelSyncStatus, QueueStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason
 from modelsync.api.source.transfer import Resolved
 from modelsync.api.worker_pod.status import WorkerStatus

@@ -9,7 +9,7 @@ stalled while it waits because its origin asked it to: then it is known when byt
 from datetime import timedelta
 
 from modelsync.api import conditions
-from modelsync.api.modelsync import ModelSyncStatus, ProgressStatus, RetryStatus
+from modelsync.api.modelsync_status import ModelSyncStatus, ProgressStatus, RetryStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core.cluster.snapshot import Sample
 from modelsync.core.status import progress

@@ -16,6 +16,7 @@ import pydantic
 from modelsync.api import modelsync as api
 from modelsync.api import naming, protocol, syncqueue
 from modelsync.api.common import untrusted
+from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.source import sources
 from modelsync.api.worker_pod import pod_template
 from modelsync.core.cluster import snapshot
@@ -23,7 +24,7 @@ from modelsync.core.jobs import allowances
 from modelsync.runtime.cluster.job_signatures import Made, Proofs
 
 Object = dict[str, Any]
-S = TypeVar("S", api.ModelSyncStatus, syncqueue.SyncQueueStatus)
+S = TypeVar("S", ModelSyncStatus, syncqueue.SyncQueueStatus)
 
 _JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,7 +62,7 @@ def whole_sync(raw: Object) -> snapshot.SyncRecord:
         resource_version=meta["resourceVersion"],
         created=timestamp(meta.get("creationTimestamp")) or _EPOCH,
         spec=spec,
-        status=_status(raw.get("status"), api.ModelSyncStatus),
+        status=_status(raw.get("status"), ModelSyncStatus),
         retry_requested=_retry_requested(meta),
         deleting=bool(meta.get("deletionTimestamp")),
         invalid=invalid,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from prometheus_client import Counter
 
 from modelsync.api import conditions, protocol
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api.reasons import ConditionType, Phase, QueueReason, Reason
 from modelsync.core.cluster import snapshot
 from modelsync.core.status import progress as totals

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from modelsync.api import modelsync as api
+from modelsync.api import modelsync_status as api
 from modelsync.api import syncqueue
 from modelsync.api.common.backoff import Backoff
 from modelsync.core import status_patch
