@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelsync.api import conditions
 from modelsync.api import modelsync as api
 from modelsync.api.modelsync_status import QueueStatus
-from modelsync.api.reasons import Phase, QueueReason
+from modelsync.api.reasons import ConditionType, Phase, QueueReason
 from modelsync.api.source import transfer
 from modelsync.core import actions, plan_cache, planner
 from modelsync.core.cluster import snapshot
@@ -120,6 +121,8 @@ def test_two_that_write_to_one_directory_do_not_run_at_once(
     assert started(plan) == ["one", *(["other"] if together else []), "third"], "nobody else is blocked"
     found = place(plan, "other")
     assert (found.reason if found else None) == (None if together else QueueReason.DUPLICATE)
+    ready = conditions.find(plan.statuses[uid_of("other")].conditions, ConditionType.READY)
+    assert together or (ready is not None and "ModelSync 'one'" in ready.message)
 
 
 @pytest.mark.parametrize(

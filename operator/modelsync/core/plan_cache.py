@@ -28,6 +28,8 @@ class Judged:
     """What it asks of the queue, if it may start."""
     place: QueueStatus | None = None
     """The place that `status` was made for."""
+    writer: str = ""
+    """The ModelSync that it says is waited for, which writes to the same target."""
     status: ModelSyncStatus | None = None
     """The wanted status, once it is known."""
 

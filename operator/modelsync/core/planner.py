@@ -1,6 +1,6 @@
 """The one place of decisions: from a picture of the cluster to everything that should be done about it.
 
-    ownership.sift ─► sync_view ─► history.update ─► phase_checks.judge ─► admission.decide
+    ownership.separate_foreign ─► sync_view ─► history.update ─► phase_checks.judge ─► admission.decide
                                        sync_status.render, Jobs to create and delete, Events ◄─┘
 
 Pure and total: no clock, no I/O, and one object that cannot be handled never stops the others.
@@ -31,7 +31,7 @@ def plan(snapshot: Snapshot, remembered: plan_cache.Recall | None = None) -> act
     in a row are given the same one. It decides nothing.
     """
     remembered = remembered or plan_cache.Recall()
-    snapshot, foreign = ownership.sift(snapshot)
+    snapshot, foreign = ownership.separate_foreign(snapshot)
     gatherer = sync_view.Gatherer(snapshot)
     busy, idle = _all_judged(gatherer, snapshot, remembered)
     judged = [*busy, *idle.values()]
@@ -128,8 +128,11 @@ def _status(item: Judged, decision: admission.Decision, snapshot: Snapshot) -> M
     if verdict.backs_off or (place is None and verdict.retry_at is not None):
         # A creation that is tried again keeps the place that it had between the tries: one write, not two.
         place = admission.place(sync, QueueReason.BACK_OFF, None, item.view.now)
-    if item.status is None or not (place is item.place or place == item.place):
-        item.place, item.status = place, _rendered(item, place, snapshot)
+    writer = decision.writers.get(sync.uid, "")
+    same = writer == item.writer and (place is item.place or place == item.place)
+    if item.status is None or not same:
+        item.place, item.writer = place, writer
+        item.status = _rendered(item, place, snapshot)
     return item.status
 
 
@@ -151,7 +154,8 @@ _WAITS = {
     QueueReason.SUSPENDED: "queue {queue!r} is suspended; set spec.suspend of the SyncQueue to false",
     QueueReason.DOWNLOADS_DISABLED: "downloads are disabled in the operator (attempts.disabled);"
     " it starts when they are enabled again",
-    QueueReason.DUPLICATE: "waiting for another ModelSync that writes to the same target",
+    QueueReason.DUPLICATE: "waiting for {writer} to end, which writes to the same directory, or above or"
+    " below it; to run both at once, create this one with another spec.target.persistentVolumeClaim.subPath",
     QueueReason.QUEUE_NOT_FOUND: "spec.queue: there is no SyncQueue {queue!r} in the operator's namespace;"
     " create it or name another one",
     QueueReason.BACK_OFF: "no Job can be created in namespace {namespace!r} at present: {trouble};"
@@ -169,6 +173,7 @@ def _why_waiting(item: Judged, place: QueueStatus, snapshot: Snapshot) -> str:
         queue=sync.spec.queue,
         namespace=sync.namespace,
         trouble=trouble.message[:800] if trouble else "",
+        writer=f"ModelSync {item.writer!r}" if item.writer else "another ModelSync",
         bounded=f"; its priority counts as {highest}, the queue's maxPriority" if bounded else "",
     )
     return phase_checks.steady(sync.status, item.verdict.reason, text)

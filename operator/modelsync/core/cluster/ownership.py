@@ -1,10 +1,10 @@
 """Which Jobs and Pods are believed: those that the operator made, in the namespace of their ModelSync.
 
-Labels, names and owners are written by whoever may create Jobs or Pods, in any namespace. A Job is believed
-as the last attempt when the status, which only the operator writes, holds its uid; until it does, and for all
-that has no status any more, when it proves that an operator made it. A Pod is believed as its Job is. All
-others decide nothing, hold no slot and are left alone: they belong to somebody else. Those that name a
-ModelSync of their own namespace are reported on it.
+Labels, names and owners are written by anyone who may create Jobs or Pods, in any namespace. A Job is
+believed as the last attempt when the status, which only the operator writes, holds its uid; until it does,
+and for all that has no status any more, when it proves that an operator made it. A Pod is believed as its Job
+is. All others decide nothing, hold no slot and are left alone: they belong to somebody else. Those that name
+a ModelSync of their own namespace are reported on it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Foreign:
     name: str
 
 
-def sift(snapshot: Snapshot) -> tuple[Snapshot, tuple[Foreign, ...]]:
+def separate_foreign(snapshot: Snapshot) -> tuple[Snapshot, tuple[Foreign, ...]]:
     """The snapshot with what is believed alone, and what was left out of it, one object for a ModelSync."""
     syncs, jobs = snapshot.syncs, {job.uid: job for job in snapshot.jobs}
     believed = tuple(job for job in snapshot.jobs if is_ours(job, syncs.get(job.sync_uid)))

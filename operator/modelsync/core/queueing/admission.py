@@ -7,7 +7,7 @@ is a chain of small checks over a candidate and the usage so far; further limits
 further checks, of a queue or of one candidate.
 
 Turns: of two namespaces the one that holds fewer slots of the queue is next, and of two that hold equally
-many the one whose last start is longer ago (`last_starts`). Age alone would let whoever wrote a thousand
+many the one whose last start is longer ago (`last_starts`). Age alone would let one who wrote a thousand
 ModelSyncs first keep everybody else waiting for all of them. A position in the queue is given as if all ahead
 of it started and nothing ended. With one slot that is the order in which they start; with more it is so while
 the shares are equal, and else it depends on whose download ends first.
@@ -66,8 +66,8 @@ class Usage:
     """The same by namespace and queue."""
     starts: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     """When each namespace had its last turn in each queue; those that never had one are not there."""
-    targets: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Paths being written, by namespace and claim."""
+    targets: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    """Paths being written and the names of the ModelSyncs that write there, by namespace and claim."""
 
     def take(self, sync: SyncRecord) -> None:
         """Count a sync as running."""
@@ -82,7 +82,13 @@ class Usage:
     def hold_target(self, sync: SyncRecord) -> None:
         """Count a sync as writing, with or without a slot."""
         claim, path = sync.spec.target_dir
-        self.targets[sync.namespace, claim].append(path)
+        self.targets[sync.namespace, claim].append((path, sync.name))
+
+    def writer_of(self, sync: SyncRecord) -> str | None:
+        """The first by name of the ModelSyncs that write to this one's directory, above or below it."""
+        claim, path = sync.spec.target_dir
+        writing = self.targets.get((sync.namespace, claim), ())
+        return min((name for other, name in writing if overlap(path, other)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,8 @@ class Decision:
     admitted: tuple[Candidate, ...]
     waiting: Mapping[str, QueueStatus]
     """By uid."""
+    writers: Mapping[str, str]
+    """By uid of those with a position: the name of the ModelSync whose end they wait for."""
 
 
 def group(sync: SyncRecord) -> tuple[str, str]:
@@ -109,6 +117,7 @@ def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: in
     """Admit in order while the checks allow; `usage` is used up."""
     admitted: list[Candidate] = []
     waiting: dict[str, QueueStatus] = {}
+    writers: dict[str, str] = {}
     positions: dict[str, int] = defaultdict(int)
     closed: dict[str, QueueReason] = {}
     for one in _in_order(candidates, usage):
@@ -130,7 +139,10 @@ def decide(candidates: Iterable[Candidate], usage: Usage, *, exact_positions: in
         positions[queue] += 1
         position = positions[queue] if positions[queue] <= exact_positions else None
         waiting[one.sync.uid] = place(one.sync, reason, position, usage.now)
-    return Decision(admitted=tuple(admitted), waiting=waiting)
+        # Without a position, a thousand duplicates would be written again whenever one of them ends.
+        if reason is QueueReason.DUPLICATE and position is not None:
+            writers[one.sync.uid] = usage.writer_of(one.sync) or ""
+    return Decision(admitted=tuple(admitted), waiting=waiting, writers=writers)
 
 
 def _in_order(candidates: Iterable[Candidate], usage: Usage) -> list[Candidate]:
@@ -226,9 +238,7 @@ def _namespace_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
 
 
 def _target_free(candidate: Candidate, usage: Usage) -> QueueReason | None:
-    claim, path = candidate.sync.spec.target_dir
-    paths = usage.targets.get((candidate.sync.namespace, claim), ())
-    return QueueReason.DUPLICATE if any(overlap(path, other) for other in paths) else None
+    return QueueReason.DUPLICATE if usage.writer_of(candidate.sync) is not None else None
 
 
 def _answered(candidate: Candidate, usage: Usage) -> QueueReason | None:
@@ -250,6 +260,6 @@ def overlap(one: str, other: str) -> bool:
 
 
 _QUEUE_CHECKS: tuple[Check, ...] = (_enabled, _queue_exists, _queue_runs, _slot_free)
-"""What holds back a whole queue: whoever comes later waits for the same."""
+"""What holds back a whole queue: all that come later wait for the same."""
 _OWN_CHECKS: tuple[Check, ...] = (_target_free, _answered)
 """What holds back one candidate, without blocking those behind it."""
