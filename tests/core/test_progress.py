@@ -183,7 +183,7 @@ def test_the_termination_report_of_a_worker_that_was_stopped_is_in_the_status(su
     assert stopping.phase is Phase.DOWNLOADING
     words = termination_report(Reason.INTERRUPTED, progress=a_progress(100 * MB, bytes_network_before=0))
     gone = a_pod().ended(5, words).with_record(deleting=True).build()
-    picture = replace(a_snapshot(sync.with_status(stopping)), farewells={"uid-llama": gone})
+    picture = replace(a_snapshot(sync.with_status(stopping)), last_pods={"uid-llama": gone})
     ended = planner.plan(picture).statuses["uid-llama"]
     assert ended.phase is (Phase.PAUSED if suspended else Phase.CANCELLED)
     for _ in range(3):

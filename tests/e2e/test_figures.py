@@ -8,7 +8,7 @@ import pytest
 from dev import kube
 from dev.origins.faults import Stall
 from dev.origins.hub import HubServer, Repository, Synthetic
-from modelsync.worker.engines.native.buffer_pool import BLOCK
+from modelsync.worker.checksums.file_digest import BLOCK
 from tests.e2e.test_kills import worker_process
 
 SIZE = 60_000_000

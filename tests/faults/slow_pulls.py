@@ -14,8 +14,8 @@ from pathlib import Path
 from dev.origins.content import Synthetic
 from dev.origins.files.origin import Origin
 from modelsync.api.reasons import Reason
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common.rate_limiter import Limiter
-from modelsync.worker.engines.native.buffer_pool import BLOCK
 from modelsync.worker.engines.native.partial_file import WHOLE_BYTES
 from tests.origins.syncs import KINDS, Sync
 

@@ -16,7 +16,9 @@ def test_a_worker_that_compares_no_checksum_is_caught(
         (tmp_path / name).symlink_to(target.REPOSITORY / name)
     shutil.copytree(target.REPOSITORY / "operator", tmp_path / "operator")
     hashing = tmp_path / "operator/modelsync/worker/checksums/file_digest.py"
-    broken = hashing.read_text().replace("if self._sums[name].hexdigest() != self._told[name]", "if False")
+    broken = hashing.read_text().replace(
+        "if self._sums[name].hexdigest() != self._reported[name]", "if False"
+    )
     assert broken != hashing.read_text()
     hashing.write_text(broken)
     monkeypatch.setattr(target, "REPOSITORY", tmp_path)

@@ -261,7 +261,7 @@ def worlds_of(text: str) -> Iterator[tuple[str, World]]:
     world = _world(status={"phase": "Pending"}, container={})
     problem = start_diagnosis.newest([{"reason": "FailedMount", "message": text}])
     assert problem is not None
-    world.store.blame("pod-1", problem)
+    world.store.set_problem("pod-1", problem)
     yield "an Event", world
 
 

@@ -20,8 +20,8 @@ def slot(number: int) -> write_queue.Slot:
     return write_queue.Slot(resource=SYNCS, namespace="models", name=f"s{number}", uid=f"u{number}")
 
 
-def wish(record: snapshot.SyncRecord = RECORD, *, urgent: bool) -> write_queue.Wish:
-    return write_queue.Wish(record=record, status=record.status.but(attempts=1), urgent=urgent)
+def pending(record: snapshot.SyncRecord = RECORD, *, urgent: bool) -> write_queue.PendingWrite:
+    return write_queue.PendingWrite(record=record, status=record.status.but(attempts=1), urgent=urgent)
 
 
 MOVES = st.lists(
@@ -42,19 +42,19 @@ def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
         now += seconds
         each = slots[number]
         if move in ("urgent", "calm"):
-            each.wish = wish(urgent=move == "urgent")
+            each.pending = pending(urgent=move == "urgent")
         elif move == "withdraw":
-            each.wish = None
-        elif move == "send" and each.wish is not None:
+            each.pending = None
+        elif move == "send" and each.pending is not None:
             each.busy, each.sent = True, now
         elif move == "back":
             each.busy = False
         elif move == "rest" and each.busy:
             each.busy, each.not_before = False, now + seconds
         found.place(each, now)
-        waiting = [s for s in slots if s.wish is not None and not s.busy]
+        waiting = [s for s in slots if s.pending is not None and not s.busy]
         for urgent, first in ((True, found.urgent(now)), (False, found.calm(now))):
-            due = [s for s in waiting if s.not_before <= now and s.wish and s.wish.urgent == urgent]
+            due = [s for s in waiting if s.not_before <= now and s.pending and s.pending.urgent == urgent]
             assert (first is None) == (not due)
             assert first is None or first.sent == min(s.sent for s in due)
         resting = [s.not_before for s in waiting if s.not_before > now]
@@ -64,7 +64,7 @@ def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
 def test_a_slot_that_changes_its_mind_for_ever_takes_no_more_room() -> None:
     found, only = write_queue.Agenda(), slot(1)
     for number in range(10_000):
-        only.wish = wish(urgent=number % 2 == 0)
+        only.pending = pending(urgent=number % 2 == 0)
         found.place(only, 0.0)
     lines = [*found._urgent._lines.values(), *found._calm._lines.values()]
     assert sum(len(line._heap) for line in lines) + len(found._urgent._order._heap) < 300
@@ -74,7 +74,7 @@ def seconds_for_a_thousand(waiting: int) -> float:
     found = write_queue.Agenda()
     for number in range(waiting):
         each = slot(number)
-        each.wish = wish(urgent=number % 2 == 0)
+        each.pending = pending(urgent=number % 2 == 0)
         found.place(each, 0.0)
     began = time.process_time()
     for turn in range(1000):
@@ -92,5 +92,5 @@ def test_ten_thousand_waiting_cost_no_more_than_a_hundred() -> None:
 
 
 def test_a_wish_is_for_its_own_version() -> None:
-    made = wish(replace(RECORD, resource_version="7"), urgent=True).body()
+    made = pending(replace(RECORD, resource_version="7"), urgent=True).body()
     assert made == {"metadata": {"resourceVersion": "7"}, "status": {"attempts": 1}}

@@ -55,8 +55,8 @@ def test_any_pod_that_does_not_start_leads_to_a_status_that_is_stored(
     world.pod({"phase": "Pending", **status}, container, None)
     problem = start_diagnosis.newest(events)
     if problem is not None:
-        world.store.blame("pod-1", problem)
-        world.store.blame("job-llama-uid-ll-1", problem)
+        world.store.set_problem("pod-1", problem)
+        world.store.set_problem("job-llama-uid-ll-1", problem)
     assert world.problems() == []
 
 

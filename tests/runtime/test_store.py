@@ -121,7 +121,7 @@ def test_an_assumed_job_goes_with_its_sync_or_when_it_is_refuted() -> None:
     known = cache.Store()
     known.observe(SYNCS, "ADDED", at(1))
     known.assume(known.syncs["uid-llama"], "one", 1)
-    known.refute("models", "one")
+    known.forget_assumed("models", "one")
     assert not picture(known).jobs
     known.assume(known.syncs["uid-llama"], "two", 2)
     known.observe(SYNCS, "DELETED", at(2))
@@ -132,7 +132,7 @@ def test_same_problem_again_is_no_news() -> None:
     woken: list[int] = []
     known = cache.Store(wake=lambda: woken.append(1))
     for message in ("no quota", "no quota", "other"):
-        known.blame("u", snapshot.StartProblem(message=message))
+        known.set_problem("u", snapshot.StartProblem(message=message))
     assert (len(woken), known.problems["u"].message) == (2, "other")
 
 
@@ -159,7 +159,7 @@ def test_samples_and_problems_go_with_their_pod() -> None:
     known.observe(PODS, "ADDED", harness.versioned(harness.pod(), 1))
     report = protocol.ProgressReport(uid="uid-llama", attempt=1, stage="Downloading")
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
-    known.blame("pod-1", snapshot.StartProblem(message="m"))
+    known.set_problem("pod-1", snapshot.StartProblem(message="m"))
     known.observe(PODS, "DELETED", harness.versioned(harness.pod(), 2))
     assert not known.samples and not known.problems
     known.sample("pod-1", snapshot.Sample(report=report, received=NOW))
@@ -178,9 +178,9 @@ def picture(known: cache.Store) -> snapshot.Snapshot:
     return known.snapshot(NOW, snapshot.Settings())
 
 
-def farewells(known: cache.Store) -> dict[str, protocol.TerminationReport | None]:
+def last_pods(known: cache.Store) -> dict[str, protocol.TerminationReport | None]:
     picture = known.snapshot(NOW, snapshot.Settings())
-    return {uid: pod.termination for uid, pod in picture.farewells.items()}
+    return {uid: pod.termination for uid, pod in picture.last_pods.items()}
 
 
 @pytest.mark.parametrize("swept", [False, True], ids=["deleted", "found gone by a list"])
@@ -191,14 +191,14 @@ def test_the_termination_report_of_a_pod_outlives_it_for_a_moment(
     known.observe(SYNCS, "ADDED", harness.versioned(harness.sync(attempts=1), 1))
     ended = harness.pod(words=harness.words(reason="Interrupted"))
     known.observe(PODS, "MODIFIED", harness.versioned(ended, 5))
-    assert farewells(known) == {}
+    assert last_pods(known) == {}
     if swept:
         known.sweep(PODS, None, set(), 9, mark=9)
     else:
         known.observe(PODS, "DELETED", harness.versioned(ended, 6))
-    assert [words and words.reason for words in farewells(known).values()] == ["Interrupted"]
-    monkeypatch.setattr(cache, "_FAREWELL", timedelta(0))
-    assert farewells(known) == {}
+    assert [words and words.reason for words in last_pods(known).values()] == ["Interrupted"]
+    monkeypatch.setattr(cache, "_KEEP_LAST_POD", timedelta(0))
+    assert last_pods(known) == {}
 
 
 def test_a_pod_that_is_gone_without_words_or_without_its_sync_leaves_nothing() -> None:
@@ -208,4 +208,4 @@ def test_a_pod_that_is_gone_without_words_or_without_its_sync_leaves_nothing() -
     stranger = harness.pod("uid-other", words=harness.words("uid-other"))
     stranger["metadata"]["uid"] = "pod-2"
     known.observe(PODS, "DELETED", harness.versioned(stranger, 6))
-    assert farewells(known) == {}
+    assert last_pods(known) == {}

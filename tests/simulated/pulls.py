@@ -18,11 +18,12 @@ from modelsync.api.reasons import Reason
 from modelsync.api.source import sources
 from modelsync.api.source.sources import HttpFile, HttpSource
 from modelsync.api.source.transfer import Verification
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common.model import Digest, RemoteFile, Request
 from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context
 from modelsync.worker.engines.native import connection_limit, engine
-from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
+from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.partial_file import WHOLE_BYTES
 from modelsync.worker.engines.native.staged_file import PAGE
 from modelsync.worker.http import client

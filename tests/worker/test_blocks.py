@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common.failures import Interrupted
 from modelsync.worker.common.open_files import Handle
-from modelsync.worker.engines.native.buffer_pool import BLOCK, HASHERS, Block, Pool
+from modelsync.worker.engines.native.buffer_pool import HASHERS, Block, Pool
 from modelsync.worker.engines.native.file_ranges import Copy
 
 

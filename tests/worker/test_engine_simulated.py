@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from modelsync.api.reasons import Reason
-from modelsync.worker.engines.native.buffer_pool import BLOCK, Pool
+from modelsync.worker.checksums.file_digest import BLOCK
+from modelsync.worker.engines.native.buffer_pool import Pool
 from modelsync.worker.engines.native.partial_file import WHOLE_BYTES
 from tests.simulated import pulls
 from tests.simulated.pulls import Pull, Remote

@@ -120,7 +120,7 @@ def test_the_short_way_to_an_objects_headers_returns_what_boto3_returns(
                 patience=Patience(threading.Event(), Stages()),
             )
             for name in ALGORITHMS:
-                short = asking._told(f"a b/{name}")
+                short = asking._ask_head(f"a b/{name}")
                 long: Any = client.head_object(Bucket="bucket", Key=f"a b/{name}", ChecksumMode="ENABLED")
                 assert "ResponseMetadata" not in short, "boto3 asked, and not the short way"
                 modified = long["LastModified"].astimezone(datetime.UTC)
@@ -134,7 +134,7 @@ def test_the_short_way_to_an_objects_headers_returns_what_boto3_returns(
 class Requests(object_listing.ObjectRequests):
     """Answers for the bucket, so that an object costs nothing."""
 
-    def _told(self, key: str) -> Mapping[str, Any]:
+    def _ask_head(self, key: str) -> Mapping[str, Any]:
         return {"ETag": '"e"', "ChecksumSHA256": base64.b64encode(b"x" * 32).decode()}
 
 

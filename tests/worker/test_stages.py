@@ -76,7 +76,7 @@ def test_figures_are_unknown_until_counted_and_never_exceed_their_total() -> Non
     assert stages.figures() == StageProgress()
     stages.advance(files=3)
     assert stages.figures() == StageProgress(files_done=3)
-    stages.anew(files=2)
+    stages.restart_count(files=2)
     assert stages.figures() == StageProgress(files_done=0, files_total=2)
     stages.advance(files=3, size=9)
     assert stages.figures() == StageProgress(files_done=2, files_total=2, bytes_done=9)

@@ -42,7 +42,7 @@ BY_CODE: dict[int, Reason] = {code: reason for reason, code in BY_REASON.items()
 def is_retryable(code: int) -> bool:
     """Whether another attempt can help without a user's act.
 
-    A changed source (32) is worth one: the next attempt resolves anew. A wrong checksum is not: the
+    A changed source (32) is worth one: the next attempt resolves again. A wrong checksum is not: the
     worker has already fetched the file again before it gave up. Codes of other programs (137, 139, …)
     are the platform's trouble and are retried.
     """

@@ -57,7 +57,7 @@ class ProgressStatus(Value):
     bytes_total: int | None = None
     """Size of all files in bytes."""
     bytes_done: int | None = None
-    """Bytes of them that are on the volume, whoever fetched them."""
+    """Bytes of them that are on the volume, no matter who fetched them."""
     bytes_network: int | None = None
     """Payload bytes that came over the network for this sync, over all attempts. What was fetched again
     counts again. After a worker was killed, its next attempt's first report adds what the status missed."""

@@ -4,7 +4,7 @@
     operator ◄─ ProgressReport (GET /progress) ───────────── worker
     operator ── LimitRequest (PUT /limit) ─────────────────► worker
     operator ◄─ TerminationReport (termination message) ──── worker
-    worker   ── Manifest (file on the volume) ─────────────► whoever reads the model
+    worker   ── Manifest (file on the volume) ─────────────► who reads the model
 
 A report is hostile input to the operator: numbers are bounded here, strings are bounded and cleaned
 (`untrusted`), or of closed vocabularies where they reach a status. The termination report is the final truth

@@ -37,7 +37,7 @@ class BarScreen:
         self._bars.start()
 
     def show(self, reading: Reading) -> None:
-        """Draw the bars anew."""
+        """Redraw the bars."""
         active = {file.path: file for file in reading.files[:MOST_BARS]}
         for path in set(self._files) - set(active):
             self._bars.remove_task(self._files.pop(path))

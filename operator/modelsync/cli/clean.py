@@ -57,7 +57,7 @@ def _list(found: list[leftovers.Leftover]) -> None:
 
 
 def _shown(directory: str) -> str:
-    """A directory of the volume; whoever writes there chose its name."""
+    """A directory of the volume; who writes there chose its name."""
     return untrusted.clean(directory) or "/"
 
 

@@ -63,7 +63,7 @@ def command(
 
             click.echo(f"http://127.0.0.1:{port}/login?token={token}")
             click.echo(
-                "Whoever has this URL acts with your rights, while this runs. Ctrl-C ends it.", err=True
+                "Anyone with this URL acts with your rights, while this runs. Ctrl-C ends it.", err=True
             )
             await web_server.run(config, access.server, web_server.tls_of(access), listening, own)
         finally:

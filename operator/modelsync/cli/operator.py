@@ -95,17 +95,17 @@ async def _run(started: invocation.Invocation, configuration: Configuration) -> 
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
 
-    def told() -> None:
+    def on_signal() -> None:
         stop.set()
         _end_after(_PATIENCE, 0)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return stop
 
 
 def _end_after(seconds: float, code: int) -> None:
-    """End the process hard if it has not ended by then: whoever waits for it must not wait for a hang."""
+    """End the process hard if it has not ended by then: who waits for it must not wait for a hang."""
     timer = threading.Timer(seconds, os._exit, (code,))
     timer.daemon = True
     timer.start()

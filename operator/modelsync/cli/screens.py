@@ -1,7 +1,7 @@
 """How `modelsync pull` shows progress: bars on a terminal, lines elsewhere, JSON for programs.
 
-All three get the same reading of the engine's counters, made now and then; none is told of single bytes. Bars
-and lines go to standard error, so that standard output stays for results.
+All three get the same reading of the engine's counters, made now and then; none is called for single bytes.
+Bars and lines go to standard error, so that standard output stays for results.
 """
 
 import json
@@ -30,7 +30,7 @@ VERBS = {
 """What each stage does, in a word."""
 
 _LAYERS = {Layer.FILES: "by file sizes", Layer.NETWORK: "by network counters"}
-"""Where figures are from that the engine does not tell itself."""
+"""Where figures are from that the engine does not report itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,8 @@ class LineScreen:
         if reading.stage is Stage.DOWNLOADING and due and progress.bytes_done != self._bytes:
             self._written, self._bytes = self._clock(), progress.bytes_done
             speed = "" if not progress.bytes_per_second else f", {display.speed(progress.bytes_per_second)}"
-            told = display.log_line(progress.bytes_done, progress.bytes_total) + speed
-            self.say(", ".join([told, *remarks(reading)]))
+            amount = display.log_line(progress.bytes_done, progress.bytes_total) + speed
+            self.say(", ".join([amount, *remarks(reading)]))
 
     def say(self, text: str) -> None:
         """Write a line."""
@@ -147,15 +147,15 @@ class JsonScreen:
 
 
 def _of_stage(reading: Reading) -> dict[str, Any]:
-    told = reading.stage_progress.dump()
-    return {"stageProgress": told} if told else {}
+    shown = reading.stage_progress.dump()
+    return {"stageProgress": shown} if shown else {}
 
 
 def title(reading: Reading) -> str:
     """What is being done, and with how many files."""
-    progress, told = reading.progress, reading.stage_progress
-    if told.files_done is not None or told.bytes_done is not None:
-        far = display.counted(told.files_done, told.files_total, told.bytes_done, told.bytes_total, of="/")
+    progress, part = reading.progress, reading.stage_progress
+    if part.files_done is not None or part.bytes_done is not None:
+        far = display.counted(part.files_done, part.files_total, part.bytes_done, part.bytes_total, of="/")
         return f"{VERBS[reading.stage]} {far}"
     if progress.files_total is None:
         return VERBS[reading.stage]
@@ -170,10 +170,10 @@ def brief(done: int, total: int | None) -> str:
 def remarks(reading: Reading) -> list[str]:
     """What a reader of the figures should know: where they are from, and requests that were tried again."""
     source = _LAYERS.get(reading.progress.layer)
-    told = [source] if source and reading.stage is Stage.DOWNLOADING else []
+    notes = [source] if source and reading.stage is Stage.DOWNLOADING else []
     if reading.retries:
-        told.append("1 retry" if reading.retries == 1 else f"{reading.retries} retries")
-    return [*told, reading.waits] if reading.waits else told
+        notes.append("1 retry" if reading.retries == 1 else f"{reading.retries} retries")
+    return [*notes, reading.waits] if reading.waits else notes
 
 
 def tail(progress: Progress) -> str:

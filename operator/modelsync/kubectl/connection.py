@@ -1,7 +1,7 @@
 """From a kubeconfig to a connection: the Kubernetes library loads it, and makes the connection pool.
 
 Contexts, exec credential programs, certificates and proxies are its business, and each is a bug when done
-anew. Its client is not used beyond that: see docs/decisions.
+again. Its client is not used beyond that: see docs/decisions.
 """
 
 import logging
@@ -13,7 +13,7 @@ from modelsync.kubectl import problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ConnectionOptions:
     """What the user's options say about the cluster."""
 
     kubeconfig: str | None = None
@@ -53,7 +53,7 @@ class _Collector(logging.Handler):
         self.found.append(record.getMessage())
 
 
-def connect(wish: Wish) -> Connection:
+def connect(options: ConnectionOptions) -> Connection:
     """A connection to the cluster of the kubeconfig, or of the Pod's service account; raises CommandError."""
     import kubernetes.client
     import kubernetes.client.rest
@@ -63,7 +63,7 @@ def connect(wish: Wish) -> Connection:
     collector, root = _Collector(), logging.getLogger()
     root.addHandler(collector)
     try:
-        namespace = _load(kubernetes.config, settings, wish)
+        namespace = _load(kubernetes.config, settings, options)
         pool = kubernetes.client.rest.RESTClientObject(settings).pool_manager
     except (kubernetes.config.ConfigException, OSError, ValueError) as error:
         raise problems.bad_configuration(str(error)) from None
@@ -78,20 +78,20 @@ def connect(wish: Wish) -> Connection:
         pool=pool,
         settings=settings,
         namespace=namespace,
-        impersonation=_impersonation(wish),
+        impersonation=_impersonation(options),
     )
 
 
-def _load(config: Any, settings: Any, wish: Wish) -> str:
+def _load(config: Any, settings: Any, options: ConnectionOptions) -> str:
     try:
-        contexts, active = config.list_kube_config_contexts(wish.kubeconfig)
+        contexts, active = config.list_kube_config_contexts(options.kubeconfig)
     except config.ConfigException:
-        if wish.kubeconfig or wish.context:
+        if options.kubeconfig or options.context:
             raise
         config.load_incluster_config(client_configuration=settings)
         return _own_namespace()
-    config.load_kube_config(wish.kubeconfig, wish.context, settings, persist_config=False)
-    named = [each for each in contexts if each["name"] == wish.context] or [active]
+    config.load_kube_config(options.kubeconfig, options.context, settings, persist_config=False)
+    named = [each for each in contexts if each["name"] == options.context] or [active]
     context: Mapping[str, Any] = named[0].get("context") or {}
     return str(context.get("namespace") or "default")
 
@@ -104,6 +104,6 @@ def _own_namespace() -> str:
         return "default"
 
 
-def _impersonation(wish: Wish) -> tuple[tuple[str, str], ...]:
-    user = [("Impersonate-User", wish.as_user)] if wish.as_user else []
-    return (*user, *(("Impersonate-Group", group) for group in wish.as_groups))
+def _impersonation(options: ConnectionOptions) -> tuple[tuple[str, str], ...]:
+    user = [("Impersonate-User", options.as_user)] if options.as_user else []
+    return (*user, *(("Impersonate-Group", group) for group in options.as_groups))

@@ -46,16 +46,16 @@ def now() -> datetime:
 
 def _connected(values: dict[str, Any]) -> Cluster:
     from modelsync.kubectl.client import Client  # the library takes half of the time to the first table
-    from modelsync.kubectl.connection import Wish, connect
+    from modelsync.kubectl.connection import ConnectionOptions, connect
 
-    wish = Wish(
+    options = ConnectionOptions(
         kubeconfig=values["kubeconfig"],
         context=values["context"],
         as_user=values["as_user"],
         as_groups=values["as_groups"],
     )
     limit = seconds(values["request_timeout"], "--request-timeout")
-    client = Client(connect(wish), limit or None)
+    client = Client(connect(options), limit or None)
     return Cluster(
         client=client,
         namespace=values["namespace"] or client.namespace,

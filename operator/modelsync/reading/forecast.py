@@ -1,6 +1,6 @@
 """Time left, without jumps.
 
-A speed swings, and time left computed anew at each tick swings with it: people then trust neither. So a
+A speed swings, and time left computed again at each tick swings with it: people then trust neither. So a
 forecast is remembered: it counts down by itself, moves towards what the present speed says, and by no more
 than half of itself at once.
 """
@@ -44,7 +44,7 @@ class Forecasts:
         return shown
 
     def forget(self, key: str) -> None:
-        """Begin anew: nothing comes any more."""
+        """Begin again: nothing comes any more."""
         self._known.pop(key, None)
 
 

@@ -83,7 +83,7 @@ class _Ring:
 
 
 class History:
-    """Speeds by key (`total`, `queue/NAME`, `sync/NAMESPACE/NAME`); no clock: whoever records says when."""
+    """Speeds by key (`total`, `queue/NAME`, `sync/NAMESPACE/NAME`); no clock: the caller says when."""
 
     def __init__(self, started: datetime, *, most_steps: int = MOST_STEPS) -> None:
         self._started = started

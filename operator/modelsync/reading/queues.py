@@ -66,8 +66,8 @@ def _counts(status: Fields, seen: Counts) -> Counts:
     """The status' figures before those of the rows."""
 
     def figure(name: str, else_: int) -> int:
-        told = status.count(name)
-        return else_ if told is None else told
+        reported = status.count(name)
+        return else_ if reported is None else reported
 
     found = {
         "active": figure("active", seen.active),
@@ -82,11 +82,11 @@ def _counts(status: Fields, seen: Counts) -> Counts:
 
 
 def _running(status: Fields, rows: Sequence[Row]) -> tuple[tuple[str, ...], str | None]:
-    told = status.texts("running", MOST_NAMES)
+    reported = status.texts("running", MOST_NAMES)
     active = status.count("active")
     if active is None:
         return _named(sorted(f"{row.namespace}/{row.name}" for row in rows if row.badge.active))
-    return told, _text(told, max(active, len(told)))
+    return reported, _text(reported, max(active, len(reported)))
 
 
 def _named(names: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
@@ -106,8 +106,8 @@ def _closed(spec: Fields, status: Fields) -> str | None:
     if spec.count("maxActive") == 0:
         return "the queue has no slots (spec.maxActive is 0)"
     for one in status.each("conditions", 50):
-        told = one.text("type"), one.text("status"), one.text("reason")
-        if told == ("Ready", "False", QueueReason.DOWNLOADS_DISABLED):
+        condition = one.text("type"), one.text("status"), one.text("reason")
+        if condition == ("Ready", "False", QueueReason.DOWNLOADS_DISABLED):
             return one.text("message") or "downloads are disabled in the operator"
     return None
 

@@ -218,10 +218,10 @@ class Operator:
             self._recorder.announce(left)
 
     def _on_rewind(self) -> None:
-        """The API server's history went back: whoever goes on from a version has to begin again."""
+        """The API server's history went back: all that continue from a version have to begin again."""
         if not self._rewound:
             self._rewound = True
-            _log.warning("the API server's versions went back (its etcd was restored?): watching anew")
+            _log.warning("the API server's versions went back (its etcd was restored?): watches begin again")
             for watch in self._watches:
                 watch.begin_again()
             self.resync.ask()

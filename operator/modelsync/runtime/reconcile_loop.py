@@ -140,7 +140,7 @@ class ReconcileLoop:
         """One plan, handed over; returns the seconds after which time alone asks for another one."""
         picture = self._store.snapshot(now, self._settings)
         plan = self._plan(picture)
-        self._tell(picture, plan)
+        self._hand_over(picture, plan)
         self._report_foreign(plan)
         again = self._acting.start(plan.creations, plan.deletions)
         for keeper in (self._acting, self._writing, self._counting):
@@ -150,7 +150,7 @@ class ReconcileLoop:
             waits.append(max(0.05, (plan.wake_at - self._clock()).total_seconds()))
         return min(waits)
 
-    def _tell(self, picture: snapshot.Snapshot, plan: actions.Plan) -> None:
+    def _hand_over(self, picture: snapshot.Snapshot, plan: actions.Plan) -> None:
         """Statuses, Events and limits: handed over without waiting."""
         for uid, status in plan.statuses.items():
             sync = picture.syncs[uid]
@@ -163,8 +163,8 @@ class ReconcileLoop:
             self._writing.offer_queue(picture.queues[name], queue_status)
         for announcement in plan.events:
             self._recording.announce(announcement)
-        for wish in plan.limits:
-            self._polling.set_limit(wish)
+        for limit in plan.limits:
+            self._polling.set_limit(limit)
         self._writing.active = plan.workers
 
     def _report_foreign(self, plan: actions.Plan) -> None:

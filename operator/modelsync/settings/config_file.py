@@ -13,7 +13,7 @@ import pydantic
 import yaml
 
 from modelsync.errors import ConfigError
-from modelsync.settings.config_messages import shown, told
+from modelsync.settings.config_messages import explain, shown
 from modelsync.settings.configuration import API_VERSION, KIND, Configuration
 
 MOST_BYTES = 1024 * 1024
@@ -70,7 +70,7 @@ def parse(content: bytes, name: str) -> Configuration:
         document = _head_checked(_loaded(content))
         return Configuration.model_validate_json(json.dumps(document))
     except pydantic.ValidationError as error:
-        found = [told(each) for each in error.errors(include_url=False)]
+        found = [explain(each) for each in error.errors(include_url=False)]
     except ConfigError as error:
         found = [str(error)]
     if len(found) == 1:

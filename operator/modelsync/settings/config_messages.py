@@ -29,7 +29,7 @@ _TEXTS = {
 """pydantic's kinds of errors in our words."""
 
 
-def told(error: ErrorDetails) -> str:
+def explain(error: ErrorDetails) -> str:
     """One error of pydantic as `path: value, what it must be`."""
     path, kind = _path(error["loc"]), error["type"]
     if kind == "extra_forbidden":

@@ -120,8 +120,8 @@ class Addresses(Section):
     allowed: Annotated[tuple[Block, ...], field_types.blocks()] = default([])
     """CIDR blocks that workers may connect to besides the internet: the addresses of Hub mirrors and S3
     servers inside. Name single addresses (10.96.40.7/32) where you can: whatever listens within a block can
-    be downloaded by whoever may create ModelSyncs. Of all blocks that hold an address the narrowest decides;
-    0.0.0.0/0 allows nothing inside."""
+    be downloaded by anyone who may create ModelSyncs. Of all blocks that hold an address the narrowest
+    decides; 0.0.0.0/0 allows nothing inside."""
     denied: Annotated[tuple[Block, ...], field_types.blocks()] = default([])
     """CIDR blocks that workers may not connect to, of the internet or within what is allowed."""
 

@@ -1,7 +1,7 @@
 """Acts through the REST API: what `reading.acts` says, done at most once.
 
-A request may be repeated by whoever lost its answer. So where the object already says what the act wants,
-nothing is written, and a retry that nobody has acted on yet is not asked for again.
+A request may be repeated by a client that lost its answer. So where the object already says what the act
+wants, nothing is written, and a retry that nobody has acted on yet is not asked for again.
 """
 
 from collections.abc import Mapping

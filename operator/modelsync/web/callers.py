@@ -1,6 +1,6 @@
 """From a request to its caller; nothing but this decides with whose rights a request is carried out.
 
-On a laptop there is one caller, whoever has the session token of the URL. In the cluster a caller is the
+On a laptop there is one caller: anyone with the session token of the URL. In the cluster a caller is the
 bearer token of the request: its Authorization header, the header by which a trusted proxy forwards it, or the
 cookie in which logging in has sealed it, in this order. The server has no credential of its own there, so a
 request without one reaches nothing.

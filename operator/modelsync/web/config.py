@@ -8,7 +8,7 @@ class Mode(StrEnum):
     """Whose rights a request has."""
 
     LAPTOP = "laptop"
-    """`modelsync dashboard`: those of the kubeconfig, for whoever has the session token of the URL."""
+    """`modelsync dashboard`: those of the kubeconfig, for anyone who has the session token of the URL."""
     CLUSTER = "cluster"
     """`modelsync web`: those of the bearer token that the caller brings; the server has none."""
 

@@ -189,7 +189,7 @@ class Feed:
         return str(meta.get("resourceVersion") or "")
 
     async def _watch(self, scope: Scope, version: str) -> str:
-        """Follow one watch; returns where the next goes on, or "" where the list must be read anew."""
+        """Follow one watch; returns where the next goes on, or "" where the list must be read again."""
         events = self._upstream.watch(self._caller, scope.path, version, seconds=WATCH_SECONDS)
         async with contextlib.aclosing(events) as each:  # type: ignore[type-var]
             async for kind, thing in each:
@@ -291,7 +291,7 @@ class Feed:
         order = (Link.AWAY, Link.CONNECTING, Link.LIVE, Link.REFUSED)
         state = next(link for link in order if link in links)
         since = [scope.since for scope in self.scopes if scope.link is state and scope.since is not None]
-        told: Object = {
+        shown: Object = {
             "state": state,
             "namespaces": [scope.namespace for scope in self.scopes if scope.namespace],
             "refused": [
@@ -301,7 +301,7 @@ class Feed:
             ],
             "queuesSeen": self.queues.link is Link.LIVE,
         }
-        return told | ({"since": max(since).isoformat()} if since else {})
+        return shown | ({"since": max(since).isoformat()} if since else {})
 
 
 def without_ages(dumped: Object) -> Object:

@@ -113,7 +113,7 @@ class Logins:
     """Bounds failed logins of an address and in all.
 
     A token that the API server has taken lately is not bounded: behind a proxy all callers share an address,
-    and whoever guesses tokens there must not shut the others out.
+    and one who guesses tokens there must not shut the others out.
     """
 
     def __init__(self, per_minute: float, *, clock: Callable[[], float]) -> None:

@@ -24,7 +24,7 @@ from modelsync.web.problems import Problem, ProblemReason
 from modelsync.web.upstream import Caller, Object, Upstream
 
 LINGER_SECONDS = 300.0
-"""How long a feed lives on without clients: a page that is loaded anew finds its chart."""
+"""How long a feed lives on without clients: a page that is loaded again finds its chart."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 2000

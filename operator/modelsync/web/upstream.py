@@ -39,7 +39,7 @@ class Caller:
     key: str
     """Keyed hash of the credential; callers with the same one share watches and limits."""
     headers: Callable[[], Awaitable[Mapping[str, str]]] = field(repr=False)
-    """The credential as headers, read anew for each request."""
+    """The credential as headers, read for each request."""
 
 
 def sync_path(namespace: str | None, name: str = "") -> str:
@@ -173,11 +173,11 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
 
 def _problem(answer: aiohttp.ClientResponse, raw: bytes) -> Problem:
     try:
-        told = decoded(raw)
+        document = decoded(raw)
     except Problem:
-        told = {}
+        document = {}
     wait = backoff.retry_after(answer.headers.get("Retry-After"), now=time.time(), longest=60.0)
-    return problems.of_kubernetes(answer.status, told, wait)
+    return problems.of_kubernetes(answer.status, document, wait)
 
 
 def decoded(raw: bytes) -> Object:

@@ -1,7 +1,7 @@
 """What one attempt is given: the request, and the means to carry it out.
 
 The caller that starts an attempt (a Pod's worker, a command line, a test) makes it once. It is handed on as
-it is, from the pipeline to the engines, and no layer packs its values anew. What a package makes for itself,
+it is, from the pipeline to the engines, and no layer packs its values again. What a package makes for itself,
 such as an engine's memory, is not in here. Code that runs for each block of a file binds the values that it
 needs once, in its constructor, rather than look them up here.
 """

@@ -6,7 +6,8 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from modelsync.worker.engines.native.buffer_pool import BLOCK, SPARE
+from modelsync.worker.checksums.file_digest import BLOCK
+from modelsync.worker.engines.native.buffer_pool import SPARE
 from tests.faults import slow_pulls
 from tests.faults.case import Case, Tally
 from tests.faults.rows.row import short_waits

@@ -95,7 +95,7 @@ def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
 def _to_check(status: ModelSyncStatus, verified_by: int | None) -> ModelSyncStatus:
     """A Complete sync as one that waits for an attempt: the artifact keeps what was known, and by whom.
 
-    Progress begins anew, since nobody knows how much of it is still there.
+    Progress begins again, since nobody knows how much of it is still there.
     """
     artifacts = tuple(one.but(attempt=one.attempt or verified_by) for one in status.artifacts)
     return status_patch.updated(
@@ -130,8 +130,8 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     else:
         pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
     due = (failure.time + pause).replace(microsecond=0) if again else None
-    # A source that changed has to be resolved anew; staying on what is gone would fail for ever. But what was
-    # published is checked against itself, and not replaced by another model under its readers.
+    # A source that changed has to be resolved again; staying on what is gone would fail for ever. But what
+    # was published is checked against itself, and not replaced by another model under its readers.
     moved = failure.reason is Reason.SOURCE_CHANGED and not status.artifacts
     resolved = None if moved else status.resolved
     return status_patch.updated(

@@ -124,7 +124,7 @@ def count(
     disruption: bool,
     reason: Reason,
 ) -> int:
-    """Failures in a row, this one included: one that got further than the one before begins anew.
+    """Failures in a row, this one included: one that got further than the one before begins again.
 
     Not one that was too slow: it always gets further, and would do so for ever.
     """

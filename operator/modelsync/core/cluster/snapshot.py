@@ -228,6 +228,6 @@ class Snapshot:
     """By Job uid or Pod uid, or by ModelSync uid for a failed creation."""
     troubles: Mapping[tuple[str, str], StartProblem] = field(default_factory=dict)
     """By namespace and queue: creations there got no answer or a server's error (see `admission`)."""
-    farewells: Mapping[str, PodRecord] = field(default_factory=dict)
+    last_pods: Mapping[str, PodRecord] = field(default_factory=dict)
     """The last state of a Pod that has gone a moment ago with its termination report, by ModelSync uid."""
     settings: Settings = field(default_factory=Settings)

@@ -45,7 +45,7 @@ class View:
     """The next attempt's Job may exist: nothing is derived from it but that its slot is taken."""
     gives_way: bool = False
     """Somebody waits for its slot, and it is not the one that may wait for room on a node without."""
-    farewell: PodRecord | None = None
+    last_pod: PodRecord | None = None
     """The last state of a Pod of this sync that is gone."""
     lost_pods: frozenset[str] = frozenset()
     """Uids of the Pods, of all ModelSyncs, on nodes that do not confirm their end."""
@@ -152,7 +152,7 @@ class View:
     @cached_property
     def termination_report(self) -> PodRecord | None:
         """The Pod of the last attempt with its termination report, also when it is gone already."""
-        known = self.pods if self.farewell is None else (*self.pods, self.farewell)
+        known = self.pods if self.last_pod is None else (*self.pods, self.last_pod)
         own = [pod for pod in known if pod.attempt == self.attempts and pod.termination is not None]
         return max(own, key=lambda pod: pod.created, default=None)
 
@@ -202,9 +202,9 @@ class Gatherer:
                 self._jobs[job.sync_uid].append(job)
         for pod in snapshot.pods:
             self._pods[pod.sync_uid].append(pod)
-        self._farewells = snapshot.farewells
+        self._last_pods = snapshot.last_pods
         self._busy = self._jobs.keys() | self._pods.keys() | self._creating | snapshot.problems.keys()
-        self._busy |= snapshot.farewells.keys()
+        self._busy |= snapshot.last_pods.keys()
 
     def is_idle(self, uid: str) -> bool:
         """Whether there is nothing to know about a ModelSync but itself."""
@@ -224,7 +224,7 @@ class Gatherer:
             settings=self._snapshot.settings,
             creating=sync.uid in self._creating,
             gives_way=sync.spec.queue in self._contended and sync.uid not in self.parked,
-            farewell=self._farewells.get(sync.uid),
+            last_pod=self._last_pods.get(sync.uid),
             lost_pods=self.lost_pods,
         )
 

@@ -2,8 +2,8 @@
 
 Its author need not be one who may create Pods. A priority class would displace other people's Pods, and
 requests without end would keep nodes from them; a service account brings what the cluster ties to it, and a
-uid the files of whoever has it on a shared server. So all of these are what an administrator allows, as the
-engines are. Nothing starts with more, and a worker that runs is left alone.
+uid the files of the user who has it on a shared server. So all of these are what an administrator allows, as
+the engines are. Nothing starts with more, and a worker that runs is left alone.
 """
 
 from collections.abc import Iterator, Mapping

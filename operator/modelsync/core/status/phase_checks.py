@@ -1,7 +1,7 @@
 """What state a ModelSync is in: one chain of small checks, the first that applies decides.
 
 Each check answers with a Verdict (phase, reason, a sentence) or passes on. The order is the meaning: a result
-outranks a wish to cancel, a wish outranks a running worker, a worker outranks an old failure.
+outranks a request to cancel, such a request outranks a running worker, a worker outranks an old failure.
 """
 
 import re

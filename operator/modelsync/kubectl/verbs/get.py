@@ -112,7 +112,7 @@ class Table:
 def changes(
     cluster: Cluster, version: str, names: Sequence[str], query: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Objects as they change; a list anew where the server has forgotten what came since."""
+    """Objects as they change; a new list where the server has forgotten what came since."""
     while True:
         try:
             path = client.syncs(cluster.scope)

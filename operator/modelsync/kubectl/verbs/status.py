@@ -85,8 +85,7 @@ def _line(label: str, text: str) -> str:
 
 
 def _why(row: Row) -> str:
-    told = f" ({row.reason})" if row.reason and row.reason != row.badge.word else ""
-    return told
+    return f" ({row.reason})" if row.reason and row.reason != row.badge.word else ""
 
 
 def _progress(row: Row) -> str | None:

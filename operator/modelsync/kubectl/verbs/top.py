@@ -83,7 +83,7 @@ def counters(text: str) -> Counters:
 
 
 def network_lines(before: Counters, after: Counters, seconds: float) -> list[str]:
-    """Rates by node and in total; a counter that fell began anew."""
+    """Rates by node and in total; a counter that fell began again."""
     rows, total = [], [0, 0]
     for node in sorted(after):
         old = before.get(node, after[node])

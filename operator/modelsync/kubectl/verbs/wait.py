@@ -66,7 +66,7 @@ def _read(cluster: Cluster, name: str) -> dict[str, object]:
 
 
 class Screen:
-    """Bars that are drawn anew on a terminal; elsewhere a line for each change of state."""
+    """Bars that are redrawn on a terminal; elsewhere a line for each change of state."""
 
     def __init__(self) -> None:
         self._drawn = 0

@@ -2,7 +2,7 @@
 
 The package serves as a transport alone (credentials, TLS, connections). Its models are not used: ten thousand
 Pods cost it 9 s and 600 MiB as models, 1 s as dicts. Each call has one timeout, one typed error and one
-entry in the metrics, and nothing is retried here: whoever calls knows what a repetition means.
+entry in the metrics, and nothing is retried here: the caller knows what a repetition means.
 """
 
 import asyncio
@@ -155,7 +155,7 @@ class Kube:
         await self._client.close()
 
     async def access(self) -> Access:
-        """The present credentials, read anew (tokens are rotated)."""
+        """The present credentials, read each time (tokens are rotated)."""
         with _logging_in():
             found = await self._settings.auth_settings()
         header = str(found.get("BearerToken", {}).get("value") or "")

@@ -32,7 +32,7 @@ PodListener = Callable[[snapshot.PodRecord], None]
 SyncListener = Callable[[snapshot.SyncRecord], None]
 _KINDS = (SYNCS, QUEUES, JOBS, PODS)
 _TOMBSTONES = 20_000
-_FAREWELL = timedelta(seconds=60)
+_KEEP_LAST_POD = timedelta(seconds=60)
 """How long the termination report of a Pod that is gone is kept for the planner: it may look a moment
 later."""
 
@@ -102,7 +102,7 @@ class Store:
         self._troubles: dict[tuple[str, str], snapshot.StartProblem] = {}
         self._deleting: set[str] = set()
         """Uids of Jobs whose deletion was asked for."""
-        self._farewells: dict[str, tuple[datetime, snapshot.PodRecord]] = {}
+        self._last_pods: dict[str, tuple[datetime, snapshot.PodRecord]] = {}
 
     @property
     def syncs(self) -> Mapping[str, snapshot.SyncRecord]:
@@ -270,7 +270,7 @@ class Store:
         """Whether a Job may exist and was not seen."""
         return (namespace, name) in self._assumed
 
-    def refute(self, namespace: str, name: str) -> None:
+    def forget_assumed(self, namespace: str, name: str) -> None:
         """An assumed Job is known not to exist."""
         if self._assumed.pop((namespace, name), None) is not None:
             self._wake()
@@ -289,40 +289,40 @@ class Store:
         else:
             self._silences.pop(pod_uid, None)
 
-    def blame(self, uid: str, problem: snapshot.StartProblem) -> None:
+    def set_problem(self, uid: str, problem: snapshot.StartProblem) -> None:
         """Something went wrong with an object."""
         if self._problems.get(uid) != problem:
             self._problems[uid] = problem
             self._wake()
 
-    def absolve(self, uid: str) -> None:
+    def clear_problem(self, uid: str) -> None:
         """What went wrong with an object is over."""
         if self._problems.pop(uid, None) is not None:
             self._wake()
 
-    def blame_group(self, group: tuple[str, str], problem: snapshot.StartProblem) -> None:
+    def set_group_problem(self, group: tuple[str, str], problem: snapshot.StartProblem) -> None:
         """A creation in a namespace and queue got no answer or a server's error."""
         self._troubles[group] = problem
         self._wake()
 
-    def absolve_group(self, group: tuple[str, str]) -> None:
+    def clear_group_problem(self, group: tuple[str, str]) -> None:
         """A creation in a namespace and queue was answered."""
         if self._troubles.pop(group, None) is not None:
             self._wake()
 
-    def _recent_farewells(self) -> dict[str, snapshot.PodRecord]:
-        limit = self._clock() - _FAREWELL
-        old = [uid for uid, (seen, _) in self._farewells.items() if seen < limit or uid not in self.syncs]
+    def _recent_last_pods(self) -> dict[str, snapshot.PodRecord]:
+        limit = self._clock() - _KEEP_LAST_POD
+        old = [uid for uid, (seen, _) in self._last_pods.items() if seen < limit or uid not in self.syncs]
         for uid in old:
-            del self._farewells[uid]
-        return {uid: pod for uid, (_, pod) in self._farewells.items()}
+            del self._last_pods[uid]
+        return {uid: pod for uid, (_, pod) in self._last_pods.items()}
 
     def _remember(self, pod: snapshot.PodRecord | None) -> None:
         if pod is None or pod.termination is None or self.works_for(pod) is None:
             return
-        known = self._farewells.get(pod.sync_uid)
+        known = self._last_pods.get(pod.sync_uid)
         if known is None or known[1].attempt <= pod.attempt:
-            self._farewells[pod.sync_uid] = (self._clock(), pod)
+            self._last_pods[pod.sync_uid] = (self._clock(), pod)
 
     def snapshot(self, now: datetime, settings: snapshot.Settings) -> snapshot.Snapshot:
         """The planner's picture of this instant."""
@@ -336,7 +336,7 @@ class Store:
             silences=dict(self._silences),
             problems=dict(self._problems),
             troubles=dict(self._troubles),
-            farewells=self._recent_farewells(),
+            last_pods=self._recent_last_pods(),
             settings=settings,
         )
 

@@ -2,8 +2,8 @@
 
 The uid of an attempt's Job stands in its ModelSync's status, but only after the Job is there; an operator
 that dies in between leaves one that is recorded nowhere, and so does a ModelSync that is deleted as an
-orphan's owner. Labels, names and owners prove nothing: whoever may create Jobs writes them. So every Job, and
-through its template every Pod, carries for whom it was made and a keyed hash of that. The key lies in the
+orphan's owner. Labels, names and owners prove nothing: anyone who may create Jobs writes them. So every Job,
+and through its template every Pod, carries for whom it was made and a keyed hash of that. The key lies in the
 operator's Lease, which nobody reads who has no rights in the operator's namespace, and the Lease outlives the
 process.
 

@@ -18,7 +18,8 @@ from modelsync.runtime.cluster.resources import QUEUES, WATCHED, Resource
 _log = logging.getLogger(__name__)
 _RESTARTS = 5
 _SOON = 5.0
-"""Seconds between a wish for a list and the list: watches begin again meanwhile, and many wishes are one."""
+"""Seconds between a request for a list and the list: watches begin again meanwhile, and many requests are
+one."""
 _BACKOFF = Backoff(first=0.5, cap=30.0, jitter=0.1)
 
 

@@ -4,10 +4,10 @@ kopf brings what is hard about watching (lists, bookmarks, reconnects, renewed c
 only `on.event` is used, and each one only hands its object on. Decisions are made elsewhere, from the store.
 
 Each watch runs in a thread with an event loop of its own, for two reasons. When kopf's operator ends, it
-cancels every task of its loop that is younger than itself, whoever made it; and it takes the signal handlers
-of the process when it runs in the main thread. It does end, after a minute of 5xx or 403 or an expired list:
-then it is started again, and the process lives on. What it sees of objects are envelopes (see there), since
-there are some that would end it at once, each time.
+cancels every task of its loop that is younger than itself, no matter who made it; and it takes the signal
+handlers of the process when it runs in the main thread. It does end, after a minute of 5xx or 403 or an
+expired list: then it is started again, and the process lives on. What it sees of objects are envelopes (see
+there), since there are some that would end it at once, each time.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class Watch:
         return asyncio.get_running_loop().time() - self._blind_since
 
     def begin_again(self) -> None:
-        """List and watch anew.
+        """List and watch again.
 
         After an etcd was restored a watch goes on from a version that is still to come, and hears nothing of
         what happens before that.

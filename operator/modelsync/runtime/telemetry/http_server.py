@@ -3,7 +3,7 @@
 Health is the engine's heartbeat (a deadlocked loop is restarted), readiness that the store is complete; a
 standby is ready when it could take over. Nothing here is about any one ModelSync but its metrics.
 
-Two ports, because the kubelet alone has to reach the first, and because whoever floods the second must not
+Two ports, because the kubelet alone has to reach the first, and because one who floods the second must not
 make its probes fail. The page of metrics is made at most once in a second, and so seldom that it takes a
 tenth of the time at most: with 5,000 active ModelSyncs it takes about half a second, in which nothing else
 runs.
@@ -88,7 +88,7 @@ def metrics(registry: prometheus.CollectorRegistry) -> dict[str, Answer]:
 
 
 class _Page:
-    """The registry as text, made anew when it is old enough."""
+    """The registry as text, made again when it is old enough."""
 
     def __init__(self, registry: prometheus.CollectorRegistry) -> None:
         self._registry = registry

@@ -4,7 +4,7 @@ Counters are aggregates that the operator keeps for its workers (see `worker_cou
 less than a scrape interval. Labels are bounded: namespaces, sources, reasons, nodes and devices; never a
 repository, a revision or a URL. A namespace's series go an hour after its last ModelSync, a node's an hour
 after its last worker: late enough for every scrape, and for Prometheus one that comes back is a counter that
-began anew. What describes present state is collected from the store at scrape time (see `state_collector`),
+began again. What describes present state is collected from the store at scrape time (see `state_collector`),
 so that no series outlives its object.
 """
 

@@ -205,7 +205,7 @@ class Accounting:
         )
         if pod.created < self._began:
             account.from_before = True
-            account.before -= min(account.before, _told(sync.status, pod))
+            account.before -= min(account.before, _reported(sync.status, pod))
             account.closed = pod.termination is not None and _is_settled(sync.status, pod.attempt)
         self._pods[pod.uid] = account
         return account
@@ -284,7 +284,7 @@ def _is_stalled(status: api.ModelSyncStatus) -> bool:
     return found is not None and found.reason == Reason.DOWNLOAD_STALLED
 
 
-def _told(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
+def _reported(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
     """Bytes of this Pod that the stored status has, so that they were counted already."""
     worker, known = status.worker, status.progress
     if known is None or status.attempts != pod.attempt:

@@ -52,7 +52,7 @@ class Contact:
     namespace: str
     failures: int = 0
     limit_asked: float = field(default=float("-inf"))
-    wish: actions.SetLimit | None = None
+    action: actions.SetLimit | None = None
     """A limit that waits for its turn."""
 
 
@@ -155,15 +155,15 @@ class Poller:
         self._on_sample(pod, report)
         return True
 
-    def set_limit(self, wish: actions.SetLimit) -> None:
-        """Set a worker's limit; the plan repeats the wish until a sample shows that it was taken."""
-        contact = self._contacts.get(wish.pod.uid)
+    def set_limit(self, action: actions.SetLimit) -> None:
+        """Set a worker's limit; the plan repeats the action until a sample shows that it was taken."""
+        contact = self._contacts.get(action.pod.uid)
         if contact is None or asyncio.get_running_loop().time() - contact.limit_asked < self._interval:
             return
-        if contact.wish is None:
+        if contact.action is None:
             self._limits.waiting.put(contact.namespace, contact.failures, contact)
             self._freed.set()
-        contact.wish = wish
+        contact.action = action
 
     def _is_target(self, pod: snapshot.PodRecord) -> bool:
         job = self._store.jobs.get(pod.job_uid)
@@ -195,10 +195,10 @@ class Poller:
         """Begin what is due, as far as there is room."""
         now = asyncio.get_running_loop().time()
         while (contact := self._limits.next()) is not None:
-            wish, contact.wish = contact.wish, None
-            if wish is not None and self._contacts.get(contact.uid) is contact:
+            action, contact.action = contact.action, None
+            if action is not None and self._contacts.get(contact.uid) is contact:
                 contact.limit_asked = now
-                self._begin(self._limits, contact, self._limit(wish))
+                self._begin(self._limits, contact, self._limit(action))
         while self._due and self._due[0][0] <= now:
             due, _, contact = heapq.heappop(self._due)
             self._polls.waiting.put(contact.namespace, due, contact)
@@ -222,10 +222,10 @@ class Poller:
                 began + wait_after(contact.failures, self._every.get(contact.namespace, self._interval)),
             )
 
-    async def _limit(self, wish: actions.SetLimit) -> None:
-        request = protocol.LimitRequest(bytes_per_second=wish.bytes_per_second)
+    async def _limit(self, action: actions.SetLimit) -> None:
+        request = protocol.LimitRequest(bytes_per_second=action.bytes_per_second)
         with contextlib.suppress(worker_client.NoAnswer):
-            await self._channel.limit(wish.pod, request)
+            await self._channel.limit(action.pod, request)
 
 
 def intervals_of(workers: Mapping[str, int], interval: float) -> dict[str, float]:

@@ -62,7 +62,7 @@ class Diagnosis:
         for uid in self._asked.keys() - blocked.keys():
             self._due.pop(uid, None)
             self._asked.pop(uid)
-            self._store.absolve(uid)
+            self._store.clear_problem(uid)
         asked = []
         clock = asyncio.get_running_loop().time()
         for uid, namespace in blocked.items():
@@ -105,7 +105,7 @@ class Diagnosis:
             return
         problem = newest(last)
         if problem is not None:
-            self._store.blame(uid, problem)
+            self._store.set_problem(uid, problem)
 
 
 def newest(events: list[api_client.Object]) -> snapshot.StartProblem | None:

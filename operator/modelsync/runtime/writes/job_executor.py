@@ -96,7 +96,7 @@ class Executor:
             await asyncio.wait(self._tasks.values())
 
     async def close(self) -> None:
-        """Give up what is under way: whoever leads next finds what came of it by the Jobs' names."""
+        """Give up what is under way: the next leader finds what came of it by the Jobs' names."""
         for task in self._tasks.values():
             task.cancel()
         await self.finish()
@@ -108,7 +108,7 @@ class Executor:
         if self._store.troubles:
             groups = {admission.group(sync) for sync in self._store.syncs.values()}
             for group in self._store.troubles.keys() - groups:
-                self._store.absolve_group(group)
+                self._store.clear_group_problem(group)
 
     def _begin(self, uid: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -121,47 +121,49 @@ class Executor:
         if error is not None:
             _log.error("an action for %s failed", uid, exc_info=error)
 
-    async def _create(self, wish: actions.CreateJob, name: str) -> None:
-        sync, loop = wish.sync, asyncio.get_running_loop()
+    async def _create(self, action: actions.CreateJob, name: str) -> None:
+        sync, loop = action.sync, asyncio.get_running_loop()
         began = loop.time()
         try:
             async with self._slots:
-                if self._may_act():
+                if self._may_act():  # asked here: the lease may be lost while this waits for its turn
                     began = loop.time()
-                    await self._make(wish, name)
+                    await self._make(action, name)
         except api_client.ApiError as error:
             _log.warning("cannot create Job %s/%s: %s", sync.namespace, name, error)
-            self._blame(sync, error, loop.time() - began)
+            self._set_problem(sync, error, loop.time() - began)
             if error.is_uncertain:
                 await self._find_out(sync, name)
         except Exception as error:
             # A manifest that cannot be made must not stop the other ModelSyncs.
             _log.exception("cannot make Job %s/%s", sync.namespace, name)
-            self._blame(sync, api_client.ApiError(400, "", f"{type(error).__name__}: {error}"), 0.0)
+            self._set_problem(sync, api_client.ApiError(400, "", f"{type(error).__name__}: {error}"), 0.0)
         finally:
-            self._store.refute(sync.namespace, name)
+            # Only now: a Job that exists was observed before, so that no plan sees its slot free in between.
+            self._store.forget_assumed(sync.namespace, name)
 
-    async def _make(self, wish: actions.CreateJob, name: str) -> None:
-        sync = wish.sync
+    async def _make(self, action: actions.CreateJob, name: str) -> None:
+        sync = action.sync
+        # The last attempt first: two workers of one ModelSync would write to one target.
         await self._end_unseen(sync)
         whole = await self._whole(sync)
         if whole is None:
             return
-        manifest = self._render(whole, wish.attempt, secrets.token_urlsafe(24))
-        made_for = Made(sync_uid=sync.uid, attempt=wish.attempt, queue=sync.spec.queue)
+        manifest = self._render(whole, action.attempt, secrets.token_urlsafe(24))
+        made_for = Made(sync_uid=sync.uid, attempt=action.attempt, queue=sync.spec.queue)
         self._store.proofs.sign(manifest, made_for, self._clock())
         try:
             made = await self._api.create(JOBS, sync.namespace, manifest)
         except api_client.Conflict:
             made = await self._existing(sync, name)
         self._store.observe(JOBS, "ADDED", made)
-        self._store.absolve(sync.uid)
-        self._store.absolve_group(admission.group(sync))
+        self._store.clear_problem(sync.uid)
+        self._store.clear_group_problem(admission.group(sync))
         _log.info("started Job %s/%s", sync.namespace, name)
         self._on_created(sync, self._clock())
 
     async def _whole(self, sync: snapshot.SyncRecord) -> snapshot.SyncRecord | None:
-        """The ModelSync with its whole spec; None when it has changed, and is planned anew."""
+        """The ModelSync with its whole spec; None when it has changed, and is planned again."""
         mark = self._store.mark()
         found = await self._api.get(SYNCS, sync.namespace, sync.name)
         record = parsing.whole_sync(found)
@@ -221,7 +223,7 @@ class Executor:
                 self._store.observe(JOBS, "ADDED", found)
                 return
 
-    def _blame(self, sync: snapshot.SyncRecord, error: api_client.ApiError, took: float) -> None:
+    def _set_problem(self, sync: snapshot.SyncRecord, error: api_client.ApiError, took: float) -> None:
         """Remember what was said of a creation, and when it is tried again."""
         now, group = self._clock(), admission.group(sync)
         reason = Reason.NAME_CONFLICT if error.reason == Reason.NAME_CONFLICT else ""
@@ -233,20 +235,20 @@ class Executor:
             due=now + timedelta(seconds=wait_after(error, tries, took)),
             tries=tries,
         )
-        self._store.blame(sync.uid, problem)
+        self._store.set_problem(sync.uid, problem)
         if not error.is_uncertain:
-            self._store.absolve_group(group)
+            self._store.clear_group_problem(group)
             return
         trouble = self._store.troubles.get(group)
         if trouble is None or trouble.due is None or trouble.due <= now:  # else one more of the same round
             tries = trouble.tries + 1 if trouble is not None else 1
             due = now + timedelta(seconds=wait_after(error, tries, took))
-            self._store.blame_group(
+            self._store.set_group_problem(
                 group, snapshot.StartProblem(message=problem.message, due=due, tries=tries)
             )
 
-    async def _delete(self, wish: actions.DeleteJob) -> None:
-        job = wish.job
+    async def _delete(self, action: actions.DeleteJob) -> None:
+        job = action.job
         try:
             async with self._slots:
                 if not self._may_act():
@@ -263,7 +265,7 @@ class Executor:
             self._waits[job.uid] = Wait(due, failures)
             self._store.deletion_failed(job.uid)
         else:
-            _log.info("deleted Job %s/%s: %s", job.namespace, job.name, wish.why)
+            _log.info("deleted Job %s/%s: %s", job.namespace, job.name, action.why)
 
 
 def wait_after(error: api_client.ApiError, tries: int, took: float) -> float:

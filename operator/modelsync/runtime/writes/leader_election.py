@@ -93,7 +93,7 @@ class Elector:
         """Give the lease back, so that another operator need not wait until it expires."""
         if not self._leading:
             return
-        self._leading = False
+        self._leading = False  # before the lease is free: its next holder must find nobody that acts
         with contextlib.suppress(Exception):  # it runs out by itself
             async with asyncio.timeout(2):
                 lease = await self._api.get(LEASES, self._namespace, naming.LEASE_NAME)
@@ -141,6 +141,7 @@ class Elector:
         except api_client.NotFound:
             return await self._create()
         spec = lease.get("spec") or {}
+        # By our own clock, since the holder's may be wrong: what counts is that the record still changes.
         if spec != self._seen:
             self._seen, self._seen_at = dict(spec), self._clock()
         holder = spec.get("holderIdentity") or ""
@@ -152,6 +153,7 @@ class Elector:
             stored = await self._api.replace(LEASES, self._namespace, naming.LEASE_NAME, lease)
         except api_client.Conflict:
             return False
+        # Only with the Lease stored: a key that lost the race would sign Jobs that no other operator knows.
         if not self._leading:
             self._proving.use(key)
         self._seen, self._seen_at = dict(stored.get("spec") or {}), self._clock()

@@ -1,14 +1,14 @@
 """StatusWriter: the only code that writes a status, under one budget.
 
-One slot for each object, in which the latest wish replaces an older one, so a slow API server makes writes
-rarer and never stale. A wish equal to what is stored costs nothing.
+One slot for each object, in which the latest write replaces an older one, so a slow API server makes writes
+rarer and never stale. A write equal to what is stored costs nothing.
 
 Every write, progress too, carries the resourceVersion that it was decided on and the difference from it. A
-wish whose record is no longer the store's is not sent: the store has woken the plan, which decides anew. If
-the server knows something newer than the store, it answers 409; then the object is read and decided anew. So
-no write can take back what it did not know, whoever wrote that. The price is small: our own writes' answers
-reach the store before the next one, so only others' writes within a watch's delay conflict (in a simulation
-of 200 downloads whose objects somebody edits once a minute each, 0.2 % of the writes).
+write whose record is no longer the store's is not sent: the store has woken the plan, which decides again. If
+the server knows something newer than the store, it answers 409; then the object is read and decided again. So
+no write can take back what it did not know, no matter who wrote it. The price is small: our own writes'
+answers reach the store before the next one, so only others' writes within a watch's delay conflict (in a
+simulation of 200 downloads whose objects somebody edits once a minute each, 0.2 % of the writes).
 
 Transitions go at once. Progress waits for its turn, but a row of transitions cannot keep it out. Both are
 shared by namespace (`write_queue`), so who changes a thousand objects as they are written waits for himself.
@@ -54,7 +54,7 @@ class StatusApi(Protocol):
 
 
 class StatusWriter:
-    """Carries wishes to the API server; see the module."""
+    """Carries writes to the API server; see the module."""
 
     def __init__(
         self,
@@ -109,19 +109,19 @@ class StatusWriter:
             self._distances.clear()
 
     def offer_sync(self, record: snapshot.SyncRecord, wanted: api.ModelSyncStatus) -> None:
-        """Wish a ModelSync's status, decided on this record."""
+        """Ask for a ModelSync's status, decided on this record."""
         if self._is_news(record, wanted):
             urgent = status_patch.is_transition(record.status, wanted)
             self._offer(SYNCS, record.namespace, record, wanted, urgent=urgent)
 
     def offer_queue(self, record: snapshot.QueueRecord, wanted: syncqueue.SyncQueueStatus) -> None:
-        """Wish a SyncQueue's status, decided on this record."""
+        """Ask for a SyncQueue's status, decided on this record."""
         if self._is_news(record, wanted):
             self._offer(QUEUES, self._queue_namespace, record, wanted, urgent=False)
 
     def waiting(self) -> int:
-        """How many wishes are not carried out yet."""
-        return sum(1 for slot in self._slots.values() if slot.wish is not None)
+        """How many writes are not carried out yet."""
+        return sum(1 for slot in self._slots.values() if slot.pending is not None)
 
     async def run(self) -> None:
         """Write for ever."""
@@ -197,14 +197,15 @@ class StatusWriter:
         return self._distances[pace]
 
     def _is_news(self, record: write_queue.Record, wanted: write_queue.Status) -> bool:
-        """Whether this is to be written and not wished already; what is stored already withdraws the wish."""
+        """Whether this is to be written and not pending already; what is stored
+        already withdraws the pending write."""
         slot = self._slots.get(record.uid)
-        wish = slot.wish if slot is not None else None
-        if wish is not None and wish.record is record and wish.status is wanted:
+        pending = slot.pending if slot is not None else None
+        if pending is not None and pending.record is record and pending.status is wanted:
             return False
         if wanted is not record.status and wanted != record.status:
             return True
-        if slot is not None and wish is not None:
+        if slot is not None and pending is not None:
             self._withdraw(slot)
         return False
 
@@ -221,46 +222,49 @@ class StatusWriter:
         if slot is None:
             slot = write_queue.Slot(resource=resource, namespace=namespace, name=record.name, uid=record.uid)
             self._slots[record.uid] = slot
-        slot.wish = write_queue.Wish(record=record, status=wanted, urgent=urgent)
+        slot.pending = write_queue.PendingWrite(record=record, status=wanted, urgent=urgent)
         self._agenda.place(slot, self._clock())
         self._changed.set()
 
     def _withdraw(self, slot: write_queue.Slot) -> None:
-        slot.wish = None
+        slot.pending = None
         write_queue.leave(slot)
 
     def _record(self, uid: str) -> write_queue.Record | None:
         return self._store.syncs.get(uid) or self._store.queues.get(uid)
 
     def _send(self, slot: write_queue.Slot) -> None:
-        wish = slot.wish
-        if wish is None or self._record(slot.uid) is not wish.record:
+        pending = slot.pending
+        if pending is None or self._record(slot.uid) is not pending.record:
             self._count("outdated")
             return self._withdraw(slot)
-        body = wish.body()
+        body = pending.body()
         if body is None:
             self._count("skipped")
             return self._withdraw(slot)
         now = self._clock()
         self._bucket.take(now)
-        self._agenda.went(slot, wish)
+        self._agenda.went(slot, pending)
         slot.busy, slot.sent = True, now
         self._agenda.place(slot, now)
-        task = asyncio.create_task(self._write(slot, wish, body))
+        task = asyncio.create_task(self._write(slot, pending, body))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, slot: write_queue.Slot, wish: write_queue.Wish, body: api_client.Object) -> None:
+    async def _write(
+        self, slot: write_queue.Slot, pending: write_queue.PendingWrite, body: api_client.Object
+    ) -> None:
         try:
             stored = await self._api.patch(
                 slot.resource, slot.namespace, slot.name, body, subresource="status"
             )
+            # Before the slot is free: the next write has to be decided on what this one stored.
             self._store.observe(slot.resource, "MODIFIED", stored)
             slot.failures = 0
-            self._done(slot, wish)
+            self._done(slot, pending)
             self._count("written")
         except api_client.ApiError as error:
-            await self._failed(slot, wish, error)
+            await self._failed(slot, pending, error)
         except Exception:
             _log.exception("the status of %s/%s was not written", slot.namespace, slot.name)
             self._rest(slot, _REFUSED_WAIT)
@@ -270,16 +274,16 @@ class StatusWriter:
             self._changed.set()
 
     async def _failed(
-        self, slot: write_queue.Slot, wish: write_queue.Wish, error: api_client.ApiError
+        self, slot: write_queue.Slot, pending: write_queue.PendingWrite, error: api_client.ApiError
     ) -> None:
-        """What becomes of a write that failed; its wish stays, unless it was replaced meanwhile."""
+        """What becomes of a write that failed; it stays pending, unless it was replaced meanwhile."""
         if isinstance(error, api_client.NotFound):
             # The watch will say so; after a restored etcd the next list does, and till then the plan goes on.
             self._count("gone")
             self._back_off(slot)
         elif isinstance(error, api_client.Conflict):
             self._count("conflict")
-            await self._read_again(slot, wish)
+            await self._read_again(slot, pending)
         elif error.is_passing:
             self._count("retried")
             self._back_off(slot, error.retry_after)
@@ -290,19 +294,21 @@ class StatusWriter:
             _log.error("the status of %s/%s was refused: %s", slot.namespace, slot.name, error)
             self._rest(slot, _REFUSED_WAIT)
 
-    async def _read_again(self, slot: write_queue.Slot, wish: write_queue.Wish) -> None:
-        """Learn what the object is now; the plan then decides anew. Without news, the same is tried later."""
+    async def _read_again(self, slot: write_queue.Slot, pending: write_queue.PendingWrite) -> None:
+        """Learn what the object is now; the plan then decides again. Without news, the same is tried
+        later."""
         with contextlib.suppress(api_client.ApiError):
+            # Before the request: what a watch brings meanwhile is newer than its answer.
             mark = self._store.mark()
             found = await self._api.get(slot.resource, slot.namespace, slot.name)
             self._store.observe(slot.resource, "MODIFIED", found, mark=mark)
-        if self._record(slot.uid) is not wish.record:
-            return self._done(slot, wish)
+        if self._record(slot.uid) is not pending.record:
+            return self._done(slot, pending)
         self._back_off(slot)
 
-    def _done(self, slot: write_queue.Slot, wish: write_queue.Wish) -> None:
-        if slot.wish is wish:
-            slot.wish = None
+    def _done(self, slot: write_queue.Slot, pending: write_queue.PendingWrite) -> None:
+        if slot.pending is pending:  # else the plan replaced it while it was sent, and the newer one stays
+            slot.pending = None
 
     def _back_off(self, slot: write_queue.Slot, asked: float | None = None) -> None:
         slot.failures += 1

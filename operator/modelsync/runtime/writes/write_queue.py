@@ -1,9 +1,9 @@
 """What is wanted of each object's status, and whose turn it is.
 
-A wish holds the very record that it was decided on: nobody can send it with another version by accident.
-Whose turn it is costs a heap's logarithm however many wait (ten thousand, after one `kubectl apply`): an
-object stands in one heap, urgent, calm, or resting after a failure. Entries that no longer count stay where
-they are until they come to the top.
+A pending write holds the very record that it was decided on: nobody can send it with another version by
+accident. Whose turn it is costs a heap's logarithm however many wait (ten thousand, after one `kubectl
+apply`): an object stands in one heap, urgent, calm, or resting after a failure. Entries that no longer count
+stay where they are until they come to the top.
 
 Urgent ones go by turns of their namespaces, calm ones by when they are due, and a namespace with many that
 report progress makes their own distance longer, not that of others (`token_bucket.Distances`). So a namespace
@@ -29,7 +29,7 @@ _URGENT_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class PendingWrite:
     """A status and what it was decided on."""
 
     record: Record
@@ -55,7 +55,7 @@ class Slot:
     namespace: str
     name: str
     uid: str
-    wish: Wish | None = None
+    pending: PendingWrite | None = None
     busy: bool = False
     """A write is under way."""
     sent: float = field(default=float("-inf"))
@@ -160,13 +160,13 @@ class Agenda:
         self._in_a_row = 0
 
     def place(self, slot: Slot, now: float) -> None:
-        """Let a slot stand where its wish belongs."""
-        if slot.wish is None or slot.busy:
+        """Let a slot stand where its pending write belongs."""
+        if slot.pending is None or slot.busy:
             leave(slot)
         elif slot.not_before > now:
             self._resting.put(slot)
         else:
-            (self._urgent if slot.wish.urgent else self._calm).put(slot)
+            (self._urgent if slot.pending.urgent else self._calm).put(slot)
 
     def urgent(self, now: float) -> Slot | None:
         """The next transition: of the namespace whose turn it is, that of the object written longest ago."""
@@ -188,10 +188,10 @@ class Agenda:
         """Whether so many transitions went in a row that progress may go before the next one."""
         return self._in_a_row >= _URGENT_IN_A_ROW
 
-    def went(self, slot: Slot, wish: Wish) -> None:
+    def went(self, slot: Slot, pending: PendingWrite) -> None:
         """A write has begun."""
-        self._in_a_row = self._in_a_row + 1 if wish.urgent else 0
-        if wish.urgent:
+        self._in_a_row = self._in_a_row + 1 if pending.urgent else 0
+        if pending.urgent:
             self._urgent.went(slot)
 
     def _awake(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""A revision that is whole on the volume already: its sync asks nobody.
+"""A revision that is whole on the volume already: its sync asks no origin.
 
 A commit names its files, and a manifest digest does too. So where the manifest on the volume is of the very
 commit or digest that is asked for, and the bytes are those it lists, there is nothing that an origin could
@@ -173,7 +173,7 @@ class _Look:
         for entry in self.published.files.values():
             shown.settle(entry.size)
         book = byte_counts.Accounts(
-            self.state.descriptor, self.context.request.uid, anew=self.context.is_new_sync, owner=owner
+            self.state.descriptor, self.context.request.uid, fresh=self.context.is_new_sync, owner=owner
         )
         book.reuse(there if book.reused is None else min(book.reused, there))
         shown.account(book)

@@ -10,7 +10,7 @@ ask for waits between its bytes for ever.
 from collections.abc import Callable
 
 WINDOW_SECONDS = 600.0
-"""Longest window: whoever sets progressDeadlineSeconds must not stretch what the queue's owner asks for."""
+"""Longest window: who sets progressDeadlineSeconds must not stretch what the queue's owner asks for."""
 LONGEST_WINDOWS = 10
 """A window with all waits that an origin asked for, in windows without."""
 LIMITED_SHARE = 0.5

@@ -61,7 +61,7 @@ def _run(context: Context) -> Manifest:
     lock_wait = min(context.lock_wait_seconds, request.progress_deadline_seconds / 2)
     with Tree.open(context.volume, layout.directory) as target:
         staging = Staging(
-            target, request.uid, stop=context.stop, wait_seconds=lock_wait, anew=context.is_new_sync
+            target, request.uid, stop=context.stop, wait_seconds=lock_wait, fresh=context.is_new_sync
         )
         try:
             state.account(staging.accounts)

@@ -16,6 +16,8 @@ from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import Digest, RemoteFile
 
 BLOCK = 1 << 20
+"""Bytes that are read, written and hashed at once; 16 KiB TLS records and small writes make smaller ones
+slow."""
 Read = Callable[[int], None]
 """Hears of so many bytes more that were read."""
 _RECORDED = {"md5": "etag-md5"}
@@ -28,12 +30,12 @@ class Digests:
         self.offset = 0
         """How many bytes were fed."""
         expected = tuple(expected)
-        self._told = {
+        self._reported = {
             digest.algorithm: digest.value for digest in expected if digest.algorithm in algorithms.STRENGTH
         }
         parts = {digest.algorithm: digest.parts for digest in expected}
         self._sums = {
-            name: algorithms.new(name, size, parts.get(name, ())) for name in {"sha256", *self._told}
+            name: algorithms.new(name, size, parts.get(name, ())) for name in {"sha256", *self._reported}
         }
 
     def feed(self, descriptor: int, end: int) -> int:
@@ -58,16 +60,16 @@ class Digests:
     @property
     def comparable(self) -> bool:
         """Whether the source reported a digest that can be compared."""
-        return bool(self._told)
+        return bool(self._reported)
 
     def wrong(self) -> str | None:
         """The first algorithm whose digest is not what the source reported, or None."""
-        names = (name for name in algorithms.STRENGTH if name in self._told)
-        return next((name for name in names if self._sums[name].hexdigest() != self._told[name]), None)
+        names = (name for name in algorithms.STRENGTH if name in self._reported)
+        return next((name for name in names if self._sums[name].hexdigest() != self._reported[name]), None)
 
     def verified_by(self) -> str:
         """What the file was compared with, as the manifest records it."""
-        best = next((name for name in algorithms.STRENGTH if name in self._told), "size")
+        best = next((name for name in algorithms.STRENGTH if name in self._reported), "size")
         return _RECORDED.get(best, best)
 
 

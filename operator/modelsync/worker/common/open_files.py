@@ -52,7 +52,7 @@ def create(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666)
 
 
 def existing(directory: int, name: str, flags: int = os.O_RDONLY) -> int:
-    """A descriptor of a regular file, whoever made it.
+    """A descriptor of a regular file, no matter who made it.
 
     Raises FileNotFoundError, IsADirectoryError, Unusable for all else that is no file, and other OSErrors.
     """

@@ -48,7 +48,7 @@ class Limiter:
         with self._lock:
             self._grant()
             if checked is not None and self._rate is not None and checked < self._rate:
-                # Whoever waits waits as long as before, and not longer.
+                # A thread that waits does so as long as before, and not longer.
                 self._granted = self._taken - (self._taken - self._granted) * checked / self._rate
             self._rate = checked
 

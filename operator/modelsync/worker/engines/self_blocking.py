@@ -1,7 +1,7 @@
 """Whether an engine waits for itself, which an origin that sends nothing would look like from outside.
 
 No engine should (`buffer_pool` has the argument), so this is an error of our own: it ends the attempt within
-seconds, and the next one begins anew. What the engine waited for stands in the log.
+seconds, and the next one begins again. What the engine waited for stands in the log.
 """
 
 from collections.abc import Hashable

@@ -1,8 +1,8 @@
 """Which addresses a download may connect to.
 
-Whoever may create a ModelSync names hosts, and is not always meant to reach what its worker can: the node,
+Anyone who may create a ModelSync names hosts, and is not always meant to reach what its worker can: the node,
 the cloud's metadata service, the insides of the cluster. Names prove nothing, since their owner decides at
-each lookup anew what they resolve to. So addresses are judged, right before they are connected to, at the
+each lookup what they resolve to. So addresses are judged, right before they are connected to, at the
 first hop and at every redirect.
 
 A worker reaches the internet; anything else only where the operator's configuration allows it. Of the blocks

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 KEPT_SECONDS = 60.0
-"""As long as the shortest times to live that are usual; a name whose addresses all fail is asked anew."""
+"""As long as the shortest times to live that are usual; a name whose addresses all fail is asked again."""
 
 Lookup = Callable[[str, int], list[str]]
 

@@ -37,12 +37,12 @@ class Accounts:
         directory: int,
         uid: str,
         *,
-        anew: bool = False,
+        fresh: bool = False,
         owner: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open the record below a descriptor; that of another uid is replaced, and with `anew` any, and so is
-        all that is no file of `owner`."""
+        """Open the record below a descriptor; that of another uid is replaced, and with `fresh` any, and so
+        is all that is no file of `owner`."""
         self._lock = threading.Lock()
         self._descriptor = -1
         self._written, self._time = 0, clock()
@@ -53,7 +53,7 @@ class Accounts:
         """Payload bytes that came over the network, over all attempts."""
         with contextlib.suppress(OSError):
             self._descriptor = _opened(directory, owner)
-            known = None if anew else _read(os.pread(self._descriptor, _HEAD + 2 * _NUMBER, 0), uid)
+            known = None if fresh else _read(os.pread(self._descriptor, _HEAD + 2 * _NUMBER, 0), uid)
             if known is None:
                 self._begin(uid)
             else:

@@ -45,7 +45,8 @@ def network_devices(path: Path = PROC_NET_DEV) -> tuple[DeviceCounters, ...]:
 
 
 class SpaceProbe:
-    """Space of a volume, asked for in a thread of its own: a dead file server holds whoever asks it."""
+    """Space of a volume, asked for in a thread of its own: a dead file server blocks the thread that asks
+    it."""
 
     def __init__(
         self, path: Path, ask: Callable[[Path], VolumeSpace | None] = lambda path: volume_space(path)

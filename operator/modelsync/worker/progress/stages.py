@@ -31,7 +31,7 @@ class Stages:
         """When it was noted, when the next try is due, and the note."""
         self._asked_until = self._began
         self.asked_seconds = 0.0
-        """Time in which an origin wanted no request, whoever waited for it."""
+        """Time in which an origin wanted no request, no matter which thread waited."""
 
     @property
     def stage(self) -> Stage:
@@ -56,7 +56,7 @@ class Stages:
                 self._began = self._clock()
                 self._count_of(files, size)
 
-    def anew(self, *, files: int | None = None, size: int | None = None) -> None:
+    def restart_count(self, *, files: int | None = None, size: int | None = None) -> None:
         """The next part of the same stage begins, with so many files and bytes: count from zero."""
         with self._lock:
             self._count_of(files, size)

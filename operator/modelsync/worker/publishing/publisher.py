@@ -1,6 +1,6 @@
 """Moving verified files into their places, and saying so last.
 
-Every file is on the disk before its rename, every rename before the manifest: whoever finds the manifest
+Every file is on the disk before its rename, every rename before the manifest: who finds the manifest
 finds all files whole, even after a power cut. A reader meets a file either not at all or complete.
 """
 
@@ -142,12 +142,16 @@ def _place(
             raise foreign(path)
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise foreign(path)
+        # A file that another program puts here after the look is replaced: no rename compares first, and
+        # RENAME_NOREPLACE would refuse our own. Within modelsync the lock of the target excludes it.
         os.rename(fetched.staged, name, src_dir_fd=source, dst_dir_fd=directory)
 
 
 def _sync(staging: Staging, fetched: Sequence[Fetched], stages: Stages) -> None:
     """Bring the files to the disk, many by one call for their file system; raises Failure."""
     directory = staging.directory.descriptor
+    # Before any rename: file systems may store a rename before the bytes, and a power cut in between would
+    # leave a whole name over a file of zeros.
     with volume_errors.guarded("syncing staging files"), staging.journal.proving():
         if len(fetched) >= filesystem.MANY and filesystem.sync_file_system(directory):
             return
@@ -186,6 +190,8 @@ def write_file(
         file.writelines(content)
         file.flush()
         os.fsync(file.fileno())
+    # The content is durable before it gets its name, and the name before this returns: the caller may then
+    # drop what the file replaces.
     with tree.parent(path, create=True) as (directory, name):
         os.rename(temporary, name, src_dir_fd=aside.descriptor, dst_dir_fd=directory)
         os.fsync(directory)

@@ -1,4 +1,4 @@
-"""The credentials of a source: read when they are needed, shown to nobody.
+"""The credentials of a source: read when they are needed, never shown.
 
 A Secret is mounted as a directory with a file a key, and the kubelet renews the files when the Secret
 changes; so each use looks whether it did, and a fixed token works without a new Pod. A value is wrapped,

@@ -70,7 +70,7 @@ class WebSource:
             )
             raise Failure(Reason.INVALID_SPEC, f"{text} or correct spec.source.http.files[].url.")
         network = client.Transport(self._network)
-        self._stages.anew(files=len(self._spec.files))
+        self._stages.restart_count(files=len(self._spec.files))
         try:
             with ThreadPoolExecutor(PROBES, thread_name_prefix="probe") as pool:
                 files = tuple(pool.map(lambda file: self._described(network, file), self._spec.files))
@@ -126,11 +126,11 @@ class WebSource:
         while True:
             self._patience.keep()
             try:
-                return self._told(network, file.url)
+                return self._ask(network, file.url)
             except retry.Transient as trouble:
                 self._patience.again(trouble, budget)
 
-    def _told(self, network: client.Transport, url: str) -> tuple[int, Mapping[str, str]]:
+    def _ask(self, network: client.Transport, url: str) -> tuple[int, Mapping[str, str]]:
         """Status and headers of a file; raises what passes as Transient."""
         request = self._request(url)
         status, headers = _asked(network, request, _FIRST_BYTE)
@@ -148,9 +148,9 @@ class WebSource:
         """Raise what a status other than success means."""
         answered, url, where = f"(HTTP {status})", urls.shown(file.url), self._credentials.where
         if status in (200, 206):
-            told_size = _size(status, headers, file.path)
-            if file.size is not None and told_size is not None and told_size != file.size:
-                text = f"{url} has {told_size} bytes, but spec.source.http.files[].size says {file.size}."
+            reported_size = _size(status, headers, file.path)
+            if file.size is not None and reported_size is not None and reported_size != file.size:
+                text = f"{url} has {reported_size} bytes, but spec.source.http.files[].size says {file.size}."
                 raise Failure(Reason.SIZE_MISMATCH, text)
             return
         if status == 401 and self._credentials.given and _may_see_credentials(file.url):

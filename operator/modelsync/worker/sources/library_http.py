@@ -7,7 +7,7 @@ Nor do they bound what they parse: both unpack any coding, though none was asked
 every three bytes of a text. So an answer that is coded, too long or too rich never gets to them.
 
 The libraries try again by themselves, but one sleeps for any figure that an origin names, be it 3,000 years,
-and the other for none; neither can be stopped meanwhile, and a listing that fails begins anew. So an answer
+and the other for none; neither can be stopped meanwhile, and a listing that fails begins again. So an answer
 that asks to wait, or that says SlowDown, never gets to them: the wait is kept here, and then asked again.
 
 huggingface_hub asks for the next page wherever an answer says it is, with the user's token. A mirror hands on
@@ -156,8 +156,8 @@ class _ForHttpx:
 
 
 def next_page(named: str, asked: str, endpoint: str) -> str:
-    """Where to ask for the page that an answer names: at the endpoint by the same path and query, whoever the
-    answer says. Raises Failure for what is no URL of http or https."""
+    """Where to ask for the page that an answer names: at the endpoint by the same path and query, no matter
+    which host the answer names. Raises Failure for what is no URL of http or https."""
     try:
         url = urls.joined(asked, named)
         target = urls.parsed(url).target

@@ -2,7 +2,7 @@
 
 A listing is hostile input. One that repeats its pages or never ends must not fill the memory; and a bucket
 or a list of URLs, which has no commit to pin, gets a name from what it holds, so that a later attempt can
-tell whether it still holds the same.
+see whether it still holds the same.
 """
 
 import hashlib

@@ -166,7 +166,7 @@ class Journal:
     def __init__(
         self, directory: int, count: Callable[[], None] = lambda: None, owner: int | None = None
     ) -> None:
-        """Read what is there and write it anew without what is outdated; raises OSError.
+        """Read what is there and rewrite it without what is outdated; raises OSError.
 
         `count` is called before records are written, to write what was received till then. Only what `owner`
         wrote is read; None reads anybody's.

@@ -1,7 +1,7 @@
 """Unfinished files of ModelSyncs that are gone, as a volume shows them.
 
 A worker that is stopped leaves its staging files for the next one, since it cannot know whether its ModelSync
-is paused or deleted. The next worker of the same directory takes them over, whoever's they were, and removes
+is paused or deleted. The next worker of the same directory takes them over, of any ModelSync, and removes
 what it did not need. Where none follows, a person decides: a volume does not show whether a ModelSync with
 this uid still exists. So this lists, and removes only what was named.
 """

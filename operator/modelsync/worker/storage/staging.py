@@ -83,11 +83,11 @@ class Staging:
         *,
         stop: threading.Event,
         wait_seconds: float = 15.0,
-        anew: bool = False,
+        fresh: bool = False,
     ) -> None:
         """Lock the target and take over what a dead process left; raises Failure or Interrupted.
 
-        With `anew`, what this uid fetched before counts as there before.
+        With `fresh`, what this uid fetched before counts as there before.
         """
         self.name = f"{secrets.token_hex(8)}"
         self._uid = _component(uid)
@@ -103,7 +103,7 @@ class Staging:
             self.owner = os.fstat(self.directory.descriptor).st_uid
             """User id of what this process makes, as the file system shows it."""
             self.accounts = byte_counts.Accounts(
-                self.state.descriptor, self._uid, anew=anew, owner=self.owner
+                self.state.descriptor, self._uid, fresh=fresh, owner=self.owner
             )
             # Counted before it is believed: a kill between the two costs bytes, and no truth.
             self.journal = Journal(self.directory.descriptor, self.accounts.flush, self.owner)
@@ -125,7 +125,7 @@ class Staging:
         """This process's directory: a dead one's of the same user where there is one, else a new one.
 
         Directories of other uids are of ModelSyncs that are gone (the operator admits one a target), so
-        their bytes serve a ModelSync that was made anew.
+        their bytes serve a ModelSync that was made again.
         """
         own = self.state.below(f"{self._uid}/{STAGING}")
         with own:

@@ -61,16 +61,16 @@ class Counter:
 
     def __init__(self, report: Report) -> None:
         self._report, self._lock = report, threading.Lock()
-        self._bytes, self._told = 0, 0.0
+        self._bytes, self._reported_at = 0, 0.0
 
     def add(self, count: int) -> None:
         """Count bytes that were written."""
         with self._lock:
             self._bytes += count
             now = time.monotonic()
-            if now - self._told < NEWS_SECONDS:
+            if now - self._reported_at < NEWS_SECONDS:
                 return
-            self._told = now
+            self._reported_at = now
         self._report({"bytes": self._bytes})
 
 
@@ -163,7 +163,7 @@ def repository(job: Job, report: Report) -> None:
 
 def _keep_to_itself(job: Job) -> None:
     """Make the library's client trust no address in an answer with the token (the Hub says where to ask for
-    a token of Xet, and whoever it names would get the user's), and leave waiting to the worker."""
+    a token of Xet, and a host named there would get the user's), and leave waiting to the worker."""
     from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http as library
     from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url

@@ -57,7 +57,7 @@ class Figures:
         """Bytes of those that came over the network."""
         self._before = tuple(devices())
         self._came = 0
-        self._sight = Sight(engine=self._told, files=self._scanned, network=self._counted)
+        self._sight = Sight(engine=self._reported, files=self._scanned, network=self._counted)
         self._seen = Seen(bytes_done=0, layer=Layer.ENGINE)
         self._mark = 0
         """How much was counted as received."""
@@ -91,7 +91,7 @@ class Figures:
             self._look()
 
     def again(self, key: str, file: RemoteFile, *, lost: int = 0) -> None:
-        """A file begins anew, and `lost` bytes of a whole one are none: what comes now is received anew."""
+        """A file begins again, and `lost` bytes of a whole one are none: what comes now is received again."""
         with self._lock:
             self._flights[key] = Flight(file=file)
             self._finished -= lost
@@ -143,7 +143,7 @@ class Figures:
             self._mark += grown
             self._state.received(grown)
 
-    def _told(self) -> int | None:
+    def _reported(self) -> int | None:
         """Bytes of files on their way that the library reports; None when it reports none of them."""
         if not self._counts:
             return None

@@ -172,6 +172,6 @@ def _forwarded(method: bytes, url: Url, route: Route, fields: bytes) -> bytes:
 
 
 def _end(connection: socket.socket) -> None:
-    """Wake whoever waits for it, who then closes it."""
+    """Wake the thread that waits for it, which then closes it."""
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)

@@ -7,8 +7,9 @@ before the hasher gets it: a block for each piece would soon use up all of them.
 import threading
 import time
 
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common.retry import Budget
-from modelsync.worker.engines.native.buffer_pool import BLOCK, Block, Pool
+from modelsync.worker.engines.native.buffer_pool import Block, Pool
 from modelsync.worker.engines.native.file_ranges import Chunk
 from modelsync.worker.engines.native.partial_file import Part
 from modelsync.worker.progress.state import State
@@ -77,7 +78,7 @@ class Writer:
             self._budget.progressed()
 
     def _hand_over(self) -> None:
-        """Leave a block to the hasher to which nothing is added any more; without one it is filled anew."""
+        """Leave a block to the hasher to which nothing is added any more; without one it is filled again."""
         block, end = self._block, self._chunk.position
         if block is None or not self._part.checksum or end == self._begin:
             return

@@ -28,13 +28,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common.failures import Interrupted
 
 if TYPE_CHECKING:
     from modelsync.worker.engines.native.file_ranges import Copy
 
-BLOCK = 1 << 20
-"""Bytes; 16 KiB TLS records and small writes make smaller ones slow."""
 HASHERS = 2
 """Threads; a file is hashed by one at a time, at a core's speed, which most networks do not reach."""
 SPARE = 64

@@ -10,11 +10,11 @@ import threading
 
 from modelsync.api.reasons import Reason
 from modelsync.worker.checksums import file_digest
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.model import RemoteFile, Request
 from modelsync.worker.engines.native import staged_file
-from modelsync.worker.engines.native.buffer_pool import BLOCK
 from modelsync.worker.engines.native.file_ranges import Chunk, Copy
 from modelsync.worker.engines.native.retry_state import RetryState
 from modelsync.worker.engines.native.staged_file import StagedFile
@@ -38,7 +38,7 @@ class Part:
         self.staged = StagedFile(file, staging)
         self.key = self.staged.key
         self.target: Request | None = None
-        """Where the last answer came from, behind redirects; None asks the source anew."""
+        """Where the last answer came from, behind redirects; None asks the source again."""
         self.lock = threading.Lock()
         self.digested = checksum and file.named
         """Whether a SHA-256 will judge the bytes."""

@@ -50,7 +50,8 @@ class Schedule:
         self._waiting_sizes = sum(file.size or 0 for file in files)
         self._waiting_unknown = sum(file.size is None for file in files)
         self._waiting_done = there
-        """Bytes that are there of files not yet opened, by key: so that figures do not begin at zero anew."""
+        """Bytes that are there of files not yet opened, by key: so that figures do not begin at zero
+        again."""
         self._large = sum(not _is_small(file) for file in files)
         """How many of the waiting ones are not small."""
         self._small_underway = 0

@@ -9,7 +9,7 @@ import math
 import threading
 
 SAMPLES = 64
-"""Files after which the number is settled anew; fewer files than that are fetched by all connections."""
+"""Files after which the number is settled again; fewer files than that are fetched by all connections."""
 
 
 class Crowd:

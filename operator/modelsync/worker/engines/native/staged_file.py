@@ -10,10 +10,10 @@ import errno
 import os
 import threading
 
+from modelsync.worker.checksums.file_digest import BLOCK
 from modelsync.worker.common import open_files, volume_errors
 from modelsync.worker.common.model import RemoteFile
 from modelsync.worker.common.open_files import Handle
-from modelsync.worker.engines.native.buffer_pool import BLOCK
 from modelsync.worker.engines.native.file_ranges import Chunk, Copy
 from modelsync.worker.storage import filesystem
 from modelsync.worker.storage.journal import Entry

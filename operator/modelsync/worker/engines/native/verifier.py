@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from modelsync.worker.checksums.file_digest import Digests
+from modelsync.worker.checksums.file_digest import BLOCK, Digests
 from modelsync.worker.common import volume_errors
 from modelsync.worker.common.failures import Failure, Interrupted
-from modelsync.worker.engines.native.buffer_pool import BLOCK, HASHERS, Pool
+from modelsync.worker.engines.native.buffer_pool import HASHERS, Pool
 from modelsync.worker.engines.native.file_ranges import Copy
 from modelsync.worker.engines.native.partial_file import Part
 from modelsync.worker.progress.state import State

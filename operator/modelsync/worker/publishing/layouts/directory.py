@@ -67,7 +67,7 @@ class DirectoryLayout:
     def find(
         self, target: Tree, file: RemoteFile, published: Published, *, checksum: bool, read: Read
     ) -> ManifestFile | None:
-        """The file at its path, whoever wrote it, if its bytes are right."""
+        """The file at its path, no matter who wrote it, if its bytes are right."""
         trusted = published.entry(file.path) is not None
         return existing.right_at(
             target, file.path, file, published, checksum=checksum, trusted=trusted, read=read

@@ -183,6 +183,8 @@ class HubCacheLayout:
             with volume_errors.guarded(f"linking {names.printable(pointer)}"):
                 self._link(target, staging, pointer, self.place(file))
             advance()
+        # The ref last: a program that resolves the branch must find every link of the commit, also after a
+        # power cut. Until then it reads the snapshot that the ref named before.
         publisher.sync_parents(target, map(self._pointer, files), advance)
         if self.revision != self.commit:
             self._write_ref(target, staging, f"{REFS}/{self.revision}")
@@ -196,7 +198,7 @@ class HubCacheLayout:
         if found is not None and not stat.S_ISLNK(found.st_mode):
             raise publisher.foreign(pointer)
         aside = staging.directory.descriptor
-        staging.directory.remove("link")
+        staging.directory.remove("link")  # of a worker that was killed between symlink and rename
         os.symlink(wanted, "link", dir_fd=aside)
         with target.parent(pointer, create=True) as (directory, name):
             os.rename("link", name, src_dir_fd=aside, dst_dir_fd=directory)

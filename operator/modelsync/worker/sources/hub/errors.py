@@ -1,8 +1,8 @@
 """What the Hub's errors mean for a user: which field or Secret is wrong, and what fixes it.
 
 The Hub answers 401 for a repository that does not exist, for a private one, and for a wrong token; the
-library tells them apart by headers, and this module explains them to people. No message carries the library's
-own text, which holds full URLs.
+library distinguishes them by headers, and this module explains them to people. No message carries the
+library's own text, which holds full URLs.
 """
 
 import socket

@@ -137,7 +137,7 @@ class HubSource:
     def _tree(self, api: "HfApi", commit: str) -> Iterator[RemoteFile]:
         from huggingface_hub.hf_api import RepoFile
 
-        self._stages.anew()
+        self._stages.restart_count()
         entries = api.list_repo_tree(
             self._spec.repository, recursive=True, revision=commit, repo_type=self._kind
         )

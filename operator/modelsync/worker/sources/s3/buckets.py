@@ -184,7 +184,7 @@ class BucketSource:
 
     def _below(self, client: "S3Client", prefix: str) -> Iterator[object_listing.Listed]:
         pages_seen, keys = pinning.Pages(), set[str]()
-        self._stages.anew()
+        self._stages.restart_count()
         pages = client.get_paginator("list_objects_v2").paginate(
             Prefix=prefix, PaginationConfig={"PageSize": PAGE_SIZE}, **object_listing.named(self._spec)
         )

@@ -85,7 +85,7 @@ KEY_SERVICE = Meaning(
 )
 CUSTOMER_KEY = Meaning(
     reason=Reason.ACCESS_DENIED,
-    text="{object} is encrypted with a key that whoever reads it has to send (SSE-C, {code}), which is not"
+    text="{object} is encrypted with a key that each reader has to send (SSE-C, {code}), which is not"
     " supported. Store it encrypted by S3 (SSE-S3) or a key service (SSE-KMS).",
 )
 ARCHIVED = Meaning(

@@ -117,7 +117,7 @@ class ObjectRequests:
 
         Raises Failure, and what botocore raises.
         """
-        self.stages.anew(files=len(objects))
+        self.stages.restart_count(files=len(objects))
         with ThreadPoolExecutor(self.connections, thread_name_prefix="head") as pool:
             files = list(pool.map(lambda each: self._asked(each, cut), objects))
         return tuple(sorted(files, key=lambda file: file.path))
@@ -134,7 +134,7 @@ class ObjectRequests:
         return _file(each, cut, head, parts)
 
     def _head(self, each: Listed) -> Mapping[str, Any]:
-        head = self._told(each.key)
+        head = self._ask_head(each.key)
         name = names.printable(each.key)
         restored = 'ongoing-request="false"' in str(head.get("Restore", ""))
         tier = str(head.get("ArchiveStatus") or head.get("StorageClass", each.storage_class))
@@ -153,10 +153,10 @@ class ObjectRequests:
         entries = self.client.list_objects_v2(Prefix=each.key, MaxKeys=1, **named(self.spec)).get(
             "Contents", ()
         )
-        again = self._told(each.key)
+        again = self._ask_head(each.key)
         return [listed(entry) for entry in entries] == [each] and _marks(again) == _marks(head)
 
-    def _told(self, key: str) -> Mapping[str, Any]:
+    def _ask_head(self, key: str) -> Mapping[str, Any]:
         """HeadObject's answer; boto3 asks only where the short way meets anything but an answer, and then
         tries again and explains as it does."""
         request = Request(url=self.signer.url("HEAD", key, None, CHECKSUMS), headers=CHECKSUMS)
