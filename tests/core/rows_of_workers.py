@@ -59,7 +59,7 @@ ROWS = (
         ),
         phase=Phase.QUEUED,
         reason=Reason.QUEUED,
-        says="same target",
+        says="ModelSync 'other' to end",
         queue=QueueReason.DUPLICATE,
     ),
     Row(
