@@ -46,10 +46,6 @@ WORDS_OF_TESTS_AND_TOOLS = {
     "small letters": "lower case",
 }
 """Besides `WORDS`, in `tests` and `dev`; tests/docs/test_words.py looks at the written pages."""
-NAMES_OF_THE_PRODUCT = re.compile(
-    r"self\._told\[name\]|asking\._told|def _told\(|\"_FAREWELL\"|stages\.anew\("
-)
-"""Of `operator`, where a test calls or replaces them."""
 MODULE_LIMIT, FUNCTION_LIMIT = 400, 60
 ONE_MODULE = {
     "kopf": {"runtime/cluster/watches.py"},
@@ -185,7 +181,6 @@ def test_words_are_those_of_the_field() -> None:
             words = dict(WORDS)
             if _name(path).startswith(("tests/", "dev/")):
                 words |= WORDS_OF_TESTS_AND_TOOLS
-                text = NAMES_OF_THE_PRODUCT.sub("", text)
             found += [
                 f"{_name(path)}: {match[0]} (say: {words[match[0].lower().replace('_', ' ')]})"
                 for match in _any_of(tuple(words)).finditer(text)
