@@ -74,37 +74,41 @@ def assert_within_five_percent(measure: Callable[[], float], expected: float) ->
 def test_four_connections_share_the_rate() -> None:
     size, rate = 5_000_000, 20_000_000
     repository = Repository("org/big", {f"{number}.bin": Synthetic(size, number) for number in range(4)})
-    with HubServer(repository, rate=rate) as hub, urllib3.PoolManager(retries=False, maxsize=4) as http:
 
-        def download(number: int) -> int:
-            url = f"{hub.url}/org/big/resolve/main/{number}.bin"
-            return len(http.request("GET", url, retries=3).data)
+    def measure() -> float:
+        with (
+            HubServer(repository, rate=rate) as hub,
+            urllib3.PoolManager(retries=False, maxsize=4) as http,
+            ThreadPoolExecutor(4) as pool,
+        ):
 
-        def measure() -> float:
-            hub.log.clear()
+            def download(number: int) -> int:
+                url = f"{hub.url}/org/big/resolve/main/{number}.bin"
+                return len(http.request("GET", url, retries=3).data)
+
             begun = time.monotonic()
-            with ThreadPoolExecutor(4) as pool:
-                got = sum(pool.map(download, range(4)))
+            got = sum(pool.map(download, range(4)))
             assert got == hub.bytes_sent() == 4 * size
             return time.monotonic() - begun
 
-        assert_within_five_percent(measure, 4 * size / rate)
+    assert_within_five_percent(measure, 4 * size / rate)
 
 
 @pytest.mark.timing
 def test_a_hundred_megabytes_a_second_can_be_paced(http: urllib3.PoolManager) -> None:
     size, rate = 100_000_000, 100_000_000
-    with HubServer(Repository("org/model", {"model.bin": Synthetic(size)}), rate=rate) as hub:
 
-        def measure() -> float:
-            found = http.request("GET", signed_url(hub, http), preload_content=False)
-            begun, got = time.monotonic(), 0
+    def measure() -> float:
+        # A server for each measurement: the schedule of the last one would be caught up with by a burst.
+        with HubServer(Repository("org/model", {"model.bin": Synthetic(size)}), rate=rate) as hub:
+            url, begun, got = signed_url(hub, http), time.monotonic(), 0
+            found = http.request("GET", url, preload_content=False)
             while block := found.read(1 << 20):
                 got += len(block)
             assert got == size
             return time.monotonic() - begun
 
-        assert_within_five_percent(measure, size / rate)
+    assert_within_five_percent(measure, size / rate)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ It knows no schema and no controllers; what it answers, and when it breaks, is t
 import asyncio
 import copy
 import email.utils
+import itertools
 import json
 import re
 from collections import Counter
@@ -73,6 +74,8 @@ class FakeApi:
         """Called with each event's kind, plural and object at once: a watch without a connection."""
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.version = 100
+        self._uids = itertools.count(1)
+        """Unlike versions, they never come again, also where a backup is restored."""
         self.asked: list[tuple[str, str]] = []
         self.lists: Counter[str] = Counter()
         """Lists that were begun, by plural."""
@@ -123,7 +126,7 @@ class FakeApi:
         self.version += 1
         stored = copy.deepcopy(raw)
         stored["metadata"] |= {"resourceVersion": str(self.version)}
-        stored["metadata"].setdefault("uid", f"uid-{self.version}")
+        stored["metadata"].setdefault("uid", f"uid-{next(self._uids)}")
         stored["metadata"].setdefault("creationTimestamp", self._clock().isoformat(timespec="seconds"))
         self.objects[key] = stored
         self._notify(kind, key, stored)

@@ -12,13 +12,16 @@ from aiohttp import web
 
 from modelsync.web import app, server
 from modelsync.web.config import Limits, Mode, WebConfig
+from modelsync.web.streams import Feeds
 from modelsync.web.upstream import Upstream
 from tests.web.fake_cluster import FakeCluster
 
 WRITES = {"X-Requested-With": "modelsync"}
-QUICK = Limits(
-    heartbeat_seconds=0.3, header_seconds=0.5, body_seconds=0.5, send_seconds=0.5, keep_alive_seconds=1
+LIMITS = Limits(
+    heartbeat_seconds=0.3, header_seconds=60, body_seconds=60, send_seconds=60, keep_alive_seconds=60
 )
+"""Client and server share one event loop and a machine that is busy: only a test that waits for a client to
+be cut has a deadline that one could miss by chance."""
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Served:
     port: int
     client: aiohttp.ClientSession
     config: WebConfig
+    feeds: Feeds
     sent: list[str] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
@@ -100,7 +104,7 @@ class Events:
 
 
 @contextlib.asynccontextmanager
-async def serving(cluster: FakeCluster, *, limits: Limits = QUICK, **settings: Any) -> AsyncIterator[Served]:
+async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: Any) -> AsyncIterator[Served]:
     """Serve beside a fake cluster."""
     runner = web.AppRunner(cluster.app(), shutdown_timeout=0.1)
     await runner.setup()
@@ -120,12 +124,12 @@ async def serving(cluster: FakeCluster, *, limits: Limits = QUICK, **settings: A
     )
     upstream = Upstream(f"http://127.0.0.1:{port}", None, agent="test")
     listening, stop = server.bound("127.0.0.1", 0), asyncio.Event()
-    task = asyncio.create_task(
-        server.serve(app.application(config, upstream, own=own), listening, config.limits, stop)
-    )
+    application = app.application(config, upstream, own=own)
+    feeds = application._inside.state.door.feeds  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve(application, listening, config.limits, stop))
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as client:
-        served = Served(cluster, listening.getsockname()[1], client, replace(config))
+        served = Served(cluster, listening.getsockname()[1], client, replace(config), feeds)
         try:
             yield served
         finally:

@@ -158,7 +158,7 @@ def test_an_api_server_that_went_away_leaves_the_last_picture_and_comes_back() -
 
 def test_streams_are_bounded_for_a_caller_and_in_all() -> None:
     async def test() -> None:
-        limits = replace(served.QUICK, streams=3, streams_per_caller=2)
+        limits = replace(served.LIMITS, streams=3, streams_per_caller=2)
         async with served.serving(two_teams(), limits=limits) as web:
             async with web.events("admin") as one, web.events("admin") as two, web.events("ann") as three:
                 for each in (one, two, three):
