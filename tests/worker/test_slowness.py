@@ -1,15 +1,15 @@
 """The lowest speed of a queue: it ends what drips, and nobody for our limit or an origin's Retry-After."""
 
 import contextlib
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from dev.origins.content import Synthetic
+from dev.origins.faults import ALWAYS, Slow
+from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason, Stage
 from modelsync.worker.attempt.minimum_rate import LONGEST_WINDOWS, WINDOW_SECONDS, Slowness
@@ -136,26 +136,10 @@ def test_only_downloading_is_judged_and_a_frozen_process_is_not() -> None:
 
 @contextlib.contextmanager
 def dripping_file() -> Iterator[str]:
-    """A server that gives a file of a megabyte at 2,000 bytes a second."""
-
-    def answer(reader: socket.socket) -> None:
-        with contextlib.suppress(OSError), reader:
-            reader.recv(65536)
-            head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "1"\r\n\r\n'
-            reader.sendall(head)
-            while True:
-                reader.sendall(b"x" * 200)
-                time.sleep(0.1)
-
-    def serve(server: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                threading.Thread(target=answer, args=(server.accept()[0],), daemon=True).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=serve, args=(server,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
+    """A server that sends a file of a megabyte, `x`, at 2,000 bytes a second."""
+    with WebOrigin({"x": Synthetic(1_000_000)}) as origin:
+        origin.strike("x", Slow(2000), times=ALWAYS)
+        yield origin.url
 
 
 def dripped(directory: Path, **more: object) -> tuple[int, Reason]:

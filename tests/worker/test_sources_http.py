@@ -1,7 +1,6 @@
 """Lists of URLs: sizes and ETags from real servers, credentials to https alone, and a reason for each
 refusal."""
 
-import http.server
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dev.origins.content import Synthetic
+from dev.origins.faults import ALWAYS, Header, Status, WeakEtag
+from dev.origins.files.web import WebOrigin
 from dev.origins.programs import nginx
+from dev.origins.serving.messages import Object, Role
 from modelsync.api.reasons import Reason
 from modelsync.api.source.sources import HttpFile, HttpSource
 from modelsync.api.source.transfer import Resolved
@@ -153,74 +156,38 @@ def test_a_page_of_the_hub_is_answered_with_the_source_that_it_means(path: str, 
     assert says in caught.value.message
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    """A server that allows no HEAD, and fails as often as a test says."""
-
-    protocol_version = "HTTP/1.1"
-    failures = 0
-    etag = '"v1"'
-    asked: list[str] = []  # noqa: RUF012  # set again by each test
-
-    def do_HEAD(self) -> None:
-        self.answer(405)
-
-    def do_GET(self) -> None:
-        if type(self).failures:
-            type(self).failures -= 1
-            self.answer(503, {"Retry-After": "0"})
-        elif self.path == "/empty" and "Range" in self.headers:
-            self.answer(416, {"Content-Range": "bytes */0"})
-        elif self.path == "/empty":
-            self.answer(200)
-        else:
-            self.answer(206, {"Content-Range": "bytes 0-0/12345", "ETag": self.etag}, b"x")
-
-    def answer(self, status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> None:
-        self.asked.append(f"{self.command} {status}")
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class names it so
-        pass
-
-
 @pytest.fixture
-def stubborn(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(Handler, "asked", [])
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+def stubborn() -> Iterator[WebOrigin]:
+    """A server that allows no HEAD."""
+    files = {"a": Object(content=Synthetic(12345), etag='"v1"'), "empty": b""}
+    with WebOrigin(files) as origin:
+        origin.strike("*", Status(405), role=Role.HEAD, times=ALWAYS)
+        yield origin
 
 
-def test_a_server_without_head_is_asked_for_one_byte(stubborn: str) -> None:
-    found = only(source(file(f"{stubborn}/a")))
+def test_a_server_without_head_is_asked_for_one_byte(stubborn: WebOrigin) -> None:
+    found = only(source(file(f"{stubborn.url}/a")))
     assert (found.size, found.etag) == (12345, "v1")
-    assert only(source(file(f"{stubborn}/empty"))).size == 0
+    assert only(source(file(f"{stubborn.url}/empty"))).size == 0
+    assert stubborn.log.sent() == 1
 
 
-def test_a_weak_etag_shows_a_change_but_pins_no_range(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Handler, "etag", 'W/"v1"')
-    found = only(source(file(f"{stubborn}/a")))
+def test_a_weak_etag_tells_of_a_change_but_pins_no_range(stubborn: WebOrigin) -> None:
+    stubborn.strike("a", WeakEtag())
+    found = only(source(file(f"{stubborn.url}/a")))
     assert (found.etag, found.version) == (None, "v1")
 
 
-def test_passing_trouble_is_waited_for(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Handler, "failures", 2)
-    assert only(source(file(f"{stubborn}/a"))).size == 12345
-    assert Handler.asked.count("GET 503") == 2
+def test_passing_trouble_is_waited_for(stubborn: WebOrigin) -> None:
+    stubborn.strike("a", Status(503), Header("Retry-After", "0"), times=2)
+    assert only(source(file(f"{stubborn.url}/a"))).size == 12345
+    assert sum(entry.status == 503 for entry in stubborn.log) == 2
 
 
-def test_a_lasting_failure_is_reported(stubborn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Handler, "failures", 100)
+def test_lasting_trouble_is_told(stubborn: WebOrigin) -> None:
+    stubborn.strike("a", Status(503), Header("Retry-After", "0"), times=ALWAYS)
     with pytest.raises(Failure, match="HTTP 503") as caught:
-        source(file(f"{stubborn}/a")).resolve(None)
+        source(file(f"{stubborn.url}/a")).resolve(None)
     assert caught.value.reason is Reason.ORIGIN_ERROR
 
 

@@ -1,14 +1,12 @@
 """One watchdog over the whole attempt: in every stage, work that advances goes on and other work is ended."""
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dev.origins.content import hexdigest, noise
+from dev.origins.faults import ALWAYS, ANY, Fault, Slow, SlowHead
+from dev.origins.files.origin import Origin
 from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason, Stage
@@ -155,52 +155,27 @@ def test_an_attempt_that_is_to_stop_anyway_is_not_judged() -> None:
     assert (overdue.failure, given_up) == (None, [])
 
 
-def _trickle(reader: socket.socket, head: bytes, drip: bytes, pause: float) -> None:
-    with contextlib.suppress(OSError), reader:
-        reader.recv(65536)
-        reader.sendall(head)
-        while True:
-            reader.sendall(drip)
-            time.sleep(pause)
-
-
-@contextlib.contextmanager
-def trickling(head: bytes, drip: bytes = b" ", pause: float = 0.1) -> Iterator[str]:
-    """A server whose every answer begins well and then drips."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    reader, _ = server.accept()
-                    threading.Thread(target=_trickle, args=(reader, head, drip, pause), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
-
-
-LONG = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-HUGE_HEADER = b"HTTP/1.1 200 OK\r\nX-Pad: "
-SOURCES: dict[str, tuple[bytes, Callable[[str], dict[str, object]]]] = {
+Where = Callable[[Origin], dict[str, object]]
+SOURCES: dict[str, tuple[Fault, Where]] = {
     "the Hub's information": (
-        LONG,
-        lambda url: {"huggingFace": {"repository": "org/model", "endpoint": url}},
+        Slow(1),
+        lambda origin: {"huggingFace": {"repository": "org/model", "endpoint": origin.url}},
     ),
-    "a bucket's page": (LONG, lambda url: {"s3": {"bucket": "bucket", "endpoint": url}}),
+    "a bucket's page": (Slow(1), lambda origin: {"s3": {"bucket": "bucket", "endpoint": origin.url}}),
     "the headers of a file": (
-        HUGE_HEADER,
-        lambda url: {"http": {"files": [{"url": f"{url}/x", "path": "x"}]}},
+        SlowHead(1),
+        lambda origin: {"http": {"files": [{"url": f"{origin.web}/x", "path": "x"}]}},
     ),
 }
 
 
 @pytest.mark.parametrize("case", SOURCES)
 def test_a_listing_that_trickles_ends_with_its_words_and_its_code(tmp_path: Path, case: str) -> None:
-    head, source_at = SOURCES[case]
-    with trickling(head) as url:
+    slow, source_at = SOURCES[case]
+    with Origin({"x": b"x"}) as origin:
+        origin.strike("*", slow, role=ANY, times=ALWAYS)
         names = {"version": 1, "uid": "u-1", "namespace": "team", "name": "llama", "attempt": 1}
-        request = {**names, **HERE, "source": source_at(url), "progressDeadlineSeconds": 1}
+        request = {**names, **HERE, "source": source_at(origin), "progressDeadlineSeconds": 1}
         started = time.monotonic()
         with start(tmp_path, request) as worker:
             worker.communicate(timeout=60)
