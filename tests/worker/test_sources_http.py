@@ -159,7 +159,7 @@ def test_a_page_of_the_hub_is_answered_with_the_source_that_it_means(path: str, 
 @pytest.fixture
 def stubborn() -> Iterator[WebOrigin]:
     """A server that allows no HEAD."""
-    files = {"a": Object(content=Synthetic(12345), etag='"v1"'), "empty": b""}
+    files: dict[str, bytes | Object] = {"a": Object(content=Synthetic(12345), etag='"v1"'), "empty": b""}
     with WebOrigin(files) as origin:
         origin.strike("*", Status(405), role=Role.HEAD, times=ALWAYS)
         yield origin
