@@ -173,7 +173,6 @@ def test_modules_and_functions_are_short() -> None:
 def test_words_are_those_of_the_field() -> None:
     kinds = {".py", ".md", ".yaml"}
     exempt = {"CHANGELOG.md", "STYLE.md", "tests/test_architecture.py", "tests/docs/test_words.py"}
-    exempt |= {"tests/worker/faulty.py"}  # its successor is dev/origins
     found: list[str] = []
     for path in _tracked():
         if path.suffix in kinds and _name(path) not in exempt:

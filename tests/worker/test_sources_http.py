@@ -172,7 +172,7 @@ def test_a_server_without_head_is_asked_for_one_byte(stubborn: WebOrigin) -> Non
     assert stubborn.log.sent() == 1
 
 
-def test_a_weak_etag_tells_of_a_change_but_pins_no_range(stubborn: WebOrigin) -> None:
+def test_a_weak_etag_shows_a_change_but_pins_no_range(stubborn: WebOrigin) -> None:
     stubborn.strike("a", WeakEtag())
     found = only(source(file(f"{stubborn.url}/a")))
     assert (found.etag, found.version) == (None, "v1")
@@ -184,7 +184,7 @@ def test_passing_trouble_is_waited_for(stubborn: WebOrigin) -> None:
     assert sum(entry.status == 503 for entry in stubborn.log) == 2
 
 
-def test_lasting_trouble_is_told(stubborn: WebOrigin) -> None:
+def test_a_lasting_failure_is_reported(stubborn: WebOrigin) -> None:
     stubborn.strike("a", Status(503), Header("Retry-After", "0"), times=ALWAYS)
     with pytest.raises(Failure, match="HTTP 503") as caught:
         source(file(f"{stubborn.url}/a")).resolve(None)
