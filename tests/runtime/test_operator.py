@@ -370,7 +370,7 @@ async def test_an_operator_goes_on_after_its_etcd_was_restored() -> None:
             )
             api.put(SYNCS, harness.sync("later"))
             await harness.eventually(lambda: status(api, "later").get("phase") == "Queued", 60)
-            # Until each kind of object is listed anew the operator acts on a mixture of both histories: it
+            # Until each kind of object is listed again the operator acts on a mixture of both histories: it
             # may replace a Job, or start one more. What counts is that everything ends.
             names = {"llama", "waits", "later"}
             async with job_controller(api):
