@@ -6,7 +6,7 @@ with its token, so that a test can say who asked for what.
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,8 @@ class FakeCluster:
     """Token, method and path with query of every request."""
     syncs: dict[tuple[str, str], Object] = field(default_factory=dict)
     away: bool = False
+    on_watch: Callable[["FakeCluster"], None] | None = None
+    """Called once, when the next watch of ModelSyncs is open."""
     _version: int = 100
     _watchers: set["asyncio.Queue[Object | None]"] = field(default_factory=set)
     _past: dict[tuple[str, str, str], Object] = field(default_factory=dict)
@@ -169,10 +171,16 @@ class FakeCluster:
             if int(sync["metadata"]["resourceVersion"]) > since:
                 events.put_nowait({"type": "ADDED", "object": sync})
         self._watchers.add(events)
+        if self.on_watch is not None:
+            act, self.on_watch = self.on_watch, None
+            act(self)
         try:
-            while (event := await events.get()) is not None:
-                if namespace in (None, event["object"]["metadata"]["namespace"]):
-                    await answer.write(json.dumps(event).encode() + b"\n")
+            async with asyncio.timeout(float(request.query.get("timeoutSeconds", 3600))):
+                while (event := await events.get()) is not None:
+                    if namespace in (None, event["object"]["metadata"]["namespace"]):
+                        await answer.write(json.dumps(event).encode() + b"\n")
+        except TimeoutError:
+            pass
         finally:
             self._watchers.discard(events)
         return answer

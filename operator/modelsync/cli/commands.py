@@ -24,6 +24,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             module=f"{_VERBS}.status",
             help="Show one ModelSync: progress, files, attempts, conditions, Events, and what to do.",
         ),
+        "watch": Entry(
+            module="modelsync.kubectl.watch.command",
+            help="Watch ModelSyncs on a live screen, with keys that pause, cancel or retry them.",
+        ),
         "pause": Entry(module=_STEERING, name="pause", help="Stop downloads and keep what they have."),
         "resume": Entry(module=_STEERING, name="resume", help="Go on with what was paused or cancelled."),
         "cancel": Entry(

@@ -53,6 +53,10 @@ class Client:
         """The namespace of the context."""
         return self._connection.namespace
 
+    def with_timeout(self, seconds: float) -> "Client":
+        """The same connection with another limit for a request."""
+        return Client(self._connection, seconds)
+
     def get(self, path: str, about: str, **query: Any) -> Object:
         """An object."""
         return self._json("GET", path, about, query)
@@ -79,20 +83,27 @@ class Client:
         body = {"preconditions": {"uid": uid}} if uid else {}
         return self._json("DELETE", path, about, {}, body)
 
-    def watch(self, path: str, about: str, version: str, **query: Any) -> Iterator[tuple[str, Object]]:
+    def watch(
+        self, path: str, about: str, version: str, seconds: int | None = None, **query: Any
+    ) -> Iterator[tuple[str, Object]]:
         """Changes since a resourceVersion, until the server ends the stream; raises CommandError 410 when the
-        version is too old."""
+        version is too old.
+
+        The server is asked to end it after `seconds`; one that stays silent much longer counts as away.
+        """
         query |= {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true"}
-        for line in self.lines(path, about, **query):
+        query |= {} if seconds is None else {"timeoutSeconds": seconds}
+        silence = None if seconds is None else seconds + _CONNECT_SECONDS
+        for line in self.lines(path, about, silence, **query):
             event = json.loads(line)
             kind, found = event.get("type"), event.get("object") or {}
             if kind == "ERROR":
                 raise problems.CommandError(str(found.get("message")), int(found.get("code") or 500))
             yield str(kind), found
 
-    def lines(self, path: str, about: str, **query: Any) -> Iterator[bytes]:
-        """The lines of a stream, as they come."""
-        answer = self._send("GET", path, about, query, None, "", stream=True)
+    def lines(self, path: str, about: str, silence: float | None = None, **query: Any) -> Iterator[bytes]:
+        """The lines of a stream, as they come; `silence` is the longest time without any, in seconds."""
+        answer = self._send("GET", path, about, query, None, "", stream=True, read=silence)
         rest = b""
         try:
             for chunk in answer.stream(65_536):
@@ -140,6 +151,7 @@ class Client:
         content: str,
         *,
         stream: bool = False,
+        read: float | None = None,
     ) -> Any:
         connection, given = (
             self._connection,
@@ -151,7 +163,7 @@ class Client:
         if body is not None:
             headers["Content-Type"] = content
         url = connection.host + path + (f"?{urllib.parse.urlencode(given)}" if given else "")
-        read = None if stream else self._timeout
+        read = read if stream else self._timeout
         try:
             answer = connection.pool.request(
                 method,
@@ -173,9 +185,16 @@ class Client:
         """Why a path of ours is not there: the cluster does not serve the version, or not the group."""
         if not path.startswith(_ROOT):
             return None
-        answer = self._connection.pool.request(
-            "GET", self._connection.host + _GROUP, headers=self._connection.headers()
-        )
+        try:
+            answer = self._connection.pool.request(
+                "GET",
+                self._connection.host + _GROUP,
+                headers=self._connection.headers(),
+                timeout=urllib3.Timeout(self._timeout or _CONNECT_SECONDS),
+                retries=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError):
+            return None
         if answer.status == 404:
             return problems.no_definitions(())
         try:

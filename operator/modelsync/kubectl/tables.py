@@ -96,4 +96,4 @@ def lines(
 
 def shortened(text: str, most: int) -> str:
     """A text of at most so many characters, the end of which shows that it was cut."""
-    return text if len(text) <= most else text[: max(1, most - 1)] + "…"
+    return text if len(text) <= most else (text[: most - 1] + "…")[: max(0, most)]

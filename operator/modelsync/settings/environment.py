@@ -42,6 +42,11 @@ def no_color(variables: Mapping[str, str] | None = None) -> bool:
     return bool(found.get("NO_COLOR")) or found.get("TERM") == "dumb"
 
 
+def is_dumb() -> bool:
+    """Whether the terminal says that it cannot move its cursor."""
+    return os.environ.get("TERM", "dumb") in ("", "dumb", "unknown")
+
+
 def need_utf8() -> None:
     """Begin again in Python's UTF-8 mode where the locale has another encoding (PEP 540).
 

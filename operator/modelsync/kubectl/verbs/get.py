@@ -39,6 +39,19 @@ def command(
 ) -> None:
     """List ModelSyncs with their progress."""
     query = {"labelSelector": selector, "fieldSelector": field_selector}
+    show(cluster, names, query, watch=watch, phase=phase, output=output)
+
+
+def show(
+    cluster: Cluster,
+    names: Sequence[str],
+    query: dict[str, Any],
+    *,
+    watch: bool,
+    phase: str | None = None,
+    output: str | None = None,
+) -> None:
+    """Print what is there, and with `watch` a line for each change after that."""
     found = _listed(cluster, names, query)
     items = [one for one in found["items"] if _has_phase(one, phase)]
     if output in ("json", "yaml", "name"):

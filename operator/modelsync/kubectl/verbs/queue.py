@@ -40,7 +40,15 @@ def read(cluster: Cluster) -> Picture:
 
 
 def queues_of(cluster: Cluster) -> list[dict[str, Any]]:
-    """All queues; those of the namespace where the caller may not see all, none where not even these."""
+    """The queues that the caller may see, with a word on standard error where that is none."""
+    found = readable(cluster)
+    if found is None:
+        options.warn("You may not list SyncQueues: figures are those of the ModelSyncs that you may see.")
+    return found or []
+
+
+def readable(cluster: Cluster) -> list[dict[str, Any]] | None:
+    """All queues; those of the namespace where the caller may not see all, None where not even these."""
     for namespace in (None, cluster.namespace):
         try:
             found: list[dict[str, Any]] = cluster.client.list(client.queues(namespace), "syncqueues")["items"]
@@ -48,8 +56,7 @@ def queues_of(cluster: Cluster) -> list[dict[str, Any]]:
         except CommandError as problem:
             if problem.status != _FORBIDDEN:
                 raise
-    options.warn("You may not list SyncQueues: figures are those of the ModelSyncs that you may see.")
-    return []
+    return None
 
 
 def queue_lines(queues: tuple[Queue, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from modelsync.kubectl.problems import CommandError
 from modelsync.reading import acts
 from modelsync.reading.acts import Act
 
-_DONE = {
+DONE = {
     Act.PAUSE: "paused",
     Act.RESUME: "resumed",
     Act.CANCEL: "cancelled",
@@ -21,6 +21,7 @@ _DONE = {
     Act.PRIORITY: "prioritized",
     Act.LIMIT: "limited",
 }
+"""What was done, in a word."""
 
 
 @click.command("pause")
@@ -101,14 +102,19 @@ def _each(cluster: Cluster, act: Act, found: Sequence[tuple[str, str]], value: s
             options.warn(f"error: {namespace}/{name}: {error}")
             failed = True
             continue
-        options.say(f"{naming.SYNC_KIND.lower()}.{naming.GROUP}/{name} {_DONE[act]}")
+        options.say(f"{naming.SYNC_KIND.lower()}.{naming.GROUP}/{name} {DONE[act]}")
     if failed:
         raise SystemExit(1)
 
 
-def change(cluster: Cluster, act: Act, namespace: str, name: str, value: str | None = None) -> dict[str, Any]:
-    """Read a ModelSync and patch it; raises NotPossible and CommandError."""
+def change(
+    cluster: Cluster, act: Act, namespace: str, name: str, value: str | None = None, uid: str | None = None
+) -> dict[str, Any]:
+    """Read a ModelSync and patch it, only the one of this uid if one is given; raises NotPossible and
+    CommandError."""
     path, about = client.syncs(namespace, name), f"modelsync {namespace}/{name}"
-    body = acts.patch(act, cluster.client.get(path, about), options.now(), value)
-    done: dict[str, Any] = cluster.client.patch(path, about, body)
+    found = cluster.client.get(path, about)
+    if uid is not None and found["metadata"].get("uid") != uid:
+        raise CommandError(f"{about} was deleted and created again in the meantime: nothing was changed", 409)
+    done: dict[str, Any] = cluster.client.patch(path, about, acts.patch(act, found, options.now(), value))
     return done

@@ -49,7 +49,7 @@ def command(cluster: Cluster) -> None:
 
 def _say_network(cluster: Cluster) -> None:
     try:
-        path = _metrics_path(cluster)
+        path = metrics_path(cluster)
         before, started = counters(cluster.client.text(path, "the operator's metrics")), time.monotonic()
         time.sleep(_SECONDS)
         after = counters(cluster.client.text(path, "the operator's metrics"))
@@ -61,7 +61,7 @@ def _say_network(cluster: Cluster) -> None:
         options.say(line)
 
 
-def _metrics_path(cluster: Cluster) -> str:
+def metrics_path(cluster: Cluster) -> str:
     """The metrics of the Pod that holds the operator's Lease, through the API server's proxy."""
     path = client.path_of("leases", None, root="/apis/coordination.k8s.io/v1")
     query = {"fieldSelector": f"metadata.name={naming.LEASE_NAME}"}
@@ -82,13 +82,22 @@ def counters(text: str) -> Counters:
     return {node: (down, up) for node, (down, up) in found.items()}
 
 
-def network_lines(before: Counters, after: Counters, seconds: float) -> list[str]:
-    """Rates by node and in total; a counter that fell began again."""
-    rows, total = [], [0, 0]
+def rates(before: Counters, after: Counters, seconds: float) -> dict[str, tuple[int, int]]:
+    """Bytes per second down and up by node; a counter that fell began again at zero."""
+    found = {}
     for node in sorted(after):
         old = before.get(node, after[node])
-        rates = [int(max(0.0, new - was) / seconds) for new, was in zip(after[node], old, strict=True)]
-        total = [all_ + one for all_, one in zip(total, rates, strict=True)]
-        rows.append((node, f"↓ {amounts.rate(*rates).down.text}", f"↑ {amounts.rate(*rates).up.text}"))
-    rows.append(("all nodes", f"↓ {amounts.rate(*total).down.text}", f"↑ {amounts.rate(*total).up.text}"))
+        down, up = (int(max(0.0, new - was) / seconds) for new, was in zip(after[node], old, strict=True))
+        found[node] = (down, up)
+    return found
+
+
+def network_lines(before: Counters, after: Counters, seconds: float) -> list[str]:
+    """Rates by node and in total."""
+    found = rates(before, after, seconds)
+    total = (sum(down for down, _ in found.values()), sum(up for _, up in found.values()))
+    rows = []
+    for name, rate in [*found.items(), ("all nodes", total)]:
+        shown = amounts.rate(*rate)
+        rows.append((name, f"↓ {shown.down.text}", f"↑ {shown.up.text}"))
     return tables.lines(("NODE", "DOWN", "UP"), rows)

@@ -1,0 +1,169 @@
+"""What `watch` shows, kept up to date beside the screen: two threads that ask the API server.
+
+A watch of ModelSyncs is renewed every few seconds, so that its end is a sign of life: a server that went away
+without a word is noticed within seconds, and no request of its own is needed for that. The queues are few and
+are listed in between. Whatever fails is tried again, from a new list, for as long as the screen is open.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelsync.kubectl import client
+from modelsync.kubectl.options import Cluster
+from modelsync.kubectl.problems import CommandError
+from modelsync.kubectl.verbs import queue, top
+
+Object = dict[str, Any]
+Key = tuple[str, str]
+_WATCH_SECONDS = 5
+_MOST_WAIT = 10.0
+_NETWORK_SECONDS = 5.0
+_NETWORK_TIMEOUT = 5.0
+_NO_RIGHTS_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What is known at one moment."""
+
+    syncs: dict[Key, Object]
+    queues: list[Object]
+    network: tuple[int, int] | None
+    """Bytes per second down and up, of all workers' devices."""
+    problem: str | None
+    """Why the last request failed."""
+    contact: float
+    """Monotonic time of the last answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Chosen:
+    """Which ModelSyncs are shown."""
+
+    names: frozenset[str] = frozenset()
+    query: dict[str, str | None] = field(default_factory=dict)
+
+    def holds(self, found: Object) -> bool:
+        """Whether an object is among them."""
+        return not self.names or found["metadata"]["name"] in self.names
+
+
+class Feed:
+    """ModelSyncs and queues as they change; `changed` is called from a thread, whenever something is new."""
+
+    def __init__(self, cluster: Cluster, chosen: Chosen, changed: Callable[[], None]) -> None:
+        self._cluster, self._chosen, self._changed = cluster, chosen, changed
+        self._lock = threading.Lock()
+        self._syncs: dict[Key, Object] = {}
+        self._queues: list[Object] = []
+        self._network: tuple[int, int] | None = None
+        self._problem: str | None = None
+        self._contact = time.monotonic()
+        self._version: str | None = None
+
+    def read_once(self) -> None:
+        """The first list; raises CommandError."""
+        self._list()
+        self._list_queues()
+
+    def start(self) -> None:
+        """Follow what changes, until the program ends."""
+        for run in (self._follow, self._measure):
+            threading.Thread(target=run, name=run.__name__, daemon=True).start()
+
+    def news(self) -> News:
+        """What is known now."""
+        with self._lock:
+            return News(
+                syncs=dict(self._syncs),
+                queues=self._queues,
+                network=self._network,
+                problem=self._problem,
+                contact=self._contact,
+            )
+
+    def _follow(self) -> None:
+        wait = 1.0
+        while True:
+            try:
+                if self._version is None:
+                    self._list()
+                self._list_queues()
+                self._watch(self._version or "0")
+                wait = 1.0
+                continue
+            except CommandError as error:
+                problem = str(error)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:  # of an answer's shape
+                problem = f"the API server's answer cannot be read ({type(error).__name__})"
+            with self._lock:
+                self._version, self._problem = None, problem
+            self._changed()
+            time.sleep(wait)
+            wait = min(wait * 2, _MOST_WAIT)
+
+    def _list(self) -> None:
+        path = client.syncs(self._cluster.scope)
+        found = self._cluster.client.list(path, "modelsyncs", **self._chosen.query)
+        shown = {_key(one): one for one in found["items"] if self._chosen.holds(one)}
+        with self._lock:
+            self._syncs = shown
+            self._version = str((found.get("metadata") or {}).get("resourceVersion") or "0")
+        self._answered()
+
+    def _list_queues(self) -> None:
+        found = queue.readable(self._cluster) or []
+        with self._lock:
+            self._queues = found
+        self._answered()
+
+    def _watch(self, version: str) -> None:
+        path = client.syncs(self._cluster.scope)
+        events = self._cluster.client.watch(
+            path, "modelsyncs", version, seconds=_WATCH_SECONDS, **self._chosen.query
+        )
+        for kind, found in events:
+            with self._lock:
+                self._version = str((found.get("metadata") or {}).get("resourceVersion") or self._version)
+                if kind == "DELETED":
+                    self._syncs.pop(_key(found), None)
+                elif kind in ("ADDED", "MODIFIED") and self._chosen.holds(found):
+                    self._syncs[_key(found)] = found
+            self._answered()
+        self._answered()
+
+    def _answered(self) -> None:
+        with self._lock:
+            self._problem, self._contact = None, time.monotonic()
+        self._changed()
+
+    def _measure(self) -> None:
+        """The network of the nodes, where the caller may read the operator's metrics."""
+        asked = Cluster(
+            client=self._cluster.client.with_timeout(_NETWORK_TIMEOUT),
+            namespace=self._cluster.namespace,
+            everywhere=True,
+        )
+        before: tuple[float, top.Counters] | None = None
+        while True:
+            rate, pause = None, _NETWORK_SECONDS
+            try:
+                text = asked.client.text(top.metrics_path(asked), "the operator's metrics")
+                now = time.monotonic(), top.counters(text)
+                if before is not None:
+                    found = top.rates(before[1], now[1], now[0] - before[0]).values()
+                    rate = (sum(down for down, _ in found), sum(up for _, up in found))
+                before = now
+            except CommandError as problem:
+                before, pause = None, _NO_RIGHTS_SECONDS if problem.status == 403 else pause
+            with self._lock:
+                self._network = rate
+            time.sleep(pause)
+
+
+def _key(found: Object) -> Key:
+    meta = found["metadata"]
+    return str(meta.get("namespace") or ""), str(meta["name"])
