@@ -1,4 +1,4 @@
-"""A real Chromium beside the web server and the fake cluster of `tests.web`, all in the test's event loop."""
+"""A real Chromium on the page of any server (tests/e2e), or of one with a fake cluster in the test's loop."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import ConsoleMessage, Page, async_playwright
 
 from modelsync.web.config import Limits
 from tests.web import served
@@ -27,24 +27,19 @@ _ARGUMENTS = (
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
 
+_REPORTS = (
+    "addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective}`))"
+)
+
+
 @dataclass
-class Visit:
+class Window:
     """A page that is open, and what it complained of."""
 
     page: Page
-    server: served.Served
-    browser: Browser
+    address: str
+    """The page's own."""
     errors: list[str] = field(default_factory=list)
-
-    @property
-    def cluster(self) -> FakeCluster:
-        """The cluster that it shows."""
-        return self.server.cluster
-
-    @property
-    def address(self) -> str:
-        """The page's own."""
-        return f"http://127.0.0.1:{self.server.port}/"
 
     async def log_in(self, token: str = TOKEN) -> None:
         """Paste a token."""
@@ -55,9 +50,26 @@ class Visit:
         """The line of a model."""
         return self.page.get_by_role("row").filter(has=self.page.get_by_role("button", name=name, exact=True))
 
+    def badge(self, name: str, word: str) -> Any:
+        """The badge of a model's line, where it says this word."""
+        return self.row(name).locator(".badge", has_text=word)
+
+    async def act(self, verb: str, name: str) -> None:
+        """Press a button of a model's line."""
+        await self.page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
+
     async def sees(self, text: str) -> None:
         """Wait until a text is there."""
         await self.page.get_by_text(text).first.wait_for()
+
+    async def close_summaries(self) -> None:
+        """From now on close the summary whenever it opens by itself and covers what is to be pressed."""
+        summary = self.page.get_by_role("dialog", name="Summary")
+
+        async def close() -> None:
+            await summary.get_by_role("button", name="Close").click()
+
+        await self.page.add_locator_handler(summary, close)
 
     def _said(self, message: ConsoleMessage) -> None:
         # A refused request is a line of the browser's own; the page's answer to it is what a test looks at.
@@ -65,26 +77,48 @@ class Visit:
             self.errors.append(message.text)
 
 
+@dataclass
+class Visit(Window):
+    """A page that is open beside the fake cluster."""
+
+    server: served.Served = field(kw_only=True)
+
+    @property
+    def cluster(self) -> FakeCluster:
+        """The cluster that it shows."""
+        return self.server.cluster
+
+
 @contextlib.asynccontextmanager
-async def visiting(
-    cluster: FakeCluster, *, scheme: Any = "light", width: int = 1280, **settings: Any
-) -> AsyncIterator[Visit]:
-    """Open the page, not logged in; every complaint of it fails the test in the end."""
-    settings = {"secure_cookie": False, "limits": Limits(), **settings}
-    async with served.serving(cluster, **settings) as server, async_playwright() as playwright:
+async def opened(address: str, *, scheme: Any = "light", width: int = 1280) -> AsyncIterator[Window]:
+    """Open the page; what its scripts and its content policy complain of fails in the end."""
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
         context = await browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=False
         )
+        await context.add_init_script(_REPORTS)
         page = await context.new_page()
-        visit = Visit(page, server, browser)
-        page.on("console", visit._said)
-        page.on("pageerror", lambda error: visit.errors.append(str(error)))
+        window = Window(page, address)
+        page.on("console", window._said)
+        page.on("pageerror", lambda error: window.errors.append(str(error)))
         page.set_default_timeout(30_000)
-        await page.goto(visit.address)
-        yield visit
+        await page.goto(address)
+        yield window
         await browser.close()
-    assert not visit.errors
+    assert not window.errors
+
+
+@contextlib.asynccontextmanager
+async def visiting(
+    cluster: FakeCluster, *, scheme: Any = "light", width: int = 1280, **settings: Any
+) -> AsyncIterator[Visit]:
+    """Open the page beside a fake cluster, not logged in."""
+    settings = {"secure_cookie": False, "limits": Limits(), **settings}
+    async with served.serving(cluster, **settings) as server:
+        address = f"http://127.0.0.1:{server.port}/"
+        async with opened(address, scheme=scheme, width=width) as window:
+            yield Visit(window.page, address, window.errors, server=server)
 
 
 def run(

@@ -58,3 +58,10 @@ def each_state() -> list[Object]:
         a_sync("b", "queued", "Queued"),
         a_sync("b", "phase-of-tomorrow", "Teleporting"),
     ]
+
+
+def renamed(state: str, name: str) -> Object:
+    """The one of `each_state` that has the name of its state, under another name."""
+    (sync,) = (each for each in each_state() if each["metadata"]["name"] == state)
+    sync["metadata"]["name"] = name
+    return sync

@@ -42,11 +42,26 @@ def test_a_download_is_followed_live_from_its_beginning_to_its_end() -> None:
             await visit.row("llama").get_by_text(f"{done / 10:.1f}%").wait_for()
             seen.append(await visit.page.title())
         assert seen == ["(10%) modelsync", "(40%) modelsync", "(90%) modelsync"]
-        complete = rows.each_state()[3]
-        complete["metadata"]["name"] = "llama"
-        cluster.put(complete)
+        cluster.put(rows.renamed("complete", "llama"))
         await visit.row("llama").locator(".badge", has_text="Complete").wait_for()
         await visit.page.get_by_role("dialog", name="Summary").get_by_text("1 of 1").wait_for()
+
+    run(cluster, test)
+
+
+def test_the_summary_opens_for_what_ended_and_not_for_what_was_paused() -> None:
+    cluster = a_cluster(rows.downloading("llama", 100))
+
+    async def test(visit: Visit) -> None:
+        summary = visit.page.get_by_role("dialog", name="Summary")
+        await visit.badge("llama", "Downloading").wait_for()
+        cluster.put(rows.renamed("paused", "llama"))
+        await visit.badge("llama", "Paused").wait_for()
+        assert await summary.count() == 0
+        cluster.put(rows.downloading("llama", 500))
+        await visit.badge("llama", "Downloading").wait_for()
+        cluster.put(rows.renamed("complete", "llama"))
+        await summary.get_by_text("1 of 1").wait_for()
 
     run(cluster, test)
 

@@ -155,6 +155,19 @@ def test_retry_failed_leaves_the_cancelled_and_reports_each() -> None:
     served.run(test())
 
 
+def test_retry_failed_of_a_caller_who_may_list_one_namespace_retries_those_there() -> None:
+    async def test() -> None:
+        cluster = cluster_with(a_sync("a", "one", "Failed"), a_sync("b", "two", "Failed"))
+        async with served.serving(cluster) as web:
+            done = await web.ask("POST", "/api/v1/retry-failed", "ann", json={})
+            elsewhere = await web.ask("POST", "/api/v1/retry-failed", "ann", json={"namespace": "b"})
+        assert [each["name"] for each in done.json["results"]] == ["one"]
+        assert elsewhere.status == 403
+        assert "annotations" not in cluster.syncs["b", "two"]["metadata"]
+
+    served.run(test())
+
+
 def test_clear_deletes_finished_ones_and_cancels_stuck_ones_that_are_named() -> None:
     async def test() -> None:
         cluster = cluster_with(

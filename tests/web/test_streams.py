@@ -49,6 +49,24 @@ def test_a_lost_stream_goes_on_by_its_last_event_and_an_unknown_one_with_a_snaps
     served.run(test())
 
 
+def test_a_large_snapshot_is_given_in_pieces_so_that_none_is_held_for_each_slow_client() -> None:
+    async def test() -> None:
+        cluster = FakeCluster(users={"admin": {ALL}})
+        cluster.put(*(a_sync("a", f"m{number}", "Failed") for number in range(400)))
+        async with served.serving(cluster) as web, web.events("admin") as events:
+            sizes, last = [0], b""
+            async for part, ends in events.answer.content.iter_chunks():
+                sizes[-1] += len(part)
+                last = (last + part)[-2:]
+                if ends:
+                    sizes.append(0)
+                if last == b"\n\n" and sum(sizes) > 100_000:
+                    break
+        assert sum(sizes) > 2 * 65_536 and max(sizes) <= 65_536, sizes
+
+    served.run(test())
+
+
 def test_clients_of_one_token_share_one_watch_and_no_other_has_it() -> None:
     async def test() -> None:
         cluster = two_teams()

@@ -12,7 +12,7 @@ knows that number, it gets a snapshot. So a slow client costs what a quick one d
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,6 +28,8 @@ LINGER_SECONDS = 300.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"
 RETRY_MILLISECONDS = 2000
+_PIECE = 64 * 1024
+"""Bytes that are given to a connection at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,10 +138,12 @@ async def follow(
         if missing is None:
             if feed.picture is not None:
                 seen = feed.number
-                yield _snapshot_event(feed, now())
+                for piece in _pieces(_snapshot_event(feed, now())):
+                    yield piece
         elif missing:
             seen = feed.number
-            yield _change_event(feed, missing)
+            for piece in _pieces(_change_event(feed, missing)):
+                yield piece
         if not await feed.moved_on(seen or 0, limits.heartbeat_seconds):
             yield b": alive\n\n"
 
@@ -176,6 +180,11 @@ def _change_event(feed: Feed, missing: list[Change]) -> bytes:
         name = f"{feed.epoch}-{last}"
         feed.encoded_change = (first, last), _event("change", merged(missing), name)
     return feed.encoded_change[1]
+
+
+def _pieces(event: bytes) -> Iterator[bytes]:
+    """An event in pieces: after each the server waits for the client, so it holds no copy for every one."""
+    return (event[start : start + _PIECE] for start in range(0, len(event), _PIECE))
 
 
 def _since(feed: Feed, seen: int) -> list[Change] | None:

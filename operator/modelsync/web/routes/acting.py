@@ -118,10 +118,9 @@ async def act_on(
 
 @router.post("/retry-failed", responses={200: {"model": documents.Results}})
 async def retry_failed(door: TheDoor, caller: TheCaller, body: documents.RetryFailed) -> Response:
-    """Retry all Failed ones, of a namespace or of all; never the cancelled."""
+    """Retry all Failed ones, of a namespace or of all that the caller may list; never the cancelled."""
     door.must_write()
-    query = {"fieldSelector": f"status.phase={Phase.FAILED}", "limit": str(_PAGE)}
-    page = await door.upstream.get(caller, sync_path(body.namespace), query)
+    failed, more = await _failed(door, caller, body.namespace)
 
     async def retry(sync: Object) -> Outcome:
         change = acts.change(Act.RETRY, sync, door.now())
@@ -130,9 +129,28 @@ async def retry_failed(door: TheDoor, caller: TheCaller, body: documents.RetryFa
         await door.write(caller, *_named(sync), change, sync, None)
         return Outcome.CHANGED
 
-    failed = [each for each in _items(page) if (each.get("status") or {}).get("phase") == Phase.FAILED]
-    more = bool((page.get("metadata") or {}).get("continue"))
     return await _on_each([each for each in failed if not _is_cancelled(each)], retry, more)
+
+
+async def _failed(door: Door, caller: Caller, asked: str | None) -> tuple[list[Object], bool]:
+    """The Failed ones, and whether there are more; raises Problem where the caller may list none."""
+    query = {"fieldSelector": f"status.phase={Phase.FAILED}", "limit": str(_PAGE)}
+    found: list[Object] = []
+    more, refusal, listed = False, None, False
+    for namespace in await door.namespaces(caller, (asked,) if asked else ()):
+        try:
+            page = await door.upstream.get(caller, sync_path(namespace), query)
+        except Problem as problem:
+            if problem.status != 403:
+                raise
+            refusal = problem
+            continue
+        listed = True
+        found += [each for each in _items(page) if (each.get("status") or {}).get("phase") == Phase.FAILED]
+        more = more or bool((page.get("metadata") or {}).get("continue"))
+    if refusal is not None and not listed:
+        raise refusal
+    return found, more
 
 
 @router.post("/admin/clear", responses={200: {"model": documents.Results}})

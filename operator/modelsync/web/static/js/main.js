@@ -105,17 +105,21 @@ function useKeys(state, close) {
   }, [state.choices.compact]);
 }
 
-// The summary opens by itself when the last running download has ended while the page was open.
+// The summary opens by itself when the last running download has ended while the page was open; one that was
+// paused or cancelled has not ended, and its user is about to press another button.
 function useEnd(state, show) {
-  const [ran, setRan] = useState(false);
-  const busy = (state.whole?.counts.active || 0) + (state.whole?.counts.waiting || 0);
+  const [before, setBefore] = useState(null);
+  const counts = state.whole?.counts || {};
+  const busy = (counts.active || 0) + (counts.waiting || 0);
+  const ended = (counts.complete || 0) + (counts.failed || 0);
   useEffect(() => {
-    if (busy > 0) setRan(true);
-    else if (ran && state.rows.size > 0 && state.line === 'open') {
-      setRan(false);
-      show();
+    if (busy > 0) {
+      if (before === null) setBefore(ended);
+    } else if (before !== null && state.rows.size > 0 && state.line === 'open') {
+      setBefore(null);
+      if (ended > before) show();
     }
-  }, [busy, ran]);
+  }, [busy, before]);
 }
 
 function Page() {
@@ -137,7 +141,9 @@ function Page() {
       : html`<${LogIn} onLogIn=${logIn} problem=${state.problem?.detail || ''} />`;
   }
   const open = state.choices.open && state.rows.get(state.choices.open);
-  const namespaces = [...new Set([...state.rows.values()].map((row) => row.namespace))].sort();
+  const refused = (state.connection?.refused || []).map((each) => each.namespace);
+  const watched = (state.connection?.namespaces || []).filter((name) => !refused.includes(name));
+  const namespaces = [...new Set([...watched, ...[...state.rows.values()].map((row) => row.namespace)])].sort();
   const link = connectionOf(state);
   const close = () => setDialog(null);
   const cancel = (rows) => setDialog({ kind: 'cancel', rows });
