@@ -4,7 +4,7 @@ VENV := $(CACHE)/venv/bin
 export PATH := $(VENV):$(PATH)
 export PYTHONPATH := operator
 
-.PHONY: help check demo test lint bench faults attacks chaos cluster cluster-down image chart reference setup
+.PHONY: help check demo test lint bench faults attacks chaos page cluster cluster-down image chart reference setup
 
 help:  ## This list.
 	@sed -n 's/^\([a-z-]*\):[a-z ]*## \(.*\)/  make \1\t\2/p' Makefile
@@ -33,6 +33,11 @@ attacks: setup  ## The table of attacks: each one tried on a real cluster, and w
 
 chaos: setup  ## Kills, deletions and restarts in their full counts, on a real cluster.
 	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py $(ARGS)
+
+page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
+	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page.py tests/e2e/test_page_restarts.py $(ARGS)
+	@dev/on-cluster.sh python -m tests.attacks --topic page
+	@$(VENV)/python -m tests.page.scale
 
 cluster: setup  ## A real two-node Kubernetes on this machine.
 	@$(VENV)/python -m dev.cluster start

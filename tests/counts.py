@@ -1,4 +1,4 @@
-"""Two sizes of a test: the short one of `make test`, and the full one of `make chaos`."""
+"""Two sizes of a test: the short one of `make test`, and the full one of `make chaos` and `make page`."""
 
 import os
 from typing import TypeVar
@@ -8,5 +8,5 @@ FULL_VARIABLE = "MODELSYNC_FULL"
 
 
 def chosen(*, short: _T, full: _T) -> _T:
-    """What this run takes: `full` where the environment has MODELSYNC_FULL, as `make chaos` sets it."""
+    """What this run takes: `full` where the environment has MODELSYNC_FULL, as these set it."""
     return full if os.environ.get(FULL_VARIABLE) else short
