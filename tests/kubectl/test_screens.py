@@ -51,7 +51,13 @@ def test_the_screen_of_one_says_what_to_do() -> None:
 
 def test_the_screen_of_a_download_has_its_figures() -> None:
     sync = downloading()
+    sync["status"]["progress"]["activeFiles"] = [
+        {"path": "model-00005.safetensors", "bytesDone": 500_000_000, "bytesTotal": 1_000_000_000},
+        {"path": "tokenizer.json", "bytesDone": 700_000},
+    ]
     text = click.unstyle("\n".join(status.screen(rows.read(sync, NOW), sync, NOW)))
+    assert "  ████████░░░░░░░░  500MB / 1.0GB  model-00005.safetensors\n" in text
+    assert "  ░░░░░░░░░░░░░░░░  700KB          tokenizer.json\n" in text
     assert "Progress:   █████████░░░░░░░░░░░░░░░  38.2%  1.8GB / 4.7GB" in text
     assert "Speed:      42.0MB/s, 1m 10s left" in text
     assert "Files:      4/30, now model-00005.safetensors" in text

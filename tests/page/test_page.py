@@ -196,7 +196,7 @@ def test_no_text_of_a_modelsync_becomes_a_part_of_the_page() -> None:
         "worker": {"nodeName": attack},
     }
     other = rows.downloading(
-        "other", 5, currentFile=attack, files=[{"path": attack, "bytesDone": 1, "bytesTotal": 2}]
+        "other", 5, currentFile=attack, activeFiles=[{"path": attack, "bytesDone": 1, "bytesTotal": 2}]
     )
 
     async def test(visit: Visit) -> None:

@@ -188,9 +188,17 @@ def test_a_query_of_an_address_is_not_shown() -> None:
 
 def test_files_that_the_operator_names_have_bars() -> None:
     sync = downloading()
-    sync["status"]["progress"]["files"] = [{"path": "a", "bytesDone": 1, "bytesTotal": 4}, {"path": 5}, "b"]
-    (bar,) = rows.read(sync, NOW).file_bars
-    assert (bar.path, bar.bytes.percent) == ("a", 25.0)
+    sync["status"]["progress"]["activeFiles"] = [
+        {"path": "a", "bytesDone": 1, "bytesTotal": 4},
+        {"path": "b", "bytesDone": 9, "bytesTotal": 4},
+        {"path": "c", "bytesDone": 9},
+        {"path": 5},
+        "b",
+    ]
+    bars = rows.read(sync, NOW).file_bars
+    assert [(bar.path, bar.bytes.percent) for bar in bars] == [("a", 25.0), ("b", 100.0), ("c", None)]
+    sync["status"]["phase"] = "Failed"
+    assert rows.read(sync, NOW).file_bars == ()
 
 
 _JSON: Any = st.recursive(

@@ -81,7 +81,7 @@ PROGRESS = _some(
     progress=_progress, resolved=_resolved, devices=_devices, retries=_numbers,
     retrying=_all(cause=_texts, tries=_numbers, most=_numbers, nextSeconds=_floats),
     rateLimitWaitSeconds=_floats, idleSeconds=_floats, bandwidthLimit=_numbers,
-    files=st.lists(_all(path=_texts, bytesDone=_numbers), max_size=2),
+    files=st.lists(_all(path=_texts, bytesDone=_numbers, bytesTotal=st.none() | _numbers), max_size=3),
 )  # fmt: skip
 TERMINATION = _some(
     reason=st.sampled_from(["Synced", "OriginError", "SourceChanged", "NotFound", "AccessDenied"]),
@@ -241,6 +241,7 @@ def worlds_of(text: str) -> Iterator[tuple[str, World]]:
     """Worlds in which a text was said, each in another place."""
     progress = {
         "progress": {"currentFile": text},
+        "files": [{"path": text, "bytesDone": 0}],
         "resolved": {"revision": text, "manifestDigest": text},
         "retrying": {"cause": text, "tries": 1, "most": 5, "nextSeconds": 1.0},
         "idleSeconds": 9.0,
@@ -276,6 +277,9 @@ def worlds_of_number(number: int) -> Iterator[tuple[str, World]]:
         "bytesPerSecond",
     ):
         yield f"progress.{field}", _world(report={"progress": {field: number}})
+    for field in ("bytesDone", "bytesTotal"):
+        file = {"path": "a", "bytesDone": 0, field: number}
+        yield f"files.{field}", _world(report={"progress": {"bytesDone": 5}, "files": [file]})
     for field in ("files", "bytes"):
         yield f"resolved.{field}", _world(words={"resolved": {field: number}})
         yield f"resolved.{field} of a progress report", _world(report={"resolved": {field: number}})

@@ -12,6 +12,7 @@ from modelsync.api import protocol
 from modelsync.api.common import untrusted
 from modelsync.api.reasons import Reason
 from modelsync.core.cluster import snapshot
+from modelsync.reading import rows
 from modelsync.runtime.cluster import api_client, job_signatures, parsing
 from modelsync.runtime.telemetry import log_setup
 from modelsync.runtime.workers import start_diagnosis
@@ -30,6 +31,11 @@ def test_any_progress_report_leads_to_a_status_that_is_stored(report: Object, la
     for each in (report, later):
         world.report(each)
         assert world.problems() == []
+        for status in world.plan().statuses.values():
+            row = rows.read({"status": status.dump()}, hostile.NOW)
+            assert sum(bar.bytes.done or 0 for bar in row.file_bars) <= (row.bytes.done or 0)
+            if row.bytes.total is not None:
+                assert sum(bar.bytes.total or 0 for bar in row.file_bars) <= row.bytes.total
 
 
 @given(

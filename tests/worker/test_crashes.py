@@ -227,6 +227,7 @@ def test_progress_is_shown_and_the_limit_taken_for_the_key_alone(origin: WebOrig
         assert 0 < report.progress.bytes_done < TOTAL == report.progress.bytes_total
         assert report.volume is not None
         assert any(file.path == "model.bin" for file in report.files)
+        assert sum(file.bytes_done for file in report.files) <= report.progress.bytes_done
         assert status(f"{url}/progress", "wrong") == 403
         assert status(f"{url}/progress", "") == 403
         assert status(f"{url}/other", "secret-key") == 404

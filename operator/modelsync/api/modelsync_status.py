@@ -15,6 +15,10 @@ from modelsync.api.source.transfer import Resolved, VerifiedBy
 from modelsync.api.worker_pod.status import JobReference, WorkerStatus
 
 _ATOMIC: dict[str, Any] = {"x-kubernetes-list-type": "atomic"}
+MAX_ACTIVE_FILES = 8
+MAX_PATH = 160
+"""Characters of an active file's path. As JSON, in which a character has up to 6 bytes, all active files are
+at most 8.3 kB of an object; with paths as the Hub has them they are 0.8 kB."""
 
 
 class StageStatus(Value):
@@ -41,6 +45,17 @@ class RetryStatus(Value):
     """Of so many, the last of which ends the attempt."""
     next_time: AwareDatetime | None = None
     """When the next one is; the origin's own time where reason RateLimited says so."""
+
+
+class FileStatus(Value):
+    """A file that is being fetched."""
+
+    path: Annotated[str, Field(max_length=MAX_PATH)]
+    """Its path in the source; of a longer one the end."""
+    bytes_done: int
+    """Bytes of it that are on the volume."""
+    bytes_total: int | None = None
+    """Its size; absent while unknown."""
 
 
 class ProgressStatus(Value):
@@ -70,6 +85,12 @@ class ProgressStatus(Value):
     """Number of files that are complete."""
     current_file: str | None = None
     """The file that is being fetched."""
+    active_files: (
+        Annotated[tuple[FileStatus, ...], Field(max_length=MAX_ACTIVE_FILES, json_schema_extra=_ATOMIC)]
+        | None
+    ) = None
+    """Up to 8 of the files that are being fetched, the oldest first; absent when none is. It is written with
+    the other figures and never by itself, so it is as old as they are."""
     percent: Annotated[int | None, Field(ge=0, le=100)] = None
     """Whole per cent of bytesTotal, rounded down: 100 only when all bytes are there."""
     estimated: bool | None = None

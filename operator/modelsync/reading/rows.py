@@ -146,7 +146,7 @@ def _files(status: Fields, phase: str | None) -> Files:
 
 def _bars(status: Fields) -> tuple[FileBar, ...]:
     found = []
-    for one in status.of("progress").each("files", MOST_BARS):
+    for one in status.of("progress").each("activeFiles", MOST_BARS):
         path = one.text("path", 500)
         if path is not None:
             found.append(

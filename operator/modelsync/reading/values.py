@@ -159,7 +159,7 @@ class Row(Value):
     bytes: Bytes = Bytes()
     files: Files = Files()
     file_bars: tuple[FileBar, ...] = ()
-    """Some of the files that are being fetched; empty where the operator does not say."""
+    """Up to 8 of the files that are being fetched, the oldest first."""
     stage: str | None = None
     """What the worker is doing and how far it is: `Checking 12 of 40 files, 30.1GB of 100GB`."""
     speed: Speed | None = None

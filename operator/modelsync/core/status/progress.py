@@ -15,10 +15,12 @@ from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.modelsync_status import Display, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.source.selection import Estimate
 from modelsync.core.cluster.snapshot import Sample
+from modelsync.core.status import active_files
 
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
 _RETRY_SECONDS = 2.0
+_FLOWING = ("current_file", "active_files", "bytes_per_second", "estimated_completion_time")
 
 
 def running(
@@ -32,6 +34,7 @@ def running(
     left = display.seconds_left(reached.bytes_done, reached.bytes_total, speed)
     return reached.but(
         current_file=report.current_file,
+        active_files=active_files.shown(sample.report.files, reached),
         bytes_per_second=speed,
         estimated_completion_time=_forecast(before, sample.received, left),
         layer=report.layer,
@@ -68,14 +71,20 @@ def _of_stage(reported: protocol.StageProgress) -> StageStatus | None:
 def ended(
     before: ProgressStatus | None, report: protocol.Progress | None = None, network_before: int = 0
 ) -> ProgressStatus | None:
-    """Progress that stays when no worker runs: no speed, no forecast, no current file."""
+    """Progress that stays when no worker runs: no speed, no forecast, no files."""
     reached = before if report is None else _reached(before, report, network_before)
     return None if reached is None else at_rest(reached)
 
 
 def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime) -> ProgressStatus:
-    """Progress with the time of its report; the time of equal figures stays, so that it causes no write."""
-    if before is not None and new.but(observed_time=before.observed_time) == before:
+    """Progress with the time of its report; the time of equal figures stays, so that it causes no write.
+
+    Nor do files alone cause one: they are renewed with the figures that sum them up. That none is fetched any
+    more does."""
+    if before is None:
+        return new.but(observed_time=when.replace(microsecond=0))
+    files = new.active_files and before.active_files
+    if new.but(observed_time=before.observed_time, active_files=files) == before:
         return before
     return new.but(observed_time=when.replace(microsecond=0))
 
@@ -90,10 +99,9 @@ def at_rest(reached: ProgressStatus) -> ProgressStatus:
 
 def without_speed(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while bytes flow; the same object when it has none of it."""
-    passing = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)
-    if passing == (None, None, None):
+    if all(getattr(reached, name) is None for name in _FLOWING):
         return reached
-    return reached.but(current_file=None, bytes_per_second=None, estimated_completion_time=None)
+    return reached.but(**dict.fromkeys(_FLOWING))
 
 
 def assumed(known: ProgressStatus | None, estimate: Estimate | None) -> ProgressStatus | None:

@@ -35,8 +35,9 @@ def command(cluster: Cluster, name: str) -> None:
 def screen(row: Row, found: dict[str, Any], now: datetime) -> Iterator[str]:
     """The lines of the screen, without Events."""
     yield from _summary(row)
+    wide = max((len(file.bytes.text or "") for file in row.file_bars), default=0)
     for file in row.file_bars:
-        yield f"  {tables.bar(file.bytes.percent, 16)}  {file.bytes.text or ''}  {file.path}"
+        yield f"  {tables.bar(file.bytes.percent, 16)}  {file.bytes.text or '':<{wide}}  {file.path}"
     conditions = [
         (one.text("type") or "", one.text("status") or "", one.text("reason") or "", _since(one, now))
         for one in Fields(found).of("status").each("conditions", 20)

@@ -92,6 +92,7 @@ class Attempt:
     def report(self) -> protocol.ProgressReport:
         """The answer to `GET /progress`."""
         state = self.state
+        files = state.active()  # before the sums, which then hold all that the files have
         return protocol.ProgressReport(
             uid=self.request.uid,
             attempt=self.request.attempt,
@@ -99,7 +100,7 @@ class Attempt:
             stage_progress=state.stages.figures(),
             progress=state.progress(),
             resolved=state.resolved,
-            files=tuple(state.active()[: protocol.MAX_FILES_REPORTED]),
+            files=tuple(files[: protocol.MAX_FILES_REPORTED]),
             devices=proc_counters.network_devices()[:16],
             volume=self.space.latest(),
             retries=state.retries,
