@@ -4,14 +4,15 @@ import subprocess
 import sys
 
 from dev import kube
-from dev.origins.hub import HubServer, Synthetic
-from tests.e2e.sources import hub_source
+from dev.origins.hub import HubServer, Repository, Synthetic
 
 FILES = {"one.safetensors": Synthetic(40_000_000), "two.safetensors": Synthetic(40_000_000, seed=1)}
 
 
 def test_bars_of_two_files_move_and_end(space: str, hub: HubServer) -> None:
-    source = hub_source(hub, "org/llama", files=FILES, rate=8_000_000)
+    hub.rate = 8_000_000
+    hub.add(Repository("org/llama", FILES))
+    source = {"huggingFace": {"repository": "org/llama", "endpoint": hub.url}}
     with kube.Watch("modelsync", space) as watch:
         kube.apply(kube.sync("llama", space, source))
         watch.until(lambda sync: len(_bars(sync)) == len(FILES), 90, "two files that are being fetched")
