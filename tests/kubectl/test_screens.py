@@ -7,8 +7,8 @@ import pytest
 
 from modelsync.api.reasons import Phase, Reason
 from modelsync.kubectl import options, tables
-from modelsync.kubectl.verbs import get, status
-from modelsync.reading import reason_texts, rows
+from modelsync.kubectl.verbs import get, status, top
+from modelsync.reading import picture, reason_texts, rows
 from modelsync.settings import environment
 from tests.builders import NOW
 from tests.reading.objects import as_object, downloading, in_phase
@@ -61,6 +61,25 @@ def test_the_screen_of_a_download_has_its_figures() -> None:
     assert "Progress:   █████████░░░░░░░░░░░░░░░  38.2%  1.8GB / 4.7GB" in text
     assert "Speed:      42.0MB/s, 1m 10s left" in text
     assert "Files:      4/30, now model-00005.safetensors" in text
+
+
+def test_the_network_is_shown_by_node_and_in_total() -> None:
+    syncs = [
+        downloading("a", speed=40, node="one", network=(45_000_000, 100_000)),
+        downloading("b", speed=7, node="two", network=(5_000_000, 20_000)),
+    ]
+    lines = list(top.screen(picture.read(syncs, [], NOW)))
+    assert lines[0].split() == ["MODELSYNC", "SPEED", "PROGRESS", "ETA", "NODE"]
+    assert [line.split() for line in lines[-4:]] == [
+        ["NODE", "MODELSYNCS", "DOWN", "UP"],
+        ["one", "1", "↓", "45.0MB/s", "↑", "100KB/s"],
+        ["two", "1", "↓", "5.0MB/s", "↑", "20.0KB/s"],
+        ["all", "nodes", "2", "↓", "50.0MB/s", "↑", "120KB/s"],
+    ]
+
+
+def test_where_nothing_runs_no_node_is_shown() -> None:
+    assert len(list(top.screen(picture.read([], [], NOW)))) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from modelsync import errors
 from modelsync.api.modelsync import ModelSyncSpec
 from modelsync.api.reasons import Phase, Reason
-from modelsync.kubectl.verbs import check, create, prune, queue, report, top, wait
+from modelsync.kubectl.verbs import check, create, prune, queue, report, wait
 from modelsync.reading import picture, rows
 from tests.builders import NOW, ago
 from tests.reading.objects import as_object, downloading, in_phase
@@ -100,24 +100,6 @@ def test_queues_are_a_table_with_reasons() -> None:
 )
 def test_an_operator_acts_while_it_renews_its_lease(spec: dict[str, Any], well: bool) -> None:
     assert check.lease_finding({"metadata": {"namespace": "system"}, "spec": spec}, NOW).well is well
-
-
-_METRICS = """# HELP modelsync_network_receive_bytes_total x
-modelsync_network_receive_bytes_total{node="a",device="eth0"} %d
-modelsync_network_receive_bytes_total{node="a",device="eth1"} 5e+06
-modelsync_network_transmit_bytes_total{node="a",device="eth0"} 1000.0
-modelsync_network_receive_bytes_total{node="b",device="eth0"} 7.0
-"""
-
-
-def test_rates_of_nodes_are_differences_of_counters() -> None:
-    before, after = top.counters(_METRICS % 1_000_000), top.counters(_METRICS % 7_000_000)
-    lines = top.network_lines(before, after, 3.0)
-    assert [line.split() for line in lines[1:]] == [
-        ["a", "↓", "2.0MB/s", "↑", "0B/s"],
-        ["b", "↓", "0B/s", "↑", "0B/s"],
-        ["all", "nodes", "↓", "2.0MB/s", "↑", "0B/s"],
-    ]
 
 
 CANARY = "kanarienvogel"

@@ -19,7 +19,7 @@ def _syncs() -> list[dict[str, Any]]:
     waits = as_object(in_phase(Phase.QUEUED, Reason.QUEUED, name="waits"))
     waits["status"]["queue"] = {"name": "default", "position": 3, "reason": "SlotsTaken"}
     done = [as_object(in_phase(Phase.COMPLETE, Reason.SYNCED, name=f"done-{one:02}")) for one in range(30)]
-    return [downloading("llama"), as_object(failed), waits, *done]
+    return [downloading("llama", network=(45_200_000, 120_000)), as_object(failed), waits, *done]
 
 
 _QUEUE = {"metadata": {"name": "default"}, "spec": {"maxActive": 2}, "status": {"active": 1, "waiting": 1}}
@@ -29,7 +29,7 @@ def _begun(queues: int = 1) -> State:
     there = [
         {**_QUEUE, "metadata": {"name": "default" if not one else f"queue-{one}"}} for one in range(queues)
     ]
-    shown = picture.read(_syncs(), there, NOW, network=(45_200_000, 120_000))
+    shown = picture.read(_syncs(), there, NOW)
     return state.begun(shown, "namespace team", everywhere=False)
 
 
@@ -83,7 +83,7 @@ def test_queues_that_do_not_fit_are_counted() -> None:
 
 def test_rows_are_read_again_only_where_time_or_a_change_made_them_different() -> None:
     syncs = {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in _syncs()}
-    news = News(syncs=syncs, queues=[], network=None, problem=None, contact=0.0)
+    news = News(syncs=syncs, queues=[], problem=None, contact=0.0)
     memory = readings.Readings()
     first = {row.name: row for row in memory.picture(news, NOW, 0).rows}
     second = {row.name: row for row in memory.picture(news, NOW, 0).rows}
@@ -94,6 +94,6 @@ def test_rows_are_read_again_only_where_time_or_a_change_made_them_different() -
 
 
 def test_the_age_of_a_picture_is_that_of_the_last_answer() -> None:
-    news = News(syncs={}, queues=[], network=None, problem="away", contact=0.0)
+    news = News(syncs={}, queues=[], problem="away", contact=0.0)
     memory = readings.Readings()
     assert (NOW - memory.picture(news, NOW, 35.0).time).total_seconds() == 35

@@ -40,9 +40,15 @@ def in_phase(
 
 
 def downloading(
-    name: str = "llama", done: int = 1_800, total: int | None = 4_700, speed: int | None = 42
+    name: str = "llama",
+    done: int = 1_800,
+    total: int | None = 4_700,
+    speed: int | None = 42,
+    *,
+    node: str | None = None,
+    network: tuple[int, int] | None = None,
 ) -> Any:
-    """A ModelSync that downloads, in MB and MB/s."""
+    """A ModelSync that downloads, in MB and MB/s; `network` is bytes per second down and up."""
     progress = {
         "stage": "Downloading",
         "bytesDone": done * MB,
@@ -53,6 +59,11 @@ def downloading(
     }
     progress |= {} if total is None else {"bytesTotal": total * MB}
     progress |= {} if speed is None else {"bytesPerSecond": speed * MB}
+    if network is not None:
+        rates = dict(zip(("receiveBytesPerSecond", "transmitBytesPerSecond"), network, strict=True))
+        progress["network"] = rates
     found = as_object(in_phase(Phase.DOWNLOADING, Reason.DOWNLOADING, name=name, attempts=1))
     found["status"]["progress"] = progress
+    if node is not None:
+        found["status"]["worker"] = {"podName": f"pod-{name}", "nodeName": node}
     return found

@@ -202,6 +202,31 @@ def _name(row: Row) -> str:
     return f"{row.namespace}/{row.name}"
 
 
-def test_the_network_is_shown_down_and_up() -> None:
-    found = picture.read([], [], NOW, network=(int(45.2 * MB), 120_000)).whole.network
-    assert found is not None and found.text == "↓ 45.2MB/s  ↑ 120KB/s"
+def test_the_network_is_what_all_workers_carry_by_node_and_in_total() -> None:
+    syncs = [
+        downloading("a", speed=40, node="one", network=(45 * MB, 100_000)),
+        downloading("b", speed=2, node="one", network=(3 * MB, 20_000)),
+        downloading("c", speed=1, node="two", network=(1 * MB, 5_000)),
+        downloading("d", speed=7, node="three"),
+        downloading("e", speed=7, network=(1 * MB, 5_000)),
+        as_object(_COMPLETE),
+    ]
+    found = _picture(syncs)
+    rates = [
+        (node.name, node.syncs, node.network and node.network.text) for node in picture.nodes(found.rows)
+    ]
+    assert rates == [
+        ("one", 2, "↓ 48.0MB/s  ↑ 120KB/s"),
+        ("three", 1, None),
+        ("two", 1, "↓ 1.0MB/s  ↑ 5.0KB/s"),
+    ]
+    assert found.whole.network is not None and found.whole.network.text == "↓ 50.0MB/s  ↑ 130KB/s"
+    assert _picture([downloading(node="three")]).whole.network is None
+
+
+@pytest.mark.parametrize("change", [{"phase": "Failed"}, {"phase": "Verifying"}, {"phase": "Paused"}])
+def test_a_network_is_shown_only_while_bytes_come(change: dict[str, str]) -> None:
+    sync = downloading(network=(45 * MB, 100_000))
+    assert _picture([sync]).whole.network is not None
+    sync["status"] |= change
+    assert _picture([sync]).whole.network is None

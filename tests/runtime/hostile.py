@@ -81,6 +81,7 @@ PROGRESS = _some(
     progress=_progress, resolved=_resolved, devices=_devices, retries=_numbers,
     retrying=_all(cause=_texts, tries=_numbers, most=_numbers, nextSeconds=_floats),
     rateLimitWaitSeconds=_floats, idleSeconds=_floats, bandwidthLimit=_numbers,
+    network=_all(receiveBytesPerSecond=_numbers, transmitBytesPerSecond=_numbers),
     files=st.lists(_all(path=_texts, bytesDone=_numbers, bytesTotal=st.none() | _numbers), max_size=3),
 )  # fmt: skip
 TERMINATION = _some(
@@ -277,6 +278,9 @@ def worlds_of_number(number: int) -> Iterator[tuple[str, World]]:
         "bytesPerSecond",
     ):
         yield f"progress.{field}", _world(report={"progress": {field: number}})
+    for field in ("receiveBytesPerSecond", "transmitBytesPerSecond"):
+        rate = {"receiveBytesPerSecond": 0, "transmitBytesPerSecond": 0, field: number}
+        yield f"network.{field}", _world(report={"network": rate})
     for field in ("bytesDone", "bytesTotal"):
         file = {"path": "a", "bytesDone": 0, field: number}
         yield f"files.{field}", _world(report={"progress": {"bytesDone": 5}, "files": [file]})

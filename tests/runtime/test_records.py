@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import job_signatures, parsing
+from modelsync.runtime.workers import report_validation
 from tests.api.specs import extremes
 from tests.runtime import harness
 
@@ -104,6 +105,21 @@ def test_the_termination_report_of_a_pod_is_read() -> None:
     found = pod_record(given_version(harness.pod(words=harness.words())))
     assert found.termination is not None and found.termination.reason == "Synced"
     assert found.exit_code == 0 and found.finished == datetime(2026, 1, 1, 0, 0, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_network_of_a_node_is_not_taken_for_that_of_its_worker(shared: bool) -> None:
+    devices = [{"device": "eth0", "receiveBytes": 7, "transmitBytes": 7}]
+    about = {"uid": "uid-llama", "attempt": 1, "devices": devices}
+    raw = given_version(harness.pod(words={**about, "reason": "Synced"}))
+    raw["spec"] |= {"hostNetwork": shared}
+    pod = pod_record(raw)
+    rates = {"receiveBytesPerSecond": 1, "transmitBytesPerSecond": 1}
+    body = json.dumps({**about, "stage": "Downloading", "network": rates}).encode()
+    report = report_validation.parse(body, pod, None)
+    assert pod.termination is not None
+    assert [len(report.devices), len(pod.termination.devices)] == ([0, 0] if shared else [1, 1])
+    assert (report.network is None) is shared
 
 
 @pytest.mark.parametrize(

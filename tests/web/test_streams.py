@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.web import served
@@ -80,6 +81,26 @@ def test_clients_of_one_token_share_one_watch_and_no_other_has_it() -> None:
                 for each in (one, two, other):
                     await each.until("change")
                 assert cluster.watches() == 2
+
+    served.run(test())
+
+
+def test_the_network_of_workers_is_served_by_node_and_in_total() -> None:
+    async def test() -> None:
+        cluster, now = two_teams(), datetime.now(UTC).isoformat()
+        for name, node, down in (("one", "n1", 5_000_000), ("two", "n1", 1_000_000), ("three", "n2", 7)):
+            rates = {"receiveBytesPerSecond": down, "transmitBytesPerSecond": 100}
+            sync = a_sync("a", name, "Downloading")
+            sync["status"] |= {
+                "progress": {"bytesPerSecond": 9, "observedTime": now, "network": rates},
+                "worker": {"nodeName": node},
+            }
+            cluster.put(sync)
+        async with served.serving(cluster) as web:
+            found = (await web.ask("GET", "/api/v1/network", "ann")).json
+        rates = [(node["name"], node["syncs"], node["network"]["text"]) for node in found["nodes"]]
+        assert rates == [("n1", 2, "↓ 6.0MB/s  ↑ 200B/s"), ("n2", 1, "↓ 7B/s  ↑ 100B/s")]
+        assert found["network"]["down"]["bytesPerSecond"] == 6_000_007
 
     served.run(test())
 

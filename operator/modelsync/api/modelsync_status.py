@@ -58,6 +58,15 @@ class FileStatus(Value):
     """Its size; absent while unknown."""
 
 
+class NetworkStatus(Value):
+    """Rates of network devices, headers and retransmissions included."""
+
+    receive_bytes_per_second: int
+    """Bytes received per second."""
+    transmit_bytes_per_second: int
+    """Bytes sent per second."""
+
+
 class ProgressStatus(Value):
     """Machine-readable progress; an absent field is unknown."""
 
@@ -97,6 +106,9 @@ class ProgressStatus(Value):
     """True while bytesTotal or filesTotal is spec.estimate and not what the source reported."""
     bytes_per_second: int | None = None
     """Speed, averaged over the last 20 seconds, or longer where the engine delivers more seldom."""
+    network: NetworkStatus | None = None
+    """What the worker Pod's network devices carry, averaged over 10 seconds; absent until known. Like
+    activeFiles, it is written with the other figures and never by itself."""
     estimated_completion_time: AwareDatetime | None = None
     """When the download ends if the speed holds; absent until known."""
     layer: Layer | None = None

@@ -102,6 +102,13 @@ class DeviceCounters(Value):
     transmit_bytes: Count
 
 
+class NetworkRate(Value):
+    """Bytes per second of the Pod's network devices, with headers and what was sent again."""
+
+    receive_bytes_per_second: Count
+    transmit_bytes_per_second: Count
+
+
 class VolumeSpace(Value):
     """Space of the target's file system, from statvfs."""
 
@@ -177,6 +184,8 @@ class ProgressReport(Value):
     files: Annotated[tuple[FileProgress, ...], Field(max_length=MAX_FILES_REPORTED)] = ()
     """The files being fetched."""
     devices: Annotated[tuple[DeviceCounters, ...], Field(max_length=16)] = ()
+    network: NetworkRate | None = None
+    """Of all devices, averaged over the last 10 s; None until known."""
     volume: VolumeSpace | None = None
     retries: Count = 0
     """Requests that were tried again."""

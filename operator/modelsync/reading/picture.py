@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from modelsync.api.reasons import Phase
-from modelsync.reading import amounts, badges, queues, rows, sums
+from modelsync.reading import badges, queues, rows, sums
 from modelsync.reading.forecast import Forecasts
-from modelsync.reading.values import Group, Picture, Queue, Row, Whole
+from modelsync.reading.values import Group, Node, Picture, Queue, Row, Whole
 
 _ATTENTION = (
     badges.STALLED.word,
@@ -33,10 +33,9 @@ def read(
     syncqueues: Iterable[Mapping[str, Any]],
     now: datetime,
     memory: Forecasts | None = None,
-    network: tuple[int, int] | None = None,
 ) -> Picture:
-    """The picture of objects as the API server returned them; `network` is bytes per second down and up."""
-    return of_rows([rows.read(sync, now, memory) for sync in syncs], syncqueues, now, memory, network)
+    """The picture of objects as the API server returned them."""
+    return of_rows([rows.read(sync, now, memory) for sync in syncs], syncqueues, now, memory)
 
 
 def of_rows(
@@ -44,7 +43,6 @@ def of_rows(
     syncqueues: Iterable[Mapping[str, Any]],
     now: datetime,
     memory: Forecasts | None = None,
-    network: tuple[int, int] | None = None,
 ) -> Picture:
     """The picture of rows that were read already."""
     found = sorted(read_rows, key=attention)
@@ -53,7 +51,7 @@ def of_rows(
         rows=tuple(found),
         groups=_groups(found, memory, now),
         queues=_queues(found, syncqueues, now),
-        whole=whole(found, now, memory, network),
+        whole=whole(found, now, memory),
     )
 
 
@@ -67,7 +65,6 @@ def whole(
     found: Sequence[Row],
     now: datetime,
     memory: Forecasts | None = None,
-    network: tuple[int, int] | None = None,
 ) -> Whole:
     """All rows as one."""
     counted, share = sums.counts(found), sums.share(found)
@@ -80,8 +77,20 @@ def whole(
         speed=sums.speed(found),
         eta=sums.eta(found, memory, "total", now),
         complete_text=f"{counted.complete} of {wanted} model{'' if wanted == 1 else 's'}",
-        network=None if network is None else amounts.rate(*network),
+        network=sums.network(found),
         title=f"({int(share.percent or 0)}%) {_TITLE}" if busy else _TITLE,
+    )
+
+
+def nodes(found: Sequence[Row]) -> tuple[Node, ...]:
+    """What the active rows do on each node, by name."""
+    members: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in found:
+        if row.badge.active and row.node is not None:
+            members[row.node].append(row)
+    return tuple(
+        Node(name=name, syncs=len(on_it), speed=sums.speed(on_it), network=sums.network(on_it))
+        for name, on_it in sorted(members.items())
     )
 
 

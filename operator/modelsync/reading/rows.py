@@ -8,7 +8,7 @@ from modelsync.api.reasons import ACTIVE_PHASES, TERMINAL_PHASES, ConditionType,
 from modelsync.reading import acts, amounts, badges, details, forecast, remedies
 from modelsync.reading.fields import Fields, seconds_since
 from modelsync.reading.forecast import Forecasts
-from modelsync.reading.values import Badge, Bytes, Eta, FileBar, Files, Remedy, Row
+from modelsync.reading.values import Badge, Bytes, Eta, FileBar, Files, Rate, Remedy, Row
 
 OLD_FIGURES_SECONDS = 60
 """Figures of a running worker that are older say nothing of its present speed."""
@@ -56,6 +56,7 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         file_bars=_bars(status) if phase in ACTIVE_PHASES else (),
         stage=status.of("display").text("stage", 300) if phase in ACTIVE_PHASES else None,
         speed=speed,
+        network=None if pace is None else _network(status),
         eta=eta,
         place=None if finished else details.place(spec, status, now),
         attempt=details.attempt(spec, status, phase),
@@ -125,6 +126,12 @@ def _pace(status: Fields, shown: Bytes, badge: Badge, figures: int | None) -> in
     if not downloads or not _fetches(status) or _is_old(figures):
         return None
     return status.of("progress").count("bytesPerSecond")
+
+
+def _network(status: Fields) -> Rate | None:
+    network = status.of("progress", "network")
+    down, up = network.count("receiveBytesPerSecond"), network.count("transmitBytesPerSecond")
+    return None if down is None or up is None else amounts.rate(down, up)
 
 
 def _eta(

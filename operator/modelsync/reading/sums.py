@@ -7,7 +7,7 @@ from datetime import datetime
 from modelsync.api.reasons import Phase
 from modelsync.reading import amounts, badges, forecast
 from modelsync.reading.forecast import Forecasts
-from modelsync.reading.values import Bytes, Colour, Counts, Eta, Row, Speed, State
+from modelsync.reading.values import Bytes, Colour, Counts, Eta, Rate, Row, Speed, State
 
 _FIELDS: dict[str | None, str] = {
     None: "waiting",
@@ -37,6 +37,16 @@ def speed(rows: Sequence[Row]) -> Speed | None:
     """The sum of the rows' speeds; None where none has one."""
     known = [row.speed.bytes_per_second for row in rows if row.speed is not None]
     return amounts.speed(sum(known)) if known else None
+
+
+def network(rows: Sequence[Row]) -> Rate | None:
+    """The sum of what the rows' workers carry; None where none says it."""
+    known = [row.network for row in rows if row.network is not None]
+    if not known:
+        return None
+    return amounts.rate(
+        sum(rate.down.bytes_per_second for rate in known), sum(rate.up.bytes_per_second for rate in known)
+    )
 
 
 def eta(rows: Sequence[Row], memory: Forecasts | None, key: str, now: datetime) -> Eta | None:

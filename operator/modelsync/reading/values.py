@@ -93,6 +93,15 @@ class Files(Value):
     """`4/30`."""
 
 
+class Rate(Value):
+    """Bytes per second of workers' network devices, down and up."""
+
+    down: Speed
+    up: Speed
+    text: str
+    """`↓ 45.2MB/s  ↑ 120KB/s`."""
+
+
 class FileBar(Value):
     """One file that is being fetched."""
 
@@ -163,6 +172,8 @@ class Row(Value):
     stage: str | None = None
     """What the worker is doing and how far it is: `Checking 12 of 40 files, 30.1GB of 100GB`."""
     speed: Speed | None = None
+    network: Rate | None = None
+    """What its worker's network devices carry, headers and retransmissions included, while bytes come."""
     eta: Eta | None = None
     place: Place | None = None
     attempt: Attempt | None = None
@@ -262,15 +273,6 @@ class Queue(Value):
     oldest_wait_seconds: int | None = None
 
 
-class Rate(Value):
-    """Bytes per second of network devices, down and up."""
-
-    down: Speed
-    up: Speed
-    text: str
-    """`↓ 45.2MB/s  ↑ 120KB/s`."""
-
-
 class Whole(Value):
     """All ModelSyncs that were read."""
 
@@ -283,9 +285,22 @@ class Whole(Value):
     complete_text: str
     """`12 of 30 models`: those that are complete, of all that are not cancelled."""
     network: Rate | None = None
-    """Of all workers' network devices; absent where nobody measured it."""
+    """The sum of what the rows' workers carry; absent where none says it."""
     title: str
     """For a window: `(42%) modelsync`, `modelsync` when nothing is to be done."""
+
+
+class Node(Value):
+    """What the workers of one node do."""
+
+    name: str
+    syncs: int
+    """ModelSyncs that are active there."""
+    speed: Speed | None = None
+    """Payload of all of them."""
+    network: Rate | None = None
+    """What the devices of all of them carry. Each worker has devices of its own, so nothing counts twice;
+    other programs of the node are not in it."""
 
 
 class Picture(Value):

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from modelsync.api.common.base import Value
 from modelsync.api.modelsync import ModelSync
-from modelsync.reading.values import Queue, Speed, Whole
+from modelsync.reading.values import Node, Queue, Rate, Speed, Whole
 
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -206,19 +206,12 @@ class Queues(Value):
     connection: Connection
 
 
-class NodeRate(Value):
-    """What the workers of one node fetch."""
-
-    node: str
-    syncs: int
-    """ModelSyncs that are active there."""
-    down: Speed | None = None
-    """Payload bytes per second; absent where nobody knows."""
-
-
 class Network(Value):
-    """Payload rates of the workers that the caller may see, from their own reports. What other programs send
-    and receive on a node is not in it, and no upload: a worker sends requests only."""
+    """What the workers that the caller may see carry, by their own reports. What other programs send and
+    receive on a node is not in it."""
 
-    nodes: tuple[NodeRate, ...]
-    total: Speed | None = None
+    nodes: tuple[Node, ...]
+    speed: Speed | None = None
+    """Payload of all workers."""
+    network: Rate | None = None
+    """What the network devices of all workers carry; absent where none says it."""

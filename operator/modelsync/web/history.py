@@ -26,4 +26,5 @@ class Recorder:
             speed = row.speed.bytes_per_second
             for key in ("total", f"queue/{row.queue}", f"sync/{row.namespace}/{row.name}"):
                 speeds[key] = speeds.get(key, 0.0) + speed
-        self.history.record(now, speeds)
+        network = found.whole.network
+        self.history.record(now, speeds, up=None if network is None else network.up.bytes_per_second)

@@ -95,6 +95,9 @@ class PodRecord:
     phase: str = "Pending"
     """Pending, Running, Succeeded, Failed or Unknown."""
     ip: str = ""
+    host_network: bool = False
+    """Its network devices are those of the node, whose bytes are not the worker's. The operator asks for no
+    such Pod; a webhook may make one."""
     node: str = ""
     progress_key: str = ""
     unschedulable: str = ""

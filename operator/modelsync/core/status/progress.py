@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from modelsync.api import protocol
 from modelsync.api.common import display, untrusted
 from modelsync.api.modelsync import ModelSyncSpec
-from modelsync.api.modelsync_status import Display, ProgressStatus, RetryStatus, StageStatus
+from modelsync.api.modelsync_status import Display, NetworkStatus, ProgressStatus, RetryStatus, StageStatus
 from modelsync.api.source.selection import Estimate
 from modelsync.core.cluster.snapshot import Sample
 from modelsync.core.status import active_files
@@ -20,7 +20,8 @@ from modelsync.core.status import active_files
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
 _RETRY_SECONDS = 2.0
-_FLOWING = ("current_file", "active_files", "bytes_per_second", "estimated_completion_time")
+_FLOWING = ("current_file", "active_files", "bytes_per_second", "network", "estimated_completion_time")
+_WITH_OTHERS = ("active_files", "network")
 
 
 def running(
@@ -36,6 +37,7 @@ def running(
         current_file=report.current_file,
         active_files=active_files.shown(sample.report.files, reached),
         bytes_per_second=speed,
+        network=_network_of_devices(sample.report.network),
         estimated_completion_time=_forecast(before, sample.received, left),
         layer=report.layer,
         stage=sample.report.stage,
@@ -63,6 +65,10 @@ def retrying(before: ProgressStatus | None, sample: Sample) -> RetryStatus | Non
     )
 
 
+def _network_of_devices(reported: protocol.NetworkRate | None) -> NetworkStatus | None:
+    return None if reported is None else NetworkStatus(**reported.model_dump())
+
+
 def _of_stage(reported: protocol.StageProgress) -> StageStatus | None:
     known = StageStatus(**reported.model_dump(exclude_none=True))
     return None if known == StageStatus() else known
@@ -79,12 +85,12 @@ def ended(
 def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime) -> ProgressStatus:
     """Progress with the time of its report; the time of equal figures stays, so that it causes no write.
 
-    Nor do files alone cause one: they are renewed with the figures that sum them up. That none is fetched any
-    more does."""
+    Nor do files or the network alone cause one: they are renewed with the figures that sum them up. That
+    there is none any more does."""
     if before is None:
         return new.but(observed_time=when.replace(microsecond=0))
-    files = new.active_files and before.active_files
-    if new.but(observed_time=before.observed_time, active_files=files) == before:
+    kept = {name: getattr(new, name) and getattr(before, name) for name in _WITH_OTHERS}
+    if new.but(observed_time=before.observed_time, **kept) == before:
         return before
     return new.but(observed_time=when.replace(microsecond=0))
 

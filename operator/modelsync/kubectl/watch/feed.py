@@ -1,4 +1,4 @@
-"""What `watch` shows, kept up to date beside the screen: two threads that ask the API server.
+"""What `watch` shows, kept up to date beside the screen by a thread that asks the API server.
 
 A watch of ModelSyncs is renewed every few seconds, so that its end is a sign of life: a server that went away
 without a word is noticed within seconds, and no request of its own is needed for that. The queues are few and
@@ -14,15 +14,12 @@ from typing import Any
 from modelsync.kubectl import client
 from modelsync.kubectl.options import Cluster
 from modelsync.kubectl.problems import CommandError
-from modelsync.kubectl.verbs import queue, top
+from modelsync.kubectl.verbs import queue
 
 Object = dict[str, Any]
 Key = tuple[str, str]
 _WATCH_SECONDS = 5
 _MOST_WAIT = 10.0
-_NETWORK_SECONDS = 5.0
-_NETWORK_TIMEOUT = 5.0
-_NO_RIGHTS_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +28,6 @@ class News:
 
     syncs: dict[Key, Object]
     queues: list[Object]
-    network: tuple[int, int] | None
-    """Bytes per second down and up, of all workers' devices."""
     problem: str | None
     """Why the last request failed."""
     contact: float
@@ -59,7 +54,6 @@ class Feed:
         self._lock = threading.Lock()
         self._syncs: dict[Key, Object] = {}
         self._queues: list[Object] = []
-        self._network: tuple[int, int] | None = None
         self._problem: str | None = None
         self._contact = time.monotonic()
         self._version: str | None = None
@@ -71,8 +65,7 @@ class Feed:
 
     def start(self) -> None:
         """Follow what changes, until the program ends."""
-        for run in (self._follow, self._measure):
-            threading.Thread(target=run, name=run.__name__, daemon=True).start()
+        threading.Thread(target=self._follow, name="follow", daemon=True).start()
 
     def news(self) -> News:
         """What is known now."""
@@ -80,7 +73,6 @@ class Feed:
             return News(
                 syncs=dict(self._syncs),
                 queues=self._queues,
-                network=self._network,
                 problem=self._problem,
                 contact=self._contact,
             )
@@ -139,29 +131,6 @@ class Feed:
         with self._lock:
             self._problem, self._contact = None, time.monotonic()
         self._changed()
-
-    def _measure(self) -> None:
-        """The network of the nodes, where the caller may read the operator's metrics."""
-        asked = Cluster(
-            client=self._cluster.client.with_timeout(_NETWORK_TIMEOUT),
-            namespace=self._cluster.namespace,
-            everywhere=True,
-        )
-        before: tuple[float, top.Counters] | None = None
-        while True:
-            rate, pause = None, _NETWORK_SECONDS
-            try:
-                text = asked.client.text(top.metrics_path(asked), "the operator's metrics")
-                now = time.monotonic(), top.counters(text)
-                if before is not None:
-                    found = top.rates(before[1], now[1], now[0] - before[0]).values()
-                    rate = (sum(down for down, _ in found), sum(up for _, up in found))
-                before = now
-            except CommandError as problem:
-                before, pause = None, _NO_RIGHTS_SECONDS if problem.status == 403 else pause
-            with self._lock:
-                self._network = rate
-            time.sleep(pause)
 
 
 def _key(found: Object) -> Key:

@@ -20,7 +20,7 @@ class Readings:
             now -= timedelta(seconds=away_seconds)
         self._rows = {key: (sync, self._row(key, sync, now)) for key, sync in news.syncs.items()}
         found = [row for _, row in self._rows.values()]
-        return picture.of_rows(found, news.queues, now, self._memory, news.network)
+        return picture.of_rows(found, news.queues, now, self._memory)
 
     def _row(self, key: Key, sync: Object, now: datetime) -> Row:
         """A row of the same object says the same, unless something of it runs."""

@@ -146,6 +146,9 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
     waiting, ended = _mapping(state.get("waiting")), _mapping(state.get("terminated"))
     init, init_exit_code = _init_container(status)
     conditions = {_text(c.get("type")): c for c in _mappings(status.get("conditions"))}
+    spec = _mapping(raw.get("spec"))
+    words = termination(ended.get("message"), sync_uid, attempt)
+    host_network = spec.get("hostNetwork") is True
     return snapshot.PodRecord(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -159,7 +162,8 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
         created=created,
         phase=_text(status.get("phase")) or "Pending",
         ip=_text(status.get("podIP")),
-        node=_text(_mapping(raw.get("spec")).get("nodeName")),
+        host_network=host_network,
+        node=_text(spec.get("nodeName")),
         progress_key=_progress_key(meta),
         unschedulable=_unschedulable(conditions.get("PodScheduled", {})),
         waiting_reason=_text(waiting.get("reason")),
@@ -170,7 +174,7 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
         or timestamp(ended.get("startedAt")),
         exit_code=_int(ended.get("exitCode")) if ended else None,
         terminated_reason=_text(ended.get("reason")),
-        termination=termination(ended.get("message"), sync_uid, attempt),
+        termination=words.but(devices=()) if words is not None and host_network else words,
         finished=timestamp(ended.get("finishedAt")),
         status_reason=_text(status.get("reason")),
         status_message=_text(status.get("message")),

@@ -32,6 +32,8 @@ def parse(
         raise BadReport("not a progress report") from error
     if (report.uid, report.attempt) != (pod.sync_uid, pod.attempt):
         raise BadReport("about another attempt")
+    if pod.host_network:
+        report = report.but(devices=(), network=None)
     return _clamped(report, before)
 
 

@@ -1,6 +1,5 @@
 """What people read: queues, the whole, speeds of the past, rates, and all of it as a stream."""
 
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from enum import StrEnum
@@ -9,7 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from modelsync.reading import amounts, history, values
+from modelsync.reading import history, values
+from modelsync.reading import picture as pictures
 from modelsync.web import documents, streams
 from modelsync.web.door import Asked, TheCaller, TheDoor
 from modelsync.web.problems import Problem, ProblemReason
@@ -50,23 +50,12 @@ async def queues(door: TheDoor, caller: TheCaller, asked: Asked) -> Response:
 
 @router.get("/network", responses={200: {"model": documents.Network}})
 async def network(door: TheDoor, caller: TheCaller, asked: Asked) -> Response:
-    """Payload rates by node and in total."""
+    """What the workers' network devices carry, down and up, by node and in total."""
     found, _ = await door.picture(caller, asked)
-    nodes: defaultdict[str, list[values.Row]] = defaultdict(list)
-    for row in found.rows:
-        if row.badge.active and row.node is not None:
-            nodes[row.node].append(row)
     body = documents.Network(
-        nodes=tuple(_rate(node, members) for node, members in sorted(nodes.items())), total=found.whole.speed
+        nodes=pictures.nodes(found.rows), speed=found.whole.speed, network=found.whole.network
     )
     return JSONResponse(body.dump(), headers=_FRESH)
-
-
-def _rate(node: str, members: list[values.Row]) -> documents.NodeRate:
-    known = [row.speed.bytes_per_second for row in members if row.speed is not None]
-    return documents.NodeRate(
-        node=node, syncs=len(members), down=amounts.speed(sum(known)) if known else None
-    )
 
 
 @router.get("/history", responses={200: {"model": history.Series}})

@@ -23,6 +23,7 @@ from modelsync.worker.common.rate_limiter import Limiter
 from modelsync.worker.context import Context
 from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
+from modelsync.worker.progress.network_rate import NetworkMeter
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
 
@@ -50,6 +51,7 @@ class Attempt:
         self.limiter = Limiter(request.bandwidth_limit)
         self.verified_by: dict[str, int] = {}
         self.space = proc_counters.SpaceProbe(pod.volume)
+        self.network = NetworkMeter()
 
     def run(self, source: FileSource, network: Network) -> int:
         """Do the work and give the exit code; never raises."""
@@ -92,6 +94,7 @@ class Attempt:
     def report(self) -> protocol.ProgressReport:
         """The answer to `GET /progress`."""
         state = self.state
+        devices = proc_counters.network_devices()
         files = state.active()  # before the sums, which then hold all that the files have
         return protocol.ProgressReport(
             uid=self.request.uid,
@@ -101,7 +104,8 @@ class Attempt:
             progress=state.progress(),
             resolved=state.resolved,
             files=tuple(files[: protocol.MAX_FILES_REPORTED]),
-            devices=proc_counters.network_devices()[:16],
+            devices=devices,
+            network=self.network.rate(devices),
             volume=self.space.latest(),
             retries=state.retries,
             retrying=state.stages.retrying(state.idle_seconds()),

@@ -37,7 +37,7 @@ export function Header({ state, store, onCreate, onSummary, onLogOut, onNotify }
     <div class="line">
       <h1><img src="icon.svg" alt="" width="22" height="22" /> modelsync</h1>
       <span class=${`link ${link.kind}`}><span class="dot" aria-hidden="true"></span>${link.text}</span>
-      <span class="network" title="Payload of all downloads that you may see">${network}</span>
+      <span class="network" title="What the workers of all downloads that you may see receive and send">${network}</span>
       <span class="space"></span>
       ${!session?.readOnly && html`<${Button} label="New download" icon="add" wide kind="primary" onClick=${onCreate} />`}
       <${Button} label="Summary" icon="sum" onClick=${onSummary} />
