@@ -98,8 +98,8 @@ def test_the_network_of_workers_is_served_by_node_and_in_total() -> None:
             cluster.put(sync)
         async with served.serving(cluster) as web:
             found = (await web.ask("GET", "/api/v1/network", "ann")).json
-        rates = [(node["name"], node["syncs"], node["network"]["text"]) for node in found["nodes"]]
-        assert rates == [("n1", 2, "↓ 6.0MB/s  ↑ 200B/s"), ("n2", 1, "↓ 7B/s  ↑ 100B/s")]
+        shown = [(node["name"], node["syncs"], node["network"]["text"]) for node in found["nodes"]]
+        assert shown == [("n1", 2, "↓ 6.0MB/s  ↑ 200B/s"), ("n2", 1, "↓ 7B/s  ↑ 100B/s")]
         assert found["network"]["down"]["bytesPerSecond"] == 6_000_007
 
     served.run(test())

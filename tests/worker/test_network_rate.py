@@ -15,14 +15,17 @@ Look = tuple[float, dict[str, tuple[int, int]]]
 def rates(looks: Sequence[Look]) -> list[tuple[int, int] | None]:
     """What a meter answers at each look: seconds, and the counters by device."""
     now = 0.0
-    meter, found = NetworkMeter(clock=lambda: now), []
+    meter = NetworkMeter(clock=lambda: now)
+    found: list[tuple[int, int] | None] = []
     for now, counters in looks:  # noqa: B007 - the clock reads it
         devices = [
             DeviceCounters(device=name, receive_bytes=down, transmit_bytes=up)
             for name, (down, up) in counters.items()
         ]
         rate = meter.rate(devices)
-        found.append(rate and (rate.receive_bytes_per_second, rate.transmit_bytes_per_second))
+        found.append(
+            None if rate is None else (rate.receive_bytes_per_second, rate.transmit_bytes_per_second)
+        )
     return found
 
 
