@@ -1,7 +1,9 @@
-"""The files being fetched in a status: few, short, within the whole, and no reason for a write."""
+"""What a status holds beside the sums: the files being fetched, within the whole, and the network. Neither
+is a reason for a write."""
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,18 @@ from modelsync.api import protocol
 from modelsync.api.reasons import Phase, Reason, Stage
 from modelsync.core import planner
 from modelsync.core.status import active_files
-from tests.builders import MB, a_job, a_pod, a_progress, a_sample, a_snapshot, a_sync, termination_report
+from tests.builders import (
+    MB,
+    NOW,
+    SyncBuilder,
+    a_job,
+    a_pod,
+    a_progress,
+    a_sample,
+    a_snapshot,
+    a_sync,
+    termination_report,
+)
 
 COUNT = st.integers(0, 200)
 
@@ -130,3 +143,48 @@ def test_a_worker_without_the_field_has_no_files() -> None:
     assert protocol.ProgressReport.model_validate_json(wire).files == ()
     status = status_after(None)
     assert status.progress is not None and "activeFiles" not in status.progress.dump()
+
+
+def network(down: int, up: int) -> protocol.NetworkRate:
+    return protocol.NetworkRate(receive_bytes_per_second=down, transmit_bytes_per_second=up)
+
+
+def carried(status: api.ModelSyncStatus) -> tuple[int, int] | None:
+    """Bytes per second down and up that a status shows."""
+    assert status.progress is not None
+    found = status.progress.network
+    return None if found is None else (found.receive_bytes_per_second, found.transmit_bytes_per_second)
+
+
+def test_the_network_comes_with_the_other_figures_and_causes_no_write() -> None:
+    parts = (a_job(), a_pod().running())
+
+    def planned(sync: SyncBuilder, done: int, rate: protocol.NetworkRate | None) -> api.ModelSyncStatus:
+        samples = {"pod-llama-1": a_sample(a_progress(done), network=rate)}
+        return planner.plan(a_snapshot(sync, *parts, samples=samples)).statuses["uid-llama"]
+
+    first = planned(a_sync(), 10 * MB, network(5 * MB, 10_000))
+    assert carried(first) == (5 * MB, 10_000)
+    stored = a_sync().with_status(first)
+    assert planned(stored, 10 * MB, network(6 * MB, 11_000)) is stored.status
+    assert carried(planned(stored, 11 * MB, network(6 * MB, 11_000))) == (6 * MB, 11_000)
+    assert carried(planned(stored, 10 * MB, None)) is None, "an old worker that took over says nothing"
+
+
+@pytest.mark.parametrize(
+    ("stage", "age", "want"),
+    [
+        pytest.param(Stage.DOWNLOADING, 0, (5 * MB, 10_000), id="downloading"),
+        pytest.param(Stage.VERIFYING, 0, None, id="verifying"),
+        pytest.param(Stage.DOWNLOADING, 31, None, id="not heard of for long"),
+    ],
+)
+def test_the_network_is_shown_only_while_bytes_may_come(
+    stage: Stage, age: int, want: tuple[int, int] | None
+) -> None:
+    sample = a_sample(stage=stage, network=network(5 * MB, 10_000), received=NOW - timedelta(seconds=age))
+    parts = (a_sync(), a_job(), a_pod().running())
+    assert (
+        carried(planner.plan(a_snapshot(*parts, samples={"pod-llama-1": sample})).statuses["uid-llama"])
+        == want
+    )
