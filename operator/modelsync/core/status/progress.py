@@ -20,7 +20,6 @@ from modelsync.core.status import active_files
 _STEADY_SECONDS = 2.0
 _STEADY_PART = 0.05
 _RETRY_SECONDS = 2.0
-_FLOWING = ("current_file", "active_files", "bytes_per_second", "network", "estimated_completion_time")
 _WITH_OTHERS = ("active_files", "network")
 
 
@@ -105,9 +104,16 @@ def at_rest(reached: ProgressStatus) -> ProgressStatus:
 
 def without_speed(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while bytes flow; the same object when it has none of it."""
-    if all(getattr(reached, name) is None for name in _FLOWING):
+    still = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time) == (None,) * 3
+    if still and reached.active_files is reached.network is None:
         return reached
-    return reached.but(**dict.fromkeys(_FLOWING))
+    return reached.but(
+        current_file=None,
+        active_files=None,
+        bytes_per_second=None,
+        network=None,
+        estimated_completion_time=None,
+    )
 
 
 def assumed(known: ProgressStatus | None, estimate: Estimate | None) -> ProgressStatus | None:
