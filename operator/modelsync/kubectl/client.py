@@ -53,10 +53,6 @@ class Client:
         """The namespace of the context."""
         return self._connection.namespace
 
-    def with_timeout(self, seconds: float) -> "Client":
-        """The same connection with another limit for a request."""
-        return Client(self._connection, seconds)
-
     def get(self, path: str, about: str, **query: Any) -> Object:
         """An object."""
         return self._json("GET", path, about, query)
