@@ -104,8 +104,8 @@ def at_rest(reached: ProgressStatus) -> ProgressStatus:
 
 def without_speed(reached: ProgressStatus) -> ProgressStatus:
     """Progress without what is true only while bytes flow; the same object when it has none of it."""
-    still = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time) == (None,) * 3
-    if still and reached.active_files is reached.network is None:
+    figures = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)
+    if figures == (None, None, None) and reached.active_files is None and reached.network is None:
         return reached
     return reached.but(
         current_file=None,
