@@ -2,9 +2,13 @@
 
 import pytest
 
+from modelsync.api import naming
+from modelsync.runtime.cluster import permissions
 from tests.chart import helm
 
 ON = "web.enabled=true"
+NO_PART = ("CustomResourceDefinition", "ConfigMap")
+"""They may hold the word."""
 ROLES = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 
 
@@ -16,9 +20,63 @@ def test_it_is_off_by_default() -> None:
     assert not [each for each in helm.template() if each["metadata"]["name"].endswith("-web")]
 
 
-def test_it_has_no_right_and_no_token_and_is_restricted() -> None:
+@pytest.mark.parametrize("more", ["", ",watch.namespaces={a}"])
+def test_history_needs_one_right_more_of_the_operator_and_none_without_it(more: str) -> None:
+    off, on = f"{ON},web.history=false{more}", f"{ON}{more}"
+    base = ("watch.namespaces={a}",) if more else ()
     for kind in ROLES:
-        assert names(kind, ON) == names(kind)
+        assert names(kind, off) == names(kind, *base)
+        added = {"modelsync-token-reviews"} if kind.startswith("Cluster") else set()
+        assert names(kind, on) - names(kind, off) == added
+    objects = helm.template(on)
+    (role,) = [
+        each
+        for each in helm.of_kind(objects, "ClusterRole")
+        if each["metadata"]["name"] == "modelsync-token-reviews"
+    ]
+    (wanted,) = permissions.HISTORY_PERMISSIONS
+    assert role["rules"] == [
+        {"apiGroups": [wanted.api_group], "resources": [wanted.resource], "verbs": list(wanted.verbs)}
+    ]
+    (binding,) = [
+        each
+        for each in helm.of_kind(objects, "ClusterRoleBinding")
+        if each["roleRef"]["name"] == "modelsync-token-reviews"
+    ]
+    assert [subject["name"] for subject in binding["subjects"]] == ["modelsync"]
+
+
+def test_history_is_read_by_the_web_server_alone_and_its_token_is_for_nothing_else() -> None:
+    objects = helm.template(ON)
+    services = {each["metadata"]["name"]: each["spec"] for each in helm.of_kind(objects, "Service")}
+    assert services["modelsync-history"]["clusterIP"] == "None"
+    (port,) = services["modelsync-history"]["ports"]
+    assert port["port"] == naming.HISTORY_PORT
+    policies = {each["metadata"]["name"]: each["spec"] for each in helm.of_kind(objects, "NetworkPolicy")}
+    rules = [each for each in policies["modelsync"]["ingress"] if each["ports"][0]["port"] == "history"]
+    web_labels = policies["modelsync-web"]["podSelector"]["matchLabels"]
+    assert [each["from"] for each in rules] == [[{"podSelector": {"matchLabels": web_labels}}]]
+    deployments = {each["metadata"]["name"]: each for each in helm.of_kind(objects, "Deployment")}
+    pod = deployments["modelsync-web"]["spec"]["template"]["spec"]
+    tokens = [
+        source["serviceAccountToken"]
+        for volume in pod["volumes"]
+        for source in volume.get("projected", {}).get("sources", [])
+    ]
+    assert [token["audience"] for token in tokens] == [naming.HISTORY_AUDIENCE]
+    (operator,) = deployments["modelsync"]["spec"]["template"]["spec"]["containers"]
+    namespace = deployments["modelsync"]["metadata"]["namespace"]
+    reader = f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
+    assert f"--history-reader={reader}" in operator["args"]
+    assert {"name": "history", "containerPort": naming.HISTORY_PORT} in operator["ports"]
+
+
+@pytest.mark.parametrize("settings", [(), (f"{ON},web.history=false",)])
+def test_without_history_nothing_of_it_is_there(settings: tuple[str, ...]) -> None:
+    assert "history" not in str([each for each in helm.template(*settings) if each["kind"] not in NO_PART])
+
+
+def test_it_has_no_right_and_no_token_for_the_api_server_and_is_restricted() -> None:
     objects = helm.template(ON)
     accounts = {each["metadata"]["name"]: each for each in helm.of_kind(objects, "ServiceAccount")}
     bindings = [each for kind in ROLES[2:] for each in helm.of_kind(objects, kind)]

@@ -94,6 +94,11 @@ kind: OperatorConfiguration
 {{- toJson $read | sha256sum -}}
 {{- end -}}
 
+{{/* Whether the operator keeps speeds of the past for the page. */}}
+{{- define "modelsync.keepsHistory" -}}
+{{- if and .Values.web.enabled .Values.web.history }}true{{ end -}}
+{{- end -}}
+
 {{/* Rules that are needed wherever ModelSyncs are watched. */}}
 {{- define "modelsync.watchedRules" -}}
 - apiGroups: [modelsync.dev]

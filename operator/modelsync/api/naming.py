@@ -36,6 +36,10 @@ SCRATCH_VOLUME = "scratch"
 WORKER_PORT = 8081
 METRICS_PORT = 8080
 HEALTH_PORT = 8082
+HISTORY_PORT = 8083
+HISTORY_PATH = "/history"
+HISTORY_AUDIENCE = "history.modelsync.dev"
+"""For whom the token is by which the page's server proves itself to the operator: for nobody else."""
 KEY_HEADER = "X-Modelsync-Key"
 
 VOLUME_DIR = "/volume"

@@ -11,6 +11,7 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from pydantic import AwareDatetime
 
@@ -27,6 +28,26 @@ _KEPT = ((5, 720), (60, 1440))
 _NONE = math.nan
 
 
+class Keeper(StrEnum):
+    """Who keeps a record."""
+
+    OPERATOR = "Operator"
+    """The operator that acts: whether anybody looks or not."""
+    WEB_SERVER = "WebServer"
+    """The server of the page: while somebody with these rights looks, and for five minutes after."""
+
+
+class CutReason(StrEnum):
+    """Why nothing is known of the time before a record."""
+
+    OPERATOR_STARTED = "OperatorStarted"
+    """The operator was restarted, or another replica acts since then."""
+    PAGE_OPENED = "PageOpened"
+    """Nobody with these rights looked, or the page's server was restarted."""
+    CLOCK_SET_BACK = "ClockSetBack"
+    """The keeper's clock was set back by more than a minute."""
+
+
 class Series(Value):
     """Speeds of one thing in equal steps, the oldest first."""
 
@@ -37,8 +58,14 @@ class Series(Value):
     """Bytes per second on average over a step; None where nothing ran, or nobody knows."""
     up: tuple[int | None, ...] = ()
     """The same for bytes sent; empty where only downloads are measured."""
+    since: AwareDatetime
+    """When the present record began."""
     cut: AwareDatetime | None = None
-    """When the present record began, if that is within the steps: nothing is known of the time before."""
+    """The same, if that is within the steps: nothing is known of the time before."""
+    cut_reason: CutReason | None = None
+    """Why it begins there."""
+    kept_by: Keeper = Keeper.WEB_SERVER
+    """Who keeps the record."""
 
 
 class _Ring:
@@ -72,18 +99,18 @@ class _Ring:
 
     def last(self, second: float, steps: int) -> tuple[int | None, ...]:
         """The steps up to the one that a time lies in."""
-        end = int(second // self._step)
-        return tuple(self._at(slot) for slot in range(end - steps + 1, end + 1))
-
-    def _at(self, slot: int) -> int | None:
-        place = slot - self._first
-        if not 0 <= place < len(self.values) or math.isnan(self.values[place]):
-            return None
-        return int(self.values[place])
+        end = int(second // self._step) + 1
+        begin, known = end - steps, self._first + len(self.values)
+        low, high = max(begin, self._first), min(end, known)
+        if low >= high:
+            return (None,) * steps
+        held = self.values[low - self._first : high - self._first]
+        figures = [None if math.isnan(each) else int(each) for each in held]
+        return (*(None,) * (low - begin), *figures, *(None,) * (end - high))
 
 
 class History:
-    """Speeds by key (`total`, `queue/NAME`, `sync/NAMESPACE/NAME`); no clock: the caller says when."""
+    """Speeds by key (`speed_record` has the keys); no clock: the recorder says when."""
 
     def __init__(self, started: datetime, *, most_steps: int = MOST_STEPS) -> None:
         self._started = started
@@ -131,5 +158,6 @@ class History:
             step_seconds=step,
             down=(None,) * steps if rings is None else rings[which].last(second, steps),
             up=self._up[which].last(second, steps) if key == TOTAL else (),
+            since=self._started,
             cut=self._started if self._started > start else None,
         )

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from modelsync import errors
-from modelsync.api import syncqueue
+from modelsync.api import naming, syncqueue
 from modelsync.core import plan_cache, planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import job_manifest
@@ -25,10 +25,13 @@ from modelsync.runtime.cluster import api_client, cache, relist, watches
 from modelsync.runtime.cluster.resources import QUEUES, WATCHED
 from modelsync.runtime.common import config_watcher, core_settings, supervision
 from modelsync.runtime.telemetry import (
+    history_server,
     http_server,
     log_setup,
     metrics,
+    speed_recorder,
     state_collector,
+    token_reviews,
     unreadable_objects,
     worker_counters,
 )
@@ -104,12 +107,8 @@ class Operator:
         self.loop = self._make_loop()
         measuring.registry.register(state_collector.StateCollector(self.store, clock=clock))
         self._watcher = self._make_watcher()
-        self._health_server = http_server.Server(
-            http_server.health(healthy=self._health, ready=self._readiness), port=configuration.health.port
-        )
-        self._metrics_server = http_server.Server(
-            http_server.metrics(measuring.registry), port=configuration.metrics.port
-        )
+        self._speeds = speed_recorder.SpeedRecorder(self.store, may_act=self._may_act, clock=clock)
+        self._servers = self._make_servers()
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until asked to stop or the lease is lost; returns the process's exit code."""
@@ -119,8 +118,8 @@ class Operator:
     async def _run(self, stop: asyncio.Event) -> int:
         code = 0
         try:
-            await self._health_server.start()
-            await self._metrics_server.start()
+            for server in self._servers:
+                await server.start()
             async with asyncio.TaskGroup() as group:
                 start = functools.partial(_start, group)
                 for watch in self._watches:
@@ -131,6 +130,8 @@ class Operator:
                 start("events", self._recorder.run)
                 start("diagnosis", self._diagnosis.run)
                 start("configuration", self._watcher.run)
+                if self._started.history_reader is not None:
+                    start("speeds", self._speeds.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
         except* supervision.Stopped:
@@ -140,8 +141,8 @@ class Operator:
             code = 1
         finally:
             await self._channel.close()
-            await self._metrics_server.close()
-            await self._health_server.close()
+            for server in reversed(self._servers):
+                await server.close()
         return code
 
     async def _observe(self) -> None:
@@ -241,6 +242,23 @@ class Operator:
             return "the cluster's objects are not listed yet"
         blind = max(watch.blind_for() for watch in self._watches)
         return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
+
+    def _make_servers(self) -> list[http_server.Server]:
+        """Health first, so that probes are answered whatever holds up the others."""
+        health = http_server.health(healthy=self._health, ready=self._readiness)
+        servers = [
+            http_server.Server(health, port=self._config.health.port),
+            http_server.Server(http_server.metrics(self._metrics.registry), port=self._config.metrics.port),
+        ]
+        if self._started.history_reader is not None:
+            reviews = token_reviews.TokenReviews(
+                self._api, reader=self._started.history_reader, monotonic=time.monotonic
+            )
+            handler = history_server.Handler(self._speeds, reviews.is_reader)
+            servers.append(
+                http_server.Server(handler, port=naming.HISTORY_PORT, bounds=history_server.BOUNDS)
+            )
+        return servers
 
     def _make_watcher(self) -> config_watcher.Watcher:
         return config_watcher.Watcher(

@@ -206,8 +206,8 @@ class Kube:
             if not token:
                 return streamed_lists.Listed(resource_version=version, unreadable=unreadable)
 
-    async def create(self, resource: Resource, namespace: str, body: Object) -> Object:
-        """Create an object; raises Conflict when the name is taken."""
+    async def create(self, resource: Resource, namespace: str | None, body: Object) -> Object:
+        """Create an object; raises Conflict when the name is taken. A review has no namespace."""
         return await self._call("create", resource, resource.path(namespace), body=body)
 
     async def replace(self, resource: Resource, namespace: str, name: str, body: Object) -> Object:

@@ -8,9 +8,18 @@ A missing Secret or claim is seen in the worker's Pod, which the kubelet describ
 from dataclasses import dataclass
 from typing import Literal
 
-from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS, Resource
+from modelsync.runtime.cluster.resources import (
+    EVENTS,
+    JOBS,
+    LEASES,
+    PODS,
+    QUEUES,
+    SYNCS,
+    TOKEN_REVIEWS,
+    Resource,
+)
 
-Scope = Literal["watched", "operator"]
+Scope = Literal["watched", "operator", "cluster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +30,8 @@ class Permission:
     resource: str
     verbs: tuple[str, ...]
     scope: Scope
-    """watched: all watched namespaces (a ClusterRole when all are); operator: the operator's own only."""
+    """watched: all watched namespaces (a ClusterRole when all are); operator: the operator's own only;
+    cluster: of no namespace."""
     why: str
 
 
@@ -50,6 +60,16 @@ PERMISSIONS: tuple[Permission, ...] = (
     _rule(QUEUES, "patch", scope="operator", sub="status", why="to report how full a queue is"),
     _rule(LEASES, "get", "create", "update", scope="operator", why="to elect the one operator that acts"),
 )
+
+HISTORY_PERMISSIONS: tuple[Permission, ...] = (
+    _rule(
+        TOKEN_REVIEWS,
+        "create",
+        scope="cluster",
+        why="with web.enabled only: to know the page's server, which asks for speeds of the past",
+    ),
+)
+"""It reveals whose a token is to who has that token already."""
 
 PROXY_PERMISSIONS: tuple[Permission, ...] = (
     _rule(

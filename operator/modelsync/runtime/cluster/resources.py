@@ -12,7 +12,7 @@ from modelsync.api import naming
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """A namespaced resource type of the API server."""
+    """A resource type of the API server; one of no namespace is addressed as all namespaces are."""
 
     group: str
     version: str
@@ -44,6 +44,9 @@ JOBS = Resource(group="batch", version="v1", plural="jobs", kind="Job", selector
 PODS = Resource(group="", version="v1", plural="pods", kind="Pod", selector=_OURS)
 EVENTS = Resource(group="", version="v1", plural="events", kind="Event")
 LEASES = Resource(group="coordination.k8s.io", version="v1", plural="leases", kind="Lease")
+TOKEN_REVIEWS = Resource(
+    group="authentication.k8s.io", version="v1", plural="tokenreviews", kind="TokenReview"
+)
 
 WATCHED = (SYNCS, JOBS, PODS)
 """What is watched wherever ModelSyncs are; SyncQueues only in the operator's own namespace."""

@@ -1,4 +1,5 @@
-"""The operator's own HTTP endpoints: /healthz and /readyz on one port, /metrics on another.
+"""The operator's own HTTP endpoints: /healthz and /readyz on one port, /metrics on another; `history_server`
+has a third.
 
 Health is the engine's heartbeat (a deadlocked loop is restarted), readiness that the store is complete; a
 standby is ready when it could take over. Nothing here is about any one ModelSync but its metrics.
@@ -11,7 +12,7 @@ runs.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import prometheus_client as prometheus
 from aiohttp import web
@@ -21,6 +22,7 @@ from modelsync.runtime.telemetry import bounded_listener
 Check = Callable[[], str | None]
 """Returns what is wrong, or None."""
 Answer = Callable[[], web.Response]
+Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
 _log = logging.getLogger(__name__)
 _SHORTEST_AGE = 1.0
 _SHARE = 10
@@ -28,11 +30,11 @@ _SHARE = 10
 
 
 class Server:
-    """Serves some paths on a port until it is closed."""
+    """Serves some paths, or what a handler makes of requests, on a port until it is closed."""
 
     def __init__(
         self,
-        answers: Mapping[str, Answer],
+        answers: Mapping[str, Answer] | Handler,
         *,
         port: int,
         host: str = "",
@@ -41,10 +43,13 @@ class Server:
         self._port, self._host = port, host
         self._bounds = bounds or bounded_listener.Bounds()
         self._listener: bounded_listener.Listener | None = None
-        self._answers = answers
+        self._handler = answers if callable(answers) else _by_path(answers)
         # aiohttp logs a traceback for each odd request, and anybody can send one.
         silent = logging.Logger("requests", logging.CRITICAL)
-        self._http = web.Server(self._answer, access_log=None, logger=silent)
+        most = self._bounds.head_bytes
+        self._http = web.Server(
+            self._answer, access_log=None, logger=silent, max_line_size=most, max_field_size=most
+        )
 
     async def start(self) -> int:
         """Begin to serve; returns the port."""
@@ -60,21 +65,25 @@ class Server:
         await self._http.shutdown(1.0)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = self._response(request)
+        try:
+            response = await self._handler(request)
+        except Exception:
+            _log.exception("%s cannot be answered", request.path)
+            response = web.Response(status=500)
         response.force_close()
         return response
 
-    def _response(self, request: web.BaseRequest) -> web.Response:
-        answer = self._answers.get(request.path)
+
+def _by_path(answers: Mapping[str, Answer]) -> Handler:
+    async def handler(request: web.BaseRequest) -> web.Response:
+        answer = answers.get(request.path)
         if answer is None:
             return web.Response(status=404)
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
-        try:
-            return answer()
-        except Exception:
-            _log.exception("%s cannot be answered", request.path)
-            return web.Response(status=500)
+        return answer()
+
+    return handler
 
 
 def health(*, healthy: Check, ready: Check) -> dict[str, Answer]:

@@ -25,6 +25,20 @@ function options(element, width, hasUp) {
   };
 }
 
+// Who keeps the record, and why it begins where it does.
+export function keeping(series) {
+  const keeper = series.keptBy === 'Operator' ? 'Kept by the operator.' : "Kept by this page's server, while somebody looks.";
+  if (!series.cut) return keeper;
+  const when = new Date(series.cut);
+  const time = Date.now() - when > 86_000_000 ? when.toLocaleString() : when.toLocaleTimeString();
+  const why = {
+    OperatorStarted: `the operator was started at ${time}, or another replica took over`,
+    PageOpened: `it was first looked at ${time}`,
+    ClockSetBack: `the clock was set back at ${time}`,
+  }[series.cutReason] || `the record begins at ${time}`;
+  return `${keeper} Nothing is known of the time before: ${why}.`;
+}
+
 export function Chart({ store, span, of = {}, label }) {
   const place = useRef(null);
   const [series, setSeries] = useState(null);
@@ -55,6 +69,6 @@ export function Chart({ store, span, of = {}, label }) {
     </figcaption>
     <div ref=${place} role="img" aria-label=${words}></div>
     ${problem && html`<p class="note">${problem}</p>`}
-    ${series?.cut && html`<p class="note">Nothing is known of the time before ${new Date(series.cut).toLocaleTimeString()}: the record begins there.</p>`}
+    ${series && html`<p class="note">${keeping(series)}</p>`}
   </figure>`;
 }

@@ -1,0 +1,154 @@
+"""Whose speeds they were: a history by namespace, so that an answer holds what its caller may list.
+
+Every key but two kinds begins with a namespace, and a question names the namespaces that it is about. A
+ModelSync is known by its uid: one that was deleted and created again under its name begins a record of its
+own. A namespace's record ends with its last ModelSync, since the next namespace of that name may belong to
+somebody else. `total` and `queue/NAME` are over all namespaces, and are read for who may list them all.
+
+A clock that goes forward leaves a gap. One that is set back by more than a minute begins the record again,
+since figures of two times would lie in one step.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field
+
+from modelsync.api.common.base import Value
+from modelsync.reading.history import TOTAL, CutReason, History, Keeper, Series
+
+INTERVAL = timedelta(seconds=5)
+_SET_BACK = timedelta(seconds=60)
+_COARSEST = timedelta(seconds=60)
+"""The longest step: so long a sum that has become 0 is recorded as such, and its step is an average."""
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_Name = Annotated[str, Field(pattern=r"^[^/]{1,253}$")]
+"""Part of a key, which has its slashes from here alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A ModelSync at one moment."""
+
+    namespace: str
+    uid: str
+    queue: str
+    bytes_per_second: float | None
+    """None while no byte comes, or nobody knows."""
+
+
+class Question(Value):
+    """Which speeds: of a ModelSync, of a queue, or of all, within some namespaces."""
+
+    span: str
+    """`5m`, `1h` or `24h`."""
+    namespaces: tuple[_Name, ...] | None = None
+    """None is all of the cluster's, for who may list them."""
+    queue: _Name | None = None
+    sync: _Name | None = None
+    """Uid of a ModelSync of the one namespace that is named."""
+
+
+class SpeedRecord:
+    """A history that is sampled each INTERVAL; no clock of its own."""
+
+    def __init__(self, now: datetime, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._because = CutReason.OPERATOR_STARTED if keeper is Keeper.OPERATOR else CutReason.PAGE_OPENED
+        self._begin(now)
+
+    def _begin(self, now: datetime) -> None:
+        self.history = History(now)
+        self._sampled = now - INTERVAL
+        self._namespaces: dict[str, datetime] = {}
+        """Since when each namespace is seen."""
+        self._ran: dict[str, datetime] = {}
+        """When bytes last came, of the sums that were not 0 a moment ago."""
+
+    def sample(self, now: datetime, flows: Collection[Flow]) -> None:
+        """Take in all ModelSyncs that there are; what came sooner than the interval is left out."""
+        if now < self._sampled - _SET_BACK:
+            self._begin(now)
+            self._because = CutReason.CLOCK_SET_BACK
+        if now < self._sampled + INTERVAL:
+            return
+        self._sampled = now
+        self._forget_missing(now, flows)
+        of_syncs, sums = _speeds(flows)
+        self._ran = {key: at for key, at in self._ran.items() if now - at < _COARSEST}
+        self._ran |= dict.fromkeys(sums, now)
+        stopped = dict.fromkeys(self._ran.keys() - sums.keys(), 0.0)
+        # The sums last: beyond the bound, what was recorded longest ago is dropped.
+        self.history.record(now, {**of_syncs, **stopped, **sums, TOTAL: sums.get(TOTAL, 0.0)})
+
+    def _forget_missing(self, now: datetime, flows: Iterable[Flow]) -> None:
+        there = {f"sync/{flow.namespace}/{flow.uid}": flow.namespace for flow in flows}
+        namespaces = set(there.values())
+        gone = self._namespaces.keys() - namespaces
+        self._namespaces = {each: self._namespaces.get(each, now) for each in namespaces}
+        for key in tuple(self.history.keys()):
+            kind, *name = key.split("/")
+            if (kind == "sync" and key not in there) or (len(name) == 2 and name[0] in gone):
+                self._drop(key)
+        for namespace in gone:
+            self._drop(f"namespace/{namespace}")
+
+    def _drop(self, key: str) -> None:
+        self.history.forget(key)
+        self._ran.pop(key, None)
+
+    def answer(self, question: Question, now: datetime) -> Series:
+        """The speeds; raises ValueError where the question is none."""
+        if question.sync is not None and (question.queue or len(question.namespaces or ()) != 1):
+            raise ValueError("sync: name its one namespace and no queue")
+        found = self._found(question, now)
+        return found.but(kept_by=self._keeper, cut_reason=self._because if found.cut else None)
+
+    def _found(self, question: Question, now: datetime) -> Series:
+        namespaces = question.namespaces
+        if namespaces is None:
+            whole = self.history.series(TOTAL, question.span, now)
+            return whole if question.queue is None else self._sum([f"queue/{question.queue}"], question, now)
+        if question.sync is not None:
+            return self.history.series(f"sync/{namespaces[0]}/{question.sync}", question.span, now)
+        kind = "namespace" if question.queue is None else "queue"
+        last = "" if question.queue is None else f"/{question.queue}"
+        keys = [f"{kind}/{each}{last}" for each in dict.fromkeys(namespaces)]
+        seen = [self._namespaces[each] for each in namespaces if each in self._namespaces]
+        return self._sum(keys, question, now, min(seen, default=_NEVER))
+
+    def _sum(
+        self, keys: Iterable[str], question: Question, now: datetime, since: datetime | None = None
+    ) -> Series:
+        """Sums, step by step: 0 where a sample was taken and nothing of it ran, unknown before `since`."""
+        whole = self.history.series(TOTAL, question.span, now)
+        recorded = set(self.history.keys())
+        parts = [self.history.series(key, question.span, now).down for key in keys if key in recorded]
+        sums: list[int | None] = []
+        for step, sampled in enumerate(whole.down):
+            figures = [part[step] for part in parts if part[step] is not None]
+            end = whole.start + timedelta(seconds=whole.step_seconds * (step + 1))
+            idle = 0 if sampled is not None and (since is None or end > since) else None
+            sums.append(sum(filter(None, figures)) if figures else idle)
+        return whole.but(down=tuple(sums), up=())
+
+
+def _speeds(flows: Iterable[Flow]) -> tuple[dict[str, float], dict[str, float]]:
+    """Of every ModelSync that downloads, and of the sums that they make."""
+    of_syncs: dict[str, float] = {}
+    sums: defaultdict[str, float] = defaultdict(float)
+    for flow in flows:
+        if flow.bytes_per_second is None:
+            continue
+        of_syncs[f"sync/{flow.namespace}/{flow.uid}"] = flow.bytes_per_second
+        for key in (
+            f"namespace/{flow.namespace}",
+            f"queue/{flow.namespace}/{flow.queue}",
+            f"queue/{flow.queue}",
+            TOTAL,
+        ):
+            sums[key] += flow.bytes_per_second
+    return of_syncs, dict(sums)
