@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from modelsync.api.common.base import Value
+from modelsync.api.common.field_docs import Documented
 from modelsync.api.modelsync import ModelSync
 from modelsync.reading.values import Node, Queue, Rate, Speed, Whole
 
@@ -23,7 +24,7 @@ NamespaceName = Annotated[str, Field(max_length=63, pattern=NAMESPACE)]
 SyncName = Annotated[str, Field(max_length=253, pattern=NAME)]
 
 
-class Asked(pydantic.BaseModel):
+class Asked(Documented):
     """A request's body: an unknown field is a mistake, and refused."""
 
     model_config = pydantic.ConfigDict(
@@ -32,7 +33,6 @@ class Asked(pydantic.BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 `dump` leaves out what is None, because in a Kubernetes object a missing field says "unknown" and a zero
 says "zero". Unknown fields are ignored on reading, so that an older operator lives with a newer CRD.
+A class's validator is built when it is first used: a process needs a few of sixty.
 """
 
 from typing import Any, Self
@@ -9,8 +10,10 @@ from typing import Any, Self
 import pydantic
 from pydantic.alias_generators import to_camel
 
+from modelsync.api.common.field_docs import Documented
 
-class Value(pydantic.BaseModel):
+
+class Value(Documented):
     """A frozen value with camelCase names on the wire."""
 
     model_config = pydantic.ConfigDict(
@@ -19,7 +22,7 @@ class Value(pydantic.BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     def dump(self) -> dict[str, Any]:
