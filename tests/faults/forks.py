@@ -6,21 +6,18 @@ Reads a race a line (a JSON list of jobs), answers their exit codes when all hav
 imported everything and has one thread, so a worker starts within milliseconds, and races are close.
 """
 
-import contextlib
 import fcntl
 import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
-from dev import target as targets
 from modelsync.api import protocol
 from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.common import retry
@@ -28,7 +25,7 @@ from modelsync.worker.http.connector import Network
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.credentials import Given
 from modelsync.worker.storage import journal, mount_info
-from tests.faults import operations, steering
+from tests.faults import operations, servers, steering
 from tests.faults.rows import row
 
 LONGEST = 60.0
@@ -99,6 +96,7 @@ def _work(job: Job) -> None:
 
 def main() -> None:
     """Serve races until the input ends."""
+    servers.say_ready()
     for line in sys.stdin:
         children = []
         for job in json.loads(line):
@@ -110,38 +108,10 @@ def main() -> None:
         print(json.dumps(codes), flush=True)
 
 
-class Server:
-    """The asking side."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def race(self, jobs: Sequence[Job]) -> list[int]:
-        """Run the workers side by side; exit codes, or negative signals."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(jobs) + "\n")
-        self._process.stdin.flush()
-        codes: list[int] = json.loads(self._process.stdout.readline())
-        return codes
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Server]:
-    """A server; it ends with the block."""
-    root = targets.REPOSITORY
-    with subprocess.Popen(
-        ["env", f"PYTHONPATH={root / 'operator'}:{root}", sys.executable, "-m", "tests.faults.forks"],
-        cwd=root,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Server(process)
-        finally:
-            if process.stdin is not None:
-                process.stdin.close()
-            process.wait(LONGEST)
+def race(jobs: Sequence[Job]) -> list[int]:
+    """Run the workers side by side; exit codes, or negative signals."""
+    codes: list[int] = json.loads(servers.kept(__name__).ask(json.dumps(jobs)))
+    return codes
 
 
 if __name__ == "__main__":

@@ -47,8 +47,6 @@ FAULT = st.sampled_from(("cut", "reset", "flip", "hybrid", "status=503", "whole"
 class Machine(RuleBasedStateMachine):
     """A source, a volume, and workers that come and go."""
 
-    server: ClassVar[forks.Server]
-    """Set by who runs the machine."""
     begun: ClassVar[int] = 0
     """Runs so far."""
 
@@ -131,7 +129,7 @@ class Machine(RuleBasedStateMachine):
     def two_processes(self, locks: str, life: float) -> None:
         """Two workers at once, with locks that may lie; one may die."""
         jobs = [self._job(locks=locks), self._job(locks=locks, life=life)]
-        for code in self.server.race(jobs):
+        for code in forks.race(jobs):
             self._ended(code, alone=False)
 
     @invariant()
@@ -179,7 +177,7 @@ class Machine(RuleBasedStateMachine):
         )
 
     def _run(self, *, life: float = 0.0, budget: int = -1) -> int:
-        (code,) = self.server.race([self._job(life=life, budget=budget)])
+        (code,) = forks.race([self._job(life=life, budget=budget)])
         return code
 
     def _ended(self, code: int, *, alone: bool = True) -> None:

@@ -22,13 +22,13 @@ from modelsync.worker.attempt.process import Attempt, PodInterface
 from modelsync.worker.engines.native import durability
 from modelsync.worker.http.connector import Network
 from modelsync.worker.storage import journal, mount_info
-from tests.faults import operations, steering, workers
+from tests.faults import operations, servers, steering, workers
 from tests.worker.syncs import ListSource
 
 
 def main() -> None:
     """Serve jobs until the input ends."""
-    print("ready", flush=True)
+    servers.say_ready()
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()

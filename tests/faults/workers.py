@@ -4,24 +4,23 @@ import contextlib
 import json
 import pickle
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dev import target as targets
 from dev.origins.content import hexdigest
 from dev.origins.files.web import WebOrigin
 from modelsync.api import protocol
 from modelsync.api.source.transfer import Verification
 from modelsync.worker.common.model import Digest, RemoteFile
-from tests.faults import steering
+from tests.faults import servers, steering
 from tests.worker.syncs import Sync, files_in
 
 KILLED = -9
 SUB_PATH = "model"
+_SUBJECT = "tests.faults.subject"
 _MEMORY = Path("/dev/shm")
 """Volumes lie in memory: a kill takes nothing from the page cache, and a sync costs nothing."""
 
@@ -38,9 +37,9 @@ class Ended:
 
 
 class Server:
-    """A running `subject`, perhaps in a mount namespace of its own."""
+    """A `subject` that runs workers, perhaps in a mount namespace of its own, with a scratch directory."""
 
-    def __init__(self, process: "subprocess.Popen[str]", scratch: Path) -> None:
+    def __init__(self, process: servers.Server, scratch: Path) -> None:
         self._process = process
         self.scratch = scratch
 
@@ -51,10 +50,7 @@ class Server:
 
     def ask(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run one worker to its end."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        answer: dict[str, Any] = json.loads(self._process.ask(json.dumps(job)))
         return answer
 
     def inside(self, *command: str) -> None:
@@ -68,31 +64,21 @@ def in_memory() -> Path | None:
     return _MEMORY if _MEMORY.is_dir() else None
 
 
+OWN_MOUNTS = ("unshare", "--mount", "--propagation=private", "--")
+
+
 @contextlib.contextmanager
 def serving(*, own_mounts: bool = False, under: Sequence[str] = ()) -> Iterator[Server]:
-    """A server, perhaps `under` a tracer, with a scratch directory; both end with the block."""
-    command = [*under, sys.executable, "-m", "tests.faults.subject"]
-    if own_mounts:
-        command = ["unshare", "--mount", "--propagation=private", "--", *command]
-    root = targets.REPOSITORY
-    with (
-        tempfile.TemporaryDirectory(prefix="modelsync-faults-", dir=in_memory()) as scratch,
-        subprocess.Popen(
-            ["env", f"PYTHONPATH={root / 'operator'}:{root}", *command],
-            cwd=root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        assert process.stdout is not None
-        process.stdout.readline()  # it is in its own mount namespace now
+    """A server with a scratch directory of this block's; one `under` a tracer ends with the block too."""
+    with tempfile.TemporaryDirectory(prefix="modelsync-faults-", dir=in_memory()) as scratch:
+        if not under:
+            yield Server(servers.kept(_SUBJECT, OWN_MOUNTS if own_mounts else ()), Path(scratch))
+            return
+        process = servers.Server(_SUBJECT, under)
         try:
             yield Server(process, Path(scratch))
         finally:
-            if process.stdin is not None:
-                process.stdin.close()
-            process.wait(60)
+            process.end()
 
 
 @dataclass(kw_only=True)

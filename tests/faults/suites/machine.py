@@ -3,7 +3,6 @@
 import hypothesis
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.faults import forks
 from tests.faults.case import Case, Tally
 from tests.faults.machine import Machine
 
@@ -25,15 +24,13 @@ def _runs(seed: int, count: int) -> Tally:
     class Seeded(Machine):
         """The machine with this seed: hypothesis keeps it on the class."""
 
-    with forks.serving() as server:
-        Seeded.server = server
-        hypothesis.seed(seed)(Seeded)
-        begun = Machine.begun
-        try:
-            run_state_machine_as_test(Seeded, settings=settings)
-        except Exception as error:
-            tried = Machine.begun - begun
-            return Tally(tried=tried, passed=tried - 1, failures=[f"{type(error).__name__}: {error}"])
+    hypothesis.seed(seed)(Seeded)
+    begun = Machine.begun
+    try:
+        run_state_machine_as_test(Seeded, settings=settings)
+    except Exception as error:
+        tried = Machine.begun - begun
+        return Tally(tried=tried, passed=tried - 1, failures=[f"{type(error).__name__}: {error}"])
     return Tally(tried=count, passed=count)
 
 

@@ -46,7 +46,7 @@ def _reader(sync: Sync, seen: list[str]) -> Iterator[None]:
         thread.join()
 
 
-def _one_race(server: forks.Server, locks: str, generator: random.Random) -> str:
+def _one_race(locks: str, generator: random.Random) -> str:
     files = {
         f"{number}.bin": Object(
             content=Synthetic(generator.randrange(1, 90_000), generator.randrange(1 << 20))
@@ -61,12 +61,12 @@ def _one_race(server: forks.Server, locks: str, generator: random.Random) -> str
         jobs = [_job(sync, uid, locks, generator) for uid in uids]
         seen: list[str] = []
         with _reader(sync, seen):
-            codes = server.race(jobs)
+            codes = forks.race(jobs)
         if seen or sync.wrong():
             return f"wrong bytes of {seen or sync.wrong()}, exit codes {codes}"
         if not set(codes) <= ORDERLY:
             return f"exit codes {codes}: {_words(sync.volume)}"
-        alone = server.race([{**_job(sync, "uid-1", locks, generator), "life": 0.0}])
+        alone = forks.race([{**_job(sync, "uid-1", locks, generator), "life": 0.0}])
         if alone != [exitcodes.DONE]:
             return f"the worker after the race ended with {alone}, those in it with {codes}"
         return "" if set(sync.published()) == set(files) and not sync.wrong() else "the end is not right"
@@ -92,10 +92,9 @@ def _job(sync: Sync, uid: str, locks: str, generator: random.Random) -> forks.Jo
 
 def _races(locks: str, seed: int, count: int) -> Tally:
     tally = Tally()
-    with forks.serving() as server:
-        for number in range(count):
-            wrong = _one_race(server, locks, random.Random(f"{locks} {seed} {number}"))
-            tally.add(not wrong, f"race {number}: {wrong}")
+    for number in range(count):
+        wrong = _one_race(locks, random.Random(f"{locks} {seed} {number}"))
+        tally.add(not wrong, f"race {number}: {wrong}")
     return tally
 
 
