@@ -35,7 +35,7 @@ chaos: setup  ## Kills, deletions and restarts in their full counts, on a real c
 	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py $(ARGS)
 
 page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
-	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page.py tests/e2e/test_page_restarts.py $(ARGS)
+	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py $(ARGS)
 	@dev/on-cluster.sh python -m tests.attacks --topic page
 	@$(VENV)/python -m tests.page.scale
 

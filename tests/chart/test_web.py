@@ -90,6 +90,7 @@ def test_it_has_no_right_and_no_token_for_the_api_server_and_is_restricted() -> 
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {"name": "session", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}} in pod["volumes"]
     operator = next(each for each in found if each is not web)
     assert container["image"] == operator["spec"]["template"]["spec"]["containers"][0]["image"]
 

@@ -9,6 +9,7 @@ import pytest
 from dev import kube
 from dev.origins.hub import HubServer
 from tests.e2e import sources, state
+from tests.e2e.page_server import PageServer, user
 
 ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
 
@@ -41,6 +42,19 @@ def space(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
     with kube.namespace(kube.namespace_name(request.node.nodeid)) as found:
         kube.apply(kube.claim("models", found))
         yield found
+
+
+@pytest.fixture(scope="session")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """One server of the page for all tests of a process, as one serves all users of a cluster."""
+    with PageServer(tmp_path_factory.mktemp("page")) as server:
+        yield server
+
+
+@pytest.fixture
+def token(space: str) -> str:
+    """Of a user who may edit the test's namespace and nothing else."""
+    return user("ann", space)
 
 
 @pytest.fixture

@@ -161,4 +161,5 @@ def _command(folder: Path, port: int) -> list[str]:
         sys.executable, "-m", "modelsync", "web", "--listen", "127.0.0.1", "--port", str(port),
         "--allowed-host", "localhost", "--api-server", cluster["server"], "--ca-file", str(authority),
         "--operator-namespace", release.SYSTEM, "--log-level", "debug",
+        "--session-key-file", str(folder / "key"),
     ]  # fmt: skip

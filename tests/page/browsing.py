@@ -31,6 +31,15 @@ _REPORTS = (
     "addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective}`))"
 )
 
+_RECORD = """() => {
+  window.percents = [];
+  const look = () => {
+    const bar = document.querySelector('td.progress progress');
+    if (bar && bar.hasAttribute('value')) percents.push(Number(bar.value));
+  };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributes: true});
+}"""
+
 
 @dataclass
 class Window:
@@ -61,6 +70,26 @@ class Window:
     async def sees(self, text: str) -> None:
         """Wait until a text is there."""
         await self.page.get_by_text(text).first.wait_for()
+
+    async def percent(self, name: str) -> float:
+        """What the bar of a model's line shows; 0 where it shows none."""
+        return float(await self.row(name).locator("progress").get_attribute("value") or 0)
+
+    async def percent_above(self, name: str, least: float, seconds: float) -> None:
+        """Wait until a model's bar has passed a percentage."""
+
+        async def passed() -> bool:
+            return await self.percent(name) > least
+
+        await until(passed, seconds)
+
+    async def record_percents(self) -> None:
+        """From now on, until a reload, keep each percentage that the first line shows."""
+        await self.page.evaluate(_RECORD)
+
+    async def percents(self) -> list[float]:
+        """Those that were kept, the oldest first."""
+        return list(await self.page.evaluate("percents"))
 
     async def close_summaries(self) -> None:
         """From now on close the summary whenever it opens by itself and covers what is to be pressed."""

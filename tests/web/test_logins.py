@@ -1,11 +1,61 @@
 """Logging in: who is slowed down, who is not, and what gets in on a laptop."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from modelsync.web import sessions
 from modelsync.web.config import Mode
 from modelsync.web.sessions import Buckets, Logins
 from tests.web import served
+from tests.web.fake_cluster import FakeCluster
 from tests.web.test_attacks import CANARY, ONE, a_cluster
+
+
+def test_sessions_outlive_a_restart_where_their_key_is_kept(tmp_path: Path) -> None:
+    async def cookie_of(web: served.Served) -> dict[str, str]:
+        done = await web.ask("POST", "/api/v1/session", json={"token": "ann"})
+        return {"Cookie": done.headers["Set-Cookie"].split(";")[0]}
+
+    async def test() -> None:
+        cluster = FakeCluster(users={"ann": {"a"}})
+        keys = {kept: sessions.kept_key(tmp_path / "key") if kept else None for kept in (True, False)}
+        for kept, key in keys.items():
+            async with served.serving(cluster, session_key=key) as web:
+                cookie = await cookie_of(web)
+            again = sessions.kept_key(tmp_path / "key") if kept else None
+            async with served.serving(cluster, session_key=again) as web:
+                assert (await web.ask("GET", "/api/v1/session", headers=cookie)).status == (
+                    200 if kept else 401
+                )
+
+    served.run(test())
+
+
+def _readable(path: Path) -> None:
+    path.write_bytes(b"x" * sessions.KEY_BYTES)
+    path.chmod(0o644)
+
+
+def _short(path: Path) -> None:
+    path.touch(mode=0o600)
+
+
+def _linked(path: Path) -> None:
+    _readable(path.with_name("other"))
+    path.with_name("other").chmod(0o600)
+    path.symlink_to("other")
+
+
+@pytest.mark.parametrize("made", [_readable, _short, _linked])
+def test_a_key_that_others_may_have_made_or_read_is_refused(
+    tmp_path: Path, made: Callable[[Path], None]
+) -> None:
+    made(tmp_path / "key")
+    with pytest.raises((ValueError, OSError)):
+        sessions.kept_key(tmp_path / "key")
 
 
 def test_guessed_tokens_are_slowed_down_and_shut_nobody_else_out() -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import click
 
 from modelsync.cli import web_server
 from modelsync.errors import UsageError
 from modelsync.runtime.telemetry import log_setup
-from modelsync.web import server
+from modelsync.web import server, sessions
 from modelsync.web.config import Mode, WebConfig
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -32,6 +33,12 @@ _LEVELS = ("debug", "info", "warning", "error")
     metavar="NAME",
     help="Header in which a proxy in front forwards the caller's token, such as X-Forwarded-Access-Token.",
 )
+@click.option(
+    "--session-key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Key of the sessions, made where it is absent, so that they outlive a restart. Keep it in memory.",
+)
 @click.option("--api-server", default="https://kubernetes.default.svc", show_default=True, metavar="URL")
 @click.option("--ca-file", metavar="FILE", help="Certification authority of the API server.")
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", callback=web_server.namespaces)
@@ -44,6 +51,7 @@ def command(
     port: int,
     hosts: tuple[str, ...],
     token_header: str | None,
+    session_key_file: Path | None,
     api_server: str,
     ca_file: str | None,
     namespaces: tuple[str, ...],
@@ -64,6 +72,10 @@ def command(
     except OSError as error:
         raise UsageError(f"--ca-file: {ca_file!r} holds no certificate ({error.strerror})") from None
     try:
+        key = None if session_key_file is None else sessions.kept_key(session_key_file)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--session-key-file: {str(session_key_file)!r}: {error}") from None
+    try:
         listening = server.bound(listen, port)
     except OSError as error:
         raise UsageError(f"--port: cannot listen on {listen}:{port} ({error.strerror})") from None
@@ -71,6 +83,7 @@ def command(
         mode=Mode.CLUSTER,
         hosts=hosts,
         token_header=token_header,
+        session_key=key,
         read_only=read_only,
         namespaces=namespaces,
         operator_namespace=operator_namespace,

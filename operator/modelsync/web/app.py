@@ -50,7 +50,7 @@ def application(
     callers = Callers(
         config=config,
         upstream=upstream,
-        seal=Seal(seconds=limits.session_seconds, clock=time),
+        seal=Seal(seconds=limits.session_seconds, clock=time, key=config.session_key),
         logins=Logins(limits.failed_logins_per_minute, clock=monotonic),
         requests=Buckets(limits.requests_per_second, limits.requests_per_second * 4, clock=monotonic),
         own=own,

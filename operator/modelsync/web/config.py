@@ -1,6 +1,6 @@
 """What the web server can be set to, and the limits that it keeps whatever is set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -49,6 +49,8 @@ class WebConfig:
     """Header in which a proxy in front (oauth2-proxy) forwards the caller's token; CLUSTER only."""
     session_token: str | None = None
     """The token of the URL; LAPTOP only."""
+    session_key: bytes | None = field(default=None, repr=False)
+    """By which sessions are encrypted (sessions.KEY_BYTES); with None they end with the process."""
     secure_cookie: bool = True
     """False on a laptop's loopback, which has no TLS."""
     read_only: bool = False

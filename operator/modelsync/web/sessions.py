@@ -1,19 +1,21 @@
 """Who a request is from: a bearer token, one that a proxy forwards, or a cookie in which one is sealed.
 
-The server stores no token. The cookie holds it encrypted (AES-GCM) under a key that lives in this process
-only and with its own end, so a stolen disk has nothing, a restart ends all sessions, and logging out is
-forgetting the cookie. Tokens are known by a keyed hash, by which watches are shared and failed logins are
-counted.
+The server stores no token. The cookie holds it encrypted (AES-GCM) with its own end, under a key that lives
+in this process, or in a file in memory beside it, so a stolen disk has nothing and logging out is forgetting
+the cookie. Tokens are known by a keyed hash, by which watches are shared and failed logins are counted.
 """
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
+import os
 import secrets
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +27,11 @@ MOST_COOKIE = 3_900
 _MOST_TOKEN = 16_384
 
 
+_KEY = 32
+KEY_BYTES = 2 * _KEY
+"""Of AES-256, and of the hash by which tokens are known."""
+
+
 class TooLong(ValueError):
     """The token does not fit into a cookie."""
 
@@ -34,12 +41,29 @@ def is_token(text: str) -> bool:
     return 0 < len(text) <= _MOST_TOKEN and text.isascii() and text.isprintable() and " " not in text
 
 
+def kept_key(path: Path) -> bytes:
+    """The key in a file that only its owner may read, made if it is absent; raises OSError, ValueError."""
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise ValueError("others may read it; remove it, and a new one is made")
+        key = file.read(KEY_BYTES + 1)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"it does not hold {KEY_BYTES} bytes; remove it, and a new one is made")
+    return key
+
+
 class Seal:
     """Puts a token into a cookie and takes it out again."""
 
-    def __init__(self, *, seconds: int, clock: Callable[[], float]) -> None:
-        self._cipher = AESGCM(AESGCM.generate_key(bit_length=256))
-        self._hash_key = secrets.token_bytes(32)
+    def __init__(self, *, seconds: int, clock: Callable[[], float], key: bytes | None = None) -> None:
+        """`key` has KEY_BYTES; None makes one that nobody else has."""
+        key = secrets.token_bytes(KEY_BYTES) if key is None else key
+        self._cipher = AESGCM(key[:_KEY])
+        self._hash_key = key[_KEY:]
         self._seconds = seconds
         self._clock = clock
 
