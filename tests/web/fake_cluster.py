@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from modelsync.api import naming
+from tests.web.fake_pods import Pods
 
 Object = dict[str, Any]
 ALL = "*"
@@ -51,6 +52,7 @@ class FakeCluster:
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Token, method and path with query of every request."""
     syncs: dict[tuple[str, str], Object] = field(default_factory=dict)
+    pods: Pods = field(default_factory=Pods)
     away: bool = False
     on_watch: Callable[["FakeCluster"], None] | None = None
     """Called once, when the next watch of ModelSyncs is open."""
@@ -105,6 +107,8 @@ class FakeCluster:
         if request.path.endswith("/selfsubjectreviews"):
             user = {"username": f"user-of-{token[:3]}"}
             return web.json_response({"status": {"userInfo": user}}, status=201)
+        if request.path.startswith("/api/v1/namespaces/") and "/pods" in request.path:
+            return await self.pods.answer(request, token, self.users[token])
         parts = request.path.removeprefix(ROOT).strip("/").split("/")
         namespace = parts[1] if parts[0] == "namespaces" else None
         kind, *name = parts[2:] if namespace else parts

@@ -111,7 +111,7 @@ async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: 
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
-    own = settings.pop("own", None)
+    own, seconds = settings.pop("own", None), settings.pop("upstream_seconds", 10.0)
     config = WebConfig(
         **{
             "mode": Mode.CLUSTER,
@@ -122,7 +122,7 @@ async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: 
             **settings,
         }
     )
-    upstream = Upstream(f"http://127.0.0.1:{port}", None, agent="test")
+    upstream = Upstream(f"http://127.0.0.1:{port}", None, agent="test", timeout=seconds)
     listening, stop = server.bound("127.0.0.1", 0), asyncio.Event()
     application = app.application(config, upstream, own=own)
     feeds = application._inside.state.door.feeds  # type: ignore[attr-defined]

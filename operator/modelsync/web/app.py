@@ -22,7 +22,7 @@ from modelsync.web.config import WebConfig
 from modelsync.web.door import Door
 from modelsync.web.guard import Application, Guard
 from modelsync.web.problems import FieldError, Problem, ProblemDetails, ProblemReason
-from modelsync.web.routes import acting, session, syncs, views
+from modelsync.web.routes import acting, logs, session, syncs, views
 from modelsync.web.sessions import Buckets, Logins, Seal
 from modelsync.web.streams import Feeds
 from modelsync.web.upstream import Upstream
@@ -82,7 +82,7 @@ def _api(lifespan: Any = None) -> FastAPI:
         redirect_slashes=False,
         responses={"default": {"model": ProblemDetails, "description": "Problem details (RFC 9457)."}},
     )
-    for router in (syncs.router, acting.router, views.router, session.router):
+    for router in (syncs.router, logs.router, acting.router, views.router, session.router):
         app.include_router(router, prefix=PREFIX)
     app.include_router(session.login_page)
     app.add_exception_handler(Problem, _problem)

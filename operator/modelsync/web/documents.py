@@ -44,6 +44,17 @@ class Login(Asked):
     URL."""
 
 
+class LogLines(Value):
+    """The end of a worker's log."""
+
+    pod: str
+    """The Pod that wrote it."""
+    lines: tuple[str, ...]
+    """The oldest first; each one printable line of at most 4,096 characters."""
+    cut: bool = False
+    """Whether lines that were asked for are left out, since these are very long."""
+
+
 class NewMetadata(Asked):
     """Metadata of a new ModelSync."""
 

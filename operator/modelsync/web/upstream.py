@@ -28,6 +28,8 @@ Object = dict[str, Any]
 _MOST_ANSWER = 64 * 1024 * 1024
 """Bytes of a page of a list: 20 of the largest objects."""
 _MOST_EVENT = 8 * 1024 * 1024
+_TEXT_BUFFER = 64 * 1024
+"""Bytes of a text that are taken before they are asked for."""
 _DEEPEST = 32
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
@@ -50,6 +52,12 @@ def sync_path(namespace: str | None, name: str = "") -> str:
 def queue_path(namespace: str | None, name: str = "") -> str:
     """URL path of SyncQueues."""
     return _path(naming.QUEUE_PLURAL, namespace, name)
+
+
+def pod_path(namespace: str, name: str = "") -> str:
+    """URL path of the Pods of a namespace."""
+    last = f"/{quote(name, safe='')}" if name else ""
+    return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods{last}"
 
 
 def _path(plural: str, namespace: str | None, name: str) -> str:
@@ -118,6 +126,29 @@ class Upstream:
                 raise _problem(answer, raw)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
+
+    async def text(self, caller: Caller, path: str, query: Mapping[str, str], most: int) -> tuple[str, bool]:
+        """At most so many bytes of an answer that is no JSON, and whether more came; raises Problem."""
+        limit = aiohttp.ClientTimeout(total=self._timeout)
+        try:
+            async with self._session.get(
+                self._server + path,
+                params=query,
+                headers=await caller.headers(),
+                timeout=limit,
+                allow_redirects=False,
+                read_bufsize=_TEXT_BUFFER,
+            ) as answer:
+                if answer.status != 200:
+                    raise _problem(answer, await _bounded(answer))
+                raw = bytearray()
+                async for part in answer.content.iter_any():
+                    raw += part
+                    if len(raw) > most:
+                        break
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise unreachable(error) from error
+        return raw[:most].decode("utf-8", "replace"), len(raw) > most
 
     async def watch(
         self, caller: Caller, path: str, version: str, *, seconds: int

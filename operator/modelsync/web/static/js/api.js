@@ -45,6 +45,7 @@ export const logIn = (token) => request('POST', 'session', { token });
 export const logOut = () => request('DELETE', 'session');
 export const getSync = (row) => request('GET', at(row));
 export const getEvents = (row) => request('GET', `${at(row)}/events`);
+export const getLog = (row) => request('GET', `${at(row)}/logs?lines=100`);
 export const act = (row, verb) => request('POST', `${at(row)}/${verb}`);
 export const setPriority = (row, priority) => request('PUT', `${at(row)}/priority`, { priority });
 export const setLimit = (row, bandwidthLimit) => request('PUT', `${at(row)}/limit`, { bandwidthLimit });

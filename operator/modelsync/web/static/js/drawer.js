@@ -48,9 +48,32 @@ export function Drawer({ row, state, store, acts, onClose, onCancel }) {
     <${Chart} store=${store} span=${state.choices.span} of=${{ sync: keyOf(row) }} label="Speed of this model" />
     <${Conditions} sync=${sync} />
     <${Events} events=${events} problem=${eventsProblem} />
-    <section><h3>Log</h3><p class="note">The worker's log is in its Pod:</p>
-      <${Command} text=${`kubectl modelsync logs ${row.name} -n ${row.namespace}`} acts=${acts} /></section>
+    <${Log} key=${`log of ${keyOf(row)}`} row=${row} acts=${acts} />
   </aside>`;
+}
+
+// The log is read once somebody asks for it, and again while the worker runs.
+function Log({ row, acts }) {
+  const [asked, setAsked] = useState(0);
+  const [found, setFound] = useState({});
+  const box = useRef(null);
+  const runs = row.badge.active;
+  useEffect(() => {
+    if (!asked) return undefined;
+    let over = false;
+    const load = () => api.getLog(row).then((log) => ({ log }), (error) => ({ problem: error.message }))
+      .then((next) => { if (!over) setFound(next); });
+    load();
+    const timer = runs && setInterval(() => !document.hidden && load(), REFRESH);
+    return () => { over = true; clearInterval(timer); };
+  }, [asked, runs]);
+  useEffect(() => { if (box.current) box.current.scrollTop = box.current.scrollHeight; }, [asked, Boolean(found.log)]);
+  return html`<section><h3>Log</h3>
+    ${found.problem && html`<p class="note">${found.problem}</p>`}
+    ${found.log && html`<pre class="log" tabindex="0" role="region" aria-label="Last lines of the log" ref=${box}>${found.log.lines.join('\n') || 'Nothing is written yet.'}</pre>`}
+    ${found.log?.cut && html`<p class="note">The lines of this log are so long that only the newest are shown.</p>`}
+    <div class="act"><button type="button" onClick=${() => setAsked(asked + 1)}>${asked ? 'Read it again' : 'Show the last lines'}</button>
+      <${Command} text=${`kubectl modelsync logs ${row.name} -n ${row.namespace}`} acts=${acts} /></div></section>`;
 }
 
 function Facts({ row }) {
