@@ -1,5 +1,6 @@
-"""What is known of a download while it runs: the files that come now."""
+"""What is known of a download while it runs: the files that come, and what the worker's network carries."""
 
+import re
 import subprocess
 import sys
 
@@ -9,27 +10,43 @@ from dev.origins.hub import HubServer, Repository, Synthetic
 FILES = {"one.safetensors": Synthetic(40_000_000), "two.safetensors": Synthetic(40_000_000, seed=1)}
 
 
-def test_bars_of_two_files_move_and_end(space: str, hub: HubServer) -> None:
-    hub.rate = 8_000_000
+def test_bars_of_two_files_and_rates_move_and_end(space: str, hub: HubServer) -> None:
+    hub.rate = 1_000_000
     hub.add(Repository("org/llama", FILES))
     source = {"huggingFace": {"repository": "org/llama", "endpoint": hub.url}}
     with kube.Watch("modelsync", space) as watch:
         kube.apply(kube.sync("llama", space, source))
         watch.until(lambda sync: len(_bars(sync)) == len(FILES), 90, "two files that are being fetched")
-        screen = subprocess.run(
-            [sys.executable, "-m", "modelsync", "status", "llama", "-n", space],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout  # fmt: skip
+        watch.until(lambda sync: "network" in sync.get("status", {}).get("progress", {}), 60, "a rate")
+        screen = _plugin("status", "llama", "-n", space)
+        rates = _plugin("top", "-n", space)
+        kube.eventually(
+            lambda: all(len(set(_course(watch, path))) > 2 for path in FILES), 90, "both bars move"
+        )
+        hub.rate = None
         done = watch.until(kube.phase_is("Complete"), 120, "Complete")
         seen = [sync for _, sync in watch.seen if _bars(sync)]
-    assert all(f"40MB  {path}" in screen for path in FILES), screen
+    for path in FILES:
+        assert re.search(rf"░  \S+ / 40.0MB +{path}\n", screen), screen
+    assert re.search(r"all nodes +1 +↓ \S+B/s +↑ \S+B/s\n", rates), rates
     for path, content in FILES.items():
-        course = [bar["bytesDone"] for sync in seen for bar in _bars(sync) if bar["path"] == path]
-        assert len(set(course)) > 2 and course == sorted(course)
-        assert course[-1] <= content.size
+        course = _course(watch, path)
+        assert course == sorted(course) and course[-1] <= content.size
     for sync in seen:
         assert sum(bar["bytesDone"] for bar in _bars(sync)) <= sync["status"]["progress"]["bytesDone"]
-    assert "activeFiles" not in done["status"]["progress"]
+    carried = [found for sync in seen if (found := sync["status"]["progress"].get("network"))]
+    assert max(each["receiveBytesPerSecond"] for each in carried) > 0
+    assert max(each["transmitBytesPerSecond"] for each in carried) > 0
+    assert {"activeFiles", "network"}.isdisjoint(done["status"]["progress"])
+
+
+def _plugin(*words: str) -> str:
+    command = [sys.executable, "-m", "modelsync", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def _course(watch: kube.Watch, path: str) -> list[int]:
+    return [bar["bytesDone"] for _, sync in watch.seen for bar in _bars(sync) if bar["path"] == path]
 
 
 def _bars(sync: kube.Object) -> list[kube.Object]:
