@@ -46,7 +46,7 @@ def test_a_stall_holds_an_answer_until_faults_are_cleared(
     hub: HubServer, http: urllib3.PoolManager, times: int
 ) -> None:
     hub.strike("*", Stall(1000), times=times)
-    found = http.request("GET", signed_url(hub, http), preload_content=False, timeout=0.5)
+    found = http.request("GET", signed_url(hub, http), preload_content=False, timeout=2)
     assert len(found.read(1000)) == 1000
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         found.read(1)

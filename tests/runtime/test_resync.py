@@ -111,7 +111,7 @@ async def test_trouble_at_start_is_waited_out() -> None:
 
 @harness.in_loop
 async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_still_is_not() -> None:
-    known, pause = cache.Store(), [0.15]
+    known, pause = cache.Store(), [0.5]
 
     async def slowly(request: web.Request) -> web.StreamResponse | None:
         if not request.path.endswith(SYNCS.plural):
@@ -126,12 +126,12 @@ async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_s
 
     async with fake_api.FakeApi().serving() as api:
         api.faults.append(slowly)
-        client = harness.connect(api.url, timeout=0.6)
+        client = harness.connect(api.url, timeout=2.0)
         try:
             lists = relist.Resync(client, known, namespaces=["models"], operator_namespace="ops")
             await lists.once()
             assert len(known.syncs) == 5
-            pause[0] = 5.0
+            pause[0] = 30.0
             with pytest.raises(api_client.Unreachable):
                 await lists.once()
         finally:

@@ -133,10 +133,10 @@ def test_a_passing_fault_is_overcome(sync: HubSync, hub: HubServer) -> None:
 
 
 def test_a_stop_ends_the_library_at_once(sync: HubSync, hub: HubServer) -> None:
-    hub.rate = 300_000
+    hub.rate = 30_000  # the rest would take another 100 s
     with stopped_when(sync, lambda: hub.bytes_sent("model.safetensors") > 0):
         stopped = time.monotonic()
-    assert time.monotonic() - stopped < 3
+    assert time.monotonic() - stopped < 30
     assert pids() == []
 
 

@@ -222,10 +222,10 @@ def test_a_cas_that_falls_silent_is_given_up(hub: HubServer, sync: HubSync) -> N
 
 
 def test_a_stop_ends_xet_at_once_and_a_later_attempt_completes(hub: HubServer, sync: HubSync) -> None:
-    hub.rate = 300_000
+    hub.rate = 30_000  # the rest would take another 100 s
     with stopped_when(sync, lambda: hub.bytes_sent(WEIGHTS) > 0):
         stopped = time.monotonic()
-    assert time.monotonic() - stopped < 3
+    assert time.monotonic() - stopped < 30
     assert pids() == []
     hub.rate, sync.stop = None, threading.Event()
     assert len(sync.run().files) == 1
