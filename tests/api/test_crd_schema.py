@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from modelsync.api import crd
+from tests.api.specs import definitions
 
 Schema = dict[str, Any]
 AFFINITY = "ModelSync.spec.podTemplate.affinity."
@@ -19,13 +19,7 @@ def _walk(path: str, schema: Schema) -> Iterator[tuple[str, Schema]]:
             yield from _walk(f"{path}[]", schema[key])
 
 
-NODES = {
-    path: node
-    for made in crd.all_crds()
-    for path, node in _walk(
-        made["spec"]["names"]["kind"], made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    )
-}
+NODES = {path: node for kind, schema in definitions.schemas().items() for path, node in _walk(kind, schema)}
 SPEC = {path: node for path, node in NODES.items() if ".spec" in path}
 
 

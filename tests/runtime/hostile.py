@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import jsonschema
 from hypothesis import strategies as st
 
-from modelsync.api import crd
 from modelsync.api.common import untrusted
 from modelsync.core import actions, planner
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache, job_signatures, parsing
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
 from modelsync.runtime.workers import report_validation, start_diagnosis
+from tests.api.specs import definitions
 from tests.runtime import harness
 
 Object = dict[str, Any]
@@ -130,10 +130,7 @@ EVENT = st.lists(
     max_size=1,
 )
 
-_SCHEMA = {
-    made["spec"]["names"]["kind"]: made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    for made in crd.all_crds()
-}
+_SCHEMA = definitions.schemas()
 _FORMATS = jsonschema.FormatChecker()
 
 

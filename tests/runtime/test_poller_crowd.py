@@ -9,6 +9,7 @@ import pytest
 from modelsync.core import actions
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.workers import progress_poller
+from tests import counts
 from tests.runtime import crowds, virtual
 
 
@@ -34,8 +35,10 @@ async def crowd(
         (20, 5),
         (21, 0),
         (600, 0),
-        pytest.param(1000, 200, marks=pytest.mark.slow),
-        pytest.param(3000, 300, marks=pytest.mark.slow),
+        *(
+            pytest.param(*crowded, marks=pytest.mark.slow)
+            for crowded in counts.chosen(short=[(1200, 200)], full=[(1000, 200), (3000, 300)])
+        ),
     ],
 )
 def test_every_worker_is_asked_within_twice_its_interval(count: int, hanging: int) -> None:

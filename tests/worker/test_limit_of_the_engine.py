@@ -97,9 +97,8 @@ def assert_kept(measure: Callable[[], float], rate: int) -> None:
     assert max(rates) >= rate * 0.95
 
 
-@pytest.mark.parametrize(
-    "rate", [100_000, MB, 10 * MB, 100 * MB], ids=["100kB/s", "1MB/s", "10MB/s", "100MB/s"]
-)
+# 100 kB/s and 10 MB/s are among the rates to which a limit is changed, below.
+@pytest.mark.parametrize("rate", [MB, 100 * MB], ids=["1MB/s", "100MB/s"])
 def test_the_engine_receives_what_the_limit_grants(tmp_path: Path, rate: int) -> None:
     with downloading(tmp_path, rate) as (state, _):
         rate_of(state, 1.0)
