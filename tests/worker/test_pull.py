@@ -20,6 +20,7 @@ from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.programs import nginx, versitygw
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
+from tests.worker.conftest import KEPT, Refusal
 
 PACKAGE = Path(__file__).resolve().parents[2] / "operator"
 GOOD = "hf_good"
@@ -43,7 +44,7 @@ def hub() -> Iterator[HubServer]:
 
 def environment(**more: str) -> dict[str, str]:
     """An environment without the settings of the user who runs the tests."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "PYTHONPATH": str(PACKAGE), **more}
 
 
@@ -310,10 +311,10 @@ def test_a_token_file_opens_a_gated_repository(hub: HubServer, tmp_path: Path) -
     ],
 )
 def test_a_wrong_command_line_is_refused_before_anything_is_done(
-    tmp_path: Path, given: list[str], says: str
+    refused: Refusal, tmp_path: Path, given: list[str], says: str
 ) -> None:
-    done = pull(*given, "--to", tmp_path / "new")
-    assert (done.returncode, done.stdout) == (2, "")
+    done = refused(*given, "--to", tmp_path / "new")
+    assert (done.code, done.stdout) == (2, "")
     assert says in done.stderr
     assert not (tmp_path / "new").exists()
 

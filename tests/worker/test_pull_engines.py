@@ -12,6 +12,7 @@ import pytest
 from dev.origins import certificates
 from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.programs import nginx, versitygw
+from tests.worker.conftest import Refusal
 from tests.worker.hubs import library
 from tests.worker.test_pull import arguments, environment, hashes, pull
 
@@ -127,9 +128,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("given", "says"), REFUSED.values(), ids=REFUSED)
 def test_what_an_engine_or_a_layout_cannot_do_is_reported_at_once(
-    tmp_path: Path, given: list[str], says: str
+    refused: Refusal, tmp_path: Path, given: list[str], says: str
 ) -> None:
-    done = pull(*given, "--to", tmp_path / "new")
-    assert done.returncode == 2
+    done = refused(*given, "--to", tmp_path / "new")
+    assert done.code == 2
     assert says in done.stderr
     assert not (tmp_path / "new").exists()

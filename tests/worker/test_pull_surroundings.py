@@ -9,6 +9,7 @@ import pytest
 
 from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository
+from tests.worker.conftest import Refusal
 from tests.worker.test_pull import GOOD, arguments, environment, pull
 
 
@@ -35,17 +36,17 @@ def hub() -> Iterator[HubServer]:
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
 )
 def test_a_wrong_variable_is_named_before_the_first_request(
-    hub: HubServer, tmp_path: Path, variables: dict[str, str], says: str
+    refused: Refusal, hub: HubServer, tmp_path: Path, variables: dict[str, str], says: str
 ) -> None:
-    done = pull("hf://org/model", "--to", tmp_path / "new", **{"HF_ENDPOINT": hub.url} | variables)
-    assert (done.returncode, done.stdout) == (2, "")
+    done = refused("hf://org/model", "--to", tmp_path / "new", **{"HF_ENDPOINT": hub.url} | variables)
+    assert (done.code, done.stdout) == (2, "")
     assert says in done.stderr and "canary" not in done.stderr
     assert not (tmp_path / "new").exists() and not hub.log.entries()
 
 
-def test_a_profile_is_not_read_and_says_so(tmp_path: Path) -> None:
-    done = pull("s3://bucket/x", "--to", tmp_path / "new", AWS_PROFILE="work")
-    assert done.returncode == 2 and "AWS_PROFILE: profiles are not read" in done.stderr
+def test_a_profile_is_not_read_and_says_so(refused: Refusal, tmp_path: Path) -> None:
+    done = refused("s3://bucket/x", "--to", tmp_path / "new", AWS_PROFILE="work")
+    assert done.code == 2 and "AWS_PROFILE: profiles are not read" in done.stderr
 
 
 @pytest.mark.parametrize(
