@@ -108,11 +108,13 @@ def test_the_network_of_workers_is_served_by_node_and_in_total() -> None:
 def test_nothing_of_another_namespace_is_shown_by_any_path() -> None:
     async def test() -> None:
         cluster, leaks, tried = two_teams(), [], 0
+        cluster.pods.readers = {"ann"}
+        cluster.pods.put(namespace="b", name="worker", sync="secret-of-b", log=b"uid-of-b is in this log")
         paths = ["modelsyncs", "summary", "picture", "queues", "network", "history"]
         paths += [f"{path}?namespace=b" for path in paths]
         paths += ["history?sync=b/secret-of-b", "modelsyncs?phase=Failed", "events?namespace=b"]
         one = "namespaces/b/modelsyncs/secret-of-b"
-        reads = [*paths, one, f"{one}/row", f"{one}/events"]
+        reads = [*paths, one, f"{one}/row", f"{one}/events", f"{one}/logs"]
         writes: list[tuple[str, str, Any]] = [
             ("POST", f"{one}/{act}", None) for act in ("start", "pause", "resume", "cancel", "retry")
         ]
@@ -134,7 +136,7 @@ def test_nothing_of_another_namespace_is_shown_by_any_path() -> None:
                     if "uid-of-b" in text or '"b/secret-of-b"' in text:
                         leaks.append(path)
                 assert cluster.syncs == before
-        assert leaks == [] and tried == 30
+        assert leaks == [] and tried == 31
 
     served.run(test())
 
