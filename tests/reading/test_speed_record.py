@@ -13,8 +13,10 @@ from tests.builders import NOW, ago
 LONG_AGO = ago(90_000)
 
 
-def flow(namespace: str, uid: str, speed: float | None = None, *, queue: str = "default") -> Flow:
-    return Flow(namespace=namespace, uid=uid, queue=queue, bytes_per_second=speed)
+def flow(
+    namespace: str, uid: str, speed: float | None = None, *, queue: str = "default", sent: float | None = None
+) -> Flow:
+    return Flow(namespace=namespace, uid=uid, queue=queue, bytes_per_second=speed, sent_per_second=sent)
 
 
 def at(second: float) -> datetime:
@@ -61,6 +63,37 @@ def test_an_answer_holds_what_lies_in_the_namespaces_that_were_named(
     question: dict[str, object], wanted: int | None
 ) -> None:
     assert last(recorded(TWO), 1, 1, **question) == (wanted,)
+
+
+SENDING = [flow("a", "1", 10, sent=1), flow("a", "2", 20, sent=2), flow("b", "3", 9, sent=40), flow("c", "4")]
+
+
+@pytest.mark.parametrize(
+    ("flows", "question", "wanted"),
+    [
+        pytest.param(SENDING, {}, (43,), id="all of the cluster"),
+        pytest.param(SENDING, {"namespaces": ("a",)}, (3,), id="one namespace"),
+        pytest.param(SENDING, {"namespaces": ("a", "b", "a")}, (43,), id="two, one of them named twice"),
+        pytest.param(SENDING, {"namespaces": ("c",)}, (0,), id="where nothing runs"),
+        pytest.param(SENDING, {"namespaces": ("of-nobody",)}, (None,), id="one that has no ModelSync"),
+        pytest.param(SENDING, {"queue": "default"}, (), id="a queue"),
+        pytest.param(SENDING, {"queue": "default", "namespaces": ("a",)}, (), id="a queue, of one namespace"),
+        pytest.param(SENDING, {"sync": "1", "namespaces": ("a",)}, (), id="a ModelSync"),
+        pytest.param(TWO, {}, (None,), id="workers that do not say it"),
+        pytest.param(TWO, {"namespaces": ("a",)}, (None,), id="those of a namespace"),
+        pytest.param([*TWO, *SENDING[2:]], {}, (40,), id="workers of which one says it"),
+        pytest.param([flow("a", "1", sent=5)], {}, (0,), id="what was sent before it stood still"),
+    ],
+)
+def test_bytes_sent_are_those_of_the_namespaces_that_were_named(
+    flows: list[Flow], question: dict[str, object], wanted: tuple[int | None, ...]
+) -> None:
+    asked = Question.model_validate({"span": "5m", **question})
+    assert recorded(flows).answer(asked, at(1)).up[-1:] == wanted
+
+
+def test_bytes_sent_end_with_their_namespace() -> None:
+    assert not {"sent/a", "sent/b"} & set(recorded(SENDING, []).history.keys())
 
 
 @pytest.mark.parametrize(

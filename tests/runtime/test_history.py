@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from modelsync.api import naming
-from modelsync.api.modelsync_status import ProgressStatus
+from modelsync.api.modelsync_status import NetworkStatus, ProgressStatus
 from modelsync.api.reasons import Phase, Stage
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import SYNCS
@@ -252,3 +252,9 @@ def downloading(**progress: Any) -> Any:
 )
 def test_a_speed_counts_while_bytes_come(sync: Any, wanted: int | None) -> None:
     assert speed_recorder.flow(sync.build(), NOW).bytes_per_second == wanted
+
+
+def test_bytes_sent_are_those_that_the_status_says() -> None:
+    network = NetworkStatus(receive_bytes_per_second=9, transmit_bytes_per_second=4)
+    assert speed_recorder.flow(downloading(network=network).build(), NOW).sent_per_second == 4
+    assert speed_recorder.flow(downloading().build(), NOW).sent_per_second is None

@@ -57,7 +57,7 @@ class Series(Value):
     down: tuple[int | None, ...]
     """Bytes per second on average over a step; None where nothing ran, or nobody knows."""
     up: tuple[int | None, ...] = ()
-    """The same for bytes sent; empty where only downloads are measured."""
+    """The same for bytes that the workers' network devices send; empty for a ModelSync and for a queue."""
     since: AwareDatetime
     """When the present record began."""
     cut: AwareDatetime | None = None

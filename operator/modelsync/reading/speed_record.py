@@ -10,7 +10,7 @@ since figures of two times would lie in one step.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -25,6 +25,7 @@ _SET_BACK = timedelta(seconds=60)
 _COARSEST = timedelta(seconds=60)
 """The longest step: so long a sum that has become 0 is recorded as such, and its step is an average."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_Steps = tuple[int | None, ...]
 _Name = Annotated[str, Field(pattern=r"^[^/]{1,253}$")]
 """Part of a key, which has its slashes from here alone."""
 
@@ -38,6 +39,8 @@ class Flow:
     queue: str
     bytes_per_second: float | None
     """None while no byte comes, or nobody knows."""
+    sent_per_second: float | None = None
+    """Bytes that its worker's network devices send; None where nobody knows."""
 
 
 class Question(Value):
@@ -82,7 +85,7 @@ class SpeedRecord:
         self._ran |= dict.fromkeys(sums, now)
         stopped = dict.fromkeys(self._ran.keys() - sums.keys(), 0.0)
         # The sums last: beyond the bound, what was recorded longest ago is dropped.
-        self.history.record(now, {**of_syncs, **stopped, **sums, TOTAL: sums.get(TOTAL, 0.0)})
+        self.history.record(now, {**of_syncs, **stopped, **sums, TOTAL: sums.get(TOTAL, 0.0)}, _sent(flows))
 
     def _forget_missing(self, now: datetime, flows: Iterable[Flow]) -> None:
         there = {f"sync/{flow.namespace}/{flow.uid}": flow.namespace for flow in flows}
@@ -95,6 +98,7 @@ class SpeedRecord:
                 self._drop(key)
         for namespace in gone:
             self._drop(f"namespace/{namespace}")
+            self._drop(f"sent/{namespace}")
 
     def _drop(self, key: str) -> None:
         self.history.forget(key)
@@ -108,32 +112,41 @@ class SpeedRecord:
         return found.but(kept_by=self._keeper, cut_reason=self._because if found.cut else None)
 
     def _found(self, question: Question, now: datetime) -> Series:
-        namespaces = question.namespaces
+        namespaces, whole = question.namespaces, self.history.series(TOTAL, question.span, now)
+        if namespaces is None and question.queue is None:
+            return whole
         if namespaces is None:
-            whole = self.history.series(TOTAL, question.span, now)
-            return whole if question.queue is None else self._sum([f"queue/{question.queue}"], question, now)
+            parts = self._parts([f"queue/{question.queue}"], question, now)
+            return whole.but(down=_sums(parts, whole, whole.down), up=())
         if question.sync is not None:
             return self.history.series(f"sync/{namespaces[0]}/{question.sync}", question.span, now)
         kind = "namespace" if question.queue is None else "queue"
         last = "" if question.queue is None else f"/{question.queue}"
-        keys = [f"{kind}/{each}{last}" for each in dict.fromkeys(namespaces)]
-        seen = [self._namespaces[each] for each in namespaces if each in self._namespaces]
-        return self._sum(keys, question, now, min(seen, default=_NEVER))
+        each_once = dict.fromkeys(namespaces)
+        since = min(
+            (self._namespaces[each] for each in each_once if each in self._namespaces), default=_NEVER
+        )
+        down = self._parts([f"{kind}/{each}{last}" for each in each_once], question, now)
+        found = whole.but(down=_sums(down, whole, whole.down, since), up=())
+        if question.queue is not None:
+            return found
+        sent = self._parts([f"sent/{each}" for each in each_once], question, now)
+        return found.but(up=_sums(sent, whole, whole.up, since))
 
-    def _sum(
-        self, keys: Iterable[str], question: Question, now: datetime, since: datetime | None = None
-    ) -> Series:
-        """Sums, step by step: 0 where a sample was taken and nothing of it ran, unknown before `since`."""
-        whole = self.history.series(TOTAL, question.span, now)
+    def _parts(self, keys: Iterable[str], question: Question, now: datetime) -> list[_Steps]:
         recorded = set(self.history.keys())
-        parts = [self.history.series(key, question.span, now).down for key in keys if key in recorded]
-        sums: list[int | None] = []
-        for step, sampled in enumerate(whole.down):
-            figures = [part[step] for part in parts if part[step] is not None]
-            end = whole.start + timedelta(seconds=whole.step_seconds * (step + 1))
-            idle = 0 if sampled is not None and (since is None or end > since) else None
-            sums.append(sum(filter(None, figures)) if figures else idle)
-        return whole.but(down=tuple(sums), up=())
+        return [self.history.series(key, question.span, now).down for key in keys if key in recorded]
+
+
+def _sums(parts: Sequence[_Steps], whole: Series, sampled: _Steps, since: datetime | None = None) -> _Steps:
+    """Sums, step by step: 0 where the whole was sampled and nothing of it ran, unknown before `since`."""
+    sums: list[int | None] = []
+    for step, figure in enumerate(sampled):
+        figures = [part[step] for part in parts if part[step] is not None]
+        end = whole.start + timedelta(seconds=whole.step_seconds * (step + 1))
+        idle = 0 if figure is not None and (since is None or end > since) else None
+        sums.append(sum(filter(None, figures)) if figures else idle)
+    return tuple(sums)
 
 
 def _speeds(flows: Iterable[Flow]) -> tuple[dict[str, float], dict[str, float]]:
@@ -144,6 +157,8 @@ def _speeds(flows: Iterable[Flow]) -> tuple[dict[str, float], dict[str, float]]:
         if flow.bytes_per_second is None:
             continue
         of_syncs[f"sync/{flow.namespace}/{flow.uid}"] = flow.bytes_per_second
+        if flow.sent_per_second is not None:
+            sums[f"sent/{flow.namespace}"] += flow.sent_per_second
         for key in (
             f"namespace/{flow.namespace}",
             f"queue/{flow.namespace}/{flow.queue}",
@@ -152,3 +167,10 @@ def _speeds(flows: Iterable[Flow]) -> tuple[dict[str, float], dict[str, float]]:
         ):
             sums[key] += flow.bytes_per_second
     return of_syncs, dict(sums)
+
+
+def _sent(flows: Iterable[Flow]) -> float | None:
+    """What all send: of those that say it, where some run; None where none of these does."""
+    running = [flow.sent_per_second for flow in flows if flow.bytes_per_second is not None]
+    known = [sent for sent in running if sent is not None]
+    return sum(known) if known or not running else None

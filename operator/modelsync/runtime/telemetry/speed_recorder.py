@@ -51,8 +51,13 @@ class SpeedRecorder:
 
 def flow(sync: snapshot.SyncRecord, now: datetime) -> Flow:
     """A ModelSync at this moment."""
+    network = sync.status.progress.network if sync.status.progress is not None else None
     return Flow(
-        namespace=sync.namespace, uid=sync.uid, queue=sync.spec.queue, bytes_per_second=_speed(sync, now)
+        namespace=sync.namespace,
+        uid=sync.uid,
+        queue=sync.spec.queue,
+        bytes_per_second=_speed(sync, now),
+        sent_per_second=None if network is None else network.transmit_bytes_per_second,
     )
 
 
