@@ -53,6 +53,9 @@ class FakeCluster:
     """Token, method and path with query of every request."""
     syncs: dict[tuple[str, str], Object] = field(default_factory=dict)
     pods: Pods = field(default_factory=Pods)
+    queues: list[Object] = field(default_factory=list)
+    page: int = 500
+    """The most objects of an answer, whatever limit is asked for."""
     away: bool = False
     on_watch: Callable[["FakeCluster"], None] | None = None
     """Called once, when the next watch of ModelSyncs is open."""
@@ -109,6 +112,9 @@ class FakeCluster:
             return web.json_response({"status": {"userInfo": user}}, status=201)
         if request.path.startswith("/api/v1/namespaces/") and "/pods" in request.path:
             return await self.pods.answer(request, token, self.users[token])
+        if request.path == "/api/v1/namespaces" and ALL in self.users[token]:
+            names = sorted({namespace for namespace, _ in self.syncs})
+            return web.json_response({"items": [{"metadata": {"name": name}} for name in names]})
         parts = request.path.removeprefix(ROOT).strip("/").split("/")
         namespace = parts[1] if parts[0] == "namespaces" else None
         kind, *name = parts[2:] if namespace else parts
@@ -118,7 +124,7 @@ class FakeCluster:
         if kind == "syncqueues":
             if "watch" in request.query:
                 return await self._watch(request, "no such namespace")
-            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
+            return web.json_response({"metadata": {"resourceVersion": "1"}, "items": self.queues})
         return await self._syncs(request, namespace, name[0] if name else None)
 
     async def _syncs(
@@ -160,11 +166,13 @@ class FakeCluster:
             if namespace in (None, where)
             and selector.get("status.phase", sync["status"]["phase"]) == sync["status"]["phase"]
         ]
-        first, most = int(request.query.get("continue", "0")), int(request.query.get("limit", "500"))
+        after = request.query.get("continue", "")
+        most = min(self.page, int(request.query.get("limit", "500")))
+        items = [sync for sync in items if _place(sync) > after]
         meta: Object = {"resourceVersion": str(self._version)}
-        if first + most < len(items):
-            meta |= {"continue": str(first + most), "remainingItemCount": len(items) - first - most}
-        return web.json_response({"metadata": meta, "items": items[first : first + most]})
+        if most < len(items):
+            meta |= {"continue": _place(items[most - 1]), "remainingItemCount": len(items) - most}
+        return web.json_response({"metadata": meta, "items": items[:most]})
 
     async def _watch(self, request: web.Request, namespace: str | None) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -188,6 +196,10 @@ class FakeCluster:
         finally:
             self._watchers.discard(events)
         return answer
+
+
+def _place(sync: Object) -> str:
+    return f"{sync['metadata']['namespace']}/{sync['metadata']['name']}"
 
 
 def _merged(old: Object, change: Object) -> Object:

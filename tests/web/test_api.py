@@ -222,3 +222,20 @@ def test_an_api_server_that_is_away_is_said() -> None:
         assert (answer.status, answer.json["reason"]) == (502, "APIServerUnavailable")
 
     served.run(test())
+
+
+def test_acts_on_all_reach_those_beyond_the_first_page_of_a_list() -> None:
+    async def test() -> None:
+        cluster = FakeCluster(users={"admin": {ALL}}, page=3)
+        cluster.put(*(a_sync("a", f"failed-{one}", "Failed") for one in range(7)))
+        async with served.serving(cluster) as web:
+            for path, more in (("retry-failed", {}), ("admin/clear", {"phases": ["Failed"], "dryRun": True})):
+                body = {"namespace": "a", **more}
+                done = (await web.ask("POST", f"/api/v1/{path}", "admin", json=body)).json
+                pages = [path for _, _, path in cluster.asked if "limit=" in path]
+                assert len(pages) == 3 and not done.get("truncated"), path
+                cluster.asked.clear()
+        retried = [each for each in cluster.syncs.values() if "annotations" in each["metadata"]]
+        assert len(retried) == 7
+
+    served.run(test())

@@ -17,6 +17,7 @@ class Entry:
 _VERBS = "modelsync.kubectl.verbs"
 _CLI = "modelsync.cli"
 _STEERING = f"{_VERBS}.steering"
+IN_PODS = "What runs in Pods"
 SECTIONS: dict[str, dict[str, Entry]] = {
     "ModelSyncs in a cluster (also as `kubectl modelsync`)": {
         "get": Entry(module=f"{_VERBS}.get", help="List ModelSyncs with their progress."),
@@ -103,7 +104,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
             help="Fetch a model without a cluster.",
         ),
     },
-    "What runs in Pods": {
+    IN_PODS: {
         "web": Entry(
             module=f"{_CLI}.web",
             help="Serve the web page and the REST API to callers who bring their own token of the cluster.",
@@ -118,3 +119,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
 }
 ALL: dict[str, Entry] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+FOR_PEOPLE: dict[str, Entry] = {
+    name: entry for title, section in SECTIONS.items() if title != IN_PODS for name, entry in section.items()
+}
+"""Those that a person runs."""

@@ -9,6 +9,7 @@ import os
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
 import modelsync
 from modelsync import errors
@@ -33,6 +34,15 @@ class LateGroup(click.Group):
         if not isinstance(found, click.Command):
             raise TypeError(f"{entry.module}.{entry.name} is not a command")
         return found
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Subcommands that people run, none of which is loaded for it, and the options."""
+        found = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in sorted(commands.FOR_PEOPLE.items())
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by section, none of which is loaded for its line."""

@@ -5,6 +5,7 @@ again. Its client is not used beyond that: see docs/decisions.
 """
 
 import logging
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ class Connection:
     namespace: str
     """Of the context."""
     impersonation: tuple[tuple[str, str], ...] = ()
+    """Headers."""
 
     def headers(self) -> dict[str, str]:
         """Who asks; a credential that has expired is renewed by the library."""
@@ -63,7 +65,7 @@ def connect(options: ConnectionOptions) -> Connection:
     collector, root = _Collector(), logging.getLogger()
     root.addHandler(collector)
     try:
-        namespace = _load(kubernetes.config, settings, options)
+        namespace, user = _load(kubernetes.config, settings, options)
         pool = kubernetes.client.rest.RESTClientObject(settings).pool_manager
     except (kubernetes.config.ConfigException, OSError, ValueError) as error:
         raise problems.bad_configuration(str(error)) from None
@@ -78,22 +80,43 @@ def connect(options: ConnectionOptions) -> Connection:
         pool=pool,
         settings=settings,
         namespace=namespace,
-        impersonation=_impersonation(options),
+        impersonation=_impersonation(options, user),
     )
 
 
-def _load(config: Any, settings: Any, options: ConnectionOptions) -> str:
+def contexts(kubeconfig: str | None) -> list[str]:
+    """The contexts of a kubeconfig; none where it cannot be read."""
+    import kubernetes.config
+
     try:
-        contexts, active = config.list_kube_config_contexts(options.kubeconfig)
+        found, _ = kubernetes.config.list_kube_config_contexts(kubeconfig)
+    except Exception:  # whatever a broken kubeconfig makes the library raise
+        return []
+    return [str(each["name"]) for each in found]
+
+
+def _load(config: Any, settings: Any, options: ConnectionOptions) -> tuple[str, Mapping[str, Any]]:
+    """The context's namespace and its user, as the kubeconfig has them."""
+    try:
+        listed, active = config.list_kube_config_contexts(options.kubeconfig)
     except config.ConfigException:
         if options.kubeconfig or options.context:
             raise
         config.load_incluster_config(client_configuration=settings)
-        return _own_namespace()
+        return _own_namespace(), {}
     config.load_kube_config(options.kubeconfig, options.context, settings, persist_config=False)
-    named = [each for each in contexts if each["name"] == options.context] or [active]
+    named = [each for each in listed if each["name"] == options.context] or [active]
     context: Mapping[str, Any] = named[0].get("context") or {}
-    return str(context.get("namespace") or "default")
+    return str(context.get("namespace") or "default"), _user(config, options.kubeconfig, context.get("user"))
+
+
+def _user(config: Any, kubeconfig: str | None, name: str | None) -> Mapping[str, Any]:
+    """The entry of a user: the library takes the credentials from it and nothing else."""
+    library = config.kube_config
+    merged = library.KubeConfigMerger(kubeconfig or library.KUBE_CONFIG_DEFAULT_LOCATION).config
+    users = merged.value.get("users") or ()
+    found = (each.value.get("user") for each in users if each.value.get("name") == name)
+    return next(found, None) or {}
 
 
 def _own_namespace() -> str:
@@ -104,6 +127,20 @@ def _own_namespace() -> str:
         return "default"
 
 
-def _impersonation(options: ConnectionOptions) -> tuple[tuple[str, str], ...]:
-    user = [("Impersonate-User", options.as_user)] if options.as_user else []
-    return (*user, *(("Impersonate-Group", group) for group in options.as_groups))
+def _impersonation(options: ConnectionOptions, user: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """As kubectl does: `as` of the kubeconfig's user, each part of which an option replaces."""
+    name = options.as_user or user.get("as")
+    groups = options.as_groups or tuple(user.get("as-groups") or ())
+    extra, uid = user.get("as-user-extra") or {}, user.get("as-uid")
+    if not name:
+        if groups or extra or uid:
+            raise problems.bad_configuration(
+                "groups, a uid or extra fields are impersonated, and no user: set --as"
+            )
+        return ()
+    found = [("Impersonate-User", str(name))] + [("Impersonate-Group", str(group)) for group in groups]
+    found += [("Impersonate-Uid", str(uid))] if uid else []
+    for key, values in extra.items():
+        header = f"Impersonate-Extra-{urllib.parse.quote(str(key).lower(), safe='')}"
+        found += [(header, str(value)) for value in values]
+    return tuple(found)

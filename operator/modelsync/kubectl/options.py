@@ -1,7 +1,7 @@
 """The options that all verbs share, as kubectl has them, and what they say."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from modelsync import errors
+from modelsync.api.reasons import Phase
 from modelsync.kubectl import tables
 from modelsync.kubectl.problems import CommandError
 
@@ -63,10 +64,74 @@ def _connected(values: dict[str, Any]) -> Cluster:
     )
 
 
+def _values(context: click.Context) -> dict[str, Any]:
+    """The shared options so far, for a shell that waits."""
+    values = {name: context.params.get(name) for name in _NAMES}
+    return values | {"as_groups": context.params.get("as_groups") or (), "request_timeout": "2s"}
+
+
+def _candidates(context: click.Context, begun: str, path: Callable[[Cluster], str]) -> list[CompletionItem]:
+    """Names of objects for the shell; none where the cluster cannot be asked."""
+    try:
+        cluster = _connected(_values(context))
+        found = cluster.client.list(path(cluster), "objects")["items"]
+    except (CommandError, errors.UsageError):
+        return []
+    return _beginning(begun, (str(one["metadata"]["name"]) for one in found))
+
+
+def _beginning(begun: str, words: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in words if word.startswith(begun)]
+
+
+def _complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of ModelSyncs."""
+    from modelsync.kubectl.client import syncs
+
+    return _candidates(context, begun, lambda cluster: syncs(cluster.namespace))
+
+
+def complete_queues(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Names of SyncQueues."""
+    from modelsync.kubectl.client import queues
+
+    return _candidates(context, begun, lambda _: queues(None))
+
+
+def complete_phases(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Words of `status.phase`."""
+    return _beginning(begun, Phase)
+
+
+def _complete_namespaces(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    from modelsync.kubectl.client import core
+
+    return _candidates(context, begun, lambda _: core("namespaces", None))
+
+
+def _complete_contexts(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    from modelsync.kubectl.connection import contexts
+
+    return _beginning(begun, contexts(context.params.get("kubeconfig")))
+
+
 _SHARED = (
-    click.option("-n", "--namespace", help="The namespace [default: that of the context]."),
-    click.option("--context", help="The kubeconfig's context."),
-    click.option("--kubeconfig", help="Path of the kubeconfig [default: KUBECONFIG, or ~/.kube/config]."),
+    click.option(
+        "-n",
+        "--namespace",
+        help="The namespace [default: that of the context].",
+        shell_complete=_complete_namespaces,
+    ),
+    click.option("--context", help="The kubeconfig's context.", shell_complete=_complete_contexts),
+    click.option(
+        "--kubeconfig",
+        type=click.Path(),
+        help="Path of the kubeconfig [default: KUBECONFIG, or ~/.kube/config].",
+    ),
     click.option("--as", "as_user", help="Act as this user, where you may."),
     click.option("--as-group", "as_groups", multiple=True, help="Act as a member of this group, too."),
     click.option("--request-timeout", default="30s", help="Longest wait for an answer; 0 is no limit."),
@@ -90,21 +155,6 @@ def on_cluster(function: F) -> F:
         found = option(found)
     typed: F = found
     return typed
-
-
-def _complete(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Names of ModelSyncs for the shell; none where the cluster cannot be asked."""
-    from modelsync.kubectl.client import syncs
-
-    values = {name: context.params.get(name) for name in _NAMES}
-    values |= {"as_groups": context.params.get("as_groups") or (), "request_timeout": "2s"}
-    try:
-        cluster = _connected(values)
-        found = cluster.client.list(syncs(cluster.namespace), "modelsyncs")["items"]
-    except (CommandError, errors.UsageError):
-        return []
-    names = [str(one["metadata"]["name"]) for one in found]
-    return [CompletionItem(name) for name in names if name.startswith(begun)]
 
 
 def everywhere(function: F) -> F:

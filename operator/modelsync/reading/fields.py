@@ -25,6 +25,10 @@ class Fields:
     def __bool__(self) -> bool:
         return bool(self._data)
 
+    def names(self) -> tuple[str, ...]:
+        """The names of the fields."""
+        return tuple(name for name in self._data if isinstance(name, str))
+
     def of(self, *names: str) -> "Fields":
         """The object in a field, or in a field of that; empty where it is none."""
         data: object = self._data

@@ -144,7 +144,7 @@ class Results(Value):
 
     results: tuple[Result, ...]
     truncated: bool = False
-    """Whether there are more: ask again."""
+    """Whether there are more, of very many or where it took longer than a list lasts: ask again."""
 
 
 class Acted(Value):

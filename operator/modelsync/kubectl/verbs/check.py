@@ -1,7 +1,6 @@
 """`kubectl modelsync check`: what a download needs, looked at from the user's side, each with a remedy."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,7 +9,8 @@ from modelsync.api import naming
 from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
 from modelsync.kubectl.problems import CommandError
-from modelsync.kubectl.verbs import queue
+from modelsync.kubectl.verbs import installation, queue
+from modelsync.kubectl.verbs.installation import Finding
 from modelsync.reading.fields import Fields
 from modelsync.reading.values import Colour
 
@@ -18,21 +18,12 @@ _VERBS = ("list", "get", "create", "patch", "delete")
 _OLDEST_RENEWAL = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What a check found; `well` is None where it could not look."""
-
-    what: str
-    well: bool | None
-    text: str
-
-
 @click.command("check")
 @options.on_cluster
 def command(cluster: Cluster) -> None:
-    """Check what downloads need: API, rights, operator, queues, claims; each trouble with its remedy."""
+    """Check what downloads need: API, versions, rights, operator, image, queues, claims."""
     bad = False
-    for check in (_api, _rights, _operator, _queues, _claims):
+    for check in (_api, _definitions, _rights, _operator, _queues, _claims):
         for finding in _guarded(check, cluster):
             sign, colour = _SIGNS[finding.well]
             options.say(f"{tables.paint(sign, colour)} {finding.what}: {finding.text}")
@@ -59,6 +50,16 @@ def _api(cluster: Cluster) -> Iterator[Finding]:
     yield Finding(what="Kubernetes", well=True, text=str(server.get("gitVersion")))
     cluster.client.get(client.syncs(cluster.namespace), "modelsyncs", limit=1)
     yield Finding(what="API", well=True, text=f"{naming.API_VERSION} is served")
+
+
+def _definitions(cluster: Cluster) -> Iterator[Finding]:
+    from modelsync.api import crd  # the models of the API take half of a second
+
+    ours = {one["metadata"]["name"]: one for one in crd.all_crds()}
+    for name, own in ours.items():
+        path = client.path_of("customresourcedefinitions", None, name, root="/apis/apiextensions.k8s.io/v1")
+        served = cluster.client.get(path, f"CRD {name}")
+        yield installation.schema_finding(served, own, own["spec"]["names"]["kind"])
 
 
 def _rights(cluster: Cluster) -> Iterator[Finding]:
@@ -93,8 +94,34 @@ def _operator(cluster: Cluster) -> Iterator[Finding]:
     leases = cluster.client.list(path, "leases", **query)["items"]
     for lease in leases:
         yield lease_finding(lease, options.now())
+        yield from _guarded_installation(cluster, str(lease["metadata"]["namespace"]))
     if not leases:
         yield Finding(what="operator", well=False, text="no Lease of an operator is there: install the chart")
+
+
+def _guarded_installation(cluster: Cluster, namespace: str) -> Iterator[Finding]:
+    """The operator's Deployments, which few may read."""
+    try:
+        path = client.path_of("deployments", namespace, root="/apis/apps/v1")
+        found = cluster.client.list(path, "deployments")["items"]
+        for deployment in filter(installation.is_operator, found):
+            yield from installation.deployment_findings(deployment, _config(cluster, namespace, deployment))
+    except CommandError as problem:
+        well = None if problem.status == 403 else False
+        yield Finding(what="versions, image", well=well, text=str(problem))
+
+
+def _config(cluster: Cluster, namespace: str, deployment: dict[str, Any]) -> str | None:
+    name = installation.config_map_of(deployment)
+    if name is None:
+        return None
+    try:
+        path = client.core("configmaps", namespace, name)
+        return installation.config_text(cluster.client.get(path, f"configmap {namespace}/{name}"))
+    except CommandError as problem:
+        if problem.status not in (403, 404):
+            raise
+        return None
 
 
 def lease_finding(lease: dict[str, Any], now: Any) -> Finding:

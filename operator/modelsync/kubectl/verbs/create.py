@@ -23,7 +23,8 @@ _OTHERS = (
 
 def _with_fields(function: Any) -> Any:
     for flag, field, text in reversed(_OTHERS):
-        function = click.option(flag, field.lower(), help=text)(function)
+        complete = options.complete_queues if field == "queue" else None
+        function = click.option(flag, field.lower(), help=text, shell_complete=complete)(function)
     return function
 
 

@@ -25,7 +25,9 @@ GONE = 410
 @options.everywhere
 @options.selectors
 @click.option("-w", "--watch", is_flag=True, help="Go on with a line for each change, until Ctrl-C.")
-@click.option("--phase", help="Only those of this phase, such as Failed.")
+@click.option(
+    "--phase", help="Only those of this phase, such as Failed.", shell_complete=options.complete_phases
+)
 @click.option("-o", "--output", type=OUTPUTS, help="Another form than the table.")
 @options.on_cluster
 def command(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -23,6 +23,9 @@ router = APIRouter(tags=["Acts"])
 _LOG = logging.getLogger(__name__)
 _AT_ONCE = 8
 _PAGE = 500
+_FORBIDDEN, _GONE = 403, 410
+_MOST_PAGES = 100
+"""50,000 ModelSyncs: ten times of what is measured."""
 _ACTED: dict[int | str, dict[str, Any]] = {
     200: {"model": documents.Acted, "description": "The ModelSync as it is now, with its ETag."}
 }
@@ -120,7 +123,6 @@ async def act_on(
 async def retry_failed(door: TheDoor, caller: TheCaller, body: documents.RetryFailed) -> Response:
     """Retry all Failed ones, of a namespace or of all that the caller may list; never the cancelled."""
     door.must_write()
-    failed, more = await _failed(door, caller, body.namespace)
 
     async def retry(sync: Object) -> Outcome:
         change = acts.change(Act.RETRY, sync, door.now())
@@ -129,28 +131,12 @@ async def retry_failed(door: TheDoor, caller: TheCaller, body: documents.RetryFa
         await door.write(caller, *_named(sync), change, sync, None)
         return Outcome.CHANGED
 
-    return await _on_each([each for each in failed if not _is_cancelled(each)], retry, more)
+    def chosen(sync: Object) -> bool:
+        return (sync.get("status") or {}).get("phase") == Phase.FAILED and not _is_cancelled(sync)
 
-
-async def _failed(door: Door, caller: Caller, asked: str | None) -> tuple[list[Object], bool]:
-    """The Failed ones, and whether there are more; raises Problem where the caller may list none."""
-    query = {"fieldSelector": f"status.phase={Phase.FAILED}", "limit": str(_PAGE)}
-    found: list[Object] = []
-    more, refusal, listed = False, None, False
-    for namespace in await door.namespaces(caller, (asked,) if asked else ()):
-        try:
-            page = await door.upstream.get(caller, sync_path(namespace), query)
-        except Problem as problem:
-            if problem.status != 403:
-                raise
-            refusal = problem
-            continue
-        listed = True
-        found += [each for each in _items(page) if (each.get("status") or {}).get("phase") == Phase.FAILED]
-        more = more or bool((page.get("metadata") or {}).get("continue"))
-    if refusal is not None and not listed:
-        raise refusal
-    return found, more
+    namespaces = await door.namespaces(caller, (body.namespace,) if body.namespace else ())
+    pages = _Pages(door, caller, namespaces, {"fieldSelector": f"status.phase={Phase.FAILED}"})
+    return await _on_all(pages, chosen, retry)
 
 
 @router.post("/admin/clear", responses={200: {"model": documents.Results}})
@@ -161,9 +147,10 @@ async def clear(door: TheDoor, caller: TheCaller, body: documents.Clear) -> Resp
     cancelled, which keeps it and what it has fetched.
     """
     door.must_write()
-    page = await door.upstream.get(caller, sync_path(body.namespace), {"limit": str(_PAGE)})
     named = set(body.names)
-    chosen = [each for each in _items(page) if _is_chosen(each, named, body, door.now())]
+
+    def chosen(sync: Object) -> bool:
+        return _is_chosen(sync, named, body, door.now())
 
     async def remove(sync: Object) -> Outcome:
         if not acts.is_finished(sync):
@@ -180,8 +167,7 @@ async def clear(door: TheDoor, caller: TheCaller, body: documents.Clear) -> Resp
         )
         return Outcome.DELETED
 
-    more = bool((page.get("metadata") or {}).get("continue"))
-    return await _on_each(chosen, remove, more)
+    return await _on_all(_Pages(door, caller, (body.namespace,), {}), chosen, remove)
 
 
 async def _release(door: Door, caller: Caller, sync: Object, dry_run: bool) -> Outcome:
@@ -206,10 +192,54 @@ def _is_chosen(sync: Object, named: set[str], asked: documents.Clear, now: datet
     return row.phase in asked.phases and old
 
 
-async def _on_each(
-    syncs: Iterable[Object], act: Callable[[Object], Awaitable[Outcome]], truncated: bool
+class _Pages:
+    """The ModelSyncs of some namespaces, None for all, page by page; those that the caller may not list are
+    left out, unless these are all of them."""
+
+    def __init__(
+        self, door: Door, caller: Caller, namespaces: Sequence[str | None], query: dict[str, str]
+    ) -> None:
+        self._door, self._caller, self._namespaces = door, caller, namespaces
+        self._query = query | {"limit": str(_PAGE)}
+        self.truncated = False
+        """Whether some were not read: there were too many, or it took so long that the list expired."""
+
+    async def __aiter__(self) -> AsyncIterator[list[Object]]:
+        refusal, listed = None, False
+        for namespace in self._namespaces:
+            try:
+                async for page in self._of(namespace):
+                    listed = True
+                    yield page
+            except Problem as problem:
+                if problem.status != _FORBIDDEN:
+                    raise
+                refusal = problem
+        if refusal is not None and not listed:
+            raise refusal
+
+    async def _of(self, namespace: str | None) -> AsyncIterator[list[Object]]:
+        more: dict[str, str] = {}
+        for _ in range(_MOST_PAGES):
+            try:
+                page = await self._door.upstream.get(self._caller, sync_path(namespace), self._query | more)
+            except Problem as problem:
+                if not more or problem.status != _GONE:
+                    raise
+                self.truncated = True
+                return
+            yield _items(page)
+            token = (page.get("metadata") or {}).get("continue")
+            if not token:
+                return
+            more = {"continue": str(token)}
+        self.truncated = True
+
+
+async def _on_all(
+    pages: _Pages, chosen: Callable[[Object], bool], act: Callable[[Object], Awaitable[Outcome]]
 ) -> Response:
-    """Act on each, some at a time; one that fails is reported and stops no other."""
+    """Act on each that is chosen, some at a time; one that fails is reported and stops no other."""
     turns = asyncio.Semaphore(_AT_ONCE)
 
     async def one(sync: Object) -> Result:
@@ -223,8 +253,10 @@ async def _on_each(
                 outcome, detail = Outcome.FAILED, str(error)
         return Result(namespace=namespace, name=name, outcome=outcome, detail=detail)
 
-    results = await asyncio.gather(*(one(each) for each in syncs))
-    body = documents.Results(results=tuple(results), truncated=truncated)
+    results: list[Result] = []
+    async for page in pages:
+        results += await asyncio.gather(*(one(each) for each in page if chosen(each)))
+    body = documents.Results(results=tuple(results), truncated=pages.truncated)
     return JSONResponse(body.dump(), headers={"Cache-Control": "no-store"})
 
 
