@@ -13,7 +13,7 @@ from typing import Any
 
 import pyte
 
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 """Seconds: far beyond what a loaded machine needs, so that only a fault reaches it."""
 
 

@@ -143,6 +143,7 @@ def test_what_is_gone_takes_the_choice_and_the_question_with_it(keys: list[str])
     assert gone.row is None and gone.mode is Mode.TABLE and gone.note == "team/alpha is gone."
     for key in ("p", "y", "enter", "c"):
         assert state.pressed(gone, key)[1] is None
+    assert state.updated(gone, _picture(), Contact()).row is None, "one of its name is another one"
     again, _ = state.pressed(gone, "down")
     assert again.row is not None and again.row.name == "gamma"
 

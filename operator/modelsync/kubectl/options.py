@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from modelsync import errors
@@ -15,6 +16,8 @@ from modelsync.kubectl import tables
 from modelsync.kubectl.problems import CommandError
 
 F = TypeVar("F", bound=Callable[..., Any])
+_SHELL_WAITS = "2s"
+"""How long Tab asks the cluster where --request-timeout is not given."""
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -67,7 +70,9 @@ def _connected(values: dict[str, Any]) -> Cluster:
 def _values(context: click.Context) -> dict[str, Any]:
     """The shared options so far, for a shell that waits."""
     values = {name: context.params.get(name) for name in _NAMES}
-    return values | {"as_groups": context.params.get("as_groups") or (), "request_timeout": "2s"}
+    given = context.get_parameter_source("request_timeout") is ParameterSource.COMMANDLINE
+    limit = values["request_timeout"] if given else _SHELL_WAITS
+    return values | {"as_groups": context.params.get("as_groups") or (), "request_timeout": limit}
 
 
 def _candidates(context: click.Context, begun: str, path: Callable[[Cluster], str]) -> list[CompletionItem]:

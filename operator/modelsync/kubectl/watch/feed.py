@@ -57,6 +57,8 @@ class Feed:
         self._problem: str | None = None
         self._contact = time.monotonic()
         self._version: str | None = None
+        self.revision = 0
+        """Grows with everything that is new."""
 
     def read_once(self) -> None:
         """The first list; raises CommandError."""
@@ -93,6 +95,7 @@ class Feed:
                 problem = f"the API server's answer cannot be read ({type(error).__name__})"
             with self._lock:
                 self._version, self._problem = None, problem
+                self.revision += 1
             self._changed()
             time.sleep(wait)
             wait = min(wait * 2, _MOST_WAIT)
@@ -130,6 +133,7 @@ class Feed:
     def _answered(self) -> None:
         with self._lock:
             self._problem, self._contact = None, time.monotonic()
+            self.revision += 1
         self._changed()
 
 
