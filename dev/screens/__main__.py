@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from dev import kube
 from dev import target as targets
 from dev.screens import scene
 from dev.screens.terminal import Terminal
@@ -29,7 +30,6 @@ A terminal shows them in colour.
 """
 _ENDED = (
     ("get", "get"),
-    ("get, with more columns", "get -o wide"),
     ("status of a download", "status chat-8b"),
     ("status of one that failed", "status gated-7b"),
     ("queue", "queue"),
@@ -72,19 +72,18 @@ def main() -> int:
 
 
 def _screens(terminal: Terminal) -> Iterator[tuple[str, str]]:
-    here = f"-n {scene.NAMESPACE}"
-    yield from _live(terminal, here)
+    yield from _live(terminal)
     for title, words in _ENDED:
-        text = terminal.run(f"kubectl modelsync {words} {here}")
+        text = terminal.run(f"kubectl modelsync {words}")
         print(text, end="\n\n", flush=True)
         yield title, _published(text)
-    terminal.start(f"kubectl modelsync wait chat-8b vision-2b {here}", "MB/s")
+    terminal.start("kubectl modelsync wait chat-8b vision-2b", "MB/s")
     yield "wait, while it shows bars", terminal.text()
     terminal.press("C-c")
 
 
-def _live(terminal: Terminal, here: str) -> Iterator[tuple[str, str]]:
-    terminal.start(f"kubectl modelsync watch {here}", "live", "MB/s")
+def _live(terminal: Terminal) -> Iterator[tuple[str, str]]:
+    terminal.start("kubectl modelsync watch", "live", "MB/s")
     terminal.press("Down")
     yield "watch", terminal.until("▸ chat-8b", "priority 5")
     terminal.press("c")
@@ -106,8 +105,13 @@ def _environment(folder: Path) -> dict[str, str]:
         path = folder / name
         path.write_text(f"#!{sys.executable}\nfrom {module} import run\nrun()\n", encoding="utf-8")
         path.chmod(0o755)
-    kept = {name: os.environ[name] for name in ("HOME", "KUBECONFIG") if name in os.environ}
-    return kept | {
+    kubeconfig = str(folder / "kubeconfig")
+    Path(kubeconfig).write_text(kube.kubectl("config", "view", "--raw", "--flatten"), encoding="utf-8")
+    words = ("config", "set-context", "--current", "--namespace", scene.NAMESPACE)
+    kube.kubectl("--kubeconfig", kubeconfig, *words)
+    return {
+        "HOME": str(folder),
+        "KUBECONFIG": kubeconfig,
         "PATH": f"{folder}:{os.environ['PATH']}",
         "PYTHONPATH": str(targets.REPOSITORY / "operator"),
         "LANG": "C.UTF-8",

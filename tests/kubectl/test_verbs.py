@@ -126,3 +126,9 @@ def test_a_report_holds_no_secret(case: str) -> None:
 def test_a_report_keeps_what_helps() -> None:
     kept = {"secretRef": {"name": "hub"}, "message": "403 from https://huggingface.co/org", "attempts": 3}
     assert report.redacted(kept) == kept
+
+
+def test_bars_of_several_stand_below_each_other() -> None:
+    found = [rows.read(one, NOW) for one in (downloading("a-long-name"), downloading("b"), _FAILED)]
+    lines = [wait.line(row, 11) for row in found]
+    assert lines[0].index("█") == lines[1].index("█") and lines[2] == "llama        Failed"

@@ -76,6 +76,25 @@ def test_what_the_api_server_said_last_stays_with_its_age() -> None:
     assert any("llama" in line and "38.2%" in line for line in lines)
 
 
+def test_the_files_of_the_chosen_one_have_bars_where_there_is_room() -> None:
+    sync = downloading("llama")
+    sync["status"]["progress"]["activeFiles"] = [
+        {"path": f"model-{one}.gguf", "bytesDone": 1_000_000, "bytesTotal": 4_000_000} for one in range(5)
+    ]
+    now = state.begun(picture.read([sync], [], NOW), "namespace team", everywhere=False)
+    bars = [line for line in _lines(now) if ".gguf" in line]
+    assert bars[0] == "██░░░░░░░░  1.0MB / 4.0MB    model-0.gguf" and len(bars) == 3
+    assert not any(".gguf" in line for line in _lines(now, height=16))
+
+
+@pytest.mark.parametrize(("message", "shown"), [("Downloading", False), ("waits for the origin", True)])
+def test_a_message_that_the_badge_says_already_is_left_out(message: str, shown: bool) -> None:
+    sync = downloading("llama")
+    sync["status"]["conditions"][0]["message"] = message
+    now = state.begun(picture.read([sync], [], NOW), "namespace team", everywhere=False)
+    assert any(f": {message}" in line for line in _lines(now)) is shown
+
+
 def test_queues_that_do_not_fit_are_counted() -> None:
     line = _lines(_begun(queues=12))[2]
     assert line.startswith("queues  default Failed") and line.endswith("+11 more")

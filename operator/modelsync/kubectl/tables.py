@@ -53,6 +53,11 @@ def badge(shown: Badge, *, plain: bool) -> str:
     return shown.word if plain else f"{shown.icon} {shown.word}"
 
 
+def says_more(text: str | None, shown: Badge) -> bool:
+    """Whether a text says more than a badge that stands beside it."""
+    return text is not None and text.lower() != shown.word.lower()
+
+
 def paint(text: str, colour: Colour | None) -> str:
     """Text in a colour, which is taken out again where none is shown."""
     return text if colour is None else click.style(text, fg=_PAINT[colour])

@@ -36,7 +36,7 @@ def screen(found: Picture) -> Iterator[str]:
     ]
     yield from tables.lines(("MODELSYNC", "SPEED", "PROGRESS", "ETA", "NODE"), cells)
     if found.whole.speed is not None:
-        yield f"{len(running)} downloads, {found.whole.speed.text} in all"
+        yield f"{len(running)} download{'' if len(running) == 1 else 's'}, {found.whole.speed.text} in all"
     nodes = [(node.name, str(node.syncs), *_cells(node.network)) for node in picture.nodes(found.rows)]
     if nodes:
         yield ""

@@ -14,6 +14,8 @@ from modelsync.reading.values import Row
 COMPLETE, FAILED, CANCELLED, TIMEOUT = 0, 1, 3, 124
 """Exit codes; 124 is that of timeout(1)."""
 _TICK = 2.0
+_WORD = len("Downloading")
+"""The longest word of a badge."""
 
 
 @click.command("wait")
@@ -82,16 +84,19 @@ class Screen:
             return
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
         wide = tables.width()
-        text = "\n".join(f"\x1b[2K{tables.shortened(line(row, bars=True), wide)}" for row in found)
+        name = max((len(row.name) for row in found), default=0)
+        text = "\n".join(f"\x1b[2K{tables.shortened(line(row, name), wide)}" for row in found)
         options.say(up + text)
         self._drawn = len(found)
 
 
-def line(row: Row, *, bars: bool = False) -> str:
-    """A row in one line."""
-    bar = tables.bar(row.bytes.percent, 16) if bars and row.bytes.percent is not None else None
+def line(row: Row, name: int | None = None) -> str:
+    """A row in one line; with a bar and in columns where `name` is the width of the longest name."""
+    columns = name is not None
+    bar = tables.bar(row.bytes.percent, 16) if columns and row.bytes.percent is not None else None
     pace = row.speed.text if row.speed is not None else None
     left = row.eta.text if row.eta is not None else None
-    reason = row.message if row.badge.word in ("Failed", "Blocked", "Retrying") and not bars else None
-    parts = (row.name, row.badge.word, bar, row.bytes.percent_text, row.bytes.text, pace, left, reason)
-    return "  ".join(part for part in parts if part)
+    reason = row.message if row.badge.word in ("Failed", "Blocked", "Retrying") and not columns else None
+    word = row.badge.word.ljust(_WORD) if columns else row.badge.word
+    parts = (row.name.ljust(name or 0), word, bar, row.bytes.percent_text, row.bytes.text, pace, left, reason)
+    return "  ".join(part for part in parts if part).rstrip()

@@ -19,6 +19,9 @@ Piece = tuple[str, str]
 Line = tuple[Piece, ...]
 _GAP = "  "
 _LEAST_BAR, _MOST_BAR = 4, 40
+_ROOMY = 20
+"""Lines of a terminal that has room for the bars of files."""
+_MOST_FILES = 3
 HINTS = "p pause  u resume  c cancel  r retry  l limit  y prio  / filter  ? help  q quit"
 _SHORT_HINTS = "? help  q quit"
 
@@ -45,6 +48,8 @@ def _parts(state: State, width: int, height: int) -> tuple[list[Line], list[Line
     empty: Line = ()
     head = [_title(state, width), _overall(state, width), _queues(state, width), _speed(state)]
     foot = [*_details(state), _note(state), _hints(width)]
+    if height >= _ROOMY:
+        foot = [*_details(state), *_file_bars(state), *foot[-2:]]
     if height >= 16:
         head, foot = [*head, empty], [empty, *foot]
     elif height < 12:
@@ -200,7 +205,7 @@ def _details(state: State) -> list[Line]:
     since = seconds_since(row.since, state.picture.time)
     reason = f" ({row.reason})" if row.reason and row.reason != row.badge.word else ""
     age = "" if since is None else f" for {display.duration(since)}"
-    message = f": {row.message}" if row.message else ""
+    message = f": {row.message}" if tables.says_more(row.message, row.badge) else ""
     first: Line = (
         (f"{row.namespace}/{row.name} ", BOLD),
         (f"{row.badge.word}{reason}{age}", row.badge.colour),
@@ -216,14 +221,29 @@ def _details(state: State) -> list[Line]:
         row.files.current,
     )
     second = _GAP.join(part for part in parts if part) or f"{row.source} → {row.target}"
+    stage = row.stage if tables.says_more(row.stage, row.badge) else None
     third = (
         row.remedy.text
         if row.remedy is not None
         else row.place.text
         if row.place is not None
-        else row.stage or ""
+        else stage or ""
     )
     return [first, ((second, ""),), ((third, DIM),)]
+
+
+def _file_bars(state: State) -> list[Line]:
+    """The files that the chosen one fetches, as far as its status names them."""
+    row = state.row
+    if row is None:
+        return []
+    return [
+        (
+            (tables.bar(file.bytes.percent, 10), row.badge.colour),
+            (f"  {file.bytes.text or '':<15}  {file.path}", ""),
+        )
+        for file in row.file_bars[:_MOST_FILES]
+    ]
 
 
 def _note(state: State) -> Line:
