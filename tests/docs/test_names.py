@@ -30,9 +30,15 @@ def words() -> frozenset[str]:
     found: set[str] = set()
     for top in SOURCES:
         for path in (ROOT / top).rglob("*"):
-            if path.suffix in {".py", ".yaml", ".json", ".tpl", ".sh", ".txt"} and "tests/docs" not in str(
-                path
-            ):
+            if path.suffix in {
+                ".py",
+                ".js",
+                ".yaml",
+                ".json",
+                ".tpl",
+                ".sh",
+                ".txt",
+            } and "tests/docs" not in str(path):
                 found.update(re.findall(r"\w+", path.read_text(encoding="utf-8")))
     return frozenset(found)
 

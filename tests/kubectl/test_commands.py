@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from modelsync.cli import commands, main
+from modelsync.reading import acts
+from modelsync.reading.values import ActWords
 
 
 @pytest.mark.parametrize("name", [name for name, one in commands.ALL.items() if "kubectl" in one.module])
@@ -46,3 +48,11 @@ def test_what_is_wrong_is_one_sentence(case: str) -> None:
     arguments, message = _WRONG[case]
     result = CliRunner().invoke(main.cli, arguments)
     assert result.exit_code == 1 and message in str(result.exception)
+
+
+@pytest.mark.parametrize("words", acts.words(), ids=lambda words: words.act)
+def test_the_command_that_every_door_shows_for_an_act_is_understood(words: ActWords) -> None:
+    assert words.command.startswith("kubectl modelsync ")
+    verb, *rest = words.command.split()[2:]
+    command = main.cli.get_command(click.Context(main.cli), verb)
+    assert command is not None and command.make_context(verb, rest).params

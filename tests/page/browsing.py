@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
 from modelsync.web.config import Limits
 from tests.web import served
@@ -67,10 +67,6 @@ class Window:
         """Press a button of a model's line."""
         await self.page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
 
-    async def sees(self, text: str) -> None:
-        """Wait until a text is there."""
-        await self.page.get_by_text(text).first.wait_for()
-
     async def percent(self, name: str) -> float:
         """What the bar of a model's line shows; 0 where it shows none."""
         return float(await self.row(name).locator("progress").get_attribute("value") or 0)
@@ -100,6 +96,10 @@ class Window:
 
         await self.page.add_locator_handler(summary, close)
 
+    async def sees(self, text: str) -> None:
+        """Wait until a text is there."""
+        await self.page.get_by_text(text).first.wait_for()
+
     def _said(self, message: ConsoleMessage) -> None:
         # A refused request is a line of the browser's own; the page's answer to it is what a test looks at.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
@@ -118,35 +118,88 @@ class Visit(Window):
         return self.server.cluster
 
 
+class Chromium:
+    """One browser and the loop that it lives in, for all tests of a process; each visit has a context of its
+    own."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._stack = contextlib.AsyncExitStack()
+        self._browser: Browser | None = None
+
+    def run(self, test: Coroutine[Any, Any, None], seconds: float) -> None:
+        """Run a test in the browser's loop, for so long at most."""
+
+        async def bounded() -> None:
+            async with asyncio.timeout(seconds):
+                await test
+
+        self._runner.run(bounded())
+
+    async def browser(self) -> Browser:
+        """The browser, started at its first use."""
+        if self._browser is None:
+            self._browser = await self._stack.enter_async_context(chromium())
+        return self._browser
+
+    def lives_here(self) -> bool:
+        """Whether the running loop is the browser's."""
+        return asyncio.get_running_loop() is self._runner.get_loop()
+
+    def close(self) -> None:
+        """End it."""
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+
+SHARED = Chromium()
+
+
 @contextlib.asynccontextmanager
-async def opened(address: str, *, scheme: Any = "light", width: int = 1280) -> AsyncIterator[Window]:
-    """Open the page; what its scripts and its content policy complain of fails in the end."""
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    address: str, *, scheme: Any = "light", width: int = 1280, browser: Browser | None = None
+) -> AsyncIterator[Window]:
+    """Open the page; what its scripts and its content policy complain of fails in the end.
+
+    In the loop of SHARED it is in that browser, elsewhere in one of its own or in the one given.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        if browser is None:
+            shared = SHARED.lives_here()
+            browser = await SHARED.browser() if shared else await stack.enter_async_context(chromium())
         context = await browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=False
         )
+        stack.push_async_callback(context.close)
         await context.add_init_script(_REPORTS)
         page = await context.new_page()
         window = Window(page, address)
         page.on("console", window._said)
         page.on("pageerror", lambda error: window.errors.append(str(error)))
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         await page.goto(address)
         yield window
-        await browser.close()
-    assert not window.errors
+    assert window.errors == []
 
 
 @contextlib.asynccontextmanager
 async def visiting(
-    cluster: FakeCluster, *, scheme: Any = "light", width: int = 1280, **settings: Any
+    cluster: FakeCluster, *, path: str = "", settings: dict[str, Any] | None = None, **more: Any
 ) -> AsyncIterator[Visit]:
-    """Open the page beside a fake cluster, not logged in."""
-    settings = {"secure_cookie": False, "limits": Limits(), **settings}
-    async with served.serving(cluster, **settings) as server:
-        address = f"http://127.0.0.1:{server.port}/"
-        async with opened(address, scheme=scheme, width=width) as window:
+    """Open the page beside a fake cluster, not logged in; `settings` are the server's."""
+    given = {"secure_cookie": False, "limits": Limits(), **(settings or {})}
+    async with served.serving(cluster, **given) as server:
+        address = f"http://127.0.0.1:{server.port}/{path}"
+        async with opened(address, **more) as window:
             yield Visit(window.page, address, window.errors, server=server)
 
 
@@ -155,20 +208,22 @@ def run(
     test: Callable[[Visit], Coroutine[Any, Any, None]],
     *,
     log_in: bool = True,
+    seconds: float = 900,
     **more: Any,
 ) -> None:
-    """Run a test with a page that is logged in."""
+    """Run a test with a page that is logged in. A hang ends after `seconds`; a machine that does much else is
+    no hang."""
 
     async def whole() -> None:
-        async with asyncio.timeout(180), visiting(cluster, **more) as visit:
+        async with visiting(cluster, **more) as visit:
             if log_in:
                 await visit.log_in()
             await test(visit)
 
-    asyncio.run(whole())
+    SHARED.run(whole(), seconds)
 
 
-async def until(what: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
+async def until(what: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     """Wait until something is true."""
     async with asyncio.timeout(seconds):
         while not await what():

@@ -76,8 +76,9 @@ def test_what_makes_no_sense_is_refused_with_why(case: str) -> None:
         acts.patch(act, sync, NOW, value)
 
 
-def test_the_command_does_the_same_and_can_be_pasted() -> None:
-    assert acts.command(Act.LIMIT, "team", "llama", NOW, "50M") == (
-        "kubectl patch modelsyncs.modelsync.dev llama -n team --type=merge"
-        """ -p '{"spec":{"bandwidthLimit":"50M"}}'"""
-    )
+def test_each_act_has_its_words_and_the_command_that_does_the_same() -> None:
+    words = {each.act: each for each in acts.words()}
+    assert set(words) == set(Act)
+    assert words[Act.PAUSE].command == "kubectl modelsync pause NAME -n NAMESPACE"
+    assert words[Act.LIMIT].command == "kubectl modelsync limit NAME VALUE -n NAMESPACE"
+    assert (words[Act.RETRY].label, words[Act.RETRY].done) == ("Retry", "retried")

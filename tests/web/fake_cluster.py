@@ -79,6 +79,11 @@ class FakeCluster:
         """Delete a ModelSync."""
         self._notify({"type": "DELETED", "object": self.syncs.pop((namespace, name))})
 
+    def forget(self) -> None:
+        """Keep no earlier versions and no record of requests, for tests that go on for long."""
+        self._past.clear()
+        self.asked.clear()
+
     def end_watches(self) -> None:
         """End every watch, as an API server that restarts."""
         for watcher in self._watchers:

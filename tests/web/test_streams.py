@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from modelsync.web import streams
 from tests.web import served
 from tests.web.fake_cluster import ALL, FakeCluster, a_sync, strings
 
@@ -207,5 +208,24 @@ def test_streams_are_bounded_for_a_caller_and_in_all() -> None:
                 async with web.events("admin") as refused, web.events("bob") as also:
                     assert (refused.answer.status, also.answer.status) == (429, 429)
                 assert "TooManyStreams" in set(strings((await web.ask("GET", "/api/v1/events", "bob")).json))
+
+    served.run(test())
+
+
+def test_many_rows_come_in_several_events_and_a_line_lost_between_them_goes_on_before_them() -> None:
+    async def test() -> None:
+        cluster, count = FakeCluster(users={"admin": {ALL}}), streams.MOST_ROWS * 2 + 1
+        cluster.put(*(a_sync("a", f"sync-{number}", "Downloading") for number in range(count)))
+        async with served.serving(cluster) as web:
+            async with web.events("admin") as events:
+                first = await events.until("snapshot")
+                assert (len(first["rows"]), events.last_id) == (streams.MOST_ROWS, "")
+                assert first["whole"]["counts"]["total"] == count
+            async with web.events("admin") as events:
+                found = dict((await events.until("snapshot"))["rows"])
+                while len(found) < count:
+                    assert events.last_id == ""
+                    found |= (await events.until("change"))["rows"]
+                assert events.last_id != ""
 
     served.run(test())

@@ -4,8 +4,6 @@ So `kubectl`, the plugin, the REST API and the page cannot disagree: they write 
 do it is the API server's decision.
 """
 
-import json
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +12,9 @@ from typing import Any
 from modelsync.api import naming
 from modelsync.api.common import quantity
 from modelsync.api.reasons import Phase, Reason
+from modelsync.reading import remedies
 from modelsync.reading.fields import Fields
+from modelsync.reading.values import ActWords
 
 LEAST_PRIORITY, MOST_PRIORITY = -1000, 1000
 UNLIMITED = "none"
@@ -71,13 +71,23 @@ def change(act: Act, cancelled: bool, now: datetime, value: str | None = None) -
             return {"metadata": {"annotations": {naming.RETRY_ANNOTATION: f"{now:%Y-%m-%dT%H:%M:%S.%fZ}"}}}
 
 
-def command(
-    act: Act, namespace: str, name: str, now: datetime, value: str | None = None, *, cancelled: bool = False
-) -> str:
-    """The `kubectl` command that does the same, ready to paste."""
-    body = change(act, cancelled, now, value)
-    words = ["kubectl", "patch", naming.SYNC_PLURAL + "." + naming.GROUP, name, "-n", namespace]
-    return shlex.join([*words, "--type=merge", "-p", json.dumps(body, separators=(",", ":"))])
+def words() -> tuple[ActWords, ...]:
+    """Each act in words, with the command that does the same."""
+    return tuple(
+        ActWords(act=act, label=label, done=done, command=remedies.command(verb, "NAMESPACE", "NAME", *value))
+        for act, (verb, label, done, *value) in _WORDS.items()
+    )
+
+
+_WORDS: dict[Act, tuple[str, ...]] = {
+    Act.PAUSE: ("pause", "Pause", "paused"),
+    Act.RESUME: ("resume", "Resume", "resumed"),
+    Act.RETRY: ("retry", "Retry", "retried"),
+    Act.CANCEL: ("cancel", "Cancel", "cancelled"),
+    Act.PRIORITY: ("prioritize", "Priority", "prioritized", "VALUE"),
+    Act.LIMIT: ("limit", "Limit", "limited", "VALUE"),
+}
+"""The plugin's verb, the label of a button, the participle, and whether there is a value."""
 
 
 def _priority(value: str | None) -> int:

@@ -34,6 +34,45 @@ _COURSE = frozenset(
 """Reasons of a sync on its ordinary course."""
 
 
+_COUNTED: dict[str | None, str] = {
+    None: "waiting",
+    Phase.QUEUED: "waiting",
+    Phase.DOWNLOADING: "active",
+    Phase.VERIFYING: "active",
+    Phase.PAUSED: "paused",
+    Phase.COMPLETE: "complete",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "cancelled",
+}
+_ATTENTION = (
+    STALLED.word,
+    Phase.FAILED,
+    BLOCKED.word,
+    RETRYING.word,
+    WAITING.word,
+    Phase.DOWNLOADING,
+    Phase.VERIFYING,
+    Phase.QUEUED,
+    NEW.word,
+    Phase.PAUSED,
+    Phase.CANCELLED,
+    Phase.COMPLETE,
+)
+_ORDER = {str(word): place for place, word in enumerate(_ATTENTION, 1)}
+_LAST_POSITION = 10**6 - 1
+
+
+def counted(phase: str | None) -> str:
+    """Which of `values.Counts` a phase is part of."""
+    return _COUNTED.get(phase, "other")
+
+
+def attention(badge: Badge, position: int | None) -> int:
+    """Sorts what has this badge and this place in its queue: what needs somebody first. A badge that this
+    version does not know comes before all."""
+    return _ORDER.get(badge.word, 0) * (_LAST_POSITION + 1) + min(position or _LAST_POSITION, _LAST_POSITION)
+
+
 def of(phase: str | None, reason: str | None) -> Badge:
     """The badge of a phase, as its reason colours it; a phase of another version is shown by its own word."""
     if phase is None:

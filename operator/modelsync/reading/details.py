@@ -38,6 +38,14 @@ def target(spec: Fields, status: Fields) -> str:
     return f"pvc/{claim.text('claimName', 253) or '?'}" + (f":{path}" if path else "")
 
 
+def hint(spec: Fields) -> str | None:
+    """What to know of the figures of a download that runs: only the engine Native reports every range."""
+    engine = spec.text("engine", 63) or "Native"
+    if engine == "Native":
+        return None
+    return f"The engine {engine} reports its progress in steps, so the figures may stand still for a while."
+
+
 def attempt(spec: Fields, status: Fields, phase: str | None) -> Attempt | None:
     """The attempt that runs, or that comes next; of a sync that failed, the last one."""
     started = status.count("attempts")

@@ -5,26 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from modelsync.api.reasons import Phase
-from modelsync.reading import badges, queues, rows, sums
+from modelsync.reading import queues, rows, sums
 from modelsync.reading.forecast import Forecasts
 from modelsync.reading.values import Group, Node, Picture, Queue, Row, Whole
 
-_ATTENTION = (
-    badges.STALLED.word,
-    Phase.FAILED,
-    badges.BLOCKED.word,
-    badges.RETRYING.word,
-    badges.WAITING.word,
-    Phase.DOWNLOADING,
-    Phase.VERIFYING,
-    Phase.QUEUED,
-    badges.NEW.word,
-    Phase.PAUSED,
-    Phase.CANCELLED,
-    Phase.COMPLETE,
-)
-_ORDER = {str(word): place for place, word in enumerate(_ATTENTION)}
 _TITLE = "modelsync"
 
 
@@ -55,10 +39,9 @@ def of_rows(
     )
 
 
-def attention(row: Row) -> tuple[int, int, str, str]:
+def attention(row: Row) -> tuple[int, str, str]:
     """Sorts rows: what needs somebody first, then what runs, then what waits in its order."""
-    position = row.place.position if row.place is not None else None
-    return (_ORDER.get(row.badge.word, 0), position or 10**6, row.namespace, row.name)
+    return (row.attention, row.namespace, row.name)
 
 
 def whole(
@@ -68,7 +51,6 @@ def whole(
 ) -> Whole:
     """All rows as one."""
     counted, share = sums.counts(found), sums.share(found)
-    wanted = counted.total - counted.cancelled
     busy = counted.active + counted.waiting > 0 and share.percent is not None
     return Whole(
         counts=counted,
@@ -76,7 +58,7 @@ def whole(
         bytes=share,
         speed=sums.speed(found),
         eta=sums.eta(found, memory, "total", now),
-        complete_text=f"{counted.complete} of {wanted} model{'' if wanted == 1 else 's'}",
+        complete_text=sums.complete_text(counted),
         network=sums.network(found),
         title=f"({int(share.percent or 0)}%) {_TITLE}" if busy else _TITLE,
     )

@@ -33,12 +33,9 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
     figures = _figures(status, phase, now)
     shown = _bytes(status, phase)
     pace = _pace(status, shown, badge, figures)
-    speed = amounts.speed(pace)
     fetches = badge.word == Phase.DOWNLOADING and _fetches(status) and not _is_old(figures)
-    eta = _eta(memory, key(namespace, name), now, shown, pace, fetches)
     finished = phase in TERMINAL_PHASES
-    started, completed = status.time("startTime"), status.time("completionTime")
-    end = (completed or condition.time("lastTransitionTime")) if finished else now
+    place = None if finished else details.place(spec, status, now)
     return Row(
         namespace=namespace,
         name=name,
@@ -55,10 +52,10 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         files=_files(status, phase),
         file_bars=_bars(status) if phase in ACTIVE_PHASES else (),
         stage=status.of("display").text("stage", 300) if phase in ACTIVE_PHASES else None,
-        speed=speed,
+        speed=amounts.speed(pace),
         network=None if pace is None else _network(status),
-        eta=eta,
-        place=None if finished else details.place(spec, status, now),
+        eta=_eta(memory, key(namespace, name), now, shown, pace, fetches),
+        place=place,
         attempt=details.attempt(spec, status, phase),
         bytes_network=status.of("progress").count("bytesNetwork"),
         bytes_reused=status.of("progress").count("bytesReused"),
@@ -72,13 +69,16 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         pod=status.of("worker").text("podName", 253),
         created=meta.time("creationTimestamp"),
         age_seconds=seconds_since(meta.time("creationTimestamp"), now),
-        started=started,
-        completed=completed,
-        duration_seconds=None if started is None or end is None else seconds_since(started, end),
+        started=status.time("startTime"),
+        completed=status.time("completionTime"),
+        duration_seconds=_duration(status, condition, now, finished=finished),
         figures_time=status.of("progress").time("observedTime") if phase in ACTIVE_PHASES else None,
         figures_age_seconds=figures,
         finished=finished,
         acts=tuple(map(str, acts.possible(sync))),
+        counted=badges.counted(phase),
+        attention=badges.attention(badge, None if place is None else place.position),
+        hint=details.hint(spec) if badge.word == Phase.DOWNLOADING else None,
     )
 
 
@@ -86,6 +86,13 @@ def _ready(status: Fields) -> Fields:
     """The condition Ready; empty where there is none."""
     ready = (one for one in status.each("conditions", 50) if one.text("type") == ConditionType.READY)
     return next(ready, Fields(None))
+
+
+def _duration(status: Fields, condition: Fields, now: datetime, *, finished: bool) -> int | None:
+    """Seconds from the first start to the end, or until now."""
+    started, completed = status.time("startTime"), status.time("completionTime")
+    end = (completed or condition.time("lastTransitionTime")) if finished else now
+    return None if started is None or end is None else seconds_since(started, end)
 
 
 def _remedy(reason: str | None, stated: str | None, phase: str | None, *name: str) -> Remedy | None:

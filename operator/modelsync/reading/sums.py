@@ -9,23 +9,17 @@ from modelsync.reading import amounts, badges, forecast
 from modelsync.reading.forecast import Forecasts
 from modelsync.reading.values import Bytes, Colour, Counts, Eta, Rate, Row, Speed, State
 
-_FIELDS: dict[str | None, str] = {
-    None: "waiting",
-    Phase.QUEUED: "waiting",
-    Phase.DOWNLOADING: "active",
-    Phase.VERIFYING: "active",
-    Phase.PAUSED: "paused",
-    Phase.COMPLETE: "complete",
-    Phase.FAILED: "failed",
-    Phase.CANCELLED: "cancelled",
-}
-"""Which count a phase is part of."""
-
 
 def counts(rows: Sequence[Row]) -> Counts:
     """The rows, counted; the parts sum up to the total."""
-    found = Counter(_FIELDS.get(row.phase, "other") for row in rows)
+    found = Counter(row.counted for row in rows)
     return Counts(total=len(rows), **found)
+
+
+def complete_text(counted: Counts) -> str:
+    """`12 of 30 models`: those that are complete, of all that are not cancelled."""
+    wanted = counted.total - counted.cancelled
+    return f"{counted.complete} of {wanted} model{'' if wanted == 1 else 's'}"
 
 
 def share(rows: Sequence[Row]) -> Bytes:
@@ -55,7 +49,7 @@ def eta(rows: Sequence[Row], memory: Forecasts | None, key: str, now: datetime) 
     None while none runs: a queue that waits for something else has no end that could be reckoned. Where the
     size of some is not known yet, it is the least.
     """
-    ahead = [row for row in rows if _FIELDS.get(row.phase) in ("active", "waiting")]
+    ahead = [row for row in rows if row.counted in ("active", "waiting")]
     sizes = [row.bytes.total - (row.bytes.done or 0) for row in ahead if row.bytes.total is not None]
     runs = any(row.speed is not None or row.eta is not None for row in rows)
     pace = speed(rows)

@@ -208,6 +208,24 @@ class Row(Value):
     """Whether it is Complete, Failed or Cancelled."""
     acts: tuple[str, ...] = ()
     """What makes sense now, of pause, resume, cancel, retry, priority and limit."""
+    counted: str = "other"
+    """Which of `Counts` it is part of."""
+    attention: int = 0
+    """Sorts rows, the least first: what needs somebody, then what runs, then what waits in its order."""
+    hint: str | None = None
+    """What to know of its figures: an engine that reports in steps stands still between them."""
+
+
+class ActWords(Value):
+    """An act in the words of every door."""
+
+    act: str
+    label: str
+    """`Pause`."""
+    done: str
+    """`paused`."""
+    command: str
+    """The plugin's command, with the words NAMESPACE, NAME and, where the act takes one, VALUE in it."""
 
 
 class Counts(Value):
@@ -312,6 +330,40 @@ class Picture(Value):
     groups: tuple[Group, ...]
     queues: tuple[Queue, ...]
     whole: Whole
+
+
+class Failure(Value):
+    """A ModelSync that failed, and why."""
+
+    namespace: str
+    name: str
+    reason: str | None = None
+    message: str | None = None
+
+
+class Completion(Value):
+    """What was brought: the sum of several ModelSyncs, whether or not all of them have ended."""
+
+    complete_text: str
+    """`12 of 30 models`."""
+    network: Bytes
+    """Payload bytes that came over the network."""
+    reused: Bytes
+    """Bytes that lay on the volumes before."""
+    duration_seconds: int | None = None
+    """From the first start to the last end; absent until something has ended."""
+    duration_text: str | None = None
+    average: Speed | None = None
+    """Bytes from the network over that time."""
+    peak: Speed | None = None
+    """The highest speed of all downloads together that was recorded in the last 24 hours, each value a mean
+    of at least five seconds."""
+    failures: tuple[Failure, ...] = ()
+    """The first 50 that failed."""
+    failed: int = 0
+    """How many failed."""
+    text: str
+    """All of it, line by line, to be copied."""
 
 
 class EventLine(Value):

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -66,7 +67,8 @@ def application(
 
     app = _api(lifespan)
     app.state.door = door
-    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    # Only files that are the same for everyone: a compressed answer's length says something of what is in it.
+    app.mount("/", GZipMiddleware(StaticFiles(directory=STATIC, html=True)))
     return Guard(app, hosts=config.hosts, limits=limits)
 
 

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 from modelsync.api.common.base import Value
 from modelsync.api.common.field_docs import Documented
 from modelsync.api.modelsync import ModelSync
-from modelsync.reading.values import Node, Queue, Rate, Speed, Whole
+from modelsync.reading.values import ActWords, Completion, Node, Queue, Rate, Speed, Whole
 
 NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -177,6 +177,8 @@ class Session(Value):
     """Whether acts are refused, whatever the caller's rights."""
     version: str
     """Of modelsync."""
+    acts: tuple[ActWords, ...]
+    """What can be done to a ModelSync, in words."""
 
 
 class Refusal(Value):
@@ -207,6 +209,7 @@ class Summary(Value):
     """All that the caller may list, as one."""
 
     whole: Whole
+    completion: Completion
     connection: Connection
 
 

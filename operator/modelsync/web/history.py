@@ -14,6 +14,11 @@ class Recorder:
         self.history = history.History(started)
         self._next = started
 
+    def peak(self, now: datetime) -> int | None:
+        """The highest speed of all downloads together in the last 24 hours, in bytes per second."""
+        spans = (self.history.series(history.TOTAL, span, now).down for span in ("1h", "24h"))
+        return max((round(value) for values in spans for value in values if value), default=None)
+
     def record(self, now: datetime, found: values.Picture) -> None:
         """Take the present speeds, if it is time."""
         if now < self._next:

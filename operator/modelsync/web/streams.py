@@ -6,8 +6,11 @@ on.
     event: end        problem details: why the server ends the stream
     : alive           each 15 s
 
-A client has no queue. It has a number, and gets what came after it in one event; where the feed no longer
-knows that number, it gets a snapshot. So a slow client costs what a quick one does.
+A snapshot or change of more than MOST_ROWS rows comes as several events; the rows of a snapshot that are
+still to come follow as changes.
+
+A client has no queue. It has a number, and gets what came after it at once; where the feed no longer knows
+that number, it gets a snapshot. So a slow client costs what a quick one does.
 """
 
 import asyncio
@@ -23,6 +26,9 @@ from modelsync.web.feeds import Change, Feed
 from modelsync.web.problems import Problem, ProblemReason
 from modelsync.web.upstream import Caller, Object, Upstream
 
+MOST_ROWS = 100
+"""In one event: a browser reads 1,000 rows in ten tasks of some 3 ms and not in one of 30 ms, so it can draw
+and answer its user in between."""
 LINGER_SECONDS = 300.0
 """How long a feed lives on without clients: a page that is loaded again finds its chart."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -169,7 +175,7 @@ def _snapshot_event(feed: Feed, now: datetime) -> bytes:
     """Made once for all clients that ask for it before the next change."""
     if feed.encoded_snapshot[0] != feed.number:
         name = f"{feed.epoch}-{feed.number}"
-        feed.encoded_snapshot = feed.number, _event("snapshot", snapshot(feed, now), name)
+        feed.encoded_snapshot = feed.number, _events("snapshot", snapshot(feed, now), name)
     return feed.encoded_snapshot[1]
 
 
@@ -178,13 +184,24 @@ def _change_event(feed: Feed, missing: list[Change]) -> bytes:
     first, last = missing[0].number, missing[-1].number
     if feed.encoded_change[0] != (first, last):
         name = f"{feed.epoch}-{last}"
-        feed.encoded_change = (first, last), _event("change", merged(missing), name)
+        feed.encoded_change = (first, last), _events("change", merged(missing), name)
     return feed.encoded_change[1]
 
 
 def _pieces(event: bytes) -> Iterator[bytes]:
     """An event in pieces: after each the server waits for the client, so it holds no copy for every one."""
     return (event[start : start + _PIECE] for start in range(0, len(event), _PIECE))
+
+
+def _events(kind: str, data: Object, number: str) -> bytes:
+    """Data as one event, and where it has many rows as further changes; only the last one carries the id, so
+    a line that is lost between them goes on before them all."""
+    rows = sorted(data["rows"].items(), key=lambda each: int(each[1].get("attention", 0)))
+    parts = [dict(rows[at : at + MOST_ROWS]) for at in range(0, len(rows), MOST_ROWS)] or [{}]
+    bodies = [{**data, "rows": parts[0]}, *({"rows": part, "removed": []} for part in parts[1:])]
+    kinds = [kind, *("change" for _ in bodies[1:])]
+    ids = [*(None for _ in bodies[1:]), number]
+    return b"".join(map(_event, kinds, bodies, ids))
 
 
 def _since(feed: Feed, seen: int) -> list[Change] | None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 import modelsync
+from modelsync.reading import acts
 from modelsync.web import documents
 from modelsync.web.callers import check_it_is_our_page
 from modelsync.web.config import Mode
@@ -17,7 +18,11 @@ login_page = APIRouter(include_in_schema=False)
 
 def _session(door: Door, user: str | None) -> documents.Session:
     return documents.Session(
-        mode=door.config.mode, user=user, read_only=door.config.read_only, version=modelsync.__version__
+        mode=door.config.mode,
+        user=user,
+        read_only=door.config.read_only,
+        version=modelsync.__version__,
+        acts=acts.words(),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from modelsync.reading import history, values
+from modelsync.reading import completion, history, values
 from modelsync.reading import picture as pictures
 from modelsync.web import documents, streams
 from modelsync.web.door import Asked, TheCaller, TheDoor
@@ -30,7 +30,12 @@ class Span(StrEnum):
 async def summary(door: TheDoor, caller: TheCaller, asked: Asked) -> Response:
     """All that the caller may list, as one."""
     found, feed = await door.picture(caller, asked)
-    return JSONResponse({"whole": found.whole.dump(), "connection": feed.connection()}, headers=_FRESH)
+    body = {
+        "whole": found.whole.dump(),
+        "completion": completion.of(found.rows, feed.recorder.peak(door.now())).dump(),
+        "connection": feed.connection(),
+    }
+    return JSONResponse(body, headers=_FRESH)
 
 
 @router.get("/picture", responses={200: {"model": values.Picture}})

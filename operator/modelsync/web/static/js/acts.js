@@ -4,15 +4,15 @@ import * as api from './api.js';
 import { keyOf } from './store.js';
 import { plural } from './words.js';
 
-export const WORDS = {
-  pause: ['Pause', 'paused'], resume: ['Resume', 'resumed'], retry: ['Retry', 'retried'], cancel: ['Cancel', 'cancelled'],
-};
 export const may = (row, verb) => (row.acts || []).includes(verb);
-export const command = (row, verb, value) => {
-  const names = { priority: 'prioritize' };
-  return ['kubectl', 'modelsync', names[verb] || verb, row.name, ...(value === undefined ? [] : [value]), '-n', row.namespace]
-    .join(' ');
-};
+// What the server calls an act; its own name until the server has said it.
+export const wordsOf = (session, verb) =>
+  session?.acts?.find((each) => each.act === verb) || { act: verb, label: verb, done: verb, command: '' };
+const SAFE = /^[\w.+-]+$/;
+export function command(session, row, verb, value) {
+  const known = { NAME: row.name, NAMESPACE: row.namespace, ...(SAFE.test(value ?? '') ? { VALUE: value } : {}) };
+  return wordsOf(session, verb).command.split(' ').map((word) => known[word] || word).join(' ');
+}
 
 export function createActs(store) {
   const say = (text, bad = false) => store.set({ toast: { text, bad, at: Date.now() } });
@@ -28,9 +28,11 @@ export function createActs(store) {
     }
   }
 
-  const one = (row, verb) => run(`${WORDS[verb][0]} ${row.name}`, async () => {
+  const words = (verb) => wordsOf(store.get().session, verb);
+
+  const one = (row, verb) => run(`${words(verb).label} ${row.name}`, async () => {
     const { changed } = await api.act(row, verb);
-    return changed ? `${row.name} is ${WORDS[verb][1]}.` : `${row.name} was ${WORDS[verb][1]} already.`;
+    return changed ? `${row.name} is ${words(verb).done}.` : `${row.name} was ${words(verb).done} already.`;
   });
 
   async function many(rows, verb) {
@@ -42,7 +44,7 @@ export function createActs(store) {
     const failed = results.filter((each) => each.status === 'rejected');
     const done = results.length - failed.length;
     const why = failed.length ? ` ${plural(failed.length, 'one', 'of them')} failed: ${failed[0].reason.message}` : '';
-    say(`${plural(done, 'ModelSync is', 'ModelSyncs are')} ${WORDS[verb][1]}.${why}`, failed.length > 0);
+    say(`${plural(done, 'ModelSync is', 'ModelSyncs are')} ${words(verb).done}.${why}`, failed.length > 0);
     store.set({ selected: new Set() });
   }
 
@@ -50,6 +52,8 @@ export function createActs(store) {
     say,
     one,
     many,
+    open: (row) => store.choose({ open: keyOf(row) }),
+    ask: (dialog) => store.set({ dialog }),
     retryFailed: () => run('Retry all failed', async () => {
       const answer = await api.retryFailed();
       const { results } = answer;

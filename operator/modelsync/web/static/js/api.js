@@ -52,6 +52,7 @@ export const setLimit = (row, bandwidthLimit) => request('PUT', `${at(row)}/limi
 export const retryFailed = () => request('POST', 'retry-failed', {});
 export const create = (namespace, manifest, dryRun) =>
   request('POST', `namespaces/${segment(namespace)}/modelsyncs${dryRun ? '?dryRun=true' : ''}`, manifest);
+export const summary = () => request('GET', 'summary');
 export const history = (span, key) => {
   const query = new URLSearchParams({ span, ...key });
   return request('GET', `history?${query}`);

@@ -13,15 +13,18 @@ function colour(element, name) {
   return found;
 }
 
+const HOUR = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', hour12: false });
+const HEIGHT = 120;
+
 function options(element, width, hasUp) {
   const line = { stroke: colour(element, '--muted'), grid: { stroke: colour(element, '--line'), width: 1 }, ticks: { show: false } };
   const rate = (value) => (value === null || value === undefined ? '–' : `${size(value)}/s`);
   const series = [{}, { label: 'down', stroke: colour(element, '--blue'), fill: colour(element, '--blue-soft'), width: 1.5 }];
   if (hasUp) series.push({ label: 'up', stroke: colour(element, '--green'), width: 1 });
   return {
-    width, height: 120, series, cursor: { y: false }, legend: { show: false },
-    scales: { y: { range: (_, _least, most) => [0, Math.max(1, (most || 0) * 1.1)] } },
-    axes: [{ ...line }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
+    width, height: HEIGHT, series, cursor: { y: false }, legend: { show: false },
+    scales: { y: { range: (_, _least, most) => [0, Math.max(1000, (most || 0) * 1.1)] } },
+    axes: [{ ...line, size: 24, values: (_, ticks) => ticks.map((tick) => HOUR.format(tick * 1000)) }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
   };
 }
 
@@ -41,6 +44,7 @@ export function keeping(series) {
 
 export function Chart({ store, span, of = {}, label }) {
   const place = useRef(null);
+  const drawn = useRef(null);
   const [series, setSeries] = useState(null);
   const [problem, setProblem] = useState(null);
   useEffect(() => {
@@ -52,14 +56,30 @@ export function Chart({ store, span, of = {}, label }) {
     return () => { over = true; clearInterval(timer); };
   }, [span, JSON.stringify(of)]);
   useEffect(() => {
-    if (!series) return undefined;
+    if (!series) return;
     const begin = Date.parse(series.start) / 1000;
     const times = series.down.map((_, step) => begin + step * series.stepSeconds);
     const hasUp = Boolean(series.up?.length);
     const data = hasUp ? [times, series.down, series.up] : [times, series.down];
+    // Drawn anew only where its colours or lines are others.
+    const kind = `${hasUp} ${colour(place.current, '--text')}`;
+    if (drawn.current?.kind === kind) {
+      drawn.current.plot.setData(data);
+      return;
+    }
+    drawn.current?.plot.destroy();
     const plot = new globalThis.uPlot(options(place.current, place.current.clientWidth || 600, hasUp), data, place.current);
-    return () => plot.destroy();
-  }, [series]);
+    drawn.current = { kind, plot };
+  }, [series, store.get().choices.theme]);
+  useEffect(() => {
+    const fit = () => {
+      const width = place.current?.clientWidth;
+      if (width && drawn.current && drawn.current.plot.width !== width) drawn.current.plot.setSize({ width, height: HEIGHT });
+    };
+    const watcher = new ResizeObserver(() => requestAnimationFrame(fit));
+    watcher.observe(place.current);
+    return () => { watcher.disconnect(); drawn.current?.plot.destroy(); };
+  }, []);
   const known = (series?.down || []).filter((value) => value !== null);
   const words = known.length ? `${label}: ${size(known.at(-1))}/s now, at most ${size(Math.max(...known))}/s.` : `${label}: nothing was downloaded.`;
   return html`<figure class="chart">

@@ -1,7 +1,8 @@
 // Questions and the summary of what was completed.
 
-import { html, useEffect, useRef } from './html.js';
-import { plural, size, span } from './words.js';
+import * as api from './api.js';
+import { html, useEffect, useRef, useState } from './html.js';
+import { plural } from './words.js';
 
 function Dialog({ title, onClose, children }) {
   const dialog = useRef(null);
@@ -24,42 +25,34 @@ export function ConfirmCancel({ rows, acts, onClose }) {
   </${Dialog}>`;
 }
 
-export function summaryOf(rows, peak) {
-  const all = [...rows.values()];
-  const complete = all.filter((row) => row.badge.word === 'Complete');
-  const failed = all.filter((row) => row.badge.word === 'Failed');
-  const sum = (field) => all.reduce((total, row) => total + (row[field] || 0), 0);
-  const starts = all.map((row) => row.started).filter(Boolean).map(Date.parse);
-  const ends = all.map((row) => row.completed).filter(Boolean).map(Date.parse);
-  const seconds = starts.length && ends.length ? Math.max(0, (Math.max(...ends) - Math.min(...starts)) / 1000) : null;
-  const network = sum('bytesNetwork');
-  return {
-    models: `${complete.length} of ${all.length}`, network, reused: sum('bytesReused'), seconds,
-    average: seconds ? network / seconds : null, peak, failed,
-  };
-}
-
-const linesOf = (found) => [
-  ['Models complete', found.models], ['From the network', size(found.network)], ['Were there already', size(found.reused)],
-  ['From first start to last end', found.seconds === null ? '–' : span(found.seconds)],
-  ['Average over that time', found.average === null ? '–' : `${size(found.average)}/s`],
-  ['Peak seen by this page', found.peak ? `${size(found.peak)}/s` : '–'],
-];
-
-const textOf = (found) => [
-  ...linesOf(found).map(([name, value]) => `${name}: ${value}`),
-  ...found.failed.map((row) => `Failed: ${row.namespace}/${row.name}: ${row.reason}: ${row.message || ''}`),
-].join('\n');
-
 export function Summary({ state, acts, onClose }) {
-  const found = summaryOf(state.rows, state.peak);
+  const [found, setFound] = useState({});
+  useEffect(() => {
+    let over = false;
+    api.summary().then(
+      (answer) => !over && setFound({ completion: answer.completion }), (error) => !over && setFound({ problem: error.message }));
+    return () => { over = true; };
+  }, [state.whole?.counts.complete, state.whole?.counts.failed]);
+  const { completion, problem } = found;
   return html`<${Dialog} title="Summary" onClose=${onClose}>
-    <dl>${linesOf(found).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>
-    ${found.failed.length > 0 && html`<h3>${plural(found.failed.length, 'failure', 'failures')}</h3>
-      <ul class="failures">${found.failed.slice(0, 50).map((row) => html`<li><b>${row.name}</b> ${row.reason}: ${row.message}</li>`)}</ul>`}
-    <footer><button type="button" onClick=${() => acts.copy(textOf(found))}>Copy as text</button>
-      ${found.failed.length > 0 && !state.session?.readOnly
+    ${problem && html`<p class="bad">${problem}</p>`}
+    ${!completion && !problem && html`<p class="note">Reading …</p>`}
+    ${completion && html`<${Figures} completion=${completion} />`}
+    <footer>${completion && html`<button type="button" onClick=${() => acts.copy(completion.text)}>Copy as text</button>`}
+      ${completion?.failed > 0 && !state.session?.readOnly
       && html`<button type="button" onClick=${acts.retryFailed}>Retry all failed</button>`}
       <button type="button" class="primary" onClick=${close}>Close</button></footer>
   </${Dialog}>`;
+}
+
+function Figures({ completion }) {
+  const lines = [
+    ['Complete', completion.completeText], ['From the network', completion.network.text], ['Reused', completion.reused.text],
+    ['Duration', completion.durationText], ['Average speed', completion.average?.text], ['Peak speed', completion.peak?.text],
+  ];
+  const more = completion.failed - completion.failures.length;
+  return html`<dl>${lines.map(([name, value]) => html`<dt>${name}</dt><dd>${value || '–'}</dd>`)}</dl>
+    ${completion.failed > 0 && html`<h3>${plural(completion.failed, 'failure', 'failures')}</h3>
+      <ul class="failures">${completion.failures.map((each) => html`<li><b>${each.namespace}/${each.name}</b> ${each.reason}${each.message
+    ? `: ${each.message}` : ''}</li>`)}${more > 0 && html`<li class="note">and ${more} more</li>`}</ul>`}`;
 }

@@ -1,12 +1,12 @@
 // All about one ModelSync.
 
 import * as api from './api.js';
-import { command, may, WORDS } from './acts.js';
+import { command, may, wordsOf } from './acts.js';
 import { Chart } from './chart.js';
 import { html, useEffect, useRef, useState } from './html.js';
 import { Badge, Bar, Button, Command, figures } from './parts.js';
 import { keyOf } from './store.js';
-import { ago, clock, size, span } from './words.js';
+import { ago, clock, size, span, until } from './words.js';
 
 const REFRESH = 5000;
 
@@ -24,27 +24,30 @@ function useDetails(row) {
   return found;
 }
 
-export function Drawer({ row, state, store, acts, onClose, onCancel }) {
+export function Drawer({ row, state, store, acts, onClose }) {
   const { sync, events, problem, eventsProblem } = useDetails(row);
   const box = useRef(null);
   useEffect(() => { box.current?.focus(); }, [keyOf(row)]);
   const writes = !state.session?.readOnly;
+  const facts = [figures(row.bytes), row.files?.text && `${row.files.text} files`, row.speed?.text, row.eta?.text, row.attempt?.text]
+    .filter(Boolean).join(' · ');
   return html`<aside class="drawer" role="dialog" aria-label=${`Details of ${row.name}`} tabindex="-1" ref=${box}>
     <header><h2>${row.name}</h2><${Badge} badge=${row.badge} /><span class="space"></span>
       <${Button} label="Close details" icon="close" kind="quiet" onClick=${onClose} /></header>
     <${Bar} bytes=${row.bytes} colour=${row.badge.colour} active=${row.badge.active} label="Progress" />
-    <p class="facts">${[figures(row.bytes), row.files?.text && `${row.files.text} files`, row.speed?.text, row.eta?.text, row.attempt?.text]
-    .filter(Boolean).join(' · ')}</p>
+    ${facts && html`<p class="facts">${facts}</p>`}
     ${row.message && html`<p class=${`message ${row.badge.colour}`}>${row.reason && html`<b>${row.reason}: </b>`}${row.message}</p>`}
     ${row.place && html`<p class="message">${row.place.text}${row.place.remedy ? `. ${row.place.remedy}` : ''}</p>`}
     ${row.remedy && html`<div class="remedy"><b>What to do</b><p>${row.remedy.text}</p>
       ${row.remedy.command && html`<${Command} text=${row.remedy.command} acts=${acts} />`}</div>`}
+    ${row.hint && html`<p class="note">${row.hint}</p>`}
     ${problem && html`<p class="bad">${problem}</p>`}
     ${row.fileBars?.length > 0 && html`<section><h3>Files on their way</h3><ul class="files">${row.fileBars.map((file) => html`<li>
       <span title=${file.path}>${file.path}</span><${Bar} bytes=${file.bytes} colour="blue" label=${file.path} active />
       <small>${figures(file.bytes)}</small></li>`)}</ul></section>`}
     <${Facts} row=${row} />
-    ${writes && html`<${Acts} row=${row} acts=${acts} onCancel=${onCancel} />`}
+    <${Attempts} row=${row} sync=${sync} />
+    ${writes && html`<${Acts} row=${row} session=${state.session} acts=${acts} />`}
     <${Chart} store=${store} span=${state.choices.span} of=${{ sync: keyOf(row) }} label="Speed of this model" />
     <${Conditions} sync=${sync} />
     <${Events} events=${events} problem=${eventsProblem} />
@@ -89,20 +92,34 @@ function Facts({ row }) {
   return html`<section><h3>Facts</h3><dl>${facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl></section>`;
 }
 
-function Acts({ row, acts, onCancel }) {
-  const verbs = Object.keys(WORDS).filter((verb) => may(row, verb));
+// The attempt that runs or comes, and why the last one failed.
+function Attempts({ row, sync }) {
+  const last = sync?.status?.lastFailure;
+  if (!row.attempt && !last) return null;
+  return html`<section><h3>Attempts</h3><dl>
+    ${row.attempt && html`<dt>In a row</dt><dd>${row.attempt.text} without progress</dd><dt>Started in all</dt><dd>${row.attempt.started}</dd>`}
+    ${row.attempt?.nextTime && html`<dt>Next</dt><dd>${until(row.attempt.nextTime)} (${clock(row.attempt.nextTime)})</dd>`}
+    ${last && html`<dt>Last failure</dt><dd>${last.reason}${last.attempt ? ` of attempt ${last.attempt}` : ''}${last.time
+    ? `, ${ago(last.time)}` : ''}${last.message ? `: ${last.message}` : ''}</dd>`}
+  </dl></section>`;
+}
+
+const BUTTONS = ['pause', 'resume', 'retry', 'cancel'];
+
+function Acts({ row, session, acts }) {
+  const verbs = BUTTONS.filter((verb) => may(row, verb));
   const [priority, setPriority] = useState(String(row.priority || 0));
   const [limit, setLimit] = useState(row.bandwidthLimit || '');
-  const act = (verb) => (verb === 'cancel' ? onCancel([row]) : acts.one(row, verb));
+  const act = (verb) => (verb === 'cancel' ? acts.ask({ kind: 'cancel', rows: [row] }) : acts.one(row, verb));
   return html`<section><h3>Acts</h3>
     ${verbs.map((verb) => html`<div class="act"><button type="button" class=${verb === 'cancel' ? 'danger' : ''}
-      onClick=${() => act(verb)}>${WORDS[verb][0]}</button><${Command} text=${command(row, verb)} acts=${acts} /></div>`)}
+      onClick=${() => act(verb)}>${wordsOf(session, verb).label}</button><${Command} text=${command(session, row, verb)} acts=${acts} /></div>`)}
     ${may(row, 'priority') && html`<form class="act" onSubmit=${(event) => { event.preventDefault(); acts.priority(row, Number(priority)); }}>
       <label>Priority <input type="number" min="-1000" max="1000" required value=${priority} onInput=${(event) => setPriority(event.target.value)} /></label>
-      <button>Set</button><${Command} text=${command(row, 'priority', priority)} acts=${acts} /></form>`}
+      <button>Set</button><${Command} text=${command(session, row, 'priority', priority)} acts=${acts} /></form>`}
     ${may(row, 'limit') && html`<form class="act" onSubmit=${(event) => { event.preventDefault(); acts.limit(row, limit || null); }}>
       <label>Limit <input placeholder="50M, empty: none" value=${limit} onInput=${(event) => setLimit(event.target.value)} /></label>
-      <button>Set</button><${Command} text=${command(row, 'limit', limit || 'none')} acts=${acts} /></form>`}
+      <button>Set</button><${Command} text=${command(session, row, 'limit', limit || 'none')} acts=${acts} /></form>`}
     ${!verbs.length && !may(row, 'priority') && html`<p class="note">Nothing can be done to it now.</p>`}
   </section>`;
 }

@@ -7,10 +7,10 @@ import { Create } from './create.js';
 import { ConfirmCancel, Summary } from './dialogs.js';
 import { Drawer } from './drawer.js';
 import { connectionOf, Header } from './header.js';
-import { html, render, useEffect, useState } from './html.js';
+import { html, render, useEffect, useMemo, useRef, useState } from './html.js';
 import { Queues } from './queues.js';
 import { Empty, LogIn, NoMatch, NoRights, Toast } from './states.js';
-import { createStore, keyOf, matching } from './store.js';
+import { createStore, isCompact, matching } from './store.js';
 import { follow } from './stream.js';
 import { Table } from './table.js';
 import { Toolbar } from './toolbar.js';
@@ -19,8 +19,6 @@ const store = createStore();
 const acts = createActs(store);
 let leave = null;
 
-if (new URLSearchParams(location.search).has('compact')) store.choose({ compact: true });
-
 function start() {
   leave?.();
   leave = follow({
@@ -28,7 +26,7 @@ function start() {
     change: (message) => { announce(message.rows || {}, store.get().rows); store.change(message); },
     state: (found) => {
       if (found.line === 'logged-out') store.set({ session: null, line: 'connecting', problem: null });
-      else store.set(found);
+      else if (found.line !== 'open' || store.get().line !== 'open') store.set(found);
     },
   });
 }
@@ -80,11 +78,13 @@ function useStore() {
   return state;
 }
 
-// Once a second without news, so that ages go on.
+// Drawn once more when nothing new came for a second, so that ages go on.
 function useTick() {
   const [, setTick] = useState(0);
+  const drawn = useRef(0);
+  drawn.current = Date.now();
   useEffect(() => {
-    const timer = setInterval(() => !document.hidden && setTick((count) => count + 1), 1000);
+    const timer = setInterval(() => !document.hidden && Date.now() - drawn.current > 900 && setTick((count) => count + 1), 1000);
     return () => clearInterval(timer);
   }, []);
 }
@@ -107,7 +107,7 @@ function useKeys(state, close) {
 
 // The summary opens by itself when the last running download has ended while the page was open; one that was
 // paused or cancelled has not ended, and its user is about to press another button.
-function useEnd(state, show) {
+function useEnd(state) {
   const [before, setBefore] = useState(null);
   const counts = state.whole?.counts || {};
   const busy = (counts.active || 0) + (counts.waiting || 0);
@@ -117,22 +117,22 @@ function useEnd(state, show) {
       if (before === null) setBefore(ended);
     } else if (before !== null && state.rows.size > 0 && state.line === 'open') {
       setBefore(null);
-      if (ended > before) show();
+      if (ended > before && !state.embedded) acts.ask({ kind: 'summary' });
     }
   }, [busy, before]);
 }
 
 function Page() {
   const state = useStore();
-  const [dialog, setDialog] = useState(null);
+  const { dialog } = state;
   useTick();
   const closeDrawer = () => {
-    const key = state.choices.open;
+    const key = store.get().choices.open; // not of the state at the time when the keys were bound
     store.choose({ open: null });
     requestAnimationFrame(() => document.querySelector(`[data-key="${CSS.escape(key || '')}"]`)?.focus());
   };
   useKeys(state, closeDrawer);
-  useEnd(state, () => setDialog({ kind: 'summary' }));
+  useEnd(state);
   const { theme } = state.choices;
   useEffect(() => { document.documentElement.dataset.theme = theme; }, [theme]);
   useEffect(() => { document.title = state.whole?.title || 'modelsync'; }, [state.whole?.title]);
@@ -145,35 +145,37 @@ function Page() {
   const watched = (state.connection?.namespaces || []).filter((name) => !refused.includes(name));
   const namespaces = [...new Set([...watched, ...[...state.rows.values()].map((row) => row.namespace)])].sort();
   const link = connectionOf(state);
-  const close = () => setDialog(null);
-  const cancel = (rows) => setDialog({ kind: 'cancel', rows });
-  return html`<div class=${`page ${link.kind}${open ? ' with-drawer' : ''}${state.choices.compact ? ' is-compact' : ''}`}>
-    <${Header} state=${state} store=${store} onLogOut=${logOut} onNotify=${notify}
-      onCreate=${() => setDialog({ kind: 'create' })} onSummary=${() => setDialog({ kind: 'summary' })} />
+  const close = () => acts.ask(null);
+  const minimised = state.choices.minimised && !state.embedded;
+  return html`<div class=${`page ${link.kind}${open ? ' with-drawer' : ''}${isCompact(state) ? ' is-compact' : ''}`}>
+    <${Header} state=${state} store=${store} acts=${acts} onLogOut=${logOut} onNotify=${notify} />
     <main>
-      ${link.kind === 'refused' ? html`<${NoRights} connection=${state.connection} />` : html`<${View} state=${state}
-        onOpen=${(row) => store.choose({ open: keyOf(row) })} onCancel=${cancel} onCreate=${() => setDialog({ kind: 'create' })} />`}
+      ${minimised && html`<p class="note">Downloads go on in the cluster, also when this page is closed.</p>`}
+      ${!minimised && (link.kind === 'refused' ? html`<${NoRights} connection=${state.connection} />` : html`<${View} state=${state} />`)}
     </main>
-    ${open && html`<${Drawer} key=${state.choices.open} row=${open} state=${state} store=${store} acts=${acts} onClose=${closeDrawer} onCancel=${cancel} />`}
-    ${dialog?.kind === 'create' && html`<${Create} namespaces=${namespaces} onClose=${close} onDone=${(name) => acts.say(`${name} is created.`)} />`}
+    ${open && html`<${Drawer} key=${state.choices.open} row=${open} state=${state} store=${store} acts=${acts} onClose=${closeDrawer} />`}
+    ${dialog?.kind === 'create' && html`<${Create} namespaces=${namespaces} onClose=${close}
+      onDone=${(name) => acts.say(`${name} is created. It downloads in the cluster, also when this page is closed.`)} />`}
     ${dialog?.kind === 'cancel' && html`<${ConfirmCancel} rows=${dialog.rows} acts=${acts} onClose=${close} />`}
     ${dialog?.kind === 'summary' && html`<${Summary} state=${state} acts=${acts} onClose=${close} />`}
     <${Toast} toast=${state.toast} onClose=${() => store.set({ toast: null })} />
   </div>`;
 }
 
-function View({ state, onOpen, onCancel, onCreate }) {
+function View({ state }) {
   const { choices } = state;
+  const compact = isCompact(state);
+  const found = useMemo(() => matching(state.rows, choices), [state.rows, choices]);
   if (!state.whole) return html`<p class="start" role="status">Reading the ModelSyncs …</p>`;
   const refused = (state.connection?.refused || []).filter((each) => each.namespace);
-  if (!state.rows.size) return html`<${Empty} acts=${acts} onCreate=${onCreate} readOnly=${state.session.readOnly} />`;
+  if (!state.rows.size) return html`<${Empty} acts=${acts} onCreate=${() => acts.ask({ kind: 'create' })} readOnly=${state.session.readOnly} />`;
   return html`
     ${refused.length > 0 && html`<p class="note">Not shown, since you may not list them: ${refused.map((each) => each.namespace).join(', ')}</p>`}
-    ${!choices.compact && html`<${Queues} queues=${state.queues} connection=${state.connection} />`}
-    ${!choices.compact && html`<${Chart} store=${store} span=${choices.span} label="Speed of all downloads" />`}
-    <${Toolbar} state=${state} store=${store} acts=${acts} onCancel=${onCancel} />
-    ${matching(state.rows, choices).length
-    ? html`<${Table} state=${state} store=${store} acts=${acts} onOpen=${onOpen} onCancel=${onCancel} />`
+    ${!compact && html`<${Queues} queues=${state.queues} connection=${state.connection} />`}
+    ${!compact && html`<${Chart} store=${store} span=${choices.span} label="Speed of all downloads" />`}
+    ${!state.embedded && html`<${Toolbar} shown=${found.length} state=${state} store=${store} acts=${acts} />`}
+    ${found.length
+    ? html`<${Table} found=${found} state=${state} store=${store} acts=${acts} />`
     : html`<${NoMatch} store=${store} />`}`;
 }
 

@@ -1,9 +1,10 @@
 // What the page knows and what its user has chosen. Choices survive a reload; what the server says does not.
 
 const KEY = 'modelsync.page';
+const DRAW_MS = 40;
 const CHOICES = {
   search: '', phase: 'all', groupBy: 'group', sort: 'attention', descending: false, compact: false,
-  folded: [], open: null, theme: 'auto', notify: false, span: '1h',
+  folded: [], open: null, theme: 'auto', notify: false, span: '1h', minimised: false,
 };
 
 function remembered() {
@@ -21,21 +22,34 @@ const sameKind = (value, usual) =>
 
 export function createStore() {
   const listeners = new Set();
+  // A frame in another page, one line a model: it shows everything, and leaves the choices of the page alone.
+  const embedded = new URLSearchParams(location.search).has('compact');
   let state = {
     rows: new Map(), whole: null, queues: [], groups: [], connection: null,
     line: 'connecting', seen: null, session: null, problem: null, selected: new Set(), toast: null,
-    choices: remembered(), peak: 0,
+    dialog: null, embedded, choices: embedded ? { ...CHOICES, theme: remembered().theme } : remembered(),
   };
 
+  let soon = 0;
+  const notify = () => {
+    clearTimeout(soon);
+    soon = 0;
+    listeners.forEach((listener) => listener(state));
+  };
   const set = (part) => {
     state = { ...state, ...part };
-    listeners.forEach((listener) => listener(state));
+    notify();
+  };
+  // News come in several events, which are drawn once.
+  const setSoon = (part) => {
+    state = { ...state, ...part };
+    soon = soon || setTimeout(notify, DRAW_MS);
   };
 
   const choose = (part) => {
     const choices = { ...state.choices, ...part };
     try {
-      localStorage.setItem(KEY, JSON.stringify(choices));
+      if (!embedded) localStorage.setItem(KEY, JSON.stringify(choices));
     } catch {
       // A browser that forbids storage forgets them with the page.
     }
@@ -47,9 +61,8 @@ export function createStore() {
     for (const name of ['whole', 'queues', 'groups', 'connection']) {
       if (message[name] !== undefined) parts[name] = message[name];
     }
-    const speed = parts.whole?.speed?.bytesPerSecond || 0;
     const alive = (parts.connection || state.connection)?.state === 'live';
-    set({ rows, ...parts, peak: Math.max(state.peak, speed), seen: alive ? Date.now() : state.seen });
+    setSoon({ rows, ...parts, seen: alive ? Date.now() : state.seen });
   };
 
   return {
@@ -72,14 +85,9 @@ export function createStore() {
 
 // --- which rows are shown, and in which order ----------------------------------------------------------------
 
-const ORDER = ['Stalled', 'Failed', 'Retrying', 'Downloading', 'Verifying', 'Queued', 'New', 'Paused', 'Cancelled', 'Complete'];
-const rank = (row) => {
-  const found = ORDER.indexOf(row.badge.word);
-  return found < 0 ? ORDER.length : found;
-};
 const number = (value, missing) => (value === undefined || value === null ? missing : value);
 const VALUES = {
-  attention: rank,
+  attention: (row) => row.attention,
   name: (row) => row.name,
   percent: (row) => number(row.bytes?.percent, -1),
   speed: (row) => number(row.speed?.bytesPerSecond, -1),
@@ -93,14 +101,10 @@ export const SORTS = {
 };
 
 export const PHASES = {
-  all: ['All', () => true],
-  active: ['Active', (row) => row.badge.active || row.badge.word === 'Stalled'],
-  waiting: ['Waiting', (row) => ['Queued', 'New', 'Retrying'].includes(row.badge.word)],
-  paused: ['Paused', (row) => row.badge.word === 'Paused'],
-  failed: ['Failed', (row) => row.badge.word === 'Failed'],
-  complete: ['Complete', (row) => row.badge.word === 'Complete'],
-  cancelled: ['Cancelled', (row) => row.badge.word === 'Cancelled'],
+  all: 'All', active: 'Active', waiting: 'Waiting', paused: 'Paused', failed: 'Failed', complete: 'Complete',
+  cancelled: 'Cancelled', other: 'Other',
 };
+const fits = (row, phase) => phase === 'all' || row.counted === phase || !(phase in PHASES);
 
 const searchable = (row) =>
   [row.name, row.namespace, row.group, row.queue, row.source, row.target, row.badge.word, row.reason, row.node]
@@ -108,9 +112,8 @@ const searchable = (row) =>
 
 export function matching(rows, { search, phase }) {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const fits = (PHASES[phase] || PHASES.all)[1];
   return [...rows.values()].filter((row) => {
-    if (!fits(row)) return false;
+    if (!fits(row, phase)) return false;
     if (!words.length) return true;
     const text = searchable(row);
     return words.every((word) => text.includes(word));
@@ -120,11 +123,13 @@ export function matching(rows, { search, phase }) {
 export function sorted(rows, { sort, descending }) {
   const value = VALUES[sort] || VALUES.attention;
   const turn = descending ? -1 : 1;
-  return rows.map((row) => [value(row), row.name, row]).sort((one, other) => {
+  return rows.map((row) => [value(row), keyOf(row), row]).sort((one, other) => {
     if (one[0] !== other[0]) return (one[0] < other[0] ? -1 : 1) * turn;
     return one[1] < other[1] ? -1 : 1;
   }).map((each) => each[2]);
 }
+
+export const isCompact = (state) => state.embedded || state.choices.compact;
 
 export const groupOf = (row, groupBy) => {
   if (groupBy === 'none') return null;
@@ -132,9 +137,8 @@ export const groupOf = (row, groupBy) => {
 };
 
 // Group headings and rows as one flat list, as the window of visible lines needs it.
-export function lines(state) {
-  const { choices } = state;
-  const rows = sorted(matching(state.rows, choices), choices);
+export function lines(found, choices) {
+  const rows = sorted(found, choices);
   if (choices.groupBy === 'none') return rows.map((row) => ({ row }));
   const groups = new Map();
   for (const row of rows) {

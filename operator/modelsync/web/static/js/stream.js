@@ -25,8 +25,8 @@ export function follow({ snapshot, change, state }) {
 
   function live(deliver) {
     failures = 0;
-    state({ line: 'open' });
     deliver();
+    state({ line: 'open' });
   }
 
   async function again(problem) {

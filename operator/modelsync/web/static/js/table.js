@@ -1,11 +1,11 @@
 // The table. Only the lines in sight are in the document, so a thousand rows cost what thirty do.
 
-import { may, WORDS } from './acts.js';
-import { html, useEffect, useMemo, useRef, useState } from './html.js';
+import { may, wordsOf } from './acts.js';
+import { html, memo, useEffect, useMemo, useRef, useState } from './html.js';
 import { Icon } from './icons.js';
 import { Badge, Bar, Button, figures } from './parts.js';
-import { keyOf, lines } from './store.js';
-import { ago } from './words.js';
+import { isCompact, keyOf, lines } from './store.js';
+import { ago, span, until } from './words.js';
 
 const SPARE = 8;
 const narrow = matchMedia('(max-width: 760px)');
@@ -39,7 +39,7 @@ function lineAt(tops, place) {
 
 // The first and the last line to be drawn; follows scrolling and the window's size.
 function useWindow(tops, body) {
-  const [range, setRange] = useState([0, 60]);
+  const [range, setRange] = useState([0, 30]);
   useEffect(() => {
     let frame = 0;
     const look = () => {
@@ -63,22 +63,23 @@ function useWindow(tops, body) {
   return range;
 }
 
-export function Table({ state, store, acts, onOpen, onCancel }) {
+export function Table({ found, state, store, acts }) {
   const { choices } = state;
+  const compact = isCompact(state);
   const [isNarrow, setNarrow] = useState(narrow.matches);
   useEffect(() => {
     const changed = () => setNarrow(narrow.matches);
     narrow.addEventListener('change', changed);
     return () => narrow.removeEventListener('change', changed);
   }, []);
-  const flat = useMemo(() => lines(state), [state.rows, choices]);
-  const tops = useMemo(() => topsOf(flat, choices.compact, isNarrow), [flat, choices.compact, isNarrow]);
+  const flat = useMemo(() => lines(found, choices), [found, choices]);
+  const tops = useMemo(() => topsOf(flat, compact, isNarrow), [flat, compact, isNarrow]);
   const body = useRef(null);
   const [first, end] = useWindow(tops, body);
   const last = Math.min(end, flat.length);
   const shown = flat.slice(first, last);
-  const writes = !state.session?.readOnly;
-  return html`<table class=${choices.compact ? 'rows compact' : 'rows'} aria-rowcount=${flat.length + 1}>
+  const second = Math.floor(Date.now() / 1000);
+  return html`<table class=${compact ? 'rows compact' : 'rows'} aria-rowcount=${flat.length + 1}>
     <caption class="unseen">ModelSyncs</caption>
     <thead><tr>
       <th scope="col" class="pick"><span class="unseen">Select</span></th><th scope="col">Model</th><th scope="col">State</th>
@@ -89,7 +90,7 @@ export function Table({ state, store, acts, onOpen, onCancel }) {
       ${first > 0 && html`<${Gap} key="above" height=${tops[first]} />`}
       ${shown.map((line, index) => (line.row
     ? html`<${Row} key=${keyOf(line.row)} row=${line.row} index=${first + index + 2} selected=${state.selected.has(keyOf(line.row))}
-          writes=${writes} acts=${acts} onOpen=${onOpen} onCancel=${onCancel} compact=${choices.compact} />`
+          session=${state.session} acts=${acts} compact=${compact} second=${hasAge(line.row) ? second : 0} />`
     : html`<${Heading} key=${`group ${line.group}`} line=${line} store=${store} state=${state} index=${first + index + 2} />`))}
       ${last < flat.length && html`<${Gap} key="below" height=${tops.at(-1) - tops[last]} />`}
     </tbody>
@@ -116,7 +117,7 @@ function Heading({ line, store, state, index }) {
 // What a row has to say beside its figures.
 export function remark(row) {
   if (row.badge.word === 'Stalled' || row.badge.word === 'Failed') return row.message;
-  if (row.badge.word === 'Retrying') return [row.message, row.attempt?.text].filter(Boolean).join(' · ');
+  if (row.attempt?.nextTime) return `next attempt ${until(row.attempt.nextTime)}${row.message ? ` · ${row.message}` : ''}`;
   if (row.place) return row.place.text;
   if (row.stage) return row.stage;
   if (row.files?.current) return row.files.current;
@@ -124,27 +125,38 @@ export function remark(row) {
   return row.message || row.source;
 }
 
-function Row({ row, index, selected, writes, acts, onOpen, onCancel, compact }) {
+// Whether it shows a time that goes on by itself.
+const hasAge = (row) => row.badge.word === 'Stalled' || row.badge.word === 'Complete' || Boolean(row.attempt?.nextTime);
+const leftOf = (row) => (row.eta && row.eta.state !== 'calculating' ? `${row.eta.text} left` : row.eta?.text);
+
+// The line of a small window: what runs in figures, all else in a word.
+const brief = (row) =>
+  (row.badge.active ? [row.bytes?.percentText, row.speed?.text, leftOf(row)] : [row.badge.word]).filter(Boolean).join(' · ');
+
+const Row = memo(({ row, index, selected, session, acts, compact }) => {
+  const writes = !session?.readOnly;
   const files = row.files?.text ? `${row.files.text} files` : null;
   const left = row.eta?.text || '';
   const note = remark(row) || '';
   const verbs = ['pause', 'resume', 'retry'].filter((verb) => may(row, verb));
-  const stalledSince = row.badge.word === 'Stalled' && row.since ? `since ${ago(row.since)}` : undefined;
+  const stalledSince = row.badge.word === 'Stalled' && row.since ? `for ${span((Date.now() - Date.parse(row.since)) / 1000)}` : undefined;
   return html`<tr aria-rowindex=${index} class=${selected ? 'selected' : ''}>
     <td class="pick">${writes && html`<input type="checkbox" checked=${selected} aria-label=${`Select ${row.name}`}
       onChange=${(event) => acts.select(row, event.target.checked)} />`}</td>
-    <td class="model"><button type="button" class="name" data-key=${keyOf(row)} onClick=${() => onOpen(row)}>${row.name}</button>
+    <td class="model"><button type="button" class="name" data-key=${keyOf(row)} onClick=${() => acts.open(row)}>${row.name}</button>
       ${!compact && html`<span class=${`remark ${row.badge.colour}`} title=${note}>${note}</span>`}</td>
     <td class="state"><${Badge} badge=${row.badge} title=${stalledSince || note} />
       ${!compact && (stalledSince || (row.attempt && row.attempt.number > 1))
       && html`<span class="remark">${stalledSince || row.attempt.text}</span>`}</td>
-    <td class="progress"><${Bar} bytes=${row.bytes} colour=${row.badge.colour} active=${row.badge.active} label=${`Progress of ${row.name}`} />
-      <span class="figures">${[figures(row.bytes), files].filter(Boolean).join(' · ')}</span></td>
+    <td class="progress">${(row.badge.active || row.bytes?.percent !== undefined)
+    && html`<${Bar} bytes=${row.bytes} colour=${row.badge.colour} active=${row.badge.active} label=${`Progress of ${row.name}`} />`}
+      <span class="figures">${[figures(row.bytes), files].filter(Boolean).join(' · ')}</span>
+      ${compact && html`<span class="brief">${brief(row)}</span>`}</td>
     <td class="figure speed">${row.speed?.text || ''}</td>
     <td class="figure eta">${left}</td>
-    <td class="acts">${writes && verbs.map((verb) => html`<${Button} label=${`${WORDS[verb][0]} ${row.name}`} icon=${verb} kind="quiet"
+    <td class="acts">${writes && verbs.map((verb) => html`<${Button} label=${`${wordsOf(session, verb).label} ${row.name}`} icon=${verb} kind="quiet"
       onClick=${() => acts.one(row, verb)} />`)}
       ${writes && may(row, 'cancel') && html`<${Button} label=${`Cancel ${row.name}`} icon="close" kind="quiet danger"
-        onClick=${() => onCancel([row])} />`}</td>
+        onClick=${() => acts.ask({ kind: 'cancel', rows: [row] })} />`}</td>
   </tr>`;
-}
+});

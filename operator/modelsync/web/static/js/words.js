@@ -13,15 +13,27 @@ export function span(seconds) {
   return `${Math.floor(whole / 86400)}d ${Math.floor((whole % 86400) / 3600)}h`;
 }
 
-const UNITS = [['TB', 1e12], ['GB', 1e9], ['MB', 1e6], ['kB', 1e3]];
-
-export function size(bytes) {
-  if (bytes === undefined || bytes === null) return '–';
-  const [unit, factor] = UNITS.find(([, each]) => bytes >= each) || ['B', 1];
-  const value = bytes / factor;
-  return `${factor === 1 ? Math.round(value) : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)}${unit}`;
+export function until(time, now = Date.now()) {
+  const seconds = (Date.parse(time) - now) / 1000;
+  return seconds > 0 ? `in ${span(seconds)}` : 'now';
 }
 
-export const clock = (time) => new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
+
+// As the server writes sizes; here for the axis of the chart, whose values the server does not know.
+export function size(bytes) {
+  if (bytes === undefined || bytes === null) return '–';
+  let [value, unit] = [Math.round(bytes), 0];
+  while (unit < UNITS.length - 1 && Math.round(value) >= 1000) {
+    value /= 1000;
+    unit += 1;
+  }
+  if (!unit) return `${value}B`;
+  if (Number(value.toFixed(2)) < 10) return `${value.toFixed(2).replace(/0$/, '')}${UNITS[unit]}`;
+  return `${value.toFixed(Number(value.toFixed(1)) < 100 ? 1 : 0)}${UNITS[unit]}`;
+}
+
+const CLOCK = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+export const clock = (time) => CLOCK.format(new Date(time));
 
 export const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
