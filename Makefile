@@ -39,6 +39,7 @@ page: setup  ## The web page in full counts: all its tests, on a real cluster to
 	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py $(ARGS)
 	@dev/on-cluster.sh python -m tests.attacks --topic page
 	@$(VENV)/python -m tests.page.scale
+	@dev/on-cluster.sh python -m tests.page.pictures
 
 cluster: setup  ## A real two-node Kubernetes on this machine.
 	@$(VENV)/python -m dev.cluster start
