@@ -132,8 +132,9 @@ async def _take(url: str, folder: Path, seconds: float) -> None:
         await page.set_viewport_size({"width": 420, "height": 900})
         await page.wait_for_timeout(1500)
         await _save(page, "narrow", folder)
-        await page.get_by_role("button", name="Compact").click()
         await page.set_viewport_size({"width": 420, "height": 480})
+        await page.goto(page.url + "?compact")
+        await window.row("flux-dev").wait_for()
         await page.wait_for_timeout(1500)
         await _save(page, "compact", folder)
 

@@ -184,7 +184,7 @@ def test_details_show_attempts_conditions_and_the_command_of_each_act() -> None:
         await visit.page.get_by_role("button", name="llama", exact=True).click()
         drawer = visit.page.get_by_role("dialog", name="Details of llama")
         for text in (
-            "attempt 3 of 6 without progress",
+            "attempt 3 of 6 in a row without progress",
             "NetworkError of attempt 4: The connection broke.",
             "Another attempt follows.",
             "kubectl modelsync pause llama -n a",

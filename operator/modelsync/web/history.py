@@ -1,10 +1,11 @@
 """Speeds of the past for the chart: what a feed has seen, and so never more than its caller may see."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from modelsync.reading import history, values
 
-STEP = timedelta(seconds=5)
+STEP_SECONDS = 5
+"""Of the history's own steps: each of them takes one figure, or it would have holes."""
 
 
 class Recorder:
@@ -12,7 +13,7 @@ class Recorder:
 
     def __init__(self, started: datetime) -> None:
         self.history = history.History(started)
-        self._next = started
+        self._step = 0
 
     def peak(self, now: datetime) -> int | None:
         """The highest speed of all downloads together in the last 24 hours, in bytes per second."""
@@ -21,9 +22,10 @@ class Recorder:
 
     def record(self, now: datetime, found: values.Picture) -> None:
         """Take the present speeds, if it is time."""
-        if now < self._next:
+        step = int(now.timestamp() // STEP_SECONDS)
+        if step == self._step:
             return
-        self._next = now + STEP
+        self._step = step
         speeds: dict[str, float] = {"total": 0.0}
         for row in found.rows:
             if row.speed is None:

@@ -14,17 +14,19 @@ function colour(element, name) {
 }
 
 const HOUR = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', hour12: false });
+const MINUTES = [1, 5, 10, 15, 30, 60, 120, 240, 360].map((each) => each * 60);
 const HEIGHT = 120;
 
 function options(element, width, hasUp) {
   const line = { stroke: colour(element, '--muted'), grid: { stroke: colour(element, '--line'), width: 1 }, ticks: { show: false } };
   const rate = (value) => (value === null || value === undefined ? '–' : `${size(value)}/s`);
-  const series = [{}, { label: 'down', stroke: colour(element, '--blue'), fill: colour(element, '--blue-soft'), width: 1.5 }];
-  if (hasUp) series.push({ label: 'up', stroke: colour(element, '--green'), width: 1 });
+  const points = { show: false };
+  const series = [{}, { label: 'down', stroke: colour(element, '--blue'), fill: colour(element, '--blue-soft'), width: 1.5, points }];
+  if (hasUp) series.push({ label: 'up', stroke: colour(element, '--green'), width: 1, points });
   return {
     width, height: HEIGHT, series, cursor: { y: false }, legend: { show: false },
     scales: { y: { range: (_, _least, most) => [0, Math.max(1000, (most || 0) * 1.1)] } },
-    axes: [{ ...line, size: 24, values: (_, ticks) => ticks.map((tick) => HOUR.format(tick * 1000)) }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
+    axes: [{ ...line, size: 24, incrs: MINUTES, values: (_, ticks) => ticks.map((tick) => HOUR.format(tick * 1000)) }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
   };
 }
 

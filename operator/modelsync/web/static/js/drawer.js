@@ -36,7 +36,7 @@ export function Drawer({ row, state, store, acts, onClose }) {
       <${Button} label="Close details" icon="close" kind="quiet" onClick=${onClose} /></header>
     <${Bar} bytes=${row.bytes} colour=${row.badge.colour} active=${row.badge.active} label="Progress" />
     ${facts && html`<p class="facts">${facts}</p>`}
-    ${row.message && html`<p class=${`message ${row.badge.colour}`}>${row.reason && html`<b>${row.reason}: </b>`}${row.message}</p>`}
+    ${row.message && row.message.toLowerCase() !== row.reason?.toLowerCase() && html`<p class=${`message ${row.badge.colour}`}>${row.reason && html`<b>${row.reason}: </b>`}${row.message}</p>`}
     ${row.place && html`<p class="message">${row.place.text}${row.place.remedy ? `. ${row.place.remedy}` : ''}</p>`}
     ${row.remedy && html`<div class="remedy"><b>What to do</b><p>${row.remedy.text}</p>
       ${row.remedy.command && html`<${Command} text=${row.remedy.command} acts=${acts} />`}</div>`}
@@ -97,7 +97,8 @@ function Attempts({ row, sync }) {
   const last = sync?.status?.lastFailure;
   if (!row.attempt && !last) return null;
   return html`<section><h3>Attempts</h3><dl>
-    ${row.attempt && html`<dt>In a row</dt><dd>${row.attempt.text} without progress</dd><dt>Started in all</dt><dd>${row.attempt.started}</dd>`}
+    ${row.attempt && html`<dt>Now</dt><dd>${row.attempt.text}${row.attempt.number > 1
+    ? ' in a row without progress' : ''}</dd><dt>Started in all</dt><dd>${row.attempt.started}</dd>`}
     ${row.attempt?.nextTime && html`<dt>Next</dt><dd>${until(row.attempt.nextTime)} (${clock(row.attempt.nextTime)})</dd>`}
     ${last && html`<dt>Last failure</dt><dd>${last.reason}${last.attempt ? ` of attempt ${last.attempt}` : ''}${last.time
     ? `, ${ago(last.time)}` : ''}${last.message ? `: ${last.message}` : ''}</dd>`}

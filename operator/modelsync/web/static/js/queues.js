@@ -1,7 +1,7 @@
 // A card for each queue.
 
 import { html } from './html.js';
-import { ago, clock } from './words.js';
+import { clock, span } from './words.js';
 
 export function Queues({ queues, connection }) {
   if (!queues.length) return null;
@@ -24,7 +24,8 @@ function Card({ queue }) {
     ${!queue.exists && html`<p class="bad">There is no such queue.</p>`}
     ${queue.runningText && html`<p class="names" title=${queue.runningText}>${queue.runningText}</p>`}
     <p class="counts">${facts.length ? facts.map(([word, count]) => html`<span class=${word}>${count} ${word}</span>`) : 'nothing here'}</p>
-    ${queue.oldestWaitSince && html`<p class="wait">oldest waits since ${clock(queue.oldestWaitSince)} (${ago(queue.oldestWaitSince)})</p>`}
+    ${queue.oldestWaitSince && html`<p class="wait" title=${`since ${clock(queue.oldestWaitSince)}`}>the oldest
+      waits for ${span((Date.now() - Date.parse(queue.oldestWaitSince)) / 1000)}</p>`}
     ${!queue.admits && html`<p class="bad">${queue.message || 'It admits nothing.'}</p>`}
   </article>`;
 }

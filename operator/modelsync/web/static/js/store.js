@@ -147,7 +147,10 @@ export function lines(found, choices) {
     groups.get(name).push(row);
   }
   const flat = [];
-  for (const [name, members] of [...groups].sort((one, other) => (one[0] < other[0] ? -1 : 1))) {
+  // In the order of attention a group stands where its most urgent row does, else by its name.
+  const inOrder = [...groups];
+  if (choices.sort !== 'attention') inOrder.sort((one, other) => (one[0] < other[0] ? -1 : 1));
+  for (const [name, members] of inOrder) {
     flat.push({ group: name, members });
     if (!choices.folded.includes(name)) members.forEach((row) => flat.push({ row }));
   }

@@ -119,7 +119,7 @@ export function remark(row) {
   if (row.badge.word === 'Stalled' || row.badge.word === 'Failed') return row.message;
   if (row.attempt?.nextTime) return `next attempt ${until(row.attempt.nextTime)}${row.message ? ` · ${row.message}` : ''}`;
   if (row.place) return row.place.text;
-  if (row.stage) return row.stage;
+  if (row.stage && row.stage !== row.badge.word) return row.stage;
   if (row.files?.current) return row.files.current;
   if (row.badge.word === 'Complete') return row.completed ? `completed ${ago(row.completed)}` : row.target;
   return row.message || row.source;
