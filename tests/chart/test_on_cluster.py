@@ -1,7 +1,8 @@
 """The chart on a real API server: the first installation, upgrades, and a removal that costs nobody a model.
 
 Each test begins with whatever the one before left, and says what it needs: an installed release is upgraded
-to the values of the test, which is what clusters live through.
+to the values of the test, which is what clusters live through. What the API server and Helm do alone is tried
+without a running operator, whose start and end are most of an upgrade's time.
 """
 
 import json
@@ -27,6 +28,7 @@ pytestmark = [
     ),
 ]
 SPACE, OTHER = "chart-models", "chart-other"
+NO_OPERATOR = "replicaCount=0"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,6 +48,7 @@ def hub() -> Iterator[HubServer]:
         yield server
 
 
+DEFINITIONS = [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
 MINE = f"app.kubernetes.io/name={helm.CHART.rpartition('/')[2]}"
 
 
@@ -97,7 +100,7 @@ def test_definitions_left_to_others_who_did_not_bring_them_are_missed_at_once() 
 
 def test_notes_name_all_that_stays_and_how_to_remove_it() -> None:
     release.purge()
-    printed = release.upgrade()
+    printed = release.upgrade(NO_OPERATOR)
     release.uninstall()
     assert "SyncQueues (default" in printed
     for line in (line for line in printed.splitlines() if line.startswith("kubectl delete ")):
@@ -106,12 +109,12 @@ def test_notes_name_all_that_stays_and_how_to_remove_it() -> None:
 
 
 def test_queue_that_a_user_edited_survives_upgrade_and_reinstallation() -> None:
-    release.upgrade()
+    release.upgrade(NO_OPERATOR)
     kube.patch("syncqueue", "default", release.SYSTEM, {"spec": {"maxActive": 7}})
     before = release.queue()["metadata"]["uid"]
-    release.upgrade("config.log.level=debug")
+    release.upgrade(NO_OPERATOR, "config.log.level=debug")
     release.uninstall()
-    release.upgrade()
+    release.upgrade(NO_OPERATOR)
     assert (release.queue()["spec"]["maxActive"], release.queue()["metadata"]["uid"]) == (7, before)
 
 
@@ -122,8 +125,8 @@ def test_upgrade_brings_the_new_schema(tmp_path: Path) -> None:
         crd["spec"]["versions"][0]["additionalPrinterColumns"].pop()
         path.write_text(yaml.safe_dump(crd))
     release.purge()
-    release.upgrade(chart=older)
-    release.upgrade()
+    release.upgrade(NO_OPERATOR, chart=older)
+    release.upgrade(NO_OPERATOR)
     for path in Path("crds").iterdir():
         wanted = yaml.safe_load(path.read_text())
         (version,) = kube.get("crd", wanted["metadata"]["name"], "default")["spec"]["versions"]
@@ -141,6 +144,7 @@ def test_live_download_survives_upgrade_removal_and_reinstallation(hub: HubServe
     uid = kube.wait_for("live", SPACE, kube.phase_is("Downloading"), 60, "Downloading")["metadata"]["uid"]
     release.upgrade("replicaCount=2")
     release.uninstall()
+    assert left() == DEFINITIONS
     release.upgrade()
     hub.rate = None
     sync = kube.wait_complete("live", SPACE, 120)
@@ -159,18 +163,18 @@ def test_release_that_watches_one_namespace_holds_no_cluster_wide_right(hub: Hub
 
 
 def test_removal_leaves_crds_modelsyncs_and_queues_and_nothing_else() -> None:
-    release.upgrade()
+    release.upgrade(NO_OPERATOR)
     kube.apply(paused("kept"))
     release.uninstall()
     assert kube.exists("modelsync", "kept", SPACE)
     assert release.queue()["spec"]["maxActive"]
-    assert left() == [f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in release.CRDS]
+    assert left() == DEFINITIONS
 
 
 def test_leaving_the_crds_to_others_deletes_no_modelsync() -> None:
-    release.upgrade()
+    release.upgrade(NO_OPERATOR)
     kube.apply(paused("left"))
-    release.upgrade("crds.enabled=false")
+    release.upgrade(NO_OPERATOR, "crds.enabled=false")
     assert kube.exists("modelsync", "left", SPACE)
 
 
@@ -213,7 +217,7 @@ WITH_SECRET = {
 @pytest.fixture(scope="module")
 def users(spaces: None) -> None:
     """Users by what they may do: `plain` the claim, `holder` the claim and the Secret, `stranger` neither."""
-    release.upgrade()
+    release.upgrade(NO_OPERATOR)
     grant("plain", CLAIM)
     grant("holder", CLAIM, SECRET)
     grant("stranger")
@@ -309,7 +313,7 @@ def test_secrets_for_pulling_the_image_are_for_those_who_may_get_them(users: Non
 
 
 def test_queue_is_for_those_who_may_use_it_from_their_namespace(users: None) -> None:
-    release.upgrade("queueAccess.enabled=true")
+    release.upgrade(NO_OPERATOR, "queueAccess.enabled=true")
     member = {"apiGroups": ["modelsync.dev"], "resources": ["syncqueues"], "verbs": ["use"]}
     grant("member", CLAIM, {**member, "resourceNames": ["gpu"]})
     edit = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding"}
@@ -340,10 +344,10 @@ def test_queue_is_for_those_who_may_use_it_from_their_namespace(users: None) -> 
     kube.kubectl(*as_editor, '{"spec": {"queue": "default"}}')
     with pytest.raises(kube.KubectlError, match="you may not use SyncQueue 'gpu'"):
         kube.kubectl(*as_editor, '{"spec": {"queue": "gpu"}}')
-    release.upgrade("queueAccess.enabled=false")
+    release.upgrade(NO_OPERATOR, "queueAccess.enabled=false")
 
 
 def test_policy_can_be_switched_off(users: None) -> None:
-    release.upgrade("admissionPolicy.enabled=false")
+    release.upgrade(NO_OPERATOR, "admissionPolicy.enabled=false")
     kube.eventually(lambda: not refused("stranger"), 20, "the API server forgets the policy")
     create_as("stranger", paused("trusted", source=WITH_SECRET["s3"]))
