@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests: our CRDs on a real API server, once for each module."""
+"""Fixtures of the API's tests: our CRDs on a real API server, once for all that ask."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ def space() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(space: None) -> Iterator[proof.Proof]:
-    """Our CRDs on the cluster that KUBECONFIG names; gone before tests that say `modelsync` for short."""
+    """Our CRDs on the cluster that KUBECONFIG names."""
     with proof.installed() as found:
         yield found

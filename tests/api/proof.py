@@ -1,8 +1,8 @@
 """Our CRDs on a real API server, under a group of their own.
 
-The schema is byte for byte ours; only the group differs, so that the proof neither needs nor disturbs a
-release whose CRDs the same cluster holds. Requests go through `kubectl proxy`: whatever way a kubeconfig
-authenticates, they cost milliseconds.
+The schema is byte for byte ours; only the group and the names on the command line differ, so that the proof
+neither needs nor disturbs a release whose CRDs the same cluster holds: `modelsync` still means the release's.
+Requests go through `kubectl proxy`: whatever way a kubeconfig authenticates, they cost milliseconds.
 """
 
 import contextlib
@@ -26,14 +26,15 @@ API_VERSION = f"{GROUP}/{naming.VERSION}"
 NAMESPACE = f"modelsync-proof-{os.getpid()}"
 NEEDS_CLUSTER = [
     pytest.mark.e2e,
-    pytest.mark.alone,  # `modelsync` means the proof's kind to a kubectl that looks meanwhile
+    pytest.mark.apart,
     pytest.mark.skipif(
         "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
         reason="no cluster: run `make test`, or set KUBECONFIG",
     ),
 ]
 Object = dict[str, Any]
-_PLURALS = {naming.SYNC_KIND: naming.SYNC_PLURAL, naming.QUEUE_KIND: naming.QUEUE_PLURAL}
+PLURALS = {naming.SYNC_KIND: f"proof{naming.SYNC_PLURAL}", naming.QUEUE_KIND: f"proof{naming.QUEUE_PLURAL}"}
+SYNCS, QUEUES = (f"{plural}.{GROUP}" for plural in PLURALS.values())
 
 
 class Refused(AssertionError):
@@ -68,7 +69,7 @@ class Proof:
     def call(self, method: str, kind: str, path: str, body: Object, *, dry_run: bool) -> Object:
         """One request with strict field validation, as kubectl makes it."""
         query = "?fieldValidation=Strict" + ("&dryRun=All" if dry_run else "")
-        url = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/{_PLURALS[kind]}{path}{query}"
+        url = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}/{PLURALS[kind]}{path}{query}"
         media = "application/merge-patch+json" if method == "PATCH" else "application/json"
         return self._ask(method, url, body, media)
 
@@ -81,11 +82,16 @@ class Proof:
 
 
 def renamed() -> list[Object]:
-    """Our CRDs with the proof's group."""
+    """Our CRDs with the proof's group, and with names of its own but for the kind."""
     text = json.dumps(crd.all_crds())
-    return list(
-        json.loads(text.replace(f'.{naming.GROUP}"', f'.{GROUP}"').replace(f'"{naming.GROUP}"', f'"{GROUP}"'))
-    )
+    text = text.replace(f'.{naming.GROUP}"', f'.{GROUP}"').replace(f'"{naming.GROUP}"', f'"{GROUP}"')
+    made: list[Object] = json.loads(text)
+    for one in made:
+        names = one["spec"]["names"]
+        names |= {"plural": PLURALS[names["kind"]], "singular": f"proof{names['singular']}"}
+        del names["shortNames"]
+        one["metadata"]["name"] = f"{names['plural']}.{GROUP}"
+    return made
 
 
 @contextlib.contextmanager
@@ -102,8 +108,8 @@ def space() -> Iterator[None]:
 def installed() -> Iterator[Proof]:
     """The CRDs on the cluster, removed at the end.
 
-    kubectl remembers for hours what an API server has. It does so in a cache of our own here, since elsewhere
-    `kubectl get modelsync` would go on to mean the proof's.
+    kubectl remembers for hours what an API server has. It does so in a cache of our own here, which ends with
+    them.
     """
     with tempfile.TemporaryDirectory() as cache, pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECACHEDIR", cache)
@@ -127,7 +133,7 @@ def _installed() -> Iterator[Proof]:
 def _is_served(connection: http.client.HTTPConnection) -> bool:
     """Whether both kinds answer; established CRDs are served a moment later."""
     codes = set()
-    for plural in _PLURALS.values():
+    for plural in PLURALS.values():
         connection.request("GET", f"/apis/{API_VERSION}/{plural}")
         answer = connection.getresponse()
         answer.read()
@@ -138,8 +144,8 @@ def _is_served(connection: http.client.HTTPConnection) -> bool:
 def _is_explained() -> bool:
     """Whether kubectl finds the kinds and their documentation, which are published after the CRD itself."""
     try:
-        for kind in _PLURALS:
-            kube.kubectl("explain", f"{kind.lower()}.spec", f"--api-version={API_VERSION}")
+        for plural in PLURALS.values():
+            kube.kubectl("explain", f"{plural}.spec", f"--api-version={API_VERSION}")
     except kube.KubectlError:
         return False
     return True

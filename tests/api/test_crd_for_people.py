@@ -11,7 +11,6 @@ from tests.api import proof
 from tests.api.specs import bases
 
 pytestmark = proof.NEEDS_CLUSTER
-SYNCS = f"modelsyncs.{proof.GROUP}"
 SPECS = Path(__file__).parent / "specs"
 _TIME = "2026-01-01T00:00:00Z"
 
@@ -74,7 +73,7 @@ def syncs(api: proof.Proof) -> None:
 
 
 def _get(*more: str) -> list[str]:
-    return kube.kubectl("get", SYNCS, "-n", proof.NAMESPACE, *more).splitlines()
+    return kube.kubectl("get", proof.SYNCS, "-n", proof.NAMESPACE, *more).splitlines()
 
 
 def test_the_columns_fit_a_terminal(syncs: None) -> None:
@@ -108,11 +107,11 @@ def test_a_queue_fits_a_terminal_too(api: proof.Proof) -> None:
     status: kube.Object = {"active": 3, "waiting": 1234, "complete": 99999, "failed": 17}
     status |= {"running": ["a/a", "a/b", "a/c"], "display": {"running": "a/a, a/b, a/c +1 more"}}
     api.patch("SyncQueue", "nightly", {"status": status}, sub="/status", dry_run=False)
-    lines = kube.kubectl("get", f"syncqueues.{proof.GROUP}", "-n", proof.NAMESPACE).splitlines()
+    lines = kube.kubectl("get", proof.QUEUES, "-n", proof.NAMESPACE).splitlines()
     assert lines[0].split() == ["NAME", "MAX", "ACTIVE", "WAITING", "COMPLETE", "FAILED", "SUSPENDED", "AGE"]
     assert lines[1].split()[:-1] == ["nightly", "3", "3", "1234", "99999", "17", "false"]
     assert max(map(len, lines)) <= 80
-    wide = kube.kubectl("get", f"syncqueues.{proof.GROUP}", "-n", proof.NAMESPACE, "-o", "wide").splitlines()
+    wide = kube.kubectl("get", proof.QUEUES, "-n", proof.NAMESPACE, "-o", "wide").splitlines()
     assert (wide[0].split()[-1], wide[1].rstrip()[-21:]) == ("RUNNING", "a/a, a/b, a/c +1 more")
 
 
@@ -131,7 +130,7 @@ def test_the_category_names_both_kinds() -> None:
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_kstatus_and_the_ready_condition_agree(syncs: None, name: str) -> None:
-    found = kube.get(SYNCS, name, proof.NAMESPACE)
+    found = kube.get(proof.SYNCS, name, proof.NAMESPACE)
     verdict = kstatus.judge(found)
     assert verdict == VERDICTS[name]
     ready = next(c["status"] for c in found["status"]["conditions"] if c["type"] == "Ready")
@@ -139,23 +138,26 @@ def test_kstatus_and_the_ready_condition_agree(syncs: None, name: str) -> None:
 
 
 def test_kubectl_wait_sees_ready(syncs: None) -> None:
-    kube.kubectl("wait", "--for=condition=Ready", "--timeout=5s", "-n", proof.NAMESPACE, f"{SYNCS}/complete")
+    kube.kubectl(
+        "wait", "--for=condition=Ready", "--timeout=5s", "-n", proof.NAMESPACE, f"{proof.SYNCS}/complete"
+    )
     with pytest.raises(kube.KubectlError, match="timed out"):
         kube.kubectl(
-            "wait", "--for=condition=Ready", "--timeout=1s", "-n", proof.NAMESPACE, f"{SYNCS}/failed"
+            "wait", "--for=condition=Ready", "--timeout=1s", "-n", proof.NAMESPACE, f"{proof.SYNCS}/failed"
         )
 
 
 @pytest.mark.parametrize(
     ("path", "golden"),
     [
-        ("modelsync.spec.source.huggingFace", "explain-hugging-face.txt"),
-        ("modelsync.spec.target.persistentVolumeClaim", "explain-claim.txt"),
-        ("modelsync.spec.estimate", "explain-estimate.txt"),
-        ("syncqueue.spec", "explain-queue.txt"),
+        ("ModelSync.spec.source.huggingFace", "explain-hugging-face.txt"),
+        ("ModelSync.spec.target.persistentVolumeClaim", "explain-claim.txt"),
+        ("ModelSync.spec.estimate", "explain-estimate.txt"),
+        ("SyncQueue.spec", "explain-queue.txt"),
     ],
 )
 def test_explain_reads_as_documentation(api: proof.Proof, path: str, golden: str) -> None:
-    text = kube.kubectl("explain", path, f"--api-version={proof.API_VERSION}")
+    kind, _, field = path.partition(".")
+    text = kube.kubectl("explain", f"{proof.PLURALS[kind]}.{field}", f"--api-version={proof.API_VERSION}")
     text = "\n".join(line.rstrip() for line in text.splitlines()).replace(proof.GROUP, "modelsync.dev")
     assert text.strip() == (SPECS / golden).read_text(encoding="utf-8").strip()

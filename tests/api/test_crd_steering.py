@@ -27,7 +27,7 @@ WANTED = {
 @pytest.fixture(scope="module")
 def minilm(api: proof.Proof) -> str:
     api.create("ModelSync", bases.BASES["hub"], name="minilm", dry_run=False)
-    return f"modelsyncs.{proof.GROUP}"
+    return proof.SYNCS
 
 
 def _run(command: str, kind: str) -> None:

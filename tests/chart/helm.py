@@ -1,5 +1,7 @@
 """Real Helm, on the chart as it lies in the repository."""
 
+import copy
+import functools
 import os
 import shutil
 import subprocess
@@ -30,6 +32,11 @@ def run(*args: str) -> subprocess.CompletedProcess[str]:
 
 def template(*settings: str) -> list[dict[str, Any]]:
     """All objects of the chart with some `--set` values, in namespace `modelsync-system`."""
+    return copy.deepcopy(_rendered(settings))
+
+
+@functools.cache
+def _rendered(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     words = [word for setting in settings for word in ("--set", setting)]
     done = run("template", "modelsync", CHART, "-n", "modelsync-system", *words)
     assert done.returncode == 0, done.stderr

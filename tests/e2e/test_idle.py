@@ -9,7 +9,7 @@ from dev import kube
 from tests import counts
 from tests.e2e import release
 
-COUNT = counts.chosen(short=200, full=1000)
+COUNT = counts.chosen(short=80, full=1000)
 QUIET_SECONDS = 10
 
 

@@ -40,7 +40,7 @@ def whole() -> set[tuple[str, str]]:
     spaces = (SOMEBODYS, release.SYSTEM)
     kinds = ("modelsyncs", "syncqueues", "deployments")
     found = [(kind, one) for kind in kinds for space in spaces for one in kube.get(kind, namespace=space)]
-    found += [("crd", one) for one in kube.get("crds")]
+    found += [("crd", kube.get("crd", name, "default")) for name in occupied.CRDS.values()]
     found += [("namespace", one) for one in kube.get("namespaces") if one["metadata"]["name"] in spaces]
     return {(kind, one["metadata"]["uid"]) for kind, one in found}
 

@@ -5,12 +5,13 @@
 | `timing`  | nothing                   | it is marked `timing`                     |
 | `alone`   | tests without a cluster   | it is marked `alone` (and `e2e`)          |
 | `cluster` | all but those two groups  | it is marked `e2e` and a cluster is there |
-| `free`    | all but `timing`          | none of this is true                      |
+| `free`    | all but `timing`          | none of this is true, or marked `apart`   |
 
-A test on the cluster shares the release with the others, in a namespace of its own, and in a queue of its own
-where it needs few slots or many. One that restarts, replaces or removes the release or its definitions, or
-that takes so much of the operator that others would notice, is marked `alone`. One that measures a speed or
-a share of the machine is marked `timing`.
+A test on the cluster that is marked `apart` has nothing to do with the release and asks the API server only;
+all of these are one unit, since they share what they made there. Any other one shares the release, in a
+namespace of its own, and in a queue of its own where it needs few slots or many. One that restarts, replaces
+or removes the release or its definitions, or that takes so much of the operator that others would notice, is
+marked `alone`. One that measures a speed or a share of the machine is marked `timing`.
 """
 
 import os
@@ -42,14 +43,17 @@ def of(item: pytest.Item) -> Group:
     """The group of a test."""
     if item.get_closest_marker("timing"):
         return Group.TIMING
-    if item.get_closest_marker("e2e") is None or "KUBECONFIG" not in os.environ:
+    on_cluster = item.get_closest_marker("e2e") and not item.get_closest_marker("apart")
+    if not on_cluster or "KUBECONFIG" not in os.environ:
         return Group.FREE
     return Group.ALONE if item.get_closest_marker("alone") else Group.CLUSTER
 
 
 def unit(item: pytest.Item) -> str:
-    """What runs in one process and in order: a module, or on the shared cluster a single test."""
+    """What runs in one process and in order: a module, a single test on the shared cluster, all `apart`."""
     group = of(item)
+    if item.get_closest_marker("apart"):
+        return f"{group} apart"
     return f"{group} {item.nodeid if group is Group.CLUSTER else item.path.as_posix()}"
 
 
