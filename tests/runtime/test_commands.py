@@ -23,7 +23,14 @@ SOURCES = Path(__file__).parents[2] / "operator"
 def test_help_names_every_flag_and_there_is_none_for_what_the_document_says() -> None:
     result = CliRunner().invoke(operator.command, ["--help"], terminal_width=400)
     assert result.exit_code == 0
-    flags = {"--config", "--namespace", "--operator-namespace", "--kubeconfig", "--context"}
+    flags = {
+        "--config",
+        "--namespace",
+        "--operator-namespace",
+        "--kubeconfig",
+        "--context",
+        "--history-reader",
+    }
     assert set(re.findall(r"--[a-z-]+", result.output)) - {"--help"} == flags | {
         "--log-level",
         "--log-format",
