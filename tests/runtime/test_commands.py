@@ -124,9 +124,9 @@ async def test_sigterm_ends_the_process_in_order_with_code_0(tmp_path: Path) -> 
             "--operator-namespace=ops",
             KUBECONFIG=str(kubeconfig),
         )
-        await harness.eventually(lambda: test_operator.jobs(api))
+        await harness.eventually(lambda: test_operator.jobs(api), 120)
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             output, _ = await process.communicate()
         assert process.returncode == 0, output.decode()
         assert all(line.startswith(b"{") for line in output.splitlines()), output.decode()
