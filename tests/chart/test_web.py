@@ -69,6 +69,8 @@ def test_history_is_read_by_the_web_server_alone_and_its_token_is_for_nothing_el
     reader = f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
     assert f"--history-reader={reader}" in operator["args"]
     assert {"name": "history", "containerPort": naming.HISTORY_PORT} in operator["ports"]
+    (web,) = pod["containers"]
+    assert f"--operator-history=modelsync-history.{namespace}.svc:{naming.HISTORY_PORT}" in web["args"]
 
 
 @pytest.mark.parametrize("settings", [(), (f"{ON},web.history=false",)])

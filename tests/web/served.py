@@ -112,6 +112,7 @@ async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: 
     await site.start()
     port = runner.addresses[0][1]
     own, seconds = settings.pop("own", None), settings.pop("upstream_seconds", 10.0)
+    kept = settings.pop("operator_history", None)
     config = WebConfig(
         **{
             "mode": Mode.CLUSTER,
@@ -124,7 +125,7 @@ async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: 
     )
     upstream = Upstream(f"http://127.0.0.1:{port}", None, agent="test", timeout=seconds)
     listening, stop = server.bound("127.0.0.1", 0), asyncio.Event()
-    application = app.application(config, upstream, own=own)
+    application = app.application(config, upstream, own=own, operator_history=kept)
     feeds = application._inside.state.door.feeds  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(application, listening, config.limits, stop))
     connector = aiohttp.TCPConnector(limit=0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from modelsync.api import naming
 from modelsync.cli import web_server
 from modelsync.errors import UsageError
 from modelsync.runtime.telemetry import log_setup
@@ -43,6 +44,19 @@ _LEVELS = ("debug", "info", "warning", "error")
 @click.option("--ca-file", metavar="FILE", help="Certification authority of the API server.")
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", callback=web_server.namespaces)
 @click.option("--operator-namespace", default="modelsync-system", show_default=True, metavar="NAME")
+@click.option(
+    "--operator-history",
+    metavar="HOST:PORT",
+    callback=web_server.host_and_port,
+    help="Service of the operator at which speeds of the past are read; kept here while somebody looks by"
+    " default.",
+)
+@click.option(
+    "--operator-token-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"Token for it, of the audience {naming.HISTORY_AUDIENCE}.",
+)
 @click.option("--read-only", is_flag=True, help="Refuse acts, whatever the caller's rights are.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="json", show_default=True)
 @click.option("--log-level", type=click.Choice(_LEVELS), default="info", show_default=True)
@@ -56,6 +70,8 @@ def command(
     ca_file: str | None,
     namespaces: tuple[str, ...],
     operator_namespace: str,
+    operator_history: tuple[str, int] | None,
+    operator_token_file: Path | None,
     read_only: bool,
     log_format: str,
     log_level: str,
@@ -67,6 +83,8 @@ def command(
     log_setup.configure(log_format, log_level)
     if not api_server.startswith("https://"):
         raise UsageError("--api-server: must begin with https://, since callers' tokens are sent to it")
+    if (operator_history is None) != (operator_token_file is None):
+        raise UsageError("--operator-history and --operator-token-file: give both or none")
     try:
         tls = ssl.create_default_context(cafile=ca_file)
     except OSError as error:
@@ -88,4 +106,5 @@ def command(
         namespaces=namespaces,
         operator_namespace=operator_namespace,
     )
-    asyncio.run(web_server.run(config, api_server, tls, listening, None))
+    keeping = (*operator_history, operator_token_file) if operator_history and operator_token_file else None
+    asyncio.run(web_server.run(config, api_server, tls, listening, None, keeping))

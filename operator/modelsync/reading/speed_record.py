@@ -18,12 +18,14 @@ from typing import Annotated
 from pydantic import Field
 
 from modelsync.api.common.base import Value
-from modelsync.reading.history import TOTAL, CutReason, History, Keeper, Series
+from modelsync.reading.history import MOST_STEPS, TOTAL, CutReason, History, Keeper, Series
 
 INTERVAL = timedelta(seconds=5)
 _SET_BACK = timedelta(seconds=60)
 _COARSEST = timedelta(seconds=60)
 """The longest step: so long a sum that has become 0 is recorded as such, and its step is an average."""
+_MOST_STEPS = {Keeper.OPERATOR: MOST_STEPS, Keeper.WEB_SERVER: MOST_STEPS // 6}
+"""The page's server has a record for each caller: 2 MB of figures, 230 downloads at once for a day."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _Steps = tuple[int | None, ...]
 _Name = Annotated[str, Field(pattern=r"^[^/]{1,253}$")]
@@ -64,19 +66,23 @@ class SpeedRecord:
         self._begin(now)
 
     def _begin(self, now: datetime) -> None:
-        self.history = History(now)
+        self.history = History(now, most_steps=_MOST_STEPS[self._keeper])
         self._sampled = now - INTERVAL
         self._namespaces: dict[str, datetime] = {}
         """Since when each namespace is seen."""
         self._ran: dict[str, datetime] = {}
         """When bytes last came, of the sums that were not 0 a moment ago."""
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is time for a sample."""
+        return now < self._sampled - _SET_BACK or _step(now) > _step(self._sampled)
+
     def sample(self, now: datetime, flows: Collection[Flow]) -> None:
         """Take in all ModelSyncs that there are; what came sooner than the interval is left out."""
         if now < self._sampled - _SET_BACK:
             self._begin(now)
             self._because = CutReason.CLOCK_SET_BACK
-        if now < self._sampled + INTERVAL:
+        if not self.is_due(now):
             return
         self._sampled = now
         self._forget_missing(now, flows)
@@ -136,6 +142,11 @@ class SpeedRecord:
     def _parts(self, keys: Iterable[str], question: Question, now: datetime) -> list[_Steps]:
         recorded = set(self.history.keys())
         return [self.history.series(key, question.span, now).down for key in keys if key in recorded]
+
+
+def _step(now: datetime) -> int:
+    """Number of a step of the history: each of them takes one sample, or there would be holes."""
+    return int(now.timestamp() // INTERVAL.total_seconds())
 
 
 def _sums(parts: Sequence[_Steps], whole: Series, sampled: _Steps, since: datetime | None = None) -> _Steps:

@@ -22,6 +22,7 @@ from modelsync.web.callers import Callers
 from modelsync.web.config import WebConfig
 from modelsync.web.door import Door
 from modelsync.web.guard import Application, Guard
+from modelsync.web.operator_history import OperatorHistory
 from modelsync.web.problems import FieldError, Problem, ProblemDetails, ProblemReason
 from modelsync.web.routes import acting, logs, session, syncs, views
 from modelsync.web.sessions import Buckets, Logins, Seal
@@ -44,6 +45,7 @@ def application(
     upstream: Upstream,
     *,
     own: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
+    operator_history: OperatorHistory | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Application:
     """The whole server as an ASGI application; `own` is the kubeconfig's credential, on a laptop only."""
@@ -57,13 +59,22 @@ def application(
         own=own,
     )
     feeds = Feeds(upstream=upstream, operator_namespace=config.operator_namespace, limits=limits, now=now)
-    door = Door(config=config, upstream=upstream, callers=callers, feeds=feeds, now=now)
+    door = Door(
+        config=config,
+        upstream=upstream,
+        callers=callers,
+        feeds=feeds,
+        now=now,
+        operator_history=operator_history,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await feeds.close()
         await upstream.close()
+        if operator_history is not None:
+            await operator_history.close()
 
     app = _api(lifespan)
     app.state.door = door

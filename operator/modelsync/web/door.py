@@ -16,6 +16,7 @@ from modelsync.web.callers import Callers
 from modelsync.web.config import WebConfig
 from modelsync.web.documents import NAME, NAMESPACE
 from modelsync.web.feeds import Feed
+from modelsync.web.operator_history import OperatorHistory
 from modelsync.web.problems import Problem, ProblemReason
 from modelsync.web.streams import Feeds
 from modelsync.web.upstream import Caller, Object, Upstream, sync_path
@@ -34,6 +35,8 @@ class Door:
     callers: Callers
     feeds: Feeds
     now: Callable[[], datetime]
+    operator_history: OperatorHistory | None
+    """None where the operator cannot be reached or keeps none."""
 
     async def namespaces(self, caller: Caller, asked: tuple[str, ...]) -> tuple[str | None, ...]:
         """Where to look: what was asked for, else everywhere, else wherever the caller may look.

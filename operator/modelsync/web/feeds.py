@@ -17,8 +17,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from modelsync.reading import forecast, picture, rows, values
-from modelsync.web.history import Recorder
+from modelsync.reading import forecast, picture, rows, speed_record, values
+from modelsync.reading.history import Keeper
 from modelsync.web.problems import Problem, ProblemReason
 from modelsync.web.upstream import Caller, Object, Upstream, queue_path, sync_path
 
@@ -86,10 +86,10 @@ class Feed:
     ) -> None:
         self._upstream = upstream
         self._caller = caller
-        self._now = now
+        self.now = now
         self.scopes = [Scope(namespace=each) for each in namespaces]
         self.queues = Scope(namespace=operator_namespace, queues=True)
-        self.recorder = Recorder(now())
+        self.record = speed_record.SpeedRecord(now(), Keeper.WEB_SERVER)
         self.epoch = secrets.token_hex(4)
         self.number = 0
         self.changes: deque[Change] = deque(maxlen=_KEPT)
@@ -215,7 +215,7 @@ class Feed:
 
     def _mark(self, scope: Scope, link: Link, detail: str) -> None:
         if scope.link is not link or scope.detail != detail:
-            scope.link, scope.detail, scope.since = link, detail, self._now()
+            scope.link, scope.detail, scope.since = link, detail, self.now()
         self._changed.set()
 
     async def _end(self, problem: Problem) -> None:
@@ -242,7 +242,7 @@ class Feed:
         """Read what changed and what runs, and publish the difference."""
         self._changed.clear()
         settled = all(scope.link is not Link.CONNECTING for scope in (*self.scopes, self.queues))
-        now, dirty = self._now(), self._dirty
+        now, dirty = self.now(), self._dirty
         self._dirty = set()
         objects = {key: thing for scope in self.scopes for key, thing in scope.found.items()}
         for key in dirty:
@@ -253,7 +253,8 @@ class Feed:
             self._read[f"{namespace}/{name}"] = rows.read(objects[namespace, name], now, self._memory)
         found = picture.of_rows(self._read.values(), self.queues.found.values(), now, self._memory)
         self.picture = found
-        self.recorder.record(now, found)
+        if self.record.is_due(now):
+            self.record.sample(now, [_flow(row) for row in found.rows])
         change = self._difference(found)
         self._was_settled = self._was_settled or settled
         async with self.published:
@@ -318,6 +319,16 @@ def group_without_rows(group: values.Group) -> Object:
     dumped = group.dump()
     dumped.pop("rows")
     return dumped
+
+
+def _flow(row: values.Row) -> speed_record.Flow:
+    return speed_record.Flow(
+        namespace=row.namespace,
+        uid=row.uid or row.name,
+        queue=row.queue,
+        bytes_per_second=None if row.speed is None else row.speed.bytes_per_second,
+        sent_per_second=None if row.network is None else row.network.up.bytes_per_second,
+    )
 
 
 def _key(thing: Object) -> tuple[str, str]:

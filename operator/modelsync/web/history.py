@@ -1,37 +1,39 @@
-"""Speeds of the past for the chart: what a feed has seen, and so never more than its caller may see."""
+"""Speeds of the past for the chart: the operator's, else what a feed has seen; both within the caller's
+rights.
 
-from datetime import datetime
+Which namespaces a question is about follows from what the API server has listed for this very caller, and
+from nothing that the caller sends.
+"""
 
-from modelsync.reading import history, values
+from modelsync.reading import values
+from modelsync.reading.history import Series
+from modelsync.reading.speed_record import Question
+from modelsync.web.feeds import Feed, Link
+from modelsync.web.operator_history import OperatorHistory
 
-STEP_SECONDS = 5
-"""Of the history's own steps: each of them takes one figure, or it would have holes."""
+
+def question(feed: Feed, span: str, *, queue: str | None = None, sync: values.Row | None = None) -> Question:
+    """The question for a feed's caller."""
+    if sync is not None:
+        return Question(span=span, namespaces=(sync.namespace,), sync=sync.uid or sync.name)
+    listed = [scope.namespace for scope in feed.scopes if scope.link in (Link.LIVE, Link.AWAY)]
+    everywhere = None in listed
+    return Question(
+        span=span, namespaces=None if everywhere else tuple(each for each in listed if each), queue=queue
+    )
 
 
-class Recorder:
-    """The speed of every sync, every queue and in total, each five seconds."""
+async def read(operator: OperatorHistory | None, feed: Feed, asked: Question) -> Series:
+    """The operator's answer where it has one and the caller's lists are live; else the feed's own."""
+    if operator is not None and all(scope.link is not Link.AWAY for scope in feed.scopes):
+        found = await operator.read(asked)
+        if found is not None:
+            return found
+    return feed.record.answer(asked, feed.now())
 
-    def __init__(self, started: datetime) -> None:
-        self.history = history.History(started)
-        self._step = 0
 
-    def peak(self, now: datetime) -> int | None:
-        """The highest speed of all downloads together in the last 24 hours, in bytes per second."""
-        spans = (self.history.series(history.TOTAL, span, now).down for span in ("1h", "24h"))
-        return max((round(value) for values in spans for value in values if value), default=None)
-
-    def record(self, now: datetime, found: values.Picture) -> None:
-        """Take the present speeds, if it is time."""
-        step = int(now.timestamp() // STEP_SECONDS)
-        if step == self._step:
-            return
-        self._step = step
-        speeds: dict[str, float] = {"total": 0.0}
-        for row in found.rows:
-            if row.speed is None:
-                continue
-            speed = row.speed.bytes_per_second
-            for key in ("total", f"queue/{row.queue}", f"sync/{row.namespace}/{row.name}"):
-                speeds[key] = speeds.get(key, 0.0) + speed
-        network = found.whole.network
-        self.history.record(now, speeds, up=None if network is None else network.up.bytes_per_second)
+def peak(feed: Feed) -> int | None:
+    """The highest speed of all downloads together in the last 24 hours that the feed saw, in bytes per
+    second."""
+    spans = (feed.record.answer(question(feed, span), feed.now()).down for span in ("1h", "24h"))
+    return max((value for values in spans for value in values if value), default=None)

@@ -13,7 +13,7 @@ from modelsync.api.reasons import Phase, Stage
 from modelsync.core.cluster import snapshot
 from modelsync.reading.history import Keeper
 from modelsync.reading.rows import OLD_FIGURES_SECONDS
-from modelsync.reading.speed_record import INTERVAL, Flow, SpeedRecord
+from modelsync.reading.speed_record import Flow, SpeedRecord
 from modelsync.runtime.cluster import cache
 
 
@@ -29,10 +29,10 @@ class SpeedRecorder:
         self.record: SpeedRecord | None = None
 
     async def run(self) -> None:
-        """Sample each interval."""
+        """Sample in each step of the record."""
         while True:
             self.sample()
-            await asyncio.sleep(INTERVAL.total_seconds())
+            await asyncio.sleep(1.0)
 
     def sample(self) -> None:
         """Take in the present speeds; of a process that does not act, nothing is believed."""
@@ -42,7 +42,8 @@ class SpeedRecorder:
         now = self._clock()
         if self.record is None:
             self.record = SpeedRecord(now, Keeper.OPERATOR)
-        self.record.sample(now, [flow(sync, now) for sync in self._store.syncs.values()])
+        if self.record.is_due(now):
+            self.record.sample(now, [flow(sync, now) for sync in self._store.syncs.values()])
 
     def now(self) -> datetime:
         """The time by which samples are taken."""

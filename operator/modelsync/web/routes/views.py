@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from modelsync.reading import completion, history, values
+from modelsync.reading import completion, values
 from modelsync.reading import picture as pictures
-from modelsync.web import documents, streams
+from modelsync.reading.history import Series
+from modelsync.web import documents, history, streams
 from modelsync.web.door import Asked, TheCaller, TheDoor
 from modelsync.web.problems import Problem, ProblemReason
 
@@ -32,7 +33,7 @@ async def summary(door: TheDoor, caller: TheCaller, asked: Asked) -> Response:
     found, feed = await door.picture(caller, asked)
     body = {
         "whole": found.whole.dump(),
-        "completion": completion.of(found.rows, feed.recorder.peak(door.now())).dump(),
+        "completion": completion.of(found.rows, history.peak(feed)).dump(),
         "connection": feed.connection(),
     }
     return JSONResponse(body, headers=_FRESH)
@@ -63,30 +64,33 @@ async def network(door: TheDoor, caller: TheCaller, asked: Asked) -> Response:
     return JSONResponse(body.dump(), headers=_FRESH)
 
 
-@router.get("/history", responses={200: {"model": history.Series}})
+@router.get("/history", responses={200: {"model": Series}})
 async def speeds(
     door: TheDoor,
     caller: TheCaller,
     asked: Asked,
     span: Span = Span.HOUR,
     sync: Annotated[str | None, Query(max_length=317, description="namespace/name of a ModelSync")] = None,
-    queue: Annotated[str | None, Query(max_length=63, description="Name of a queue")] = None,
+    queue: Annotated[
+        str | None, Query(max_length=63, pattern=documents.NAME, description="Name of a queue")
+    ] = None,
 ) -> Response:
-    """Speeds of the past, of a ModelSync, of a queue, or in total, as far as this caller may see them.
+    """Speeds of the past, of a ModelSync, of a queue, or in total, as far as this caller may list them.
 
-    Kept while somebody with these rights looks, and for five minutes after; `cut` says where it begins.
+    `keptBy` says who keeps them: the operator, whether anybody looks or not, or this server, while somebody
+    with these rights looks and for five minutes after. `since` says where the record begins, and `cut` and
+    `cutReason` where and why, if that is within the steps.
     """
     if sync is not None and queue is not None:
         raise Problem(400, ProblemReason.BAD_REQUEST, "name a sync or a queue, not both")
     found, feed = await door.picture(caller, asked)
-    key = history.TOTAL
-    if sync is not None:
-        if not any(f"{row.namespace}/{row.name}" == sync for row in found.rows):
-            raise Problem(404, ProblemReason.NOT_FOUND, "no such ModelSync that this caller may list")
-        key = f"sync/{sync}"
-    elif queue is not None:
-        key = f"queue/{queue}"
-    return JSONResponse(feed.recorder.history.series(key, span, door.now()).dump(), headers=_FRESH)
+    row = next((each for each in found.rows if f"{each.namespace}/{each.name}" == sync), None)
+    if sync is not None and row is None:
+        raise Problem(404, ProblemReason.NOT_FOUND, "no such ModelSync that this caller may list")
+    series = await history.read(
+        door.operator_history, feed, history.question(feed, span, queue=queue, sync=row)
+    )
+    return JSONResponse(series.dump(), headers=_FRESH)
 
 
 @router.get(
