@@ -1,4 +1,4 @@
-"""What is known of a download while it runs: the files that come, and what the worker's network carries."""
+"""What is known of a worker while it runs: the files that come, what its network carries, its last words."""
 
 import re
 import subprocess
@@ -6,6 +6,9 @@ import sys
 
 from dev import kube
 from dev.origins.hub import HubServer, Repository, Synthetic
+from tests.e2e import page_server
+from tests.e2e.page_server import PageServer
+from tests.e2e.sources import hub_source
 
 FILES = {"one.safetensors": Synthetic(40_000_000), "two.safetensors": Synthetic(40_000_000, seed=1)}
 
@@ -38,6 +41,22 @@ def test_bars_of_two_files_and_rates_move_and_end(space: str, hub: HubServer) ->
     assert max(each["receiveBytesPerSecond"] for each in carried) > 0
     assert max(each["transmitBytesPerSecond"] for each in carried) > 0
     assert {"activeFiles", "network"}.isdisjoint(done["status"]["progress"])
+
+
+def test_the_last_log_lines_are_read_with_the_rights_of_the_caller(
+    web: PageServer, token: str, space: str, hub: HubServer
+) -> None:
+    kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=1_000)))
+    kube.wait_complete("llama", space)
+    path = f"/api/v1/namespaces/{space}/modelsyncs/llama"
+    found = web.ask("GET", f"{path}/logs?lines=3", token)
+    assert found.status == 200, found.text
+    assert len(found.json["lines"]) <= 3 and "Published 1 files" in "\n".join(found.json["lines"])
+    looks_at_modelsyncs = page_server.user("looker", space, role="modelsync-view")
+    assert web.ask("GET", path, looks_at_modelsyncs).status == 200
+    refused = web.ask("GET", f"{path}/logs", looks_at_modelsyncs)
+    assert (refused.status, refused.json["reason"]) == (403, "AccessDenied")
+    assert 'cannot list resource "pods"' in refused.json["detail"]
 
 
 def _plugin(*words: str) -> str:
