@@ -1,4 +1,4 @@
-"""The last lines of a worker's log in the details."""
+"""What the page shows of a worker that runs: its files, what its network carries, the end of its log."""
 
 import pytest
 
@@ -14,16 +14,21 @@ HOSTILE = b"\x1b[31mred\x1b[0m <img src=x onerror=alert(1)>\r\nlast line\n"
 def a_cluster() -> tuple[FakeCluster, Pod]:
     """A download, and its worker, whose log the caller may read."""
     cluster = FakeCluster(users={TOKEN: {ALL, "modelsync-system"}})
-    cluster.put(rows.downloading("llama", 300))
+    files = [{"path": "model-1.bin", "bytesDone": 120_000_000, "bytesTotal": 400_000_000}, {"path": "b"}]
+    rates = {"receiveBytesPerSecond": 21_000_000, "transmitBytesPerSecond": 310_000}
+    cluster.put(rows.downloading("llama", 300, activeFiles=files, network=rates))
     cluster.pods.readers = {TOKEN}
     return cluster, cluster.pods.put(name="llama-1-x", sync="llama", log=HOSTILE)
 
 
-def test_the_last_lines_are_read_when_they_are_asked_for_and_again_while_the_worker_runs() -> None:
+def test_files_and_rates_are_shown_and_the_log_when_it_is_asked_for_and_again_while_the_worker_runs() -> None:
     cluster, pod = a_cluster()
 
     async def test(visit: Visit) -> None:
         await visit.page.get_by_role("button", name="llama", exact=True).click()
+        await visit.sees("↓ 21.0MB/s ↑ 310KB/s")
+        await visit.sees("120MB / 400MB · 30.0%")
+        assert await visit.page.get_by_role("progressbar", name="model-1.bin").get_attribute("value") == "30"
         show = visit.page.get_by_role("button", name="Show the last lines")
         await show.wait_for()
         assert not any("/log?" in path for *_, path in cluster.asked)
