@@ -49,9 +49,9 @@ def test_the_last_log_lines_are_read_with_the_rights_of_the_caller(
     kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=1_000)))
     kube.wait_complete("llama", space)
     path = f"/api/v1/namespaces/{space}/modelsyncs/llama"
-    found = web.ask("GET", f"{path}/logs?lines=3", token)
+    found = web.ask("GET", f"{path}/logs?lines=10", token)
     assert found.status == 200, found.text
-    assert len(found.json["lines"]) <= 3 and "Published 1 files" in "\n".join(found.json["lines"])
+    assert len(found.json["lines"]) <= 10 and "Published 1 files" in "\n".join(found.json["lines"])
     looks_at_modelsyncs = page_server.user("looker", space, role="modelsync-view")
     assert web.ask("GET", path, looks_at_modelsyncs).status == 200
     refused = web.ask("GET", f"{path}/logs", looks_at_modelsyncs)
