@@ -1,4 +1,4 @@
-"""What is known of a worker while it runs: the files that come, what its network carries, its last words."""
+"""What is known of a worker while it runs: the files that come, what its network carries, the end of its log."""
 
 import re
 import subprocess
