@@ -1,4 +1,4 @@
-"""What is known of a worker while it runs: the files that come, what its network carries, the end of its log."""
+"""What is known of a worker while it runs: files that come, what its network carries, the end of its log."""
 
 import re
 import subprocess
