@@ -1,7 +1,7 @@
 """Pods and their logs on the fake cluster: as the API server serves them, and as it never should."""
 
 import asyncio
-import itertools
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,8 +80,9 @@ def refused(code: int, reason: str, message: str) -> web.Response:
 async def _flood(pod: Pod, request: web.Request) -> web.StreamResponse:
     answer = web.StreamResponse(headers={"Content-Type": "text/plain"})
     await answer.prepare(request)
-    for part in itertools.chain(pod.flood or ()):
-        await answer.write(part)
-        pod.sent += len(part)
+    with contextlib.suppress(ConnectionError):  # the reader had enough
+        for part in pod.flood or ():
+            await answer.write(part)
+            pod.sent += len(part)
     await asyncio.Event().wait()
     return answer
