@@ -1,8 +1,7 @@
 """`python -m tests.page.scale`: what the page's server takes for many ModelSyncs and many open pages.
 
-The server runs in a process of its own, beside a small Kubernetes API in this one (tests.web.fake_cluster),
-which also holds the clients. So memory and CPU time are the server's alone, and times are those of a machine
-on which all three run.
+The server, a small Kubernetes API (tests.web.fake_cluster) and the clients have a process each. So memory and
+CPU time are the server's alone, and times are those of a machine on which all three run.
 """
 
 import argparse
@@ -28,8 +27,9 @@ from tests.page import rows
 from tests.web.fake_cluster import ALL, FakeCluster, a_sync
 
 _AT_ONCE = 10
-"""Pages that are opened at the same time: the API, the clients and their reading share one process."""
-_OTHERS = 2
+"""Pages that are opened at the same time, as after a restart of the server: browsers wait 2 s or more."""
+_MOST = "user-of-most-pages"
+_OTHERS = ("another-user-1", "another-user-2")
 """Users beside the one who has most of the pages open."""
 
 
@@ -97,9 +97,7 @@ class Process:
 
 def a_cluster(syncs: int, active: int) -> FakeCluster:
     """Many ModelSyncs, some of which run, and several users who may list them all."""
-    users = {"user-of-most-pages": {ALL, "modelsync-system"}}
-    users |= {f"another-user-{number}": {ALL, "modelsync-system"} for number in range(_OTHERS)}
-    cluster = FakeCluster(users=users)
+    cluster = FakeCluster(users={user: {ALL, "modelsync-system"} for user in (_MOST, *_OTHERS)})
     phases = ("Complete", "Queued", "Failed", "Paused")
     cluster.put(
         *(
@@ -121,38 +119,50 @@ async def measured(syncs: int, active: int, clients: int, seconds: float) -> Fig
     async with _api(cluster) as api_port, contextlib.AsyncExitStack() as stack:
         process = await asyncio.to_thread(Process, api_port)
         stack.callback(process.end)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
-            )
+        command = ("-m", "tests.page.scale", "--open", str(process.port), "--clients", str(clients))
+        pages = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        tokens = [token for token in cluster.users if token.startswith("another")]
-        tokens = [*tokens[:clients], *["user-of-most-pages"] * clients][:clients]
-        first = await _open(stack, session, process.port, "user-of-most-pages", asyncio.Semaphore())
-        begun = time.monotonic()
-        turns = asyncio.Semaphore(_AT_ONCE)
-        opened = await asyncio.gather(*(_open(stack, session, process.port, each, turns) for each in tokens))
-        took, cpu, lists = time.monotonic() - begun, process.cpu(), len(cluster.asked)
-        readers = [asyncio.create_task(_drain(answer)) for answer, _ in opened]
-        begun, asked = time.monotonic(), len(cluster.asked)
+        assert pages.stdin is not None and pages.stdout is not None
+        first, took = [float(await pages.stdout.readline()) for _ in range(2)]
+        cpu, lists, begun = process.cpu(), len(cluster.asked), time.monotonic()
         for step in range(1, int(seconds) + 1):
             _move(cluster, active, step)
             await asyncio.sleep(max(0.0, begun + step - time.monotonic()))
         passed = time.monotonic() - begun
         figures = Figures(
-            first_row_seconds=first[1],
+            first_row_seconds=first,
             all_rows_seconds=took,
             cpu_opening_seconds=cpu,
             cpu_share=(process.cpu() - cpu) / passed,
             peak_mib=process.memory("VmHWM"),
             after_mib=process.memory("VmRSS"),
             lists=lists,
-            requests_per_minute=(len(cluster.asked) - asked) * 60 / passed,
+            requests_per_minute=(len(cluster.asked) - lists) * 60 / passed,
         )
+        pages.stdin.close()
+        await pages.wait()
+    return figures
+
+
+async def _pages(port: int, clients: int) -> None:
+    """Open the pages, print how long one and all of them took, and read until stdin ends."""
+    tokens = [*_OTHERS[:clients], *[_MOST] * clients][:clients]
+    unlimited = aiohttp.ClientTimeout(total=None)
+    async with (
+        contextlib.AsyncExitStack() as stack,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=unlimited) as session,
+    ):
+        _, first = await _open(stack, session, port, _MOST, asyncio.Semaphore())
+        print(first, flush=True)
+        begun, turns = time.monotonic(), asyncio.Semaphore(_AT_ONCE)
+        opened = await asyncio.gather(*(_open(stack, session, port, each, turns) for each in tokens))
+        print(time.monotonic() - begun, flush=True)
+        readers = [asyncio.create_task(_drain(answer)) for answer, _ in opened]
+        await asyncio.to_thread(sys.stdin.read)
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
-    return figures
 
 
 @contextlib.asynccontextmanager
@@ -178,9 +188,14 @@ async def _open(
     headers = {"Authorization": f"Bearer {token}"}
     async with turns:
         begun = time.monotonic()
-        answer = await session.get(f"http://127.0.0.1:{port}/api/v1/events", headers=headers)
+        while True:
+            answer = await session.get(f"http://127.0.0.1:{port}/api/v1/events", headers=headers)
+            if answer.status == 200:
+                break
+            assert answer.status == 503, await answer.text()
+            answer.close()
+            await asyncio.sleep(1)  # as the page does
         stack.callback(answer.close)
-        assert answer.status == 200, await answer.text()
         await _until(answer, b"event: snapshot")
         return answer, time.monotonic() - begun
 
@@ -218,16 +233,19 @@ def main() -> None:
     parser.add_argument("--active", type=int, default=100, help="of them that download, each second further")
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0, help="for which all pages stay open")
+    parser.add_argument("--open", type=int, metavar="PORT", help=argparse.SUPPRESS)
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         _serve(options.serve)
         return
+    if options.open:
+        asyncio.run(_pages(options.open, options.clients))
+        return
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # the API writes to watches that have just ended
     found: Any = asyncio.run(measured(options.syncs, options.active, options.clients, options.seconds))
-    users = min(_OTHERS, options.clients) + 1
     print(f"{options.syncs} ModelSyncs, {options.active} of them downloading")
-    print(f"{options.clients + 1} pages of {users} users")
+    print(f"{options.clients + 1} pages of {len(_OTHERS) + 1} users")
     print("\n".join(found.lines()))
 
 

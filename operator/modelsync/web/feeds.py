@@ -102,6 +102,7 @@ class Feed:
         self.encoded_snapshot: tuple[int, bytes] = (-1, b"")
         self.encoded_change: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         self._read: dict[str, values.Row] = {}
+        self._published: dict[str, values.Row] = {}
         self._dirty: set[tuple[str, str]] = set()
         self._changed = asyncio.Event()
         self._memory = forecast.Forecasts()
@@ -266,9 +267,12 @@ class Feed:
         new_rows = {f"{row.namespace}/{row.name}": row for row in found.rows}
         changed = {}
         for key, row in new_rows.items():
+            if row is self._published.get(key):
+                continue  # not read since: most rows of thousands, at every tick
             dumped = without_ages(row.dump())
             if self.rows.get(key) != dumped:
                 changed[key] = dumped
+        self._published = new_rows
         removed = frozenset(self.rows.keys() - new_rows.keys())
         parts: dict[str, Any] = {
             "whole": found.whole.dump(),

@@ -181,6 +181,12 @@ def _speeds(server: PageServer, attacker: User) -> Iterator[Outcome]:
     pause = {"spec": {"suspend": True}}
     kube.patch("modelsync", _RUNS, attacker.namespace, pause)
     kube.wait_for(_RUNS, attacker.namespace, kube.phase_is("Paused"), SECONDS, "Paused")
+
+    def seen() -> bool:
+        found = server.ask("GET", "api/v1/picture", attacker.token).json["rows"]
+        return any(row["name"] == _RUNS and row["phase"] == "Paused" for row in found)
+
+    kube.eventually(seen, SECONDS, "the attacker's own one is paused on the page, which is a second behind")
     queues = server.ask("GET", "api/v1/queues", attacker.token).json["items"]
     shared = next(each for each in queues if each["name"] == "page-shared")
     counts = {word: count for word, count in shared["counts"].items() if count}
