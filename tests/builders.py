@@ -52,7 +52,7 @@ class SyncBuilder:
 
     def with_spec(self, **fields: Any) -> Self:
         """Fields of the spec, by their Python names."""
-        return replace(self, spec=self.spec.but(**fields))
+        return replace(self, spec=self.spec.replace(**fields))
 
     def with_record(self, **fields: Any) -> Self:
         """Fields of the record itself: generation, created, deleting, retry_requested, …"""
@@ -60,7 +60,7 @@ class SyncBuilder:
 
     def with_status(self, status: ModelSyncStatus | None = None, **fields: Any) -> Self:
         """A whole status, or fields of it."""
-        return replace(self, status=(status or self.status).but(**fields))
+        return replace(self, status=(status or self.status).replace(**fields))
 
     def in_queue(self, queue: str) -> Self:
         """Another queue than `default`."""

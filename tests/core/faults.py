@@ -17,7 +17,7 @@ CANNOT_START: Mapping[str, Mapping[str, Any]] = {
 
 def sidecar(pod: snapshot.PodRecord, now: datetime) -> Mapping[str, Any]:
     """The worker has ended and another container runs on, and with it the Pod and the Job."""
-    words = termination_report(progress=a_progress(10, 10)).but(uid=pod.sync_uid, attempt=pod.attempt)
+    words = termination_report(progress=a_progress(10, 10)).replace(uid=pod.sync_uid, attempt=pod.attempt)
     return {"exit_code": 0, "finished": pod.finished or now, "termination": words}
 
 

@@ -60,7 +60,7 @@ def test_a_creation_that_is_tried_again_and_again_costs_one_write_each_time() ->
         assert plan.statuses["uid-llama"].dump() == waits.dump(), "due, and under way"
         assert plan.events == ()
     again = planned(stored, due=9)
-    assert again.but(next_retry_time=None).dump() == waits.but(next_retry_time=None).dump()
+    assert again.replace(next_retry_time=None).dump() == waits.replace(next_retry_time=None).dump()
 
 
 def test_what_is_derived_from_a_creation_without_an_answer_is_nothing_but_its_slot() -> None:

@@ -167,7 +167,7 @@ def test_a_worker_that_just_ended_is_looked_at_again_in_time() -> None:
 def test_a_slot_is_free_and_a_second_attempt_starts_only_when_the_pod_is_gone(code: int) -> None:
     pod = beside_a_sidecar(code, {0: Reason.SYNCED, 13: Reason.NOT_FOUND, 50: Reason.NETWORK_ERROR}[code])
     status = plan_of(a_sync(), a_job(), pod).statuses["uid-llama"]
-    due = status.but(next_retry_time=ago(1)) if status.next_retry_time else status
+    due = status.replace(next_retry_time=ago(1)) if status.next_retry_time else status
     sync, other = a_sync().with_status(due), a_sync("other")
     for left in ([a_job(), pod], [a_job().deleting(), pod], [pod.with_record(deleting=True)]):
         assert planner.plan(a_snapshot(sync, other, *left)).creations == ()

@@ -337,7 +337,7 @@ def test_a_job_that_we_deleted_is_no_failure(fields: dict[str, bool]) -> None:
 def with_worker(reason: Reason) -> api.ModelSyncStatus:
     """A status that says of attempt 1 that it has a worker."""
     status = planner.plan(a_snapshot(a_sync(), a_job(), a_pod().running())).statuses["uid-llama"]
-    return status.but(conditions=tuple(c.but(reason=reason) for c in status.conditions))
+    return status.replace(conditions=tuple(c.replace(reason=reason) for c in status.conditions))
 
 
 def test_the_next_retry_time_is_forgotten_once_the_next_attempt_runs() -> None:

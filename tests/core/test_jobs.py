@@ -300,7 +300,7 @@ SPECS = st.builds(
         allow_patterns=tuple(allow),
         ignore_patterns=tuple(ignore),
         bandwidth_limit=limit,
-    ).but(
+    ).replace(
         target=api.Target(
             persistent_volume_claim=api.ClaimTarget.model_construct(claim_name=claim, sub_path=sub_path)
         )

@@ -98,7 +98,7 @@ def test_the_files_of_a_status_are_at_most_8_300_bytes_of_an_object() -> None:
     largest = 2**53
     files = [a_file(largest, largest, "<" * 500)] * protocol.MAX_FILES_REPORTED
     whole = api.ProgressStatus(bytes_done=largest * 8, bytes_total=largest * 8)
-    shown = whole.but(active_files=active_files.shown(files, whole))
+    shown = whole.replace(active_files=active_files.shown(files, whole))
     # The API server writes < as < and so does nothing longer: a character has up to six bytes.
     stored = json.dumps({"activeFiles": shown.dump()["activeFiles"]}, separators=(",", ":"))
     assert len(stored.replace("<", "\\u003c").encode()) <= 8_300

@@ -141,7 +141,7 @@ def test_a_lost_attempt_is_free_and_its_job_goes_once_that_is_stored(loss: Loss)
 def test_others_get_its_slot_but_not_its_target(loss: Loss) -> None:
     # The worker may still write: nobody else may write to the same place, and no second attempt starts.
     status = plan_of(loss).statuses["uid-llama"]
-    due = status.but(next_retry_time=ago(1)) if loss.ends else status
+    due = status.replace(next_retry_time=ago(1)) if loss.ends else status
     sync, other = a_sync().with_status(due), a_sync("other")
     same = a_sync("same").on_claim("models", "llama/sub").with_priority(9)
     jobs = [] if loss.ends else [a_job().with_record(created=ago(1000))]
@@ -188,7 +188,7 @@ def test_the_words_stay_as_long_as_the_node_does_not_confirm(seconds: float) -> 
 )
 def test_the_next_attempt_starts_when_the_pod_has_ended(left: list[PodBuilder]) -> None:
     status = plan_of(Loss(name="lost", pod=LOST)).statuses["uid-llama"]
-    sync = a_sync().with_status(status.but(next_retry_time=ago(1)))
+    sync = a_sync().with_status(status.replace(next_retry_time=ago(1)))
     plan = planner.plan(a_snapshot(sync, *left))
     assert [(made.sync.name, made.attempt) for made in plan.creations] == [("llama", 2)]
 

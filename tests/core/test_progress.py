@@ -125,7 +125,7 @@ def test_bytes_received_add_up_over_attempts_and_pods() -> None:
     assert again.progress == failed.progress, "a termination report counts once"
     second = planner.plan(
         a_snapshot(
-            a_sync().with_status(failed.but(next_retry_time=None)),
+            a_sync().with_status(failed.replace(next_retry_time=None)),
             a_job(attempt=2),
             a_pod(attempt=2).running(),
             samples={"pod-llama-2": a_sample(a_progress(45, bytes_network=5), attempt=2)},
@@ -157,7 +157,7 @@ def test_the_next_attempts_first_report_adds_what_a_killed_one_never_reported() 
     assert killed.progress.bytes_network == 30 * MB
     report = a_progress(45 * MB, bytes_network=5 * MB, bytes_network_before=42 * MB, bytes_reused=0)
     parts = (
-        a_sync().with_status(killed.but(next_retry_time=None)),
+        a_sync().with_status(killed.replace(next_retry_time=None)),
         a_job(attempt=2),
         a_pod(attempt=2).running(),
     )

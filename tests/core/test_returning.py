@@ -49,7 +49,7 @@ def test_figures_say_when_the_worker_reported_them() -> None:
     status, _ = planned(None, a_sample(HALF, received=NOW + timedelta(milliseconds=700)))
     assert observed(status) == NOW
     later = NOW + timedelta(seconds=9)
-    status, _ = planned(status, a_sample(HALF.but(bytes_done=59 * MB), received=later), later)
+    status, _ = planned(status, a_sample(HALF.replace(bytes_done=59 * MB), received=later), later)
     assert observed(status) == later
 
 
@@ -63,8 +63,8 @@ def test_the_time_is_never_written_alone(reports: list[tuple[int, int | None]]) 
         wanted, _ = planned(stored, sample, now)
         assert wanted.progress is not None
         assert stored.progress is not None
-        figures = wanted.progress.but(observed_time=None)
-        if figures == stored.progress.but(observed_time=None):
+        figures = wanted.progress.replace(observed_time=None)
+        if figures == stored.progress.replace(observed_time=None):
             assert wanted == stored, "equal figures are no write"
         else:
             assert observed(wanted) == now
@@ -122,7 +122,7 @@ def test_bytes_that_arrive_again_and_a_stall_are_news_once_they_are_seen() -> No
     stalled, events = planned(None, a_sample(HALF, idle_seconds=SILENCE))
     assert len(events) == 1
     returned, _ = planned(stalled, None)
-    flowing, events = planned(returned, a_sample(HALF.but(bytes_done=51 * MB)))
+    flowing, events = planned(returned, a_sample(HALF.replace(bytes_done=51 * MB)))
     assert events == ["bytes arrive again"]
     _, events = planned(planned(flowing, None)[0], a_sample(HALF, idle_seconds=SILENCE))
     assert len(events) == 1
@@ -131,6 +131,6 @@ def test_bytes_that_arrive_again_and_a_stall_are_news_once_they_are_seen() -> No
 def test_what_was_said_of_another_worker_says_nothing_of_this_one() -> None:
     stalled, _ = planned(None, a_sample(HALF, idle_seconds=SILENCE))
     assert stalled.worker is not None
-    other = stalled.but(worker=stalled.worker.but(pod_name="llama-older"))
+    other = stalled.replace(worker=stalled.worker.replace(pod_name="llama-older"))
     returned, _ = planned(other, None)
     assert ready_reason(returned) != Reason.DOWNLOAD_STALLED

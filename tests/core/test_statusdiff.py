@@ -100,8 +100,8 @@ BASE = api.ModelSyncStatus(
     ],
 )
 def test_a_transition_is_what_people_and_programs_wait_for(change: dict[str, Any], urgent: bool) -> None:
-    assert status_patch.is_transition(BASE, BASE.but(**change)) == urgent
+    assert status_patch.is_transition(BASE, BASE.replace(**change)) == urgent
 
 
 def test_a_transition_time_alone_is_none() -> None:
-    assert not status_patch.is_transition(BASE, BASE.but(conditions=ready(last_transition_time=ago(9))))
+    assert not status_patch.is_transition(BASE, BASE.replace(conditions=ready(last_transition_time=ago(9))))

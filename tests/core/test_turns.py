@@ -58,7 +58,7 @@ class Cluster:
             self.now = self.running.pop(uid)[0]
             sync = self.syncs.pop(uid)
             if sync.namespace not in deletes:
-                self.syncs[uid] = dataclasses.replace(sync, status=sync.status.but(phase=Phase.COMPLETE))
+                self.syncs[uid] = dataclasses.replace(sync, status=sync.status.replace(phase=Phase.COMPLETE))
         return plan
 
     def held(self) -> Counter[str]:
@@ -229,7 +229,7 @@ def test_turns_are_stored_for_namespaces_that_use_the_queue_and_a_bounded_number
         syncqueue.NamespaceStart(namespace=f"n{number:03}", time=ago(number)) for number in range(300)
     )
     queue = a_queue()
-    queue = dataclasses.replace(queue, status=queue.status.but(last_starts=starts))
+    queue = dataclasses.replace(queue, status=queue.status.replace(last_starts=starts))
     syncs = [a_sync(f"s{number}").in_namespace(f"n{number:03}") for number in range(1, 300)]
     (kept,) = (s.last_starts for s in planner.plan(a_snapshot(*syncs, queue)).queue_statuses.values())
     assert kept == starts[1 : 1 + syncqueue.MOST_STARTS]

@@ -167,7 +167,7 @@ class World:
     def act(self, uid: str, **fields: bool) -> None:
         """A user changes a spec."""
         sync = self.syncs[uid]
-        self.syncs[uid] = replace(sync, spec=sync.spec.but(**fields), generation=sync.generation + 1)
+        self.syncs[uid] = replace(sync, spec=sync.spec.replace(**fields), generation=sync.generation + 1)
 
     def ask(self, uid: str) -> None:
         """A user asks for another attempt."""
@@ -231,7 +231,7 @@ class World:
             phase="Running" if beside else "Succeeded" if code == 0 else "Failed",
             exit_code=code,
             finished=self.now,
-            termination=words.but(uid=pod.sync_uid, attempt=pod.attempt),
+            termination=words.replace(uid=pod.sync_uid, attempt=pod.attempt),
         )
         if beside:
             return
@@ -266,8 +266,8 @@ def _timeless(plan: actions.Plan) -> actions.Plan:
 
 def _status_without_times(status: ModelSyncStatus) -> ModelSyncStatus:
     failure = status.last_failure
-    return status.but(
-        conditions=tuple(each.but(last_transition_time=NOW) for each in status.conditions),
-        last_failure=failure and failure.but(time=NOW),
+    return status.replace(
+        conditions=tuple(each.replace(last_transition_time=NOW) for each in status.conditions),
+        last_failure=failure and failure.replace(time=NOW),
         next_retry_time=status.next_retry_time and NOW,
     )

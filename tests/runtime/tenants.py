@@ -80,7 +80,7 @@ class Tenants:
 
 def flipped(status: api.ModelSyncStatus) -> api.ModelSyncStatus:
     """The status with another phase."""
-    return status.but(phase=Phase.PAUSED if status.phase is Phase.QUEUED else Phase.QUEUED)
+    return status.replace(phase=Phase.PAUSED if status.phase is Phase.QUEUED else Phase.QUEUED)
 
 
 @dataclass(frozen=True)

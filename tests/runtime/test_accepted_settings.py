@@ -132,9 +132,9 @@ async def first_writes(rate: float, syncs: int, weather: unsteady.Weather) -> di
     running = asyncio.ensure_future(made.run())
     while len(found) < 3:
         for record in known.syncs.values():
-            target = record.status.but(phase=Phase.DOWNLOADING)
+            target = record.status.replace(phase=Phase.DOWNLOADING)
             if record.status.phase is Phase.DOWNLOADING:
-                target = record.status.but(progress=api.ProgressStatus(bytes_done=int(loop.time())))
+                target = record.status.replace(progress=api.ProgressStatus(bytes_done=int(loop.time())))
             made.offer_sync(record, target)
         for queue in known.queues.values():
             made.offer_queue(queue, syncqueue.SyncQueueStatus(active=1, waiting=int(loop.time())))

@@ -206,10 +206,10 @@ FAILED = api.LastFailure(reason=Reason.NETWORK_ERROR, attempt=1, time=BEFORE)
 def test_an_outcome_is_counted_once_however_often_it_is_planned(wanted: dict[str, Any], result: str) -> None:
     b = Bench(phase="Downloading", attempts=1)
     b.pod(words=harness.words())
-    status = b.sync.status.but(**wanted)
+    status = b.sync.status.replace(**wanted)
     for second in range(3):
         later = BEFORE + timedelta(seconds=second)  # the worker's end, then its Job's
-        again = status.but(completion_time=later) if status.phase is Phase.COMPLETE else status
+        again = status.replace(completion_time=later) if status.phase is Phase.COMPLETE else status
         b.accounting.on_plan(b.sync, again)
     stored = replace(b.sync, status=status)
     b.accounting.on_plan(stored, status)
@@ -221,7 +221,7 @@ def test_an_outcome_is_counted_once_however_often_it_is_planned(wanted: dict[str
 
 def test_an_outcome_that_is_stored_already_is_not_counted_by_a_new_operator() -> None:
     b = Bench(phase="Complete", attempts=1)
-    b.accounting.on_plan(b.sync, b.sync.status.but(observed_generation=2))
+    b.accounting.on_plan(b.sync, b.sync.status.replace(observed_generation=2))
     assert b.value("downloads_total", **WHERE, result="succeeded") == 0
 
 
@@ -230,8 +230,8 @@ def test_each_stall_is_counted_once() -> None:
     condition = Condition(
         type="Progressing", status="False", reason="DownloadStalled", last_transition_time=BEFORE
     )
-    stalled = b.sync.status.but(conditions=(condition,))
-    for status in (stalled, stalled, b.sync.status.but(attempts=2), stalled):
+    stalled = b.sync.status.replace(conditions=(condition,))
+    for status in (stalled, stalled, b.sync.status.replace(attempts=2), stalled):
         b.accounting.on_plan(b.sync, status)
     assert b.value("download_stalls_total", **WHERE) == 2
 
@@ -271,7 +271,7 @@ def test_series_go_an_hour_after_their_last_object_and_no_sooner() -> None:
         pod, **fetched(10), devices=[{"device": "eth0", "receiveBytes": 1, "transmitBytes": 1}], retries=1
     )
     b.accounting.on_admitted(b.sync, b.sync.created)
-    failed = b.sync.status.but(phase=Phase.FAILED, last_failure=FAILED)
+    failed = b.sync.status.replace(phase=Phase.FAILED, last_failure=FAILED)
     b.accounting.on_plan(b.sync, failed)
     assert series(b.metrics, "namespace", "models") and series(b.metrics, "node", "node-1")
     b.pod("DELETED", words=harness.words())

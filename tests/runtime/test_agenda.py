@@ -21,7 +21,7 @@ def slot(number: int) -> write_queue.Slot:
 
 
 def pending(record: snapshot.SyncRecord = RECORD, *, urgent: bool) -> write_queue.PendingWrite:
-    return write_queue.PendingWrite(record=record, status=record.status.but(attempts=1), urgent=urgent)
+    return write_queue.PendingWrite(record=record, status=record.status.replace(attempts=1), urgent=urgent)
 
 
 MOVES = st.lists(

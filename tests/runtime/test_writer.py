@@ -38,7 +38,7 @@ class Bench:
 
     def offer(self, name: str = "llama", **changes: object) -> None:
         record = self.record(name)
-        self.writer.offer_sync(record, record.status.but(**changes))
+        self.writer.offer_sync(record, record.status.replace(**changes))
 
     async def write(self) -> int:
         """Send all that may be sent now; return how many that were."""

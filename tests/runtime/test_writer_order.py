@@ -64,12 +64,12 @@ class Operator:
         if status.phase is Phase.COMPLETE:
             return status
         if status.phase is None or status.phase is Phase.FAILED:
-            return status.but(phase=Phase.QUEUED, last_handled_retry=mark, progress=None)
+            return status.replace(phase=Phase.QUEUED, last_handled_retry=mark, progress=None)
         if status.phase is Phase.QUEUED:
-            return status.but(phase=Phase.DOWNLOADING, last_handled_retry=mark)
+            return status.replace(phase=Phase.DOWNLOADING, last_handled_retry=mark)
         if done >= 50:
-            return status.but(phase=self._ends(record.resource_version), last_handled_retry=mark)
-        return status.but(progress=api.ProgressStatus(bytes_done=done + 10, current_file=mark))
+            return status.replace(phase=self._ends(record.resource_version), last_handled_retry=mark)
+        return status.replace(progress=api.ProgressStatus(bytes_done=done + 10, current_file=mark))
 
 
 def check(before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def downloading(folder: Path, rate: int | None, files: int = 1) -> Iterator[tupl
             tuning=protocol.Tuning(chunk_bytes=8 << 20 if files == 1 else SIZE // files),
         )
         context = Context(
-            request=request.but(sub_path="model"),
+            request=request.replace(sub_path="model"),
             source=ListSource(origin.url, listed),
             network=Network(),
             state=state,

@@ -46,7 +46,7 @@ def test_the_text_gives_the_manifest_back(files: tuple[ManifestFile, ...]) -> No
 
 @pytest.mark.parametrize("files", [(), FILES[:1], FILES], ids=["none", "one", "two"])
 def test_a_file_is_read_line_by_line_to_the_same(files: tuple[ManifestFile, ...]) -> None:
-    manifest = a_manifest(files).but(name='"files": [', source='\n"files": [\n')
+    manifest = a_manifest(files).replace(name='"files": [', source='\n"files": [\n')
     text = b"".join(manifests.text(manifest))
     assert manifests.load(io.BytesIO(text), 9) == {file.path: file for file in files}
 
@@ -115,7 +115,7 @@ def test_what_is_no_manifest_is_refused(content: bytes) -> None:
 
 
 def test_a_field_that_looks_like_the_list_of_files_does_no_harm() -> None:
-    manifest = a_manifest(FILES).but(name='"files": []', source='"files": []')
+    manifest = a_manifest(FILES).replace(name='"files": []', source='"files": []')
     assert Manifest.model_validate_json(b"".join(manifests.text(manifest))) == manifest
 
 

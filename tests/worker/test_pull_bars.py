@@ -55,7 +55,7 @@ def test_figures_that_the_engine_does_not_report_say_where_they_are_from() -> No
     for layer, retries in ((Layer.FILES, 0), (Layer.NETWORK, 1), (Layer.ENGINE, 2)):
         clock.now += 5
         found = reading(round(clock.now) * 1_000_000)
-        progress = found.progress.but(layer=layer)
+        progress = found.progress.replace(layer=layer)
         screen.show(dataclasses.replace(found, progress=progress, retries=retries))
     assert [line.partition("MB/s")[2] for line in out.getvalue().splitlines()] == [
         ", by file sizes",

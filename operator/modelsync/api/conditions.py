@@ -49,6 +49,6 @@ def keep_times(wanted: Iterable[Condition], before: Iterable[Condition]) -> tupl
         old = known.get(new.type)
         if old is None or old.status != new.status:
             return new
-        return new.but(last_transition_time=old.last_transition_time)
+        return new.replace(last_transition_time=old.last_transition_time)
 
     return tuple(timed(c) for c in sorted(wanted, key=lambda c: c.type))

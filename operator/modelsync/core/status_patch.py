@@ -16,7 +16,7 @@ _PROGRESS_FIELDS = frozenset({"progress", "display", "conditions", "queue"})
 def updated(status: ModelSyncStatus, **wanted: Any) -> ModelSyncStatus:
     """The status with these fields; the same object when they are equal already."""
     different = {name: value for name, value in wanted.items() if getattr(status, name) != value}
-    return status.but(**different) if different else status
+    return status.replace(**different) if different else status
 
 
 def merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _remedy(reason: str | None, stated: str | None, phase: str | None, *name: st
     found = remedies.of(reason, phase, *name)
     if found is None or stated != Reason.BACKING_OFF:
         return found
-    return found.but(command=remedies.command("retry", *name))
+    return found.replace(command=remedies.command("retry", *name))
 
 
 def _figures(status: Fields, phase: str | None, now: datetime) -> int | None:

@@ -115,7 +115,7 @@ class SpeedRecord:
         if question.sync is not None and (question.queue or len(question.namespaces or ()) != 1):
             raise ValueError("sync: name its one namespace and no queue")
         found = self._found(question, now)
-        return found.but(kept_by=self._keeper, cut_reason=self._because if found.cut else None)
+        return found.replace(kept_by=self._keeper, cut_reason=self._because if found.cut else None)
 
     def _found(self, question: Question, now: datetime) -> Series:
         namespaces, whole = question.namespaces, self.history.series(TOTAL, question.span, now)
@@ -123,7 +123,7 @@ class SpeedRecord:
             return whole
         if namespaces is None:
             parts = self._parts([f"queue/{question.queue}"], question, now)
-            return whole.but(down=_sums(parts, whole, whole.down), up=())
+            return whole.replace(down=_sums(parts, whole, whole.down), up=())
         if question.sync is not None:
             return self.history.series(f"sync/{namespaces[0]}/{question.sync}", question.span, now)
         kind = "namespace" if question.queue is None else "queue"
@@ -133,11 +133,11 @@ class SpeedRecord:
             (self._namespaces[each] for each in each_once if each in self._namespaces), default=_NEVER
         )
         down = self._parts([f"{kind}/{each}{last}" for each in each_once], question, now)
-        found = whole.but(down=_sums(down, whole, whole.down, since), up=())
+        found = whole.replace(down=_sums(down, whole, whole.down, since), up=())
         if question.queue is not None:
             return found
         sent = self._parts([f"sent/{each}" for each in each_once], question, now)
-        return found.but(up=_sums(sent, whole, whole.up, since))
+        return found.replace(up=_sums(sent, whole, whole.up, since))
 
     def _parts(self, keys: Iterable[str], question: Question, now: datetime) -> list[_Steps]:
         recorded = set(self.history.keys())

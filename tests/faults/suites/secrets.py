@@ -129,7 +129,7 @@ def _request(sync: Sync) -> str:
     for name, fields in SECRET_OF[sync.kind].items():
         source = source.model_copy(update={name: getattr(source, name).model_copy(update=fields)})
     addresses = protocol.Addresses(allowed=(ipaddress.IPv4Network("127.0.0.0/8"),))
-    return request.but(source=source, progress_deadline_seconds=PATIENCE, addresses=addresses).dump_json()
+    return request.replace(source=source, progress_deadline_seconds=PATIENCE, addresses=addresses).dump_json()
 
 
 def _watched(process: "subprocess.Popen[bytes]", port: int) -> list[str]:

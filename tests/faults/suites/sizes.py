@@ -35,7 +35,7 @@ def _run(
         request = Sync(origin, volume, verification=verification).request()
     tuning = protocol.Tuning(connections=CONNECTIONS)
     job = {
-        "request": request.but(tuning=tuning).dump_json(),
+        "request": request.replace(tuning=tuning).dump_json(),
         "volume": str(volume),
         "termination": str(scratch / "termination"),
         "url": url,

@@ -33,6 +33,6 @@ class Value(Documented):
         """The value as one line of JSON."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
-    def but(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return self.model_copy(update=changes)

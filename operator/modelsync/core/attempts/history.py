@@ -97,7 +97,7 @@ def _to_check(status: ModelSyncStatus, verified_by: int | None) -> ModelSyncStat
 
     Progress begins again, since nobody knows how much of it is still there.
     """
-    artifacts = tuple(one.but(attempt=one.attempt or verified_by) for one in status.artifacts)
+    artifacts = tuple(one.replace(attempt=one.attempt or verified_by) for one in status.artifacts)
     return status_patch.updated(
         status, phase=Phase.QUEUED, completion_time=None, progress=None, artifacts=artifacts
     )

@@ -167,7 +167,7 @@ def _with_endpoint(source: Source, endpoint: str | None) -> Source:
     hub = source.hugging_face
     if hub is None or hub.endpoint is not None or endpoint is None:
         return source
-    return source.but(hugging_face=hub.but(endpoint=endpoint))
+    return source.replace(hugging_face=hub.replace(endpoint=endpoint))
 
 
 def _owner(sync: SyncRecord) -> Manifest:

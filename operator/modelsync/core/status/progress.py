@@ -32,7 +32,7 @@ def running(
     reached = assumed(reached, estimate) or reached
     speed = report.bytes_per_second
     left = display.seconds_left(reached.bytes_done, reached.bytes_total, speed)
-    return reached.but(
+    return reached.replace(
         current_file=report.current_file,
         active_files=active_files.shown(sample.report.files, reached),
         bytes_per_second=speed,
@@ -87,11 +87,11 @@ def observed(before: ProgressStatus | None, new: ProgressStatus, when: datetime)
     Nor do files or the network alone cause one: they are renewed with the figures that sum them up. That
     there is none any more does."""
     if before is None:
-        return new.but(observed_time=when.replace(microsecond=0))
+        return new.replace(observed_time=when.replace(microsecond=0))
     kept = {name: getattr(new, name) and getattr(before, name) for name in _WITH_OTHERS}
-    if new.but(observed_time=before.observed_time, **kept) == before:
+    if new.replace(observed_time=before.observed_time, **kept) == before:
         return before
-    return new.but(observed_time=when.replace(microsecond=0))
+    return new.replace(observed_time=when.replace(microsecond=0))
 
 
 def at_rest(reached: ProgressStatus) -> ProgressStatus:
@@ -99,7 +99,7 @@ def at_rest(reached: ProgressStatus) -> ProgressStatus:
     still = without_speed(reached)
     if (still.stage, still.stage_progress, still.retrying) == (None, None, None):
         return still
-    return still.but(stage=None, stage_progress=None, retrying=None)
+    return still.replace(stage=None, stage_progress=None, retrying=None)
 
 
 def without_speed(reached: ProgressStatus) -> ProgressStatus:
@@ -107,7 +107,7 @@ def without_speed(reached: ProgressStatus) -> ProgressStatus:
     figures = (reached.current_file, reached.bytes_per_second, reached.estimated_completion_time)
     if figures == (None, None, None) and reached.active_files is None and reached.network is None:
         return reached
-    return reached.but(
+    return reached.replace(
         current_file=None,
         active_files=None,
         bytes_per_second=None,
@@ -128,7 +128,7 @@ def assumed(known: ProgressStatus | None, estimate: Estimate | None) -> Progress
     if (size, files) == (None, base.files_total):
         return known
     part = None if done is None or size is None else min(99, done * 100 // size)
-    return base.but(bytes_total=size, files_total=files, percent=part, estimated=True)
+    return base.replace(bytes_total=size, files_total=files, percent=part, estimated=True)
 
 
 def _at_least(estimate: int | None, done: int | None) -> int | None:
@@ -139,7 +139,7 @@ def _without_estimate(progress: ProgressStatus | None) -> ProgressStatus | None:
     """Progress without what an estimate stood in for."""
     if progress is None or not progress.estimated:
         return progress
-    return progress.but(bytes_total=None, files_total=None, percent=None, estimated=None)
+    return progress.replace(bytes_total=None, files_total=None, percent=None, estimated=None)
 
 
 def completed(
@@ -149,7 +149,7 @@ def completed(
     last = _without_estimate(ended(before, report, network_before)) or ProgressStatus()
     total = last.bytes_done if last.bytes_total is None else last.bytes_total
     files = last.files_done if last.files_total is None else last.files_total
-    return last.but(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
+    return last.replace(bytes_total=total, bytes_done=total, files_total=files, files_done=files, percent=100)
 
 
 def _reached(before: ProgressStatus | None, report: protocol.Progress, network_before: int) -> ProgressStatus:
@@ -233,16 +233,16 @@ def for_people(spec: ModelSyncSpec, progress: ProgressStatus | None, *, download
     shown = Display(source=spec.source.summary[:500], target=f"pvc/{claim}" + (f":{path}" if path else ""))
     if progress is None:
         return shown
-    shown = shown.but(stage=_stage_text(progress))
+    shown = shown.replace(stage=_stage_text(progress))
     done, total = progress.bytes_done, progress.bytes_total
     about = display.ABOUT if progress.estimated else ""
     if total is not None:
-        shown = shown.but(size=about + display.size(total))
+        shown = shown.replace(size=about + display.size(total))
     if done is None:
         return shown
     speed = progress.bytes_per_second if downloading else None
     left = display.seconds_left(done, total, speed)
-    return shown.but(
+    return shown.replace(
         amount=_amount(done, total, about, downloading=downloading),
         progress=None if total is None else about + display.percent(done, total),
         speed=None if speed is None else display.speed(speed),

@@ -174,7 +174,7 @@ def pod_record(raw: Object, proofs: Proofs, known: snapshot.PodRecord | None = N
         or timestamp(ended.get("startedAt")),
         exit_code=_int(ended.get("exitCode")) if ended else None,
         terminated_reason=_text(ended.get("reason")),
-        termination=words.but(devices=()) if words is not None and host_network else words,
+        termination=words.replace(devices=()) if words is not None and host_network else words,
         finished=timestamp(ended.get("finishedAt")),
         status_reason=_text(status.get("reason")),
         status_message=_text(status.get("message")),
@@ -226,9 +226,9 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
     """
     http = spec.source.http
     if http is not None:
-        first = [file.but(url=file.url.partition("?")[0]) for file in http.files[:1]]
-        http = http.but(files=tuple(first) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
-    template = _NO_TEMPLATE.but(
+        first = [file.replace(url=file.url.partition("?")[0]) for file in http.files[:1]]
+        http = http.replace(files=tuple(first) if len(http.files) == 1 else (_A_FILE,) * len(http.files))
+    template = _NO_TEMPLATE.replace(
         resources=pod_template.Resources(
             requests=_amounts(spec.pod_template.resources.requests),
             limits=_amounts(spec.pod_template.resources.limits),
@@ -238,8 +238,8 @@ def planned(spec: api.ModelSyncSpec) -> api.ModelSyncSpec:
         runtime_class_name=spec.pod_template.runtime_class_name,
         security_context=spec.pod_template.security_context,
     )
-    return spec.but(
-        source=spec.source.but(http=http), allow_patterns=(), ignore_patterns=(), pod_template=template
+    return spec.replace(
+        source=spec.source.replace(http=http), allow_patterns=(), ignore_patterns=(), pod_template=template
     )
 
 

@@ -33,7 +33,7 @@ def parse(
     if (report.uid, report.attempt) != (pod.sync_uid, pod.attempt):
         raise BadReport("about another attempt")
     if pod.host_network:
-        report = report.but(devices=(), network=None)
+        report = report.replace(devices=(), network=None)
     return _clamped(report, before)
 
 
@@ -41,7 +41,7 @@ def _clamped(
     report: protocol.ProgressReport, before: protocol.ProgressReport | None
 ) -> protocol.ProgressReport:
     old = before or report
-    return report.but(
+    return report.replace(
         stage_progress=_of_stage(report.stage_progress),
         progress=_progress(report.progress, old.progress),
         devices=_devices(report.devices, old.devices),
@@ -52,7 +52,7 @@ def _clamped(
 
 def _progress(new: protocol.Progress, old: protocol.Progress) -> protocol.Progress:
     same_whole = new.bytes_total == old.bytes_total
-    return new.but(
+    return new.replace(
         bytes_done=_bounded(max(new.bytes_done, old.bytes_done if same_whole else 0), new.bytes_total),
         bytes_network=max(new.bytes_network, old.bytes_network),
         bytes_network_before=_most(new.bytes_network_before, old.bytes_network_before),
@@ -62,7 +62,7 @@ def _progress(new: protocol.Progress, old: protocol.Progress) -> protocol.Progre
 
 
 def _of_stage(reported: protocol.StageProgress) -> protocol.StageProgress:
-    return reported.but(
+    return reported.replace(
         files_done=None
         if reported.files_done is None
         else _bounded(reported.files_done, reported.files_total),
@@ -79,7 +79,7 @@ def _devices(
 
     def grown(device: protocol.DeviceCounters) -> protocol.DeviceCounters:
         before = known.get(device.device, device)
-        return device.but(
+        return device.replace(
             receive_bytes=max(device.receive_bytes, before.receive_bytes),
             transmit_bytes=max(device.transmit_bytes, before.transmit_bytes),
         )

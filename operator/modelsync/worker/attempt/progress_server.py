@@ -180,7 +180,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def fitting(report: ProgressReport) -> str:
     """The report as JSON of at most MAX_PROGRESS_BYTES: the list of files gives way."""
     text = report.dump_json()
-    return text if len(text.encode()) <= MAX_PROGRESS_BYTES else report.but(files=()).dump_json()
+    return text if len(text.encode()) <= MAX_PROGRESS_BYTES else report.replace(files=()).dump_json()
 
 
 @contextlib.contextmanager

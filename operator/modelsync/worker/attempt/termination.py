@@ -18,11 +18,11 @@ def fitting(report: TerminationReport) -> str:
     text = report.dump_json()
     if _fits(text):
         return text
-    report = report.but(devices=(), progress=report.progress.but(current_file=None))
+    report = report.replace(devices=(), progress=report.progress.replace(current_file=None))
     message = report.message
     while not _fits(text := report.dump_json()) and message:
         message = message[: len(message) // 2]
-        report = report.but(message=message + "…")
+        report = report.replace(message=message + "…")
     return text
 
 

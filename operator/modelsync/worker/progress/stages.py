@@ -108,7 +108,7 @@ class Stages:
         noted, now = self._retry, self._clock()
         if noted is None or (idle_seconds < now - noted[0] and now >= self._asked_until):
             return None
-        return noted[2].but(next_seconds=max(0.0, noted[1] - now))
+        return noted[2].replace(next_seconds=max(0.0, noted[1] - now))
 
     def lasted_seconds(self) -> float:
         """Seconds since the stage began."""

@@ -160,7 +160,7 @@ def _bare(fields: dict[str, Any]) -> dict[str, Any] | ManifestFile:
 
 def text(manifest: Manifest, files: Iterable[ManifestFile] | None = None) -> Iterator[bytes]:
     """The manifest as JSON, a line for each file: its own, or these."""
-    empty = manifest.but(files=()).model_dump_json(by_alias=True, exclude_none=True, indent=1)
+    empty = manifest.replace(files=()).model_dump_json(by_alias=True, exclude_none=True, indent=1)
     head, _, tail = empty.partition(_EMPTY)
     yield f'{head}"files": ['.encode()
     yield from _lines(manifest.files if files is None else files)
