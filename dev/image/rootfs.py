@@ -18,7 +18,7 @@ from pathlib import Path
 
 USER = 65532
 UNUSED = ("ensurepip", "idlelib", "lib2to3", "pydoc_data", "test", "tkinter", "turtledemo", "site-packages")
-"""Of Python's own library; packages lie in the environment, and pip is not among them."""
+"""Of Python's own library; packages are in the environment, and pip is not among them."""
 LINKED = ("/etc/ssl/certs", "/usr/share/ca-certificates")
 """Directories whose links stay links: each authority has two more names there."""
 LINKS = ("/usr/lib/ssl/cert.pem", "/usr/lib/ssl/certs", "/usr/lib/ssl/openssl.cnf")

@@ -13,7 +13,7 @@
     │       ├── kubectl.problems.CommandError
     │       │                       of the kubectl plugin: its command prints it and fails
     │       └── api_client.ApiError     the only kind. `api_client` never retries, the caller does: lists,
-    │           │                       watches, the lease and statuses after a wait, for ever; a Job becomes
+    │           │                       watches, the lease and statuses after a wait, forever; a Job becomes
     │           │                       a StartProblem with the time of the next try, shown in its ModelSync's
     │           │                       status. Without a type of its own it is another 4xx: a refusal
     │           ├── NotFound            404: gone, which is what a deletion wants; else the plan decides again

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Import in this block. Blocks may lie within each other, in one thread."""
+    """Import in this block. Blocks may be nested, in one thread."""
     before = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Real Helm, on the chart as it lies in the repository."""
+"""Real Helm, on the chart as it is in the repository."""
 
 import copy
 import functools

@@ -47,7 +47,7 @@ def test_a_bad_argument_is_named(
 
 
 def test_a_missing_root_is_named(repository: pathlib.Path, python: str, tmp_path: pathlib.Path) -> None:
-    # The venv may lie where a stranger cannot go, so the rights are dropped after the imports.
+    # The venv may be where a stranger cannot go, so the rights are dropped after the imports.
     script = (
         "import os, sys; from dev.cluster import __main__; os.setgroups([]); os.setuid(65534);"
         " sys.exit(__main__.main())"

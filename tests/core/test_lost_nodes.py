@@ -86,12 +86,12 @@ LOSSES = (
         ends=True,
     ),
     Loss(
-        name="a worker that tolerates a dark node for ever, after ten minutes",
+        name="a worker that tolerates a dark node forever, after ten minutes",
         pod=RUNS.with_record(unreachable_since=ago(600)),
         ends=True,
     ),
     Loss(
-        name="a worker that tolerates a dark node for ever, and works",
+        name="a worker that tolerates a dark node forever, and works",
         pod=RUNS.with_record(unreachable_since=ago(6000)),
         samples={POD: a_sample(received=ago(2))},
         phase=Phase.DOWNLOADING,
@@ -226,7 +226,7 @@ def test_a_world_whose_nodes_are_lost_goes_on_and_the_lost_ones_complete_when_th
         world.plan()
         world.tick(3.0)
     done = {s.uid for s in world.syncs.values() if s.status.phase is Phase.COMPLETE}
-    assert len(done) == 4, "two lost nodes do not hold the queue's two slots for ever"
+    assert len(done) == 4, "two lost nodes do not hold the queue's two slots forever"
     world.dark = set()
     for _ in range(60):
         world.plan()

@@ -1,4 +1,4 @@
-"""A message promises that a sync goes on by itself while that is so, and asks for an act when it is not."""
+"""A message says that a sync continues automatically while it does, and asks for an act when it does not."""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A target equals its manifest, what lies there needs no origin, and a preset finds its weights."""
+"""A target equals its manifest, what is there needs no origin, and a preset finds its weights."""
 
 from dev import kube
 from dev.origins.hub import HubServer

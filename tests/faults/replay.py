@@ -46,7 +46,7 @@ class Disk:
     """A volume's promised state and what is under way to it."""
 
     def __init__(self, root: Path) -> None:
-        """Begin with what lies in a directory, all of it durable; numbers as the recorder gives them."""
+        """Begin with what is in a directory, all of it durable; numbers as the recorder gives them."""
         paths = [root, *sorted(root.rglob("*"))]
         number = {path: index for index, path in enumerate(paths)}
         self._directories: dict[int, dict[str, int]] = {}

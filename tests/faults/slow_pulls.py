@@ -1,7 +1,7 @@
 """Pulls over real sockets whose line, limit, sizes and connections are chosen, for the suite "slow".
 
 The table's other rows have files of 300 KB, four connections at most, ranges of 64 KiB and no limit: smaller
-than a block of the engine's memory, of which they never use up the number. Here sizes lie around what the
+than a block of the engine's memory, of which they never use up the number. Here sizes are around what the
 engine counts in (64 KiB, 1 MiB, all of its blocks), and lines are so slow that a block takes seconds.
 """
 

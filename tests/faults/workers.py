@@ -22,7 +22,7 @@ KILLED = -9
 SUB_PATH = "model"
 _SUBJECT = "tests.faults.subject"
 _MEMORY = Path("/dev/shm")
-"""Volumes lie in memory: a kill takes nothing from the page cache, and a sync costs nothing."""
+"""Volumes are in memory: a kill takes nothing from the page cache, and a sync costs nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Server:
 
 
 def in_memory() -> Path | None:
-    """Where temporary directories lie in memory; None where that cannot be."""
+    """Where temporary directories are in memory; None where that cannot be."""
     return _MEMORY if _MEMORY.is_dir() else None
 
 

@@ -34,7 +34,7 @@ def _folding(call: Any) -> Any:
 
 
 def _there(name: str, directory: int) -> str:
-    """The name under which something of the same form lies in a directory."""
+    """The name under which something of the same form is in a directory."""
     if "/" in name or name.startswith("."):
         return name
     form = names.folded(name)

@@ -7,7 +7,7 @@ is Kubernetes: this module makes the objects that its controllers would.
     python -m tests.worker.sequences --count 100 [--seed 1]
 
 What is compared: the origin counts the payload that it handed to its sockets, the sync what it read from its
-own. What lies between the two when a worker is stopped is sent and never received. So half of the stops come
+own. What is between the two when a worker is stopped is sent and never received. So half of the stops come
 when the origin is almost silent and the worker has read nearly all: these may cost DRAINED bytes. The others
 come in full flow, where two sockets may hold IN_FLIGHT bytes of each connection on a busy machine. No other
 difference is allowed but one in a thousand.

@@ -140,7 +140,7 @@ def test_what_the_library_wrote_completes_without_a_transfer(hub: HubServer, tmp
     progress = sync.state.progress()
     assert progress.bytes_total == sum(entry.size for entry in manifest.files)
     contents = {entry.sha256: entry.size for entry in manifest.files}
-    assert progress.bytes_reused == sum(contents.values()), "content under two paths lies there once"
+    assert progress.bytes_reused == sum(contents.values()), "content under two paths is there once"
     assert {entry.verified_by for entry in manifest.files} == {"sha256", "git-sha1"}
 
 

@@ -30,7 +30,7 @@ def abandon(target: Path, uid: str, *, size: int = 3 * MB, age: float = 7200) ->
 
 
 def tree(root: Path) -> dict[str, bytes | None]:
-    """All that lies below a directory."""
+    """All that is below a directory."""
     return {str(p.relative_to(root)): p.read_bytes() if p.is_file() else None for p in root.rglob("*")}
 
 

@@ -44,7 +44,7 @@ def commit_of(hub: HubServer) -> str:
 
 
 def away(hub: HubServer, sync: HubSync) -> HubSync:
-    """The same sync as another process runs it, with the Hub out of reach."""
+    """The same sync as another process runs it, with the Hub unreachable."""
     return replace(sync, hub=Away(hub), uid="uid-2")  # type: ignore[arg-type]
 
 

@@ -1,7 +1,7 @@
 """Conditions as Kubernetes and kstatus read them.
 
 `Ready` is always there; `Reconciling` and `Stalled` are abnormal-true and absent when false, which is what
-kstatus (hence Helm, Flux, Argo CD and `kubectl wait`) expects.
+kstatus (and so Helm, Flux, Argo CD and `kubectl wait`) expects.
 """
 
 from collections.abc import Iterable

@@ -86,7 +86,7 @@ class ProgressStatus(Value):
     """Payload bytes that came over the network for this sync, over all attempts. What was fetched again
     counts again. After a worker was killed, its next attempt's first report adds what the status missed."""
     bytes_reused: int | None = None
-    """Bytes that lay on the volume before this sync began and are used in place of fetching. What its own
+    """Bytes that were on the volume before this sync began and are used in place of fetching. What its own
     earlier attempts fetched is none of them."""
     files_total: int | None = None
     """Number of files."""

@@ -1,7 +1,7 @@
 """Names that tie objects together: the API group, labels, annotations, Jobs, paths in the worker's Pod.
 
 Safety rests on these names (a Job's name is a function of the sync and the attempt, so that two
-operators cannot start one attempt twice), hence they are made in one place.
+operators cannot start one attempt twice), so they are made in one place.
 """
 
 GROUP = "modelsync.dev"
@@ -43,12 +43,12 @@ HISTORY_AUDIENCE = "history.modelsync.dev"
 KEY_HEADER = "X-Modelsync-Key"
 
 VOLUME_DIR = "/volume"
-"""Where the worker sees the root of the claim; the sync's subPath lies below it."""
+"""Where the worker sees the root of the claim; the sync's subPath is below it."""
 REQUEST_DIR, REQUEST_FILE, KEY_FILE = "/etc/modelsync", "request.json", "key"
 SECRET_DIR = "/var/run/modelsync/secret"
 """Where the source's Secret is mounted, a file a key."""
 CA_DIR, CA_FILE = "/etc/modelsync-ca", "ca.crt"
-"""Where a ConfigMap with certification authorities is mounted, if the operator names one."""
+"""Where a ConfigMap with CA certificates is mounted, if the operator names one."""
 TERMINATION_LOG = "/dev/termination-log"
 
 STATE_DIR = ".modelsync"

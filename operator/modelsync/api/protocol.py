@@ -130,7 +130,7 @@ class Progress(Value):
     """The same of all earlier attempts of this sync, by the record on the volume, so that it holds what a
     killed one received, too; None until the volume is open."""
     bytes_reused: Count | None = None
-    """Bytes that lay on the volume before this sync began and are used in place of fetching; what its own
+    """Bytes that were on the volume before this sync began and are used in place of fetching; what its own
     earlier attempts fetched is none of them, and content under two paths counts once. None until all files
     were looked at."""
     files_total: Count | None = None

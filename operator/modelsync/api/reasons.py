@@ -104,7 +104,7 @@ class Stage(StrEnum):
     RESOLVING = "Resolving"
     """Listing the source's files."""
     CHECKING = "Checking"
-    """Hashing what lies on the volume already."""
+    """Hashing what is on the volume already."""
     DOWNLOADING = "Downloading"
     """The only stage that can stall."""
     VERIFYING = "Verifying"

@@ -41,7 +41,7 @@ _LEVELS = ("debug", "info", "warning", "error")
     help="Key of the sessions, made where it is absent, so that they outlive a restart. Keep it in memory.",
 )
 @click.option("--api-server", default="https://kubernetes.default.svc", show_default=True, metavar="URL")
-@click.option("--ca-file", metavar="FILE", help="Certification authority of the API server.")
+@click.option("--ca-file", metavar="FILE", help="CA certificate of the API server.")
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", callback=web_server.namespaces)
 @click.option("--operator-namespace", default="modelsync-system", show_default=True, metavar="NAME")
 @click.option(

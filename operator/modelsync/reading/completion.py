@@ -26,7 +26,7 @@ def of(rows: Sequence[Row], peak: int | None = None) -> Completion:
         failed=len(failed),
         text="",
     )
-    return found.but(text="\n".join(_lines(found)))
+    return found.replace(text="\n".join(_lines(found)))
 
 
 def _failure(row: Row) -> Failure:

@@ -68,7 +68,7 @@ def eta(
 ) -> Eta | None:
     """Time left of a download that runs; None where nothing comes, or where its end cannot be known.
 
-    `at_least` says that `remaining` misses what nobody knows yet.
+    `at_least` says that `remaining` misses what is not known yet.
     """
     raw = None if remaining is None or not speed else remaining / speed
     if raw is None:

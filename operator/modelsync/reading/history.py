@@ -56,7 +56,7 @@ class Series(Value):
     """When the first step began."""
     step_seconds: int
     down: tuple[int | None, ...]
-    """Bytes per second on average over a step; None where nothing ran, or nobody knows."""
+    """Bytes per second on average over a step; None where nothing ran, or where it is unknown."""
     up: tuple[int | None, ...] = ()
     """The same for bytes that the workers' network devices send; empty for a ModelSync and for a queue."""
     since: AwareDatetime
@@ -99,7 +99,7 @@ class _Ring:
         return len(self.values) - before
 
     def last(self, second: float, steps: int) -> tuple[int | None, ...]:
-        """The steps up to the one that a time lies in."""
+        """The steps up to the one that a time is in."""
         end = int(second // self._step) + 1
         begin, known = end - steps, self._first + len(self.values)
         low, high = max(begin, self._first), min(end, known)

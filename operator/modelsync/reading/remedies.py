@@ -8,7 +8,7 @@ from modelsync.reading.values import Remedy
 
 
 def of(reason: str | None, phase: str | None, namespace: str, name: str) -> Remedy | None:
-    """The remedy of a sync's reason; None where nothing need be done, or nobody knows what."""
+    """The remedy of a sync's reason; None where nothing need be done, or no fix is known."""
     text = _TEXTS.get(reason or "")
     if text is None or text == reason_texts.NOTHING:
         return None

@@ -6,7 +6,7 @@ own. A namespace's record ends with its last ModelSync, since the next namespace
 somebody else. `total` and `queue/NAME` are over all namespaces, and are read for who may list them all.
 
 A clock that goes forward leaves a gap. One that is set back by more than a minute begins the record again,
-since figures of two times would lie in one step.
+since figures of two times would are in one step.
 """
 
 from collections import defaultdict

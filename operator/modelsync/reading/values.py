@@ -181,7 +181,7 @@ class Row(Value):
     bytes_network: int | None = None
     """Payload bytes that came over the network, over all attempts."""
     bytes_reused: int | None = None
-    """Bytes that lay on the volume before."""
+    """Bytes that were on the volume before."""
     source: str
     """`hf://org/name@main`."""
     target: str
@@ -203,7 +203,8 @@ class Row(Value):
     figures_time: AwareDatetime | None = None
     """While a worker runs: when its last figures were taken."""
     figures_age_seconds: int | None = None
-    """While a worker runs: how old its last figures are. More than a minute says that nobody hears of it."""
+    """While a worker runs: how old its last figures are; after more than a minute the operator gets
+    none."""
     finished: bool = False
     """Whether it is Complete, Failed or Cancelled."""
     acts: tuple[str, ...] = ()
@@ -303,7 +304,7 @@ class Whole(Value):
     complete_text: str
     """`12 of 30 models`: those that are complete, of all that are not cancelled."""
     network: Rate | None = None
-    """The sum of what the rows' workers carry; absent where none says it."""
+    """The sum of what the rows' workers carry; absent when unknown."""
     title: str
     """For a window: `(42%) modelsync`, `modelsync` when nothing is to be done."""
 

@@ -89,7 +89,7 @@ class ReconcileLoop:
             self._wake.set()
 
     async def run(self) -> None:
-        """Plan for ever: when something changed, and when time alone changes the plan."""
+        """Plan forever: when something changed, and when time alone changes the plan."""
         try:
             await self._loop()
         finally:

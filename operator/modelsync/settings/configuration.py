@@ -177,7 +177,7 @@ class Worker(Section):
     """What spec.engine may be; a ModelSync with another engine fails with InvalidSpec. HFTransfer and
     HuggingFaceHub run libraries of others in processes of their own."""
     ca_config_map: Annotated[str | None, field_types.object_name()] = default("")
-    """ConfigMap with the key ca.crt, in each namespace with ModelSyncs, whose certification authorities
+    """ConfigMap with the key ca.crt, in each namespace with ModelSyncs, whose CA certificates
     workers trust in place of the system's."""
     proxy: Proxy = Proxy()
     addresses: Addresses = Addresses()

@@ -1,4 +1,4 @@
-"""What a transfer takes from its environment: proxies, certification authorities, timeouts, and whether it
+"""What a transfer takes from its environment: proxies, CA certificates, timeouts, and whether it
 may start at all.
 
 Beside `invocation` the only reader of os.environ; the worker gets these settings as values. They are the
@@ -29,7 +29,7 @@ class WorkerEnvironment:
     """Proxy by scheme from HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, and `no` from NO_PROXY. May hold
     a password."""
     ca_file: str | None = None
-    """SSL_CERT_FILE: certification authorities in place of the system's."""
+    """SSL_CERT_FILE: CA certificates in place of the system's."""
     log_level: str = "info"
     """MODELSYNC_LOG_LEVEL."""
     downloads_disabled: bool = False
@@ -76,7 +76,7 @@ def checked(variables: Mapping[str, str] | None = None) -> None:
         except OSError as error:  # of which ssl.SSLError is one
             cause = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
             raise errors.UsageError(
-                f"SSL_CERT_FILE: {bundle!r} holds no certification authorities in PEM ({cause}); name a file"
+                f"SSL_CERT_FILE: {bundle!r} holds no CA certificates in PEM ({cause}); name a file"
                 " that does, or unset it"
             ) from None
     for scheme in ("http", "https"):

@@ -1,8 +1,7 @@
 """Where settings are now that were flags, variables or values of the chart before there was one document.
 
 A flag or variable that is silently without effect is found late, by what does not work; so each is refused
-with its place in the document. Tables for the version after which nobody comes from before it: then they can
-go.
+with its place in the document. Once no installation is older than the document, these tables can go.
 """
 
 from collections.abc import Mapping

@@ -41,7 +41,7 @@ class Door:
     async def namespaces(self, caller: Caller, asked: tuple[str, ...]) -> tuple[str | None, ...]:
         """Where to look: what was asked for, else everywhere, else wherever the caller may look.
 
-        Raises Problem where nobody can say.
+        Raises Problem when the answer is unknown.
         """
         if asked:
             return tuple(dict.fromkeys(asked))

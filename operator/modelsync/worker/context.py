@@ -46,7 +46,7 @@ class Context:
     stop: threading.Event
     """Set from outside to end the attempt in order."""
     volume: Path
-    """Root of the volume; the request's subPath lies below it."""
+    """Root of the volume; the request's subPath is below it."""
     lock_wait_seconds: float = 15.0
     is_new_sync: bool = False
     """Whether this run is a sync of its own: what earlier runs of the same uid fetched was there before."""

@@ -45,7 +45,7 @@ def _claimed(volume: Volume, plant: Callable[[Volume], None]) -> str:
 
 
 def _foreign(volume: Volume, *, modes: tuple[int, int] = (0o777, 0o666)) -> None:
-    """Give all that lies in the target to the other user, open to everybody."""
+    """Give all that is in the target to the other user, open to everybody."""
     for folder, _, files in os.walk(volume.target):
         for path in (folder, *(os.path.join(folder, file) for file in files)):
             os.chmod(path, modes[0] if path == folder else modes[1])
@@ -63,7 +63,7 @@ def _forged_staging(volume: Volume) -> None:
 
 
 def _forged_file_in_ours(volume: Volume) -> None:
-    """The directory is the worker's own, which a group may write; what lies in it is not."""
+    """The directory is the worker's own, which a group may write; what is in it is not."""
     _forged_staging(volume)
     for path in (volume.target / DEAD, *(volume.target / DEAD).parents):
         if path.is_relative_to(volume.target):

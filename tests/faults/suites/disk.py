@@ -2,7 +2,7 @@
 
 Two ways: real small file systems (tmpfs in a mount namespace of the case's own), and errors of single calls
 for what no file system here produces when it is wanted: a quota (the kernels of small machines often have
-none), a failing sync, a file system that cannot reserve space. A foreign file lies on every volume and must
+none), a failing sync, a file system that cannot reserve space. A foreign file is on every volume and must
 stay as it is.
 """
 

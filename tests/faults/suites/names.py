@@ -158,7 +158,7 @@ def _tried(target: Target, layout: TargetLayout, paths: list[str], ended: Counte
 
 
 def _there(target: Target, layout: TargetLayout, path: str) -> str:
-    """Whether a file that was taken lies at its place below the target, and no link leads there."""
+    """Whether a file that was taken is at its place below the target, and no link leads there."""
     place = target.root / layout.directory / layout.place(_file(path))
     if os.path.normpath(place) != str(place) or not place.is_relative_to(target.root):
         return f"was taken as {place}"
@@ -166,7 +166,7 @@ def _there(target: Target, layout: TargetLayout, path: str) -> str:
         if each == target.root:
             break
         if stat.S_ISLNK(os.lstat(each).st_mode):
-            return f"lies behind the link {each}"
+            return f"is behind the link {each}"
     return "" if place.read_bytes() == path.encode() else "other bytes"
 
 

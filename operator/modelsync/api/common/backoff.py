@@ -1,6 +1,6 @@
 """How long to wait before the next try: one value for every retry of the product.
 
-It lies in `api` because the planner, the worker and the runtime all wait, and `api` is the one layer that all
+It is in `api` because the planner, the worker and the runtime all wait, and `api` is the one layer that all
 of them may import; like a quantity it is a value without clock, chance or I/O. The caller draws the random
 number, so that a planner can take it from a hash and find the same time whenever it plans.
 """

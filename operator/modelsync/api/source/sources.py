@@ -264,7 +264,7 @@ class HttpFile(Value):
             ),
         ),
     ]
-    """Where the file lies in the target directory, relative to it."""
+    """Where the file is in the target directory, relative to it."""
     sha256: Annotated[
         str | None,
         Field(

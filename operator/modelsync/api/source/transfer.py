@@ -15,7 +15,7 @@ from modelsync.api.common.untrusted import Count, Word
 
 
 class Layout(StrEnum):
-    """How files lie in the target."""
+    """How files are arranged in the target."""
 
     DIRECTORY = "Directory"
     HUGGING_FACE_CACHE = "HuggingFaceCache"

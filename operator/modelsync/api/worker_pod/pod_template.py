@@ -4,7 +4,7 @@ Nothing here can name an image, a command, an environment variable or a volume: 
 into a way to run code with rights that its author may not have. A service account, a runtime class and a
 priority class are what the operator's configuration allows (`core.jobs.allowances`). Labels and annotations
 are there to keep injectors (service meshes, secret agents) out of the Pod, and could do just that through
-them: hence their values are single words, which can hold no volume, command or registry, and their keys have
+them: so their values are single words, which can hold no volume, command or registry, and their keys have
 a domain, since Services and NetworkPolicies mostly select by keys without one or by `app.kubernetes.io`.
 """
 
@@ -111,7 +111,7 @@ class Toleration(Value):
     ] = None
     """NoSchedule, PreferNoSchedule or NoExecute; all when absent."""
     toleration_seconds: Annotated[int | None, Field(json_schema_extra={"format": "int64"})] = None
-    """How long NoExecute is tolerated; for ever when absent."""
+    """How long NoExecute is tolerated; forever when absent."""
 
 
 def _named(what: str) -> Any:

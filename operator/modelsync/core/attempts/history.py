@@ -130,7 +130,7 @@ def _failed(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     else:
         pause = retries.wait(failures, view.sync.uid, view.attempts, view.settings)
     due = (failure.time + pause).replace(microsecond=0) if again else None
-    # A source that changed has to be resolved again; staying on what is gone would fail for ever. But what
+    # A source that changed has to be resolved again; staying on what is gone would fail forever. But what
     # was published is checked against itself, and not replaced by another model under its readers.
     moved = failure.reason is Reason.SOURCE_CHANGED and not status.artifacts
     resolved = None if moved else status.resolved

@@ -126,7 +126,7 @@ def count(
 ) -> int:
     """Failures in a row, this one included: one that got further than the one before begins again.
 
-    Not one that was too slow: it always gets further, and would do so for ever.
+    Not one that was too slow: it always gets further, and would do so forever.
     """
     if disruption:
         return failures or 0

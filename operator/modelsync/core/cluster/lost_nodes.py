@@ -2,7 +2,7 @@
 
 Kubernetes says it in two steps. About 50 s after a node's last report its Pods' condition Ready turns false
 while ContainersReady stays true, since no kubelet is there to change it. Five minutes later (or what the Pod
-tolerates, which may be for ever) the Pod is to be deleted, and then waits for a kubelet that does not answer.
+tolerates, which may be forever) the Pod is to be deleted, and then waits for a kubelet that does not answer.
 
 An attempt counts as lost once its Pod is overdue. That frees its slot; but no second worker starts, and its
 target stays taken, until the Pod is gone: a node that is merely cut off runs its containers on, and two

@@ -14,7 +14,7 @@ from modelsync.api.reasons import Reason
 from modelsync.core.cluster import unschedulable
 from modelsync.core.cluster.snapshot import PodRecord, StartProblem, SyncRecord
 
-HEALS = " and the sync goes on by itself"
+HEALS = " and the sync continues automatically"
 """What a message promises while attempts follow; see `phase_checks` for when none does."""
 SETTLES = timedelta(seconds=1)
 """Nothing counts as missing for so long: a scheduler may not know yet of a claim that was just created."""

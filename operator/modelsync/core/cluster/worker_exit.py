@@ -1,7 +1,7 @@
 """How an attempt's Job stands, by its conditions and by the worker container's own end.
 
 A Job ends when all containers of its Pod have. What else is in the Pod is not ours to say: a mesh adds a
-container that runs on for ever, or one that fails after the worker has done its work. So a worker that ended
+container that runs on forever, or one that fails after the worker has done its work. So a worker that ended
 with 0 is done whatever the Job says, and a worker that failed has failed although the Job waits. Two ends are
 left to the Job, which knows more: a Pod that is being deleted (for the Job's deadline, say) or disrupted.
 """

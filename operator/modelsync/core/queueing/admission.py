@@ -13,7 +13,7 @@ of it started and nothing ended. With one slot that is the order in which they s
 the shares are equal, and else it depends on whose download ends first.
 
 A creation that the API server does not answer holds its slot while that is so: its Job may exist. A webhook
-that hangs in one namespace must not take everybody's slots thereby. So a namespace has a few unanswered
+that hangs in one namespace must not take everybody's slots. So a namespace has a few unanswered
 creations in a queue at most, and after a failure just one, tried when the namespace's own backoff is over.
 That is the one that was tried least, so a ModelSync with a fault of its own stops none of its namespace.
 """
@@ -253,7 +253,7 @@ def _answered(candidate: Candidate, usage: Usage) -> QueueReason | None:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two directories of a volume are the same or one lies in the other."""
+    """Whether two directories of a volume are the same or one is in the other."""
     first, second = (tuple(part for part in path.split("/") if part) for path in (one, other))
     shorter = min(len(first), len(second))
     return first[:shorter] == second[:shorter]

@@ -1,6 +1,6 @@
 """The files that a worker fetches now, as a status may hold them: few, short, and within the whole.
 
-A report is taken at one moment and read at several, and it may be a lie: what its files have beyond the
+A report is taken at one moment and read at several, and it may be a are: what its files have beyond the
 bytes of the whole is left out, so that no sum of bars exceeds the bar above them.
 """
 

@@ -94,7 +94,7 @@ def _by_the_volume(verdict: Verdict) -> int:
 
 
 def _network_before(view: View, pod: PodRecord | None) -> int:
-    """Payload bytes received before this Pod came; stored with the Pod's name, hence known for good."""
+    """Payload bytes received before this Pod came; stored with the Pod's name, so it is known for good."""
     stored = view.sync.status
     if pod is not None and stored.worker is not None and stored.worker.pod_name == pod.name:
         return stored.worker.bytes_network_before or 0

@@ -1,4 +1,4 @@
-"""`kubectl modelsync report`: what somebody who helps needs to see, without what nobody else may.
+"""`kubectl modelsync report`: what somebody who helps needs to see, without secrets.
 
 Nothing is taken that is secret by its kind (no Secret is read), and all else goes through `redacted`.
 """

@@ -36,7 +36,7 @@ _LEAP = 6
 
 
 def _next_bracket(leap: int) -> re.Pattern[bytes]:
-    """Up to the next bracket; what lies between may hold whole parts of so many levels."""
+    """Up to the next bracket; what is between may hold whole parts of so many levels."""
     between = _PLAIN
     for _ in range(leap):
         between = _PLAIN + rb"|[\[{](?:" + between + rb")*+[\]}]"

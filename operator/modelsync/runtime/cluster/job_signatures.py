@@ -3,7 +3,7 @@
 The uid of an attempt's Job stands in its ModelSync's status, but only after the Job is there; an operator
 that dies in between leaves one that is recorded nowhere, and so does a ModelSync that is deleted as an
 orphan's owner. Labels, names and owners prove nothing: anyone who may create Jobs writes them. So every Job,
-and through its template every Pod, carries for whom it was made and a keyed hash of that. The key lies in the
+and through its template every Pod, carries for whom it was made and a keyed hash of that. The key is in the
 operator's Lease, which nobody reads who has no rights in the operator's namespace, and the Lease outlives the
 process.
 
@@ -22,7 +22,7 @@ from typing import Any
 from modelsync.api import naming
 
 FRESH = timedelta(minutes=5)
-"""How far the creation of an object may lie from its proof: a time-out of the client, a Pod that waits for a
+"""How far the creation of an object may be from its proof: a time-out of the client, a Pod that waits for a
 quota, two clocks."""
 _KEY_BYTES = 32
 _JOB_NAME_LABELS = ("batch.kubernetes.io/job-name", "job-name")

@@ -66,7 +66,7 @@ class Resync:
                 await asyncio.sleep(wait)
 
     async def run(self, every: float) -> None:
-        """List everything at intervals and when asked to, for ever."""
+        """List everything at intervals and when asked to, forever."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(every):

@@ -76,7 +76,7 @@ class Watch:
             self._life.end()
 
     async def run(self) -> None:
-        """Watch for ever; whatever ends a watch, another one is begun."""
+        """Watch forever; whatever ends a watch, another one is begun."""
         short = 0
         loop = asyncio.get_running_loop()
         while True:

@@ -53,7 +53,7 @@ class Watcher:
         """What was found last, and last acted on: the content, or why there is none."""
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Look forever."""
         while True:
             self.look()
             await asyncio.sleep(self._seconds)

@@ -2,7 +2,7 @@
 
 Objects carry times of the cluster's clocks, so deadlines and waits are measured by the same clock; this
 machine's own may be wrong by an hour. A Date has whole seconds and an answer takes time, so each one only
-says between which bounds the difference of the two clocks lies: it is changed when they contradict it, and by
+says between which bounds the difference of the two clocks is: it is changed when they contradict it, and by
 as little as they allow. Where both clocks are right it stays 0.
 """
 

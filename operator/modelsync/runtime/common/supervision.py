@@ -1,4 +1,4 @@
-"""Parts that run for ever: what nobody foresaw in one of them ends neither it nor the others.
+"""Parts that run forever: what nobody foresaw in one of them ends neither it nor the others.
 
 An exception that leaves a task of a TaskGroup cancels the whole group: one odd object, or one library's odd
 error, would end the operator, and again after its restart. Only a lost lease and the ordered end may.

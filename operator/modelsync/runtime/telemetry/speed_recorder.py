@@ -18,7 +18,7 @@ from modelsync.runtime.cluster import cache
 
 
 class SpeedRecorder:
-    """Samples the store for ever; `record` is None until this process acts."""
+    """Samples the store forever; `record` is None until this process acts."""
 
     def __init__(
         self, known: cache.Store, *, may_act: Callable[[], bool], clock: Callable[[], datetime]

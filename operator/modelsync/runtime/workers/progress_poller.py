@@ -113,7 +113,7 @@ class Poller:
         self._freed = asyncio.Event()
 
     async def run(self) -> None:
-        """Poll for ever."""
+        """Poll forever."""
         loop = asyncio.get_running_loop()
         try:
             while True:

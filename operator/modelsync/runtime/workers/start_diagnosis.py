@@ -50,7 +50,7 @@ class Diagnosis:
         self._asked: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Look for ever."""
+        """Look forever."""
         while True:
             await asyncio.sleep(self._interval)
             if self._may_act():

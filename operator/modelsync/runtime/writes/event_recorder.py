@@ -64,7 +64,7 @@ class Recorder:
         return len(self._waiting)
 
     async def run(self) -> None:
-        """Post for ever."""
+        """Post forever."""
         while True:
             what = self._waiting.pop()
             if what is None:

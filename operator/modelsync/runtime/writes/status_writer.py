@@ -124,7 +124,7 @@ class StatusWriter:
         return sum(1 for slot in self._slots.values() if slot.pending is not None)
 
     async def run(self) -> None:
-        """Write for ever."""
+        """Write forever."""
         while True:
             self._changed.clear()
             wait = self.send_due()

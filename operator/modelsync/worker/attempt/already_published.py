@@ -132,7 +132,7 @@ class _Look:
     published: Published
     resolved: Resolved
     places: dict[str, int] = field(default_factory=dict)
-    """Sizes by where the bytes lie: paths with the same content may share a place."""
+    """Sizes by where the bytes are: paths with the same content may share a place."""
 
     def right(self) -> bool:
         """Whether all files are there under their names with their bytes."""

@@ -1,10 +1,10 @@
 """Whether a download is slower than its queue allows: SyncQueue's `minimumRate`.
 
 Silence is the watchdog's; an origin that sends a byte each two seconds is never silent, and would hold its
-slot for ever. Judged is the average over a window, so that a pause inside of it costs nothing. Nobody is
+slot forever. Judged is the average over a window, so that a pause inside of it costs nothing. Nobody is
 ended for a limit of our own: half of the bandwidth limit in force is always fast enough. Nor for a wait that
 the origin asked for (Retry-After), which makes the window longer; but only so much longer, or an origin could
-ask for waits between its bytes for ever.
+ask for waits between its bytes forever.
 """
 
 from collections.abc import Callable

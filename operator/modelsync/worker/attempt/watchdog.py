@@ -3,7 +3,7 @@
 `progressDeadlineSeconds` bounds the silence of a stage, and each stage gets on by its own figures (`stages`):
 a listing by its entries, a check by the bytes that it reads, a download by the bytes that come, publishing by
 its files. Time in which the origin wants no request is no silence, for as long as origins count requests. An
-origin that lets an entry drip now and then would hold a listing for ever, so a listing is bounded as a whole,
+origin that lets an entry drip now and then would hold a listing forever, so a listing is bounded as a whole,
 too; one that lets bytes drip is bounded by a lowest speed, where the queue asks for one.
 
 Ending has two steps, because not every wait can be left: a thread in the middle of a listing's body, or in a

@@ -86,7 +86,7 @@ class Request:
     """How to GET a file: a URL and the headers for its own origin."""
 
     url: str = field(repr=False)
-    """May carry a signature in its query, hence not in repr."""
+    """May carry a signature in its query, so not in repr."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """May hold Authorization; sent to the URL's exact origin only."""
     outside: bool = False

@@ -16,10 +16,10 @@ _ALWAYS = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Unusable(OSError):
-    """Under the name lies no file that may be used: a link, a pipe, a device, or another's file."""
+    """Under the name is no file that may be used: a link, a pipe, a device, or another's file."""
 
     def __init__(self) -> None:
-        super().__init__(errno.EEXIST, "something else lies in this place")
+        super().__init__(errno.EEXIST, "something else has this place")
 
 
 class Handle:
@@ -35,12 +35,12 @@ class Handle:
 
 
 def new(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666) -> int:
-    """A descriptor of a new file; raises FileExistsError where anything lies, and other OSErrors."""
+    """A descriptor of a new file; raises FileExistsError where anything is, and other OSErrors."""
     return os.open(name, flags | os.O_CREAT | os.O_EXCL | _ALWAYS, mode, dir_fd=directory)
 
 
 def create(directory: int, name: str, flags: int = os.O_RDWR, mode: int = 0o666) -> int:
-    """A descriptor of a new file in place of what lies under the name, which is unlinked and never written.
+    """A descriptor of a new file in place of what is under the name, which is unlinked and never written.
 
     Raises OSError, and IsADirectoryError for a directory, which stays.
     """

@@ -15,7 +15,7 @@ TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _VANISHED = {errno.ENOENT, errno.ESTALE, errno.ENOTEMPTY, errno.EEXIST}
 """Only who removes what a worker made a moment ago, or makes what it removed, causes these: a second worker
-where locks lie."""
+where locks are."""
 
 
 def failure(error: OSError, doing: str) -> Failure:
@@ -37,10 +37,8 @@ def failure(error: OSError, doing: str) -> Failure:
         text = f"The volume cannot do what a sync takes ({doing}: {why}). Use block storage, NFS or CephFS."
         return Failure(Reason.VOLUME_NOT_WRITABLE, text)
     if isinstance(error, open_files.Unusable | IsADirectoryError):
-        text = (
-            f"Something else than a file of modelsync lies in its place ({doing}). Remove it from the volume."
-        )
-        return Failure(Reason.UNSAFE_PATH, text)
+        text = f"Something that modelsync did not make has the name of one of its files ({doing})."
+        return Failure(Reason.UNSAFE_PATH, f"{text} Remove it from the volume.")
     if error.errno == errno.EOVERFLOW:
         return Failure(Reason.UNSAFE_PATH, f"There are {why} ({doing}). Remove them from the volume.")
     if error.errno in (errno.ELOOP, errno.ENOTDIR):

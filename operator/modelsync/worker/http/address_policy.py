@@ -95,5 +95,5 @@ def of_worker(allowed: Iterable[AddressBlock] = (), denied: Iterable[AddressBloc
 
 @functools.lru_cache(maxsize=256)
 def _of_the_internet(text: str) -> bool:
-    """Asked for each request, hence kept."""
+    """Asked for each request, so it is kept."""
     return all(special(address) is None for address in faces(text))

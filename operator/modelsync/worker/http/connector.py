@@ -31,9 +31,9 @@ class Network:
     timeout_seconds: float = 10.0
     connections: int = 8
     ca_file: str | None = None
-    """Bundle of certification authorities instead of the system's."""
+    """Bundle of CA certificates instead of the system's."""
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Proxy URL by scheme, and `no` for the hosts that need none; may hold a password, hence not in repr."""
+    """Proxy URL by scheme, and `no` for the hosts that need none; may hold a password, so not in repr."""
     reach: Reach = field(default_factory=Reach)
 
 

@@ -39,7 +39,7 @@ def check(answer: Answer) -> None:
 
 
 def _body(answer: Answer) -> bytes:
-    """What comes of an error's body, which may come byte by byte for ever."""
+    """What comes of an error's body, which may come byte by byte forever."""
     body, room, end = bytearray(), memoryview(bytearray(MOST_BYTES)), time.monotonic() + MOST_SECONDS
     with contextlib.suppress(Broken):
         while len(body) < MOST_BYTES and time.monotonic() < end:

@@ -41,7 +41,7 @@ _SPECIAL = {
         "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24",  # RFC 7535, RFC 7450, RFC 7534
         "192.88.99.0/24",  # RFC 7526, relays of 6to4 of before
         "198.18.0.0/15",  # RFC 2544, benchmarks
-        "64:ff9b:1::/48",  # RFC 8215: a local translator, and only it knows where its IPv4 addresses lie
+        "64:ff9b:1::/48",  # RFC 8215: a local translator, and only it knows where its IPv4 addresses are
         "2001::/23",  # RFC 2928, IETF protocols; among them Teredo (2001::/32, RFC 4380) and ORCHID
         "2001:db8::/32", "3fff::/20",  # RFC 3849, RFC 9637, documentation
         "2620:4f:8000::/48",  # RFC 7534

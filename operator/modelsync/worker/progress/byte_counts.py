@@ -7,7 +7,7 @@ It outlives the staging directories, for a worker may be killed after it has pub
 
     line 1  {"version": 1, "uid": …}, padded
     line 2  bytes received by all attempts of this uid
-    line 3  bytes that lay there before the first attempt and are used; `-` until all files were looked at
+    line 3  bytes that were there before the first attempt and are used; `-` until all files were looked at
 """
 
 import contextlib
@@ -48,7 +48,7 @@ class Accounts:
         self._written, self._time = 0, clock()
         self._clock = clock
         self.reused: int | None = None
-        """Bytes that lay there before this sync began and are used; None until all files were looked at."""
+        """Bytes that were there before this sync began and are used; None until all files were looked at."""
         self.received = 0
         """Payload bytes that came over the network, over all attempts."""
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Progress when the engine cannot report it: what lies on the volume, else what came over the network.
+"""Progress when the engine cannot report it: what is on the volume, else what came over the network.
 
 Our engine reports every byte. Others (hf_transfer, or a library that fetches for us) may report nothing, and
 a bar that stands still for an hour is taken for a hang. So there are three layers, the best first, and the

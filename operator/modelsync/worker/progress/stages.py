@@ -1,7 +1,7 @@
 """What an attempt is doing, how far that is, and when it last got on.
 
 Each stage has figures of its own, because a byte from the origin is the measure of the download alone: a
-listing brings entries, a check reads what lies on the volume, publishing moves files. What counts as progress
+listing brings entries, a check reads what is on the volume, publishing moves files. What counts as progress
 of a stage is what its figures count: bytes of a listing that never become an entry are none. The watchdog,
 the report to the operator and the log all judge by this one record.
 """

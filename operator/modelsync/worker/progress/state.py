@@ -121,7 +121,7 @@ class State:
         self._accounts = accounts
 
     def forfeit(self, count: int) -> None:
-        """Bytes that lay there before this sync began are of no use after all."""
+        """Bytes that were there before this sync began are of no use after all."""
         if count and self._accounts is not None:
             self._accounts.reuse(max(0, (self._accounts.reused or 0) - count))
 

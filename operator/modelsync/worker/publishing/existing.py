@@ -1,4 +1,4 @@
-"""What lies in the target already: what an earlier sync published, and whether its bytes are the source's."""
+"""What is in the target already: what an earlier sync published, and whether its bytes are the source's."""
 
 import os
 

@@ -1,6 +1,6 @@
 """The manifest's entries and its text, made so that a hundred thousand files stay within a worker's memory.
 
-Measured with that many: entries that pydantic validates take a KiB each, and a text made as a whole lies in
+Measured with that many: entries that pydantic validates take a KiB each, and a text made as a whole is in
 memory three times. The entries here are bare values, and the text is written and read line by line: how long
 it is matters to neither side, so what one attempt wrote the next one can always read.
 """

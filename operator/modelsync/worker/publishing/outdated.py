@@ -2,7 +2,7 @@
 
 A program that finds the shards of two revisions side by side loads both or refuses both. So files that the
 last manifest lists and the new one lacks are removed when the new one is written. A record on the volume is
-written before anything is published, and holds what is about to lie there besides what a manifest lists:
+written before anything is published, and holds what is about to be there besides what a manifest lists:
 whenever a worker is killed, the next one knows all that was modelsync's.
 
 What a user put there is never removed, nor what was changed since: a file goes only if a manifest or record
@@ -51,7 +51,7 @@ class Outdated:
     entries: dict[str, ManifestFile] = field(default_factory=dict)
     """By path below the target; in a cache these are links and blobs."""
     recorded: bool = False
-    """Whether a record lies on the volume."""
+    """Whether a record is on the volume."""
     _taken: dict[str, str] = field(default_factory=dict)
     """The paths that the sync's own files take, by the form in which two names may meet."""
     _judged: dict[str, os.stat_result | None] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Outdated:
             yield from ((published, *each) for each in earlier)
 
     def _lies(self, path: str, entry: ManifestFile, source: Published) -> bool:
-        """Whether something lies there that the source of the entry vouches for."""
+        """Whether something is there that the source of the entry vouches for."""
         self.stages.advance()
         if names.problem(path) is not None:
             return False

@@ -29,10 +29,10 @@ class Places(Protocol):
     """What publishing has to know of a layout."""
 
     def place(self, file: RemoteFile) -> str:
-        """Where a file's bytes lie."""
+        """Where a file's bytes are."""
 
     def is_ours(self, file: RemoteFile, published: manifests.Published) -> bool:
-        """Whether what lies there may be replaced without a look at who wrote it."""
+        """Whether what is there may be replaced without a look at who wrote it."""
 
 
 def foreign(path: str) -> Failure:

@@ -1,7 +1,7 @@
 """The way out for the libraries that know an API: their requests go over the engine's own connections.
 
 So whatever is asked meets the same proxies, authorities, time-outs and bounds on addresses, a name is looked
-up once, and one set of certification authorities is loaded, which takes 20 ms each time.
+up once, and one set of CA certificates is loaded, which takes 20 ms each time.
 
 Nor do they bound what they parse: both unpack any coding, though none was asked for, and build an object for
 every three bytes of a text. So an answer that is coded, too long or too rich never gets to them.
@@ -105,7 +105,7 @@ def _plain(headers: dict[str, str], body: bytes, url: str, *, read: bool) -> tup
     """Headers and body as a library may parse them; raises Failure where it needs a body that it may not.
 
     `read` says whether it does: of an error the status says enough, and a HEAD speaks of an object that may
-    lie coded in its bucket.
+    are coded in its bucket.
     """
     coding = headers.pop("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):

@@ -8,7 +8,7 @@ at the first line that is torn or garbled: all before it was true, and believing
 A file that starts over gets another generation, which is part of its staging file's name: records of the old
 bytes can never be taken for records of the new ones.
 
-The journal lies in the staging directory and moves with it: two workers that write side by side (on a volume
+The journal is in the staging directory and moves with it: two workers that write side by side (on a volume
 whose locks do not work) never read each other's records.
 
 It is believed only where the worker's own user wrote it, and even then read as if somebody else had: a record
@@ -63,7 +63,7 @@ class Entry:
     sha256: str | None = None
     """Of the verified file; identifies our own work after a crash in the middle of publishing."""
     before: int = 0
-    """Bytes of it that lay there before this sync began."""
+    """Bytes of it that were there before this sync began."""
 
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
@@ -238,7 +238,7 @@ class Journal:
         self._append()
 
     def forfeit(self, key: str) -> int:
-        """A file starts over: the bytes of it that lay there before this sync began, which are of no use."""
+        """A file starts over: the bytes of it that were there before this sync began, which are of no use."""
         entry = self.entries.get(key)
         if entry is None or not entry.before:
             return 0

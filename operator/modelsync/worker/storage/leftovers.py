@@ -42,7 +42,7 @@ class InUse(Exception):
 
 
 def find(root: Path) -> Iterator[Leftover]:
-    """What lies below a volume's root or a part of it, by directory and uid; links are not followed.
+    """What is below a volume's root or a part of it, by directory and uid; links are not followed.
 
     Raises OSError when the root cannot be read; directories below it that cannot be read are passed by.
     """
@@ -65,7 +65,7 @@ def remove(root: Path, leftover: Leftover) -> None:
             raise InUse
         with _below(state.descriptor, leftover.uid) as own:
             own.remove(staging.STAGING)
-        with contextlib.suppress(OSError):  # somebody else's files lie beside it
+        with contextlib.suppress(OSError):  # somebody else's files are beside it
             os.rmdir(leftover.uid, dir_fd=state.descriptor)
 
 

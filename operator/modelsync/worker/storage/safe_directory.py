@@ -24,7 +24,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Tree:
-    """A directory and what lies below it. Close it, or use it in a `with` block."""
+    """A directory and what is below it. Close it, or use it in a `with` block."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -66,7 +66,7 @@ class Tree:
             os.close(descriptor)
 
     def stat(self, path: str) -> os.stat_result | None:
-        """What lies at a path, itself and not what it links to; None when nothing does."""
+        """What is at a path, itself and not what it links to; None when nothing does."""
         try:
             with self.parent(path) as (directory, name):
                 return lying(directory, name)
@@ -100,7 +100,7 @@ class Tree:
             return open_files.existing(directory, name)
 
     def names(self) -> list[str]:
-        """What lies directly in this directory, in order; raises OSError, also for more than MOST_NAMES."""
+        """What is directly in this directory, in order; raises OSError, also for more than MOST_NAMES."""
         found = self._some(MOST_NAMES + 1)
         if len(found) > MOST_NAMES:
             raise OSError(errno.EOVERFLOW, f"more than {MOST_NAMES} names in a directory of modelsync's")
@@ -126,7 +126,7 @@ class Tree:
             os.fsync(directory)
 
     def _empty(self) -> None:
-        """Remove all that lies below. What lies deeper is moved up first, so that no depth takes more
+        """Remove all that is below. What is deeper is moved up first, so that no depth takes more
         descriptors or stack than another."""
         while found := self._some(_AT_ONCE):
             for name in found:
@@ -169,7 +169,7 @@ class Tree:
 
 
 def lying(directory: int, name: str) -> os.stat_result | None:
-    """What lies in a directory under a name, itself and not what it links to; None when nothing does."""
+    """What is in a directory under a name, itself and not what it links to; None when nothing does."""
     try:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:

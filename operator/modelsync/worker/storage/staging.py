@@ -4,9 +4,9 @@
     .modelsync/<uid>/staging/<attempt>/   journal and staging files of one process
     .modelsync/accounts                   what the sync received, over all attempts (`byte_counts`)
     .modelsync/manifest.json              what was published
-    .modelsync/outdated.json              while files are published, what else may lie there (`outdated`)
+    .modelsync/outdated.json              while files are published, what else may be there (`outdated`)
 
-What lies there is used only if the worker's own user made it: who owns a directory can put another file in
+What is there is used only if the worker's own user made it: who owns a directory can put another file in
 place of a verified one at any moment, and who wrote a journal vouches for bytes that no checksum may judge.
 
 The lock only saves work; safety rests on each process having a staging directory of its own name. A process
@@ -271,7 +271,7 @@ class _Dead(NamedTuple):
 
 
 _PASSED_BY = (FileNotFoundError, NotADirectoryError, PermissionError)
-"""What does not lie there as our directories do, or is another user's and closed to us."""
+"""What is not there as our directories are, or is another user's and closed to us."""
 
 
 def _used(staging: Tree, name: str) -> tuple[int, int]:

@@ -31,7 +31,7 @@ function start() {
   });
 }
 
-// A notification for each download that ends while the page is in the background; the first picture tells nothing.
+// A notification for each download that ends while the page is in the background; the first picture announces nothing.
 function announce(rows, before) {
   if (!before || !store.get().choices.notify || !document.hidden || globalThis.Notification?.permission !== 'granted') return;
   for (const [key, row] of Object.entries(rows)) {

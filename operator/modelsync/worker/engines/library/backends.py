@@ -1,4 +1,4 @@
-"""What differs between the libraries: the job for the child, and where its file lies afterwards."""
+"""What differs between the libraries: the job for the child, and where its file is afterwards."""
 
 import os
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Prepared:
     job: Job | None
     """None when the file is there already."""
     left_at: str
-    """Where the file lies when the job is done, relative to the staging directory."""
+    """Where the file is when the job is done, relative to the staging directory."""
     growing: str | None = None
     """The file, or the folder with it, that grows meanwhile."""
     etag: str | None = None
@@ -50,7 +50,7 @@ class Backend(Protocol):
     processes: int
     """Child processes that they are spread over."""
     advice: str
-    """What else may help when a host is out of reach, for the end of a message."""
+    """What else may help when a host is unreachable, for the end of a message."""
 
     def variables(self, gateway: Gateway) -> dict[str, str]:
         """The child's environment, with the only way out."""

@@ -18,7 +18,7 @@ No arrangement of files, speeds and connections makes the engine wait for itself
    they can take now; and then `take` gives up what is kept.
 
 What a hasher will be able to take later (a small file that is not complete, a copy in its queue) keeps nobody
-waiting; that it did once stopped the engine for ever. `blocked` finds a wait that does not end all the same.
+waiting; that it did once stopped the engine forever. `blocked` finds a wait that does not end all the same.
 """
 
 import collections
@@ -41,7 +41,7 @@ SPARE = 64
 _RECHECK_SECONDS = 0.2
 
 Block = mmap.mmap
-"""Page-aligned, as O_DIRECT needs it. A byte lies where its offset in the file says, modulo BLOCK, so that
+"""Page-aligned, as O_DIRECT needs it. A byte is where its offset in the file says, modulo BLOCK, so that
 each piece of a block is as aligned in memory as it is in the file."""
 
 

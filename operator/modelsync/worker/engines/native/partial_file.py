@@ -132,7 +132,7 @@ class Part:
     def write(self, chunk: Chunk, data: memoryview) -> bool:
         """Write at the chunk's position and move it; returns whether the file has never got so far before.
 
-        `data` lies in its page of memory as the position does in the file's. Raises Failure.
+        `data` has the same offset in its page of memory as the position has in the file's. Raises Failure.
         """
         copy, start = chunk.copy, chunk.position
         if start + len(data) > copy.reserved:

@@ -1,4 +1,4 @@
-"""What a layout decides: where the bytes of a file lie, whose they are, and how they get their names.
+"""What a layout decides: where the bytes of a file are, whose they are, and how they get their names.
 
 Fetching, verifying and the order of durable steps are the same for all layouts (`pipeline`, `publisher`);
 only the places differ. Another layout is another implementation of this protocol and a line in `factory`.
@@ -19,7 +19,7 @@ Advance = Callable[[], None]
 
 
 class TargetLayout(Protocol):
-    """Where files lie in a target. All paths are relative to the tree at `directory`."""
+    """Where files are in a target. All paths are relative to the tree at `directory`."""
 
     @property
     def directory(self) -> str:
@@ -30,7 +30,7 @@ class TargetLayout(Protocol):
         """Whether its names are symbolic links."""
 
     def place(self, file: RemoteFile) -> str:
-        """Where a file's bytes lie; files with the same place have the same bytes. Raises Failure."""
+        """Where a file's bytes are; files with the same place have the same bytes. Raises Failure."""
 
     def names(self, file: RemoteFile) -> tuple[str, ...]:
         """All paths below the target that a file takes: what programs open, and what holds its bytes. Raises
@@ -50,7 +50,7 @@ class TargetLayout(Protocol):
         sync of this source (`Source.summary`) takes their place; raises OSError."""
 
     def is_ours(self, file: RemoteFile, published: Published) -> bool:
-        """Whether what lies in the place may be replaced without a look at who wrote it."""
+        """Whether what is in the place may be replaced without a look at who wrote it."""
 
     def prepare(
         self, target: Tree, files: Sequence[RemoteFile], published: Published, advance: Advance

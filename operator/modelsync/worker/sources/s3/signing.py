@@ -60,7 +60,7 @@ class Signer:
 
 
 def _host_of(url: str) -> str:
-    """A URL's host as the header Host has it, and hence the signature: without the scheme's own port."""
+    """A URL's host as the header Host has it, and so the signature: without the scheme's own port."""
     found = urllib.parse.urlsplit(url)
     if found.port == {"http": 80, "https": 443}[found.scheme]:
         return found.netloc.rpartition(":")[0].lower()
