@@ -157,6 +157,24 @@ PANELS: tuple[Panel, ...] = (
             ),
         ),
     ),
+    Panel(
+        title="Configuration",
+        text="Accepted is 0 while an operator refuses its configuration and an earlier one acts: its log and the"
+        " SyncQueues' conditions name the field. Restart needed is 1 while a change waits for a restart.",
+        kind="timeseries",
+        unit="short",
+        queries=(
+            ("min(modelsync_config_last_reload_successful)", "accepted"),
+            ("max(modelsync_config_restart_needed)", "restart needed"),
+        ),
+    ),
+    Panel(
+        title="Age of the configuration",
+        text="Time since each operator last accepted a content of its configuration file.",
+        kind="timeseries",
+        unit="s",
+        queries=(("time() - modelsync_config_last_reload_success_timestamp_seconds", "{{pod}}"),),
+    ),
 )
 
 

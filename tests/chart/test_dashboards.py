@@ -46,6 +46,15 @@ def test_queries_use_metrics_that_the_operator_has() -> None:
         assert f'"{plain}"' in source, name
 
 
+def test_the_dashboard_and_the_page_on_monitoring_show_each_metric_of_the_configuration() -> None:
+    drawn = "".join(query for _, query in panels.queries())
+    page = Path("docs/howto/monitoring.md").read_text(encoding="utf-8")
+    reference = Path("docs/reference/metrics.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"modelsync_config_\w+", reference))
+    assert len(names) == 3
+    assert {name for name in names if name not in drawn or name not in page} == set()
+
+
 def test_rates_follow_the_zoom_of_the_dashboard() -> None:
     for title, query in panels.queries(interval="ZOOM"):
         for window in re.findall(r"\[(\w+)\]", query):
@@ -55,7 +64,7 @@ def test_rates_follow_the_zoom_of_the_dashboard() -> None:
 def test_namespace_filters_every_panel_that_can_be_filtered() -> None:
     for _, query in panels.queries(namespace="CHOSEN"):
         for name, selector in re.findall(r"(modelsync_\w+)(\{[^}]*\})?", query):
-            cluster_wide = re.search("leader|queue_length|slots|network|status_patches|kube_api", name)
+            cluster_wide = re.search("leader|queue_length|slots|network|status_patches|kube_api|config_", name)
             assert cluster_wide or 'namespace=~"CHOSEN"' in selector, query
 
 
