@@ -159,8 +159,8 @@ PANELS: tuple[Panel, ...] = (
     ),
     Panel(
         title="Configuration",
-        text="Accepted is 0 while an operator refuses its configuration and an earlier one acts: its log and the"
-        " SyncQueues' conditions name the field. Restart needed is 1 while a change waits for a restart.",
+        text="Accepted is 0 while an operator refuses its configuration and an earlier one acts: its log and"
+        " the SyncQueues' conditions name the field. Restart needed is 1 while a change waits for a restart.",
         kind="timeseries",
         unit="short",
         queries=(

@@ -12,6 +12,10 @@ _HEAD = f"""{MADE}
 **operator** takes no setting from a variable: what its workers get is in [its configuration](operator.md). A
 `MODELSYNC_…` variable that was a setting once ends its start with the place where it is now, and so does
 `DISABLE_MODEL_DOWNLOADS`.
+
+The operator uses proxies and `SSL_CERT_FILE` for its connections to the API server only. For each variable
+that downloads will not use (proxies, `SSL_CERT_FILE`, `HF_…`, `AWS_…`) it logs a warning with the field that
+they do.
 """
 _OTHERS = (
     (

@@ -64,7 +64,9 @@ def test_rates_follow_the_zoom_of_the_dashboard() -> None:
 def test_namespace_filters_every_panel_that_can_be_filtered() -> None:
     for _, query in panels.queries(namespace="CHOSEN"):
         for name, selector in re.findall(r"(modelsync_\w+)(\{[^}]*\})?", query):
-            cluster_wide = re.search("leader|queue_length|slots|network|status_patches|kube_api|config_", name)
+            cluster_wide = re.search(
+                "leader|queue_length|slots|network|status_patches|kube_api|config_", name
+            )
             assert cluster_wide or 'namespace=~"CHOSEN"' in selector, query
 
 

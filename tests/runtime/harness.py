@@ -36,9 +36,9 @@ async def eventually(check: Callable[[], object], seconds: float = 30.0) -> None
             await asyncio.sleep(0.005)
 
 
-def connect(url: str, *, timeout: float = 5.0) -> api_client.Kube:
+def connect(url: str, *, timeout: float = 5.0, proxy: str | None = None) -> api_client.Kube:
     """A client for a fake server."""
-    settings = kubernetes_client.Configuration()
+    settings = kubernetes_client.Configuration(proxy=proxy)
     settings.host = url
     return api_client.Kube(settings, timeout=timeout)
 

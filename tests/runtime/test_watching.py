@@ -8,16 +8,19 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from modelsync.runtime.cluster import cache, relist, watches
+from modelsync.runtime.cluster import api_client, cache, relist, watches
 from modelsync.runtime.cluster.resources import JOBS, PODS, SYNCS, WATCHED
 from tests.runtime import fake_api, harness
 
 
 @asynccontextmanager
 async def watched(
-    api: fake_api.FakeApi, known: cache.Store, restarts: list[str] | None = None
+    api: fake_api.FakeApi,
+    known: cache.Store,
+    restarts: list[str] | None = None,
+    client: api_client.Kube | None = None,
 ) -> AsyncIterator[relist.Resync]:
-    client = harness.connect(api.url)
+    client = client or harness.connect(api.url)
     watch = watches.Watch(
         client,
         known.observe,
@@ -159,3 +162,37 @@ async def test_what_was_deleted_during_a_410_is_swept_by_a_list() -> None:
             assert len(known.syncs) == 3, "kopf does not report it; if it does some day, the sweep may go"
             await lists.once()
             assert sorted(record.name for record in known.syncs.values()) == ["a", "c"]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", None], ids=str)
+def test_lists_and_watches_go_through_the_same_proxy(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None
+) -> None:
+    """The proxy is the fake server itself: nothing else answers to the name of the API server."""
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    @harness.in_loop
+    async def check() -> None:
+        known = cache.Store()
+        async with fake_api.FakeApi().serving() as api:
+            client = harness.connect("http://kubernetes.invalid", proxy=None if variable else api.url)
+            if variable:
+                monkeypatch.setenv(variable, api.url)
+            async with watched(api, known, client=client) as lists:
+                api.put(SYNCS, harness.sync("one"))
+                await harness.eventually(lambda: len(known.syncs) == 1)
+                await lists.once()
+
+    check()
+
+
+@harness.in_loop
+async def test_a_proxy_is_passed_by_for_the_hosts_of_no_proxy() -> None:
+    known = cache.Store()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
+        environment.setenv("NO_PROXY", "127.0.0.1")
+        async with fake_api.FakeApi().serving() as api, watched(api, known):
+            api.put(SYNCS, harness.sync("one"))
+            await harness.eventually(lambda: len(known.syncs) == 1)

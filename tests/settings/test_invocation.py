@@ -93,3 +93,40 @@ def test_a_document_is_checked_without_an_operator(tmp_path: Path) -> None:
     file.write_bytes(documents.written({"limits.bandwidth": 1}))
     refused = run.invoke(config_command.command, ["check", str(file)]).exception
     assert isinstance(refused, errors.ConfigError) and "limits.bandwidth" in str(refused)
+
+
+PROXY = "http://user:password@proxy.example.org:3128"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "document", "says"),
+    [
+        ("HTTPS_PROXY", PROXY, {}, ("connections to the API server", "worker.proxy.https")),
+        ("https_proxy", PROXY, {}, ("connections to the API server", "worker.proxy.https")),
+        ("HTTPS_PROXY", PROXY, {"worker.proxy.http": "http://p:1"}, ("worker.proxy.https",)),
+        ("HTTPS_PROXY", PROXY, {"worker.proxy.https": "http://p:1"}, ()),
+        ("HTTP_PROXY", PROXY, {}, ("connections to the API server", "worker.proxy.http ")),
+        ("ALL_PROXY", PROXY, {}, ("no effect", "worker.proxy.http and worker.proxy.https")),
+        ("NO_PROXY", ".svc", {}, ()),
+        ("SSL_CERT_FILE", "/ca.pem", {}, ("worker.caConfigMap",)),
+        ("SSL_CERT_FILE", "/ca.pem", {"worker.caConfigMap": "ca"}, ()),
+        ("HF_ENDPOINT", "https://mirror.example.org", {}, ("no effect", "hub.endpoint")),
+        ("HF_ENDPOINT", "https://a.example.org", {"hub.endpoint": "https://b.example.org"}, ()),
+        ("HF_TOKEN", "hf_password", {}, ("no effect", "spec.source.huggingFace.secretRef")),
+        ("HF_HUB_OFFLINE", "1", {}, ("no effect", "attempts.disabled")),
+        ("HF_XET_HIGH_PERFORMANCE", "1", {}, ("HF_XET_HIGH_PERFORMANCE: no variable of the Hub's",)),
+        ("AWS_ACCESS_KEY_ID", "password", {}, ("no effect", "spec.source.s3.secretRef")),
+        ("AWS_ENDPOINT_URL", "https://s3.example.org", {}, ("spec.source.s3.endpoint",)),
+        ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r", {}, ()),
+        ("HF_TOKEN", "", {}, ()),
+    ],
+)
+def test_a_variable_that_downloads_do_not_use_is_named_with_the_field_that_they_do(
+    variable: str, value: str, document: dict[str, Any], says: tuple[str, ...]
+) -> None:
+    found = invocation.warnings(documents.configured(document), {variable: value, "PATH": "/bin"})
+    assert len(found) == bool(says)
+    for warning in found:
+        assert warning.startswith(f"{variable}: ")
+        assert "password" not in warning
+        assert all(part in warning for part in says), warning

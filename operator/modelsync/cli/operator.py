@@ -24,6 +24,7 @@ from modelsync.runtime.telemetry import log_setup, metrics
 from modelsync.settings import config_file, invocation, moved
 from modelsync.settings.configuration import Configuration, Level
 
+_log = logging.getLogger(__name__)
 _PATIENCE = 9.0
 """Seconds after SIGTERM when the process ends even if something hangs; below a Pod's usual grace."""
 
@@ -75,6 +76,8 @@ def command(**flags: Any) -> None:
     started = invocation.read(**flags)
     configuration = started.over(config_file.read(started.config))
     log_setup.configure(configuration.log.format, configuration.log.level)
+    for warning in invocation.warnings(configuration):
+        _log.warning("%s", warning)
     code = asyncio.run(_run(started, configuration))
     logging.shutdown()
     sys.stdout.flush()

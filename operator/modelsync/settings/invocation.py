@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelsync import errors
-from modelsync.settings import moved, parsers
+from modelsync.settings import moved, parsers, unused_variables
 from modelsync.settings.configuration import Configuration
 
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -81,6 +81,11 @@ def read(
         log_level=log_level,
         log_format=log_format,
     )
+
+
+def warnings(document: Configuration, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """What the environment seems to set and does not (see `unused_variables`)."""
+    return unused_variables.warnings(environment, document)
 
 
 def _namespace(flag: str, text: str) -> str:

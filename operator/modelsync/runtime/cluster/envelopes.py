@@ -56,7 +56,9 @@ class Session:
         """Keep it open; see the class."""
 
 
-def session(resources: Sequence[Resource], report: Report, *, headers: dict[str, str], ssl: Any) -> Session:
+def session(
+    resources: Sequence[Resource], report: Report, *, headers: dict[str, str], ssl: Any, proxy: str | None
+) -> Session:
     """A session whose answers about these resources hold envelopes; in the loop that uses it."""
     by_plural = {resource.plural: resource for resource in resources}
 
@@ -68,7 +70,9 @@ def session(resources: Sequence[Resource], report: Report, *, headers: dict[str,
             report(resource, found)
 
     connector = aiohttp.TCPConnector(limit=0, ssl=ssl)
-    return Session(aiohttp.ClientSession(connector=connector, headers=headers, response_class=Answer))
+    return Session(
+        aiohttp.ClientSession(connector=connector, headers=headers, response_class=Answer, proxy=proxy)
+    )
 
 
 class _Answer(aiohttp.ClientResponse):

@@ -180,6 +180,7 @@ class Watch:
             lambda resource, found: self._hand_over(loop, self._on_odd, resource, found),
             headers=info.as_http_headers(),
             ssl=info.as_ssl_context(),
+            proxy=access.proxy,
         )
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, to: Callable[..., object], *what: Any) -> None:
