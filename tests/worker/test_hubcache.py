@@ -271,7 +271,7 @@ def test_a_volume_without_links_is_refused_before_the_first_byte(
         raise PermissionError(errno.EPERM, "Operation not permitted")  # as vfat and CIFS do, see symlink(2)
 
     monkeypatch.setattr(os, "symlink", refuse)
-    with pytest.raises(Failure, match=r"holds no symbolic links.*Use Directory") as caught:
+    with pytest.raises(Failure, match=r"supports no symbolic links.*Use Directory") as caught:
         HubSync(hub, tmp_path).run()
     assert caught.value.reason is Reason.VOLUME_NOT_WRITABLE
     assert hub.bytes_sent() == 0

@@ -118,7 +118,7 @@ def test_a_wrong_password_names_the_secret(tls: nginx.Nginx) -> None:
 
 
 def test_an_unknown_authority_is_reported_with_its_fix(tls: nginx.Nginx) -> None:
-    with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
+    with pytest.raises(Failure, match=r"worker\.caConfigMap") as caught:
         source(file(f"{tls.url}/private/b.bin")).resolve(None)
     assert caught.value.reason is Reason.NETWORK_ERROR
 

@@ -211,7 +211,7 @@ def test_a_hub_with_an_own_authority_is_trusted_when_configured(tmp_path: Path) 
         spec = HuggingFaceSource(repository="org/model", endpoint=server.url)
         trusting = HubSource(spec, token(None), Network(ca_file=str(made.authority)))
         assert [file.path for file in trusting.resolve(None).files] == ["a"]
-        with pytest.raises(Failure, match="SSL_CERT_FILE") as caught:
+        with pytest.raises(Failure, match=r"worker\.caConfigMap") as caught:
             HubSource(spec, token(None), Network()).resolve(None)
     assert caught.value.reason is Reason.NETWORK_ERROR
 

@@ -47,11 +47,16 @@ _WORDS = {
     ", or grow the PersistentVolumeClaim": "",
     " or grow the PersistentVolumeClaim": "",
     "be reached from the worker's namespace": "be reached from here",
-    "Give the worker its authority with SSL_CERT_FILE": "Name its authority's file in SSL_CERT_FILE",
+    "Put its CA certificate into the ConfigMap of worker.caConfigMap in the operator's configuration": (
+        "Name a file with its CA certificate in SSL_CERT_FILE"
+    ),
+    "in worker.proxy of the operator's configuration": "in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+    "worker.proxy of the operator's configuration": "HTTPS_PROXY and NO_PROXY",
     "the clock of the worker's node": "the clock of this machine",
     "worker.timeout": "HF_HUB_DOWNLOAD_TIMEOUT",
     "Create the Secret in the ModelSync's namespace": "Check the file",
     "let the worker write there": "make the directories writable",
+    "no other ModelSync and no `modelsync pull` writes": "no other program writes",
     "Another worker": "Another process",
     "another worker or program": "another program",
     "an earlier worker": "an earlier pull",

@@ -117,7 +117,7 @@ def _request(path: Path) -> protocol.WorkRequest:
     except OSError as error:
         raise _unreadable(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, AttributeError, pydantic.ValidationError) as error:
-        raise _unreadable("the work request is not valid") from error
+        raise _unreadable("the work request is invalid") from error
 
 
 def _unreadable(what: str) -> Failure:

@@ -133,7 +133,7 @@ class Client:
             found = None
         if not isinstance(found, dict):
             raise problems.CommandError(
-                f"{self._connection.host} answers with something else than JSON; is it a proxy?"
+                f"{self._connection.host} does not answer in JSON: check --context and proxies"
             )
         return found
 

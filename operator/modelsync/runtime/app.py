@@ -241,7 +241,7 @@ class Operator:
         if not self.resync.complete.is_set():
             return "the cluster's objects are not listed yet"
         blind = max(watch.blind_for() for watch in self._watches)
-        return f"nothing is watched for {blind:.0f} s; see the log" if blind > _BLIND else None
+        return f"a watch has not worked for {blind:.0f} s; see the log" if blind > _BLIND else None
 
     def _make_servers(self) -> list[http_server.Server]:
         """Health first, so that probes are answered whatever holds up the others."""

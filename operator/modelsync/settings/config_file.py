@@ -28,7 +28,8 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call]
             raise _problem(
-                f"line {event.start_mark.line + 1}: *{event.anchor} is not read; write the value out"
+                f"line {event.start_mark.line + 1}: *{event.anchor} is an alias, which is not supported;"
+                " write the value out"
             )
         return super().compose_node(parent, index)
 
@@ -37,7 +38,7 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if key.value in seen:
                 raise _problem(
-                    f"line {key.start_mark.line + 1}: {key.value!r} stands twice; keep one of them"
+                    f"line {key.start_mark.line + 1}: {key.value!r} is given twice; keep one of them"
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)

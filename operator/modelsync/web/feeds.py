@@ -127,7 +127,7 @@ class Feed:
         if all(scope.link is Link.REFUSED for scope in self.scopes):
             raise Problem(403, ProblemReason.ACCESS_DENIED, self.scopes[0].detail)
         if self.picture is None or not any(scope.link is Link.LIVE for scope in self.scopes):
-            detail = self.scopes[0].detail or "the lists have not come in time"
+            detail = self.scopes[0].detail or "the API server did not return the lists in time"
             raise Problem(503, ProblemReason.API_SERVER_UNAVAILABLE, detail, retry_after=5)
         return self.picture
 

@@ -117,7 +117,11 @@ class Guard:
                 " printed, or add the name to --allowed-host (web.hosts of the chart)",
             )
         if is_cross_site(headers) and scope["path"].startswith("/api/"):
-            raise Problem(403, ProblemReason.CROSS_SITE, "a page of another site asked for this")
+            raise Problem(
+                403,
+                ProblemReason.CROSS_SITE,
+                "a page of another site sent this request; use the page of this server",
+            )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 12 or int(length) > self._limits.body_bytes:
             raise too_large(self._limits)

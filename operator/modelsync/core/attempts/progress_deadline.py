@@ -33,7 +33,7 @@ def failure(view: View) -> retries.Failure | None:
     deadline = timedelta(seconds=view.sync.spec.progress_deadline_seconds)
     if silence is None or timedelta(seconds=silence.seconds) < deadline + MARGIN:
         return None
-    what = "shows no progress" if silence.answers else "does not answer the operator any more"
+    what = "shows no progress" if silence.answers else "no longer answers the operator"
     message = (
         f"the worker (Pod {pod.name} on node {pod.node}) {what} since more than"
         f" {deadline.total_seconds():g} seconds (spec.progressDeadlineSeconds) and did not end by itself;"

@@ -89,8 +89,8 @@ def lost(when: datetime) -> Failure:
 def _overrun(job: JobRecord, own_deadline: int | None, now: datetime) -> str:
     took = ((job.finished or now) - job.created).total_seconds()
     if own_deadline is None or took < own_deadline:
-        return "the attempt took longer than one may in its SyncQueue (activeDeadlineSeconds of the queue)"
-    return "the attempt took longer than spec.activeDeadlineSeconds"
+        return "the attempt took longer than spec.activeDeadlineSeconds of its SyncQueue; raise it there"
+    return "the attempt took longer than spec.activeDeadlineSeconds; raise or remove it"
 
 
 def _is_disrupted(job: JobRecord, pod: PodRecord) -> bool:

@@ -136,7 +136,7 @@ def _cancelled(view: View, status: ModelSyncStatus) -> Verdict | None:
 def _paused(view: View, status: ModelSyncStatus) -> Verdict | None:
     if not view.sync.spec.suspend:
         return None
-    message = "paused; set spec.suspend to false to go on"
+    message = "paused; set spec.suspend to false to continue"
     return Verdict(phase=Phase.PAUSED, reason=Reason.PAUSED, message=message, reconciling=False)
 
 

@@ -36,7 +36,7 @@ _OF_WORKERS = {reason: phase for phase, reason, _ in (*_STAGES.values(), _STALLE
 
 def _limited(again: RetryStatus) -> State:
     until = f"until {again.next_time:%Y-%m-%dT%H:%M:%SZ}" if again.next_time is not None else "for a while"
-    message = f"the origin limits requests and wants none {until}; then it goes on: {again.message}"
+    message = f"the origin limits requests and wants none {until}; then the worker continues: {again.message}"
     return Phase.DOWNLOADING, Reason.RATE_LIMITED, message
 
 

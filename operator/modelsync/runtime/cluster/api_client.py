@@ -8,8 +8,6 @@ entry in the metrics, and nothing is retried here: the caller knows what a repet
 import asyncio
 import contextlib
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,17 +100,7 @@ class Access:
     private_key_path: str | None = None
     insecure: bool = False
     proxy: str | None = field(default=None, repr=False)
-    """URL of the proxy, which may hold a password; see `_proxy`."""
-
-
-def _proxy(server: str) -> str | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a server: that of the client.
-
-    Lists through a proxy and watches past it would leave one of the two without an answer.
-    """
-    url = urllib.parse.urlsplit(server)
-    passed_by = url.hostname is not None and urllib.request.proxy_bypass(url.hostname)
-    return None if passed_by else urllib.request.getproxies().get(url.scheme)
+    """URL that a kubeconfig names (`proxy-url`); it may hold a password."""
 
 
 async def configuration(*, in_cluster: bool, kubeconfig: str | None, context: str | None) -> Any:
@@ -181,7 +169,7 @@ class Kube:
             certificate_path=self._settings.cert_file,
             private_key_path=self._settings.key_file,
             insecure=not self._settings.verify_ssl,
-            proxy=self._settings.proxy or _proxy(self._settings.host),
+            proxy=self._settings.proxy,
         )
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:

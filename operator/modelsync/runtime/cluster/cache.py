@@ -175,7 +175,9 @@ class Store:
         except parsing.NotOurs:
             return False
         except Exception:
-            _log.exception("a %s cannot be understood; the others are; please report this", resource.kind)
+            _log.exception(
+                "a %s cannot be read and is left out; all others are read; please report this", resource.kind
+            )
             return False
 
     def _observe(self, resource: Resource, event: str | None, record: Record, mark: int | None) -> bool:
@@ -366,7 +368,7 @@ def _call(listeners: Iterable[Callable[[R], None]], record: R) -> None:
         try:
             listener(record)
         except Exception:
-            _log.exception("what became of an object is not accounted for; please report this")
+            _log.exception("the metrics miss a change of an object; please report this")
 
 
 def _as_asked(job: snapshot.JobRecord, deleting: set[str]) -> snapshot.JobRecord:

@@ -105,4 +105,4 @@ class Resync:
             return
         lost = self._store.sweep(resource, namespace, listed, done.resource_version, mark=mark)
         if lost:
-            _log.info("%d %s were deleted unseen", lost, resource.plural)
+            _log.info("%d %s were deleted without an event of the watch", lost, resource.plural)

@@ -15,6 +15,8 @@ import contextlib
 import logging
 import random
 import threading
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -180,7 +182,7 @@ class Watch:
             lambda resource, found: self._hand_over(loop, self._on_odd, resource, found),
             headers=info.as_http_headers(),
             ssl=info.as_ssl_context(),
-            proxy=access.proxy,
+            proxy=access.proxy or _environment_proxy(access.server),
         )
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop, to: Callable[..., object], *what: Any) -> None:
@@ -268,3 +270,13 @@ def _connection(access: api_client.Access) -> kopf.ConnectionInfo:
         certificate_path=access.certificate_path,
         private_key_path=access.private_key_path,
     )
+
+
+def _environment_proxy(server: str) -> str | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a server, as for all other requests.
+
+    Lists through a proxy and watches past it would leave one of the two without an answer.
+    """
+    url = urllib.parse.urlsplit(server)
+    passed_by = url.hostname is not None and urllib.request.proxy_bypass(url.hostname)
+    return None if passed_by else urllib.request.getproxies().get(url.scheme)

@@ -85,7 +85,7 @@ class Listener:
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             pass
         except OSError as error:
-            _log.warning("no connection to port %d is taken for a moment: %s", self.port, error)
+            _log.warning("cannot accept connections to port %d for a moment: %s", self.port, error)
             self._loop.remove_reader(self._socket)
             self._loop.call_later(_OUT_OF_FILES, self._listen)
 

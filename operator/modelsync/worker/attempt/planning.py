@@ -79,7 +79,8 @@ def _selected(files: Iterable[RemoteFile], request: WorkRequest) -> dict[str, Re
             continue
         known = found.setdefault(file.path, file)
         if (known.size, known.digests) != (file.size, file.digests):
-            text = f'The source lists "{names.printable(file.path)}" twice with different content.'
+            text = f'The source lists "{names.printable(file.path)}" twice with different content. Leave'
+            text = f"{text} it out with spec.ignorePatterns, or correct the source."
             raise Failure(Reason.UNSAFE_PATH, text)
         if len(found) > MOST_FILES:
             text = f"The source holds more than {MOST_FILES} files. Choose some with spec.allowPatterns."

@@ -99,6 +99,7 @@ def damaged(file: RemoteFile, wrong: str) -> Failure:
         return Failure(Reason.CHECKSUM_MISMATCH, text)
     text = (
         f"The file {path} has another {wrong} than the source lists, also after it was fetched again. The"
-        " origin serves damaged bytes, or the source lists a wrong one."
+        f" origin serves damaged bytes, or the source lists a wrong {wrong}. Correct the source, or name"
+        " another endpoint."
     )
     return Failure(Reason.SIZE_MISMATCH if wrong == "size" else Reason.CHECKSUM_MISMATCH, text)

@@ -188,11 +188,11 @@ def trouble(error: BaseException, url: str) -> Transient | Failure:
         return _forbidden(error, host)
     if isinstance(error, UnknownProxy):
         text = f"The proxy on the way to {host} speaks {error}. Name one that begins with http:// or https://"
-        return Failure(Reason.NETWORK_ERROR, f"{text} in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.")
+        return Failure(Reason.NETWORK_ERROR, f"{text} in worker.proxy of the operator's configuration.")
     if isinstance(error, NameResolutionError):
         text = f"The host name {host} cannot be resolved. Check the source's address and the cluster's DNS."
     elif isinstance(error, ProxyTrouble):
-        text = f"The proxy does not connect to {host}. Check HTTPS_PROXY and NO_PROXY of the worker."
+        text = f"The proxy does not connect to {host}. Check worker.proxy of the operator's configuration."
     elif _is_timeout(error):
         text = f"{host} does not answer in time. Check that it can be reached from the worker's namespace."
     else:
@@ -217,6 +217,9 @@ def _is_timeout(error: BaseException) -> bool:
 
 def _tls_trouble(error: ssl.SSLError, host: str) -> Transient | Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
-        text = f"The certificate of {host} is not trusted: {error.verify_message}. "
-        return Failure(Reason.NETWORK_ERROR, text + "Give the worker its authority with SSL_CERT_FILE.")
+        text = f"The certificate of {host} is not trusted: {error.verify_message}."
+        fix = (
+            "Put its CA certificate into the ConfigMap of worker.caConfigMap in the operator's configuration."
+        )
+        return Failure(Reason.NETWORK_ERROR, f"{text} {fix}")
     return Transient(Failure(Reason.NETWORK_ERROR, f"The TLS connection to {host} failed."), refused=True)

@@ -20,6 +20,8 @@ from modelsync.worker.common import names
 from modelsync.worker.common.failures import Failure
 from modelsync.worker.common.retry import Transient, asked_seconds
 
+LISTED_AGAIN = "The next attempt lists the source again."
+"""What follows a change of a file at its source."""
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _NO_CODING = {"", "identity", "none", "binary", "utf-8", "aws-chunked"}
 """What people and SDKs write into Content-Encoding that changes no bytes; `aws-chunked` was of an upload."""
@@ -118,7 +120,8 @@ def read(status: int, headers: Mapping[str, str], asked: Asked) -> Body:
         raise Transient(_origin(asked, "answers without the ETag or date that it gave before"))
     if not same(asked.validator, validator):
         raise Changed(
-            Reason.SOURCE_CHANGED, f"The file {_name(asked)} changed at the source during the sync."
+            Reason.SOURCE_CHANGED,
+            f"The file {_name(asked)} changed at the source during the sync. {LISTED_AGAIN}",
         )
     if status == 206:
         return _partial(headers, asked, validator)
@@ -228,7 +231,9 @@ def _refuse(status: int, headers: Mapping[str, str], asked: Asked) -> None:
         text = f"{who} has no file {name} {answered}. It may have been removed since it was listed."
         raise Renew(Failure(Reason.NOT_FOUND, text))
     if status in (412, 416):
-        raise Changed(Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync.")
+        raise Changed(
+            Reason.SOURCE_CHANGED, f"The file {name} changed at the source during the sync. {LISTED_AGAIN}"
+        )
     if status == 429:
         raise Transient(limited(asked, status), wait_seconds=wait)
     failure = _origin(asked, f"answers with HTTP {status}")

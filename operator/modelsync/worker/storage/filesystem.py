@@ -56,7 +56,7 @@ def check_links(directory: int) -> None:
         except OSError as error:
             if error.errno not in _UNABLE:
                 raise
-            text = "The volume holds no symbolic links, which HuggingFaceCache takes. Use Directory in"
+            text = "The volume supports no symbolic links, which HuggingFaceCache needs. Use Directory in"
             raise Failure(Reason.VOLUME_NOT_WRITABLE, f"{text} spec.target.layout.") from error
         os.unlink(_PROBE, dir_fd=directory)
 

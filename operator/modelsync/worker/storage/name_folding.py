@@ -42,7 +42,7 @@ def _meeting(group: tuple[str, ...], met: str) -> Failure:
     one = next(path for path in group if path != met)
     text = (
         f'The files "{names.printable(one)}" and "{names.printable(met)}" differ in case or form only, and'
-        " this volume does not keep them apart. Leave one of them out with spec.ignorePatterns, or use a"
+        " this volume does not distinguish them. Leave one of them out with spec.ignorePatterns, or use a"
         " volume that does."
     )
     return Failure(Reason.UNSAFE_PATH, text)

@@ -194,7 +194,11 @@ class Staging:
         here = os.fstat(self.directory.descriptor)
         found = self.state.stat(f"{self._uid}/{STAGING}/{self.name}")
         if found is None or (found.st_ino, found.st_dev) != (here.st_ino, here.st_dev):
-            raise Failure(Reason.TARGET_BUSY, "Another worker took over this target directory.")
+            raise Failure(
+                Reason.TARGET_BUSY,
+                "Another worker took over this target directory. Check that no other ModelSync and no"
+                " `modelsync pull` writes to it.",
+            )
 
     def prune(self, files: Iterable[RemoteFile]) -> None:
         """Remove staging files that are of no use for these files."""

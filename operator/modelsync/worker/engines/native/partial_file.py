@@ -100,6 +100,7 @@ class Part:
         with self.lock:
             if self.strict and not range_response.same(copy.validator, body.validator):
                 text = f"The file {self.file.path} changed at the source during the sync."
+                text = f"{text} {range_response.LISTED_AGAIN}"
                 raise range_response.Changed(Reason.SOURCE_CHANGED, text)
             news = copy.validator is None and body.validator is not None
             learned = body.size if copy.size is None else None

@@ -133,7 +133,8 @@ class HubRequests:
             text = f"The repository {name} is gated: accept its terms at {self.page} {account}."
             return Failure(Reason.ACCESS_DENIED, text)
         if code == _DISABLED:
-            return Failure(Reason.ACCESS_DENIED, f"The Hub has disabled the repository {name}.")
+            text = f"The Hub has disabled the repository {name}, as its page {self.page} says."
+            return Failure(Reason.ACCESS_DENIED, f"{text} Use another repository.")
         if code == "RevisionNotFound":
             text = f"The repository {name} has no revision {self.revision}."
             fix = f"Name one that is there in spec.source.huggingFace.revision{_FIXED}."
