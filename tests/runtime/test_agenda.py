@@ -61,7 +61,7 @@ def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
         assert found.awakes() == min(resting, default=None)
 
 
-def test_a_slot_that_changes_its_mind_for_ever_takes_no_more_room() -> None:
+def test_a_slot_that_changes_its_mind_forever_takes_no_more_room() -> None:
     found, only = write_queue.Agenda(), slot(1)
     for number in range(10_000):
         only.pending = pending(urgent=number % 2 == 0)

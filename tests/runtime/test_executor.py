@@ -157,7 +157,7 @@ async def test_whether_a_job_exists_is_asked_with_backoff_until_it_is_known() ->
 
 
 @virtual.in_virtual_time
-async def test_a_job_that_cannot_be_asked_for_is_assumed_for_a_minute_and_not_for_ever() -> None:
+async def test_a_job_that_cannot_be_asked_for_is_assumed_for_a_minute_and_not_forever() -> None:
     async with bench() as b:
         b.server.faults.append(fake_api.fails("POST", "jobs", ConnectionResetError()))
         b.server.faults.append(fake_api.fails("GET", "jobs", *[fake_api.status(403, "Forbidden")] * 99))

@@ -78,7 +78,7 @@ def test_a_volume_that_refuses_the_record_ends_no_sync(directory: int, tmp_path:
     assert (record.before, record.received, record.reused) == (0, 5, 3)
 
 
-def test_what_lay_there_before_the_sync_is_reused_in_every_attempt_and_what_it_fetched_in_none(
+def test_what_was_there_before_the_sync_is_reused_in_every_attempt_and_what_it_fetched_in_none(
     tmp_path: Path,
 ) -> None:
     with WebOrigin({"model.bin": BIG, "other.bin": BIG[:50_000]}) as origin:
@@ -93,7 +93,7 @@ def test_what_lay_there_before_the_sync_is_reused_in_every_attempt_and_what_it_f
         assert origin.log.sent("model.bin") == 2 * len(BIG)
 
 
-def test_what_lay_there_and_is_gone_before_it_was_used_is_not_reused(tmp_path: Path) -> None:
+def test_what_was_there_and_is_gone_before_it_was_used_is_not_reused(tmp_path: Path) -> None:
     with WebOrigin({"model.bin": BIG, "other.bin": BIG[:50_000]}) as origin:
         Sync(origin, tmp_path, uid="uid-1").run()
         Sync(origin, tmp_path, uid="uid-2").run()

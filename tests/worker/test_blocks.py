@@ -89,7 +89,7 @@ def test_what_is_needed_last_is_given_up_first() -> None:
     assert pool.take_kept(near, BLOCK) is not None
 
 
-def test_bytes_lie_in_a_block_as_in_the_file() -> None:
+def test_bytes_are_in_a_block_as_in_the_file() -> None:
     pool, copy = Pool(1), a_copy(None)
     block = at_once(pool, copy, 3 * BLOCK + 5)
     block[5:9] = b"here"

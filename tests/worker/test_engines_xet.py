@@ -207,7 +207,7 @@ def test_a_refusing_cas_is_named(hub: HubServer, sync: HubSync, fault: Rule, rea
     assert files_in(sync.home) == []
 
 
-def test_a_cas_out_of_reach_is_named_with_what_needs_none(hub: HubServer, sync: HubSync) -> None:
+def test_a_cas_unreachable_is_named_with_what_needs_none(hub: HubServer, sync: HubSync) -> None:
     hub.state.cas_port = 9  # discard: nobody listens there
     with pytest.raises(Failure) as caught:
         sync.run()
@@ -242,7 +242,7 @@ def test_a_killed_process_of_xet_is_noticed_and_a_later_attempt_completes(
     assert len(sync.run().files) == 1
 
 
-def test_the_token_reaches_the_hub_alone_and_no_secret_lies_on_the_volume(
+def test_the_token_reaches_the_hub_alone_and_no_secret_is_on_the_volume(
     hub: HubServer, tmp_path: Path
 ) -> None:
     sync = synced(hub, tmp_path, "org/gated", token=TOKEN)

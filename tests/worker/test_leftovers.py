@@ -115,7 +115,7 @@ NAMES = st.sampled_from(["a", ".modelsync", "staging", "lock", UID, "manifest.js
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(paths=st.lists(st.lists(NAMES, min_size=1, max_size=5), max_size=12))
-def test_whatever_lies_on_a_volume_only_staging_of_the_uid_goes(
+def test_whatever_is_on_a_volume_only_staging_of_the_uid_goes(
     tmp_path_factory: pytest.TempPathFactory, paths: list[list[str]]
 ) -> None:
     root = tmp_path_factory.mktemp("volume")

@@ -260,7 +260,7 @@ HOSTILE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("name", ["outdated.json", "outdated.new"])
 @pytest.mark.parametrize("put", HOSTILE.values(), ids=HOSTILE)
-def test_whatever_lies_in_the_records_place_is_replaced_or_named(
+def test_whatever_is_in_the_records_place_is_replaced_or_named(
     origin: WebOrigin, tmp_path: Path, put: Callable[[Path], object], name: str
 ) -> None:
     Sync(origin, tmp_path).run()

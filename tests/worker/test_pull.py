@@ -132,7 +132,7 @@ def test_a_preset_or_digest_that_is_none_is_refused(
     assert option in done.stderr and said in done.stderr
 
 
-def test_a_veto_of_the_environment_is_heeded(hub: HubServer, tmp_path: Path) -> None:
+def test_a_veto_of_the_environment_is_respected(hub: HubServer, tmp_path: Path) -> None:
     given = ("hf://org/model", "--to", tmp_path / "model", "--endpoint", hub.url)
     done = pull(*given, DISABLE_MODEL_DOWNLOADS="true")
     assert done.returncode == exitcodes.BY_REASON[Reason.DOWNLOADS_DISABLED]

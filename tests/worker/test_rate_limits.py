@@ -88,7 +88,7 @@ def test_a_long_wait_is_shown_and_ends_with_the_attempt(tmp_path: Path, kind: st
         assert ended.wait(5)
 
 
-def test_an_origin_that_asks_for_ever_ends_the_listing_with_its_reason(
+def test_an_origin_that_asks_forever_ends_the_listing_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LONGEST_WAIT", "LONGEST_OF_A_TRY"):
@@ -102,7 +102,7 @@ def test_an_origin_that_asks_for_ever_ends_the_listing_with_its_reason(
     assert "127.0.0.1 limits the rate of requests (HTTP 429)" in end.message
 
 
-def test_a_wait_that_the_origin_asked_for_is_no_silence_but_not_for_ever() -> None:
+def test_a_wait_that_the_origin_asked_for_is_no_silence_but_not_forever() -> None:
     clock = Clock()
     state = State(Meter(clock=clock))
     state.stages.enter(Stage.DOWNLOADING)

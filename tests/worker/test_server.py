@@ -127,7 +127,7 @@ def test_a_connection_has_a_bounded_time_in_all(
     assert asked(serving.port) == 200
 
 
-def test_a_head_without_end_is_not_read_for_ever(
+def test_a_head_without_end_is_not_read_forever(
     serving: progress_server.ProgressServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress_server, "_SECONDS", 3600.0)  # what ends it is its size

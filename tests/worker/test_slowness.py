@@ -97,7 +97,7 @@ def test_a_limit_counts_for_the_window_in_which_it_was_in_force() -> None:
     assert download.ends(lambda s: 60, 60) == 120.0
 
 
-def test_time_that_the_origin_asked_to_wait_does_not_count_but_not_for_ever() -> None:
+def test_time_that_the_origin_asked_to_wait_does_not_count_but_not_forever() -> None:
     download = Download()
 
     def refused(second: int) -> None:

@@ -126,7 +126,7 @@ ASKED: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-def test_what_is_not_exactly_what_lies_there_asks_the_hub(
+def test_what_is_not_exactly_what_is_there_asks_the_hub(
     hub: HubServer, tmp_path: Path, asked: dict[str, object]
 ) -> None:
     sync = HubSync(hub, tmp_path, revision=commit_of(hub), layout=Layout.DIRECTORY)

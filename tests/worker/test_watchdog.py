@@ -108,7 +108,7 @@ def test_it_ends_an_attempt_exactly_when_the_stage_was_silent_for_the_deadline(
         assert (dog.look() is not None) == (clock.now - last >= deadline)
 
 
-def test_a_listing_that_drips_for_ever_is_bounded_as_a_whole_and_a_download_is_not() -> None:
+def test_a_listing_that_drips_forever_is_bounded_as_a_whole_and_a_download_is_not() -> None:
     clock = Clock()
     for stage, deadline, longest in (
         (Stage.RESOLVING, 60, 3600.0),

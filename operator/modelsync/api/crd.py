@@ -145,7 +145,7 @@ def structural(
     merged, made = _resolved(node, definitions), {} if made is None else made
     result: dict[str, Any] = {}
     for key, value in merged.items():
-        if key in _DROPPED or (key == "default" and not _is_telling(value)):
+        if key in _DROPPED or (key == "default" and not _is_informative(value)):
             continue
         if key == "properties":
             if id(value) not in made:
@@ -175,10 +175,10 @@ def _default_words(schema: dict[str, Any]) -> list[str]:
     return ["Default:", f"{str(default).lower() if isinstance(default, bool) else default}."]
 
 
-def _is_telling(default: Any) -> bool:
+def _is_informative(default: Any) -> bool:
     """Whether a default says more than that the field is absent; only such ones are stored in objects."""
     if isinstance(default, dict):
-        return any(_is_telling(value) for value in default.values())
+        return any(_is_informative(value) for value in default.values())
     return default not in (None, "", [])
 
 

@@ -51,7 +51,7 @@ def update(view: View) -> ModelSyncStatus:
         job=_job(view),
         start_time=view.sync.status.start_time or (view.jobs[0].created if view.jobs else None),
     )
-    return _failed(view, _anew(view, _asked(view, status)))
+    return _failed(view, _restarted(view, _asked(view, status)))
 
 
 def _job(view: View) -> JobReference | None:
@@ -74,7 +74,7 @@ def _asked(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     return status_patch.updated(status, last_handled_retry=asked[:256])
 
 
-def _anew(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
+def _restarted(view: View, status: ModelSyncStatus) -> ModelSyncStatus:
     """What a user does to a sync that waits or has failed begins a new count of failures."""
     spec, phase = view.sync.spec, status.phase
     asked = status.last_handled_retry != view.sync.status.last_handled_retry

@@ -187,7 +187,7 @@ class Store:
         changed = table.put(record, getattr(record, "namespace", ""), self._next(), mark)
         if changed and goes_back:
             self._on_rewind()
-        if changed and isinstance(record, snapshot.SyncRecord) and _asks_anew(before, record):
+        if changed and isinstance(record, snapshot.SyncRecord) and _asks_again(before, record):
             self._problems.pop(record.uid, None)
         if isinstance(record, snapshot.PodRecord) and (changed or event == "DELETED"):
             _call(self._listeners, record)
@@ -375,7 +375,7 @@ def _as_asked(job: snapshot.JobRecord, deleting: set[str]) -> snapshot.JobRecord
     return replace(job, deleting=True) if job.uid in deleting and not job.deleting else job
 
 
-def _asks_anew(before: snapshot.SyncRecord | None, after: snapshot.SyncRecord) -> bool:
+def _asks_again(before: snapshot.SyncRecord | None, after: snapshot.SyncRecord) -> bool:
     """Whether a user did something that makes it worth while to try at once what was refused."""
     if before is None:
         return False

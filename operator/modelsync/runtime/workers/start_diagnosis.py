@@ -93,7 +93,7 @@ class Diagnosis:
         last: list[api_client.Object] = []
 
         def take(event: api_client.Object, whole: bool) -> None:
-            if _is_telling(event):  # one is kept at a time: anybody can make many Events
+            if _is_informative(event):  # one is kept at a time: anybody can make many Events
                 last[:] = [max((*last, event), key=_at)]
 
         try:
@@ -110,13 +110,13 @@ class Diagnosis:
 
 def newest(events: list[api_client.Object]) -> snapshot.StartProblem | None:
     """The last Event that says why an object is blocked."""
-    last = max(filter(_is_telling, events), key=_at, default=None)
+    last = max(filter(_is_informative, events), key=_at, default=None)
     if last is None:
         return None
     return snapshot.StartProblem(message=untrusted.clean(last["message"], 1024), reason=str(last["reason"]))
 
 
-def _is_telling(event: api_client.Object) -> bool:
+def _is_informative(event: api_client.Object) -> bool:
     reason = event.get("reason")
     return isinstance(reason, str) and reason in EXPLAINING and isinstance(event.get("message"), str)
 

@@ -229,7 +229,7 @@ class Journal:
         self._append({"verified": key, "sha256": sha256}, waits=True)
 
     def found(self, there: Mapping[str, int]) -> None:
-        """Say how many bytes of each file, by key, lay there before this sync began; of all others none."""
+        """Say how many bytes of each file, by key, were there before this sync began; of all others none."""
         for key in self.entries.keys() | there.keys():
             entry = self.entries.setdefault(key, Entry())
             if entry.before != there.get(key, 0):

@@ -89,7 +89,7 @@ class HubSource:
         of_commit = dataclasses.replace(asked, commit=commit)
         files = of_commit(lambda: pinning.gathered(self._tree(api, commit), self._stages))
         if gated and files:
-            asked(lambda: self._knock(api, files[0]))
+            asked(lambda: self._check_access(api, files[0]))
         return Listing(revision=commit, files=files)
 
     def request(self, file: RemoteFile) -> Request:
@@ -149,7 +149,7 @@ class HubSource:
                     raise TypeError("a file without a path or a size")
                 yield RemoteFile(path=entry.path, size=size, digests=digests, locator=entry.path)
 
-    def _knock(self, api: "HfApi", file: RemoteFile) -> None:
+    def _check_access(self, api: "HfApi", file: RemoteFile) -> None:
         """Ask for a file of a gated repository, whose list is open to all but whose files are not."""
         from huggingface_hub.errors import FileMetadataError
 
