@@ -59,7 +59,7 @@ TWO = [flow("a", "1", 10), flow("a", "2", 20, queue="gpu"), flow("b", "3", 400, 
         pytest.param({"sync": "4", "namespaces": ("c",)}, None, id="a ModelSync that does not download"),
     ],
 )
-def test_an_answer_holds_what_lies_in_the_namespaces_that_were_named(
+def test_an_answer_holds_what_is_in_the_namespaces_that_were_named(
     question: dict[str, object], wanted: int | None
 ) -> None:
     assert last(recorded(TWO), 1, 1, **question) == (wanted,)
