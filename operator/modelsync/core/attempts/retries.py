@@ -89,7 +89,7 @@ def lost(when: datetime) -> Failure:
 def _overrun(job: JobRecord, own_deadline: int | None, now: datetime) -> str:
     took = ((job.finished or now) - job.created).total_seconds()
     if own_deadline is None or took < own_deadline:
-        return "the attempt took longer than spec.activeDeadlineSeconds of its SyncQueue; raise it there"
+        return "the attempt took longer than activeDeadlineSeconds of the queue; raise it in the SyncQueue"
     return "the attempt took longer than spec.activeDeadlineSeconds; raise or remove it"
 
 
