@@ -350,7 +350,7 @@ class Completion(Value):
     network: Bytes
     """Payload bytes that came over the network."""
     reused: Bytes
-    """Bytes that lay on the volumes before."""
+    """Bytes that were on the volumes before."""
     duration_seconds: int | None = None
     """From the first start to the last end; absent until something has ended."""
     duration_text: str | None = None

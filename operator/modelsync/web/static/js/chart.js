@@ -63,7 +63,7 @@ export function Chart({ store, span, of = {}, label }) {
     const times = series.down.map((_, step) => begin + step * series.stepSeconds);
     const hasUp = Boolean(series.up?.length);
     const data = hasUp ? [times, series.down, series.up] : [times, series.down];
-    // Drawn anew only where its colours or lines are others.
+    // Redrawn only where its colours or lines are others.
     const kind = `${hasUp} ${colour(place.current, '--text')}`;
     if (drawn.current?.kind === kind) {
       drawn.current.plot.setData(data);
