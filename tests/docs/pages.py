@@ -69,7 +69,12 @@ def in_order(page: str) -> Iterator[Command]:
     for found in _FENCE_OR_CODE.finditer((ROOT / page).read_text(encoding="utf-8")):
         indent, language, text, code = found.groups()
         if code is not None:
-            if " " in code and code.startswith(PROGRAMS) and not code.endswith(":"):
+            if (
+                " " in code
+                and code.startswith(PROGRAMS)
+                and not code.startswith("modelsync_")
+                and not code.endswith(":")
+            ):
                 yield Command(page=page, text=code.replace(r"\|", "|"), inline=True)
         elif language in ("sh", "console"):
             text = re.sub(rf"^{indent}", "", text, flags=re.MULTILINE)

@@ -24,7 +24,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def test_a_line_every_100_mb_looked_forevery_5_seconds_and_one_a_minute(
+def test_a_line_every_100_mb_looked_for_every_5_seconds_and_one_a_minute(
     log: pytest.LogCaptureFixture,
 ) -> None:
     clock, done = Clock(), 0
