@@ -8,8 +8,8 @@ from tests.chart import helm
 
 def document(objects: list[dict[str, Any]]) -> str:
     """The configuration that the operator's Pod finds in its file."""
-    (deployment,) = helm.of_kind(objects, "Deployment")
-    pod = deployment["spec"]["template"]["spec"]
+    deployments = {each["metadata"]["name"]: each for each in helm.of_kind(objects, "Deployment")}
+    pod = deployments["modelsync"]["spec"]["template"]["spec"]  # with the page there is another
     (volume,) = (each for each in pod["volumes"] if "configMap" in each)
     (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == volume["name"])
     maps = {found["metadata"]["name"]: found["data"] for found in helm.of_kind(objects, "ConfigMap")}

@@ -4,7 +4,7 @@ import pytest
 
 from modelsync.api import naming
 from modelsync.runtime.cluster import permissions
-from tests.chart import helm
+from tests.chart import helm, rendered
 
 ON = "web.enabled=true"
 NO_PART = ("CustomResourceDefinition", "ConfigMap")
@@ -67,7 +67,7 @@ def test_history_is_read_by_the_web_server_alone_and_its_token_is_for_nothing_el
     (operator,) = deployments["modelsync"]["spec"]["template"]["spec"]["containers"]
     namespace = deployments["modelsync"]["metadata"]["namespace"]
     reader = f"system:serviceaccount:{namespace}:{pod['serviceAccountName']}"
-    assert f"--history-reader={reader}" in operator["args"]
+    assert rendered.configured(objects).history.reader == reader
     assert {"name": "history", "containerPort": naming.HISTORY_PORT} in operator["ports"]
     (web,) = pod["containers"]
     assert f"--operator-history=modelsync-history.{namespace}.svc:{naming.HISTORY_PORT}" in web["args"]
@@ -75,7 +75,9 @@ def test_history_is_read_by_the_web_server_alone_and_its_token_is_for_nothing_el
 
 @pytest.mark.parametrize("settings", [(), (f"{ON},web.history=false",)])
 def test_without_history_nothing_of_it_is_there(settings: tuple[str, ...]) -> None:
-    assert "history" not in str([each for each in helm.template(*settings) if each["kind"] not in NO_PART])
+    objects = helm.template(*settings)
+    assert rendered.configured(objects).history.reader is None
+    assert "history" not in str([each for each in objects if each["kind"] not in NO_PART])
 
 
 def test_it_has_no_right_and_no_token_for_the_api_server_and_is_restricted() -> None:

@@ -29,7 +29,6 @@ def test_help_names_every_flag_and_there_is_none_for_what_the_document_says() ->
         "--operator-namespace",
         "--kubeconfig",
         "--context",
-        "--history-reader",
     }
     assert set(re.findall(r"--[a-z-]+", result.output)) - {"--help"} == flags | {
         "--log-level",

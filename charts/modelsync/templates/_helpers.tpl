@@ -77,6 +77,10 @@ kind: OperatorConfiguration
 {{ $config := deepCopy .Values.config -}}
 {{- $_ := set $config.worker "image" (include "modelsync.workerImage" .) -}}
 {{- $_ := set $config.worker "imagePullPolicy" ($config.worker.imagePullPolicy | default .Values.image.pullPolicy) -}}
+{{- if and (include "modelsync.keepsHistory" .) (not $config.history.reader) -}}
+{{- $reader := printf "system:serviceaccount:%s:%s-web" .Release.Namespace (include "modelsync.fullname" .) -}}
+{{- $_ := set $config.history "reader" $reader -}}
+{{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
 

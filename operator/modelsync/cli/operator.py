@@ -17,7 +17,6 @@ import click
 
 import modelsync
 from modelsync import errors
-from modelsync.api import naming
 from modelsync.runtime import app
 from modelsync.runtime.cluster import api_client
 from modelsync.runtime.telemetry import log_setup, metrics
@@ -61,12 +60,6 @@ class _Command(click.Command):
 )
 @click.option("--kubeconfig", metavar="FILE", help="kubeconfig file, outside a cluster; else KUBECONFIG.")
 @click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
-@click.option(
-    "--history-reader",
-    metavar="USER",
-    help="ServiceAccount of `modelsync web`, as system:serviceaccount:NAMESPACE:NAME: keep speeds of the past"
-    f" and let it read them on port {naming.HISTORY_PORT}.",
-)
 @click.option("--log-level", type=click.Choice(get_args(Level)), help="Over log.level of the configuration.")
 @click.option(
     "--log-format", type=click.Choice(["text", "json"]), help="Over log.format of the configuration."

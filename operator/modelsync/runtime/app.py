@@ -130,7 +130,7 @@ class Operator:
                 start("events", self._recorder.run)
                 start("diagnosis", self._diagnosis.run)
                 start("configuration", self._watcher.run)
-                if self._started.history_reader is not None:
+                if self._config.history.reader is not None:
                     start("speeds", self._speeds.run)
                 leading = group.create_task(self._lead(group))
                 group.create_task(self._end(stop, [*acting, leading]))
@@ -250,9 +250,9 @@ class Operator:
             http_server.Server(health, port=self._config.health.port),
             http_server.Server(http_server.metrics(self._metrics.registry), port=self._config.metrics.port),
         ]
-        if self._started.history_reader is not None:
+        if self._config.history.reader is not None:
             reviews = token_reviews.TokenReviews(
-                self._api, reader=self._started.history_reader, monotonic=time.monotonic
+                self._api, reader=self._config.history.reader, monotonic=time.monotonic
             )
             handler = history_server.Handler(self._speeds, reviews.is_reader)
             servers.append(

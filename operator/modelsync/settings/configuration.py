@@ -81,6 +81,14 @@ class Health(Section):
     """Port of /healthz and /readyz; 0 takes any free one."""
 
 
+class History(Section):
+    """Speeds of the past, kept by the operator that acts and served on port 8083."""
+
+    reader: Annotated[str | None, field_types.service_account(), RESTART] = default("")
+    """Who may read them: the ServiceAccount of `modelsync web`, as system:serviceaccount:NAMESPACE:NAME. None
+    are kept when empty; the chart fills it in with `web.enabled` and `web.history`."""
+
+
 class Hub(Section):
     """The Hugging Face Hub."""
 
@@ -230,6 +238,7 @@ class Configuration(Section):
     leader_election: LeaderElection = LeaderElection()
     metrics: Metrics = Metrics()
     health: Health = Health()
+    history: History = History()
     hub: Hub = Hub()
     attempts: Attempts = Attempts()
     presets: Annotated[

@@ -25,6 +25,7 @@ _DURATION = r"^([0-9]+(\.[0-9]+)?(ms|h|m|s))+$"
 _QUANTITY = r"^[0-9]+(\.[0-9]+)?([eE][0-9]+|[A-Za-z]*)$"
 _IDS = r"^[1-9][0-9]{0,9}(-[1-9][0-9]{0,9})?$"
 _OBJECT_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+_SERVICE_ACCOUNT = r"^(system:serviceaccount:[a-z0-9-]{1,63}:[a-z0-9.-]{1,253})?$"
 IMAGE_RULE = "is needed; name the image that workers run, such as localhost/modelsync:dev"
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 
@@ -154,6 +155,20 @@ def url() -> FieldType:
         return parsers.url(given if isinstance(given, str) else "")
 
     return FieldType(read, {"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#@]*)?$"})
+
+
+def service_account() -> FieldType:
+    """The user name of a ServiceAccount; empty for none."""
+
+    def read(given: Any) -> str | None:
+        if not isinstance(given, str) or not re.match(_SERVICE_ACCOUNT, given):
+            raise ValueError(
+                "must be a ServiceAccount's user name, such as"
+                " system:serviceaccount:modelsync-system:modelsync-web"
+            )
+        return given or None
+
+    return FieldType(read, {"type": "string", "pattern": _SERVICE_ACCOUNT})
 
 
 def proxy() -> FieldType:

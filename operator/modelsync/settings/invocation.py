@@ -7,7 +7,6 @@ the document.
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,6 @@ class Invocation:
     kubeconfig: str | None = None
     context: str | None = None
     in_cluster: bool = False
-    history_reader: str | None = None
-    """User name of the page's server, which may read speeds of the past; nobody may when None."""
     identity: str
     """Name of this process: the Pod's or the machine's."""
     log_level: str | None = None
@@ -54,7 +51,6 @@ def read(
     operator_namespace: str | None = None,
     kubeconfig: str | None = None,
     context: str | None = None,
-    history_reader: str | None = None,
     log_level: str | None = None,
     log_format: str | None = None,
     environment: Mapping[str, str] = os.environ,
@@ -76,7 +72,6 @@ def read(
         kubeconfig=kubeconfig or environment.get("KUBECONFIG") or None,
         context=context or None,
         in_cluster=in_cluster,
-        history_reader=_account(history_reader) if history_reader else None,
         identity=environment.get("HOSTNAME") or os.uname().nodename,
         log_level=log_level,
         log_format=log_format,
@@ -93,15 +88,6 @@ def _namespace(flag: str, text: str) -> str:
         return parsers.namespace(text)
     except ValueError as error:
         raise errors.ConfigError(f"{flag}: {text!r} {error}") from None
-
-
-def _account(text: str) -> str:
-    if not re.fullmatch(r"system:serviceaccount:[a-z0-9-]{1,63}:[a-z0-9.-]{1,253}", text):
-        raise errors.ConfigError(
-            f"--history-reader: {text!r} must be a ServiceAccount's user name, such as"
-            " system:serviceaccount:modelsync-system:modelsync-web"
-        )
-    return text
 
 
 def _own_namespace(in_cluster: bool) -> str:
