@@ -35,7 +35,7 @@ def template(*settings: str) -> list[dict[str, Any]]:
     return copy.deepcopy(_rendered(settings))
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)  # some megabytes each
 def _rendered(settings: tuple[str, ...]) -> list[dict[str, Any]]:
     words = [word for setting in settings for word in ("--set", setting)]
     done = run("template", "modelsync", CHART, "-n", "modelsync-system", *words)

@@ -62,7 +62,7 @@ def test_a_worker_is_ended_after_its_deadline_and_a_margin(
         return
     assert status.last_failure is not None
     assert status.last_failure.reason is Reason.PROGRESS_DEADLINE_EXCEEDED
-    assert ("does not answer" in status.last_failure.message) == (not answers)
+    assert ("has not answered" in status.last_failure.message) == (not answers)
     assert (status.failures, status.last_failure.attempt) == (1, 1)
     assert status.next_retry_time is not None
     assert [event.reason for event in plan.events] == [Reason.PROGRESS_DEADLINE_EXCEEDED]

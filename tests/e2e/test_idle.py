@@ -28,6 +28,16 @@ def many(operator: None) -> str:
         return phases.split() == ["Paused"] * COUNT
 
     kube.eventually(settled, 180, "all Paused")
+    counts_written = [-1.0]
+
+    def quiet() -> bool:
+        # A SyncQueue's status follows those of its ModelSyncs, and what this operator still owes would be
+        # written by the next.
+        time.sleep(2)
+        counts_written.append(release.sample("modelsync_status_patches_total", result="written"))
+        return counts_written[-1] == counts_written[-2]
+
+    kube.eventually(quiet, 60, "no more writes")
     return name
 
 

@@ -1,10 +1,11 @@
 """The page in a real Chromium, beside the small fake cluster of tests/web."""
 
 import pytest
+from playwright.async_api import Route
 
 from tests.page import rows
 from tests.page.browsing import TOKEN, Visit, run, until
-from tests.web.fake_cluster import ALL, FakeCluster
+from tests.web.fake_cluster import ALL, FakeCluster, a_sync
 
 pytestmark = pytest.mark.slow
 
@@ -210,6 +211,49 @@ def test_no_text_of_a_modelsync_becomes_a_part_of_the_page() -> None:
 
 _LOADED = """[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
   .filter((each) => !each.name.includes('/api/')).map((each) => [each.name, each.encodedBodySize])"""
+
+
+@pytest.mark.parametrize("part", ["js/store.js", "js/main.js", "style.css"])
+def test_a_page_of_which_a_part_did_not_arrive_is_loaded_once_more(part: str) -> None:
+    async def test(visit: Visit) -> None:
+        lost = []
+
+        async def lose_the_first(route: Route) -> None:
+            lost.append(route.request.url)
+            await (route.abort("connectionreset") if len(lost) == 1 else route.continue_())
+
+        await visit.page.route(f"**/{part}", lose_the_first)
+        await visit.page.reload()
+        await visit.row("llama").wait_for()
+
+        async def asked_again() -> bool:
+            return len(lost) == 2
+
+        await until(asked_again)
+
+    run(a_cluster(a_sync("a", "llama", "Downloading")), test)
+
+
+def test_an_act_that_the_browser_drops_is_repeated() -> None:
+    cluster = a_cluster(a_sync("a", "llama", "Downloading"))
+
+    async def test(visit: Visit) -> None:
+        sent: list[str] = []
+
+        async def lose_the_first(route: Route) -> None:
+            sent.append(route.request.url.rpartition("/")[2])
+            await (route.abort("connectionreset") if len(sent) == 1 else route.continue_())
+
+        await visit.page.route("**/pause", lose_the_first)
+        await visit.act("Pause", "llama")
+
+        async def paused() -> bool:
+            return bool(cluster.syncs["a", "llama"]["spec"].get("suspend"))
+
+        await until(paused)
+        assert sent == ["pause", "pause"]
+
+    run(cluster, test)
 
 
 def test_all_that_the_page_loads_is_its_own_and_small() -> None:

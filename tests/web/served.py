@@ -129,16 +129,15 @@ async def serving(cluster: FakeCluster, *, limits: Limits = LIMITS, **settings: 
     feeds = application._inside.state.door.feeds  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve(application, listening, config.limits, stop))
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as client:
-        served = Served(cluster, listening.getsockname()[1], client, replace(config), feeds)
-        try:
-            yield served
-        finally:
-            stop.set()
-            await task
-            listening.close()
-    cluster.end_watches()
-    await runner.cleanup()
+    try:
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as client:
+            yield Served(cluster, listening.getsockname()[1], client, replace(config), feeds)
+    finally:
+        stop.set()
+        await task
+        listening.close()
+        cluster.end_watches()
+        await runner.cleanup()
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:

@@ -33,9 +33,9 @@ def failure(view: View) -> retries.Failure | None:
     deadline = timedelta(seconds=view.sync.spec.progress_deadline_seconds)
     if silence is None or timedelta(seconds=silence.seconds) < deadline + MARGIN:
         return None
-    what = "shows no progress" if silence.answers else "no longer answers the operator"
+    what = "has shown no progress" if silence.answers else "has not answered the operator"
     message = (
-        f"the worker (Pod {pod.name} on node {pod.node}) {what} since more than"
+        f"the worker (Pod {pod.name} on node {pod.node}) {what} for more than"
         f" {deadline.total_seconds():g} seconds (spec.progressDeadlineSeconds) and did not end by itself;"
         " look at the volume and the node"
     )

@@ -17,16 +17,24 @@ export async function request(method, path, body, headers = {}) {
     options.body = JSON.stringify(body);
     options.headers['Content-Type'] = 'application/json';
   }
-  let answer;
-  try {
-    answer = await fetch(`${BASE}/${path}`, options);
-  } catch {
-    throw new ApiError({ status: 0, reason: 'Unreachable', detail: 'The server of this page does not answer.' });
-  }
+  const answer = await answered(`${BASE}/${path}`, options, path.endsWith('/modelsyncs') ? 0 : 1);
   const text = await answer.text();
   const value = parsed(text);
   if (!answer.ok) throw new ApiError({ status: answer.status, title: answer.statusText, ...value });
   return value;
+}
+
+// A browser drops its requests when the network changes. All of them may be repeated, but for the creation of an object.
+async function answered(url, options, again) {
+  try {
+    return await fetch(url, options);
+  } catch {
+    if (!again) {
+      throw new ApiError({ status: 0, reason: 'Unreachable', detail: 'The server of this page does not answer.' });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return answered(url, options, again - 1);
+  }
 }
 
 function parsed(text) {

@@ -192,5 +192,6 @@ async function begin() {
   }
 }
 
+sessionStorage.removeItem('modelsync.reloads');
 document.querySelector('#page').textContent = '';
 begin();
