@@ -5,10 +5,8 @@ there is no instant at which a killed tool could leave a program that `stop` doe
 """
 
 import contextlib
-import os
 import pathlib
 import shlex
-import signal
 import subprocess
 import time
 
@@ -32,16 +30,6 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
             start_new_session=True,
             cwd=cluster.folder,
         )
-
-
-def kill(cluster: layout.Cluster, component: str) -> list[str]:
-    """Kill a program at once; returns its words, by which `start` starts it again."""
-    pid = int(_pid_file(cluster, component).read_text())
-    command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
-    os.kill(pid, signal.SIGKILL)
-    while running(cluster)[component]:
-        time.sleep(0.01)
-    return command
 
 
 def prepare(cluster: layout.Cluster) -> None:

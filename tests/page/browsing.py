@@ -49,6 +49,8 @@ class Window:
     address: str
     """The page's own."""
     errors: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """Requests that the browser dropped, and why."""
 
     async def log_in(self, token: str = TOKEN) -> None:
         """Paste a token."""
@@ -185,10 +187,24 @@ async def opened(
         window = Window(page, address)
         page.on("console", window._said)
         page.on("pageerror", lambda error: window.errors.append(str(error)))
+        page.on("requestfailed", lambda request: window.lost.append(f"{request.url}: {request.failure}"))
         page.set_default_timeout(120_000)
-        await page.goto(address)
-        yield window
+        try:
+            await page.goto(address)
+            yield window
+        except Exception as error:
+            error.add_note(f"at {page.url}: {window.errors}, {window.lost}, {await _shown(page)}")
+            raise
     assert window.errors == []
+
+
+async def _shown(page: Page) -> str:
+    """What a page shows, for the report of a test that failed."""
+    try:
+        async with asyncio.timeout(5):
+            return str(await page.evaluate("document.documentElement.innerText"))[:2000]
+    except Exception as error:
+        return repr(error)
 
 
 @contextlib.asynccontextmanager
