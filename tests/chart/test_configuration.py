@@ -72,6 +72,7 @@ OTHER_VALUES = {
     "worker.maxResources.cpu": "null",
     "worker.priorityClasses": "{high}",
     "worker.serviceAccounts": "{nfs}",
+    "history.reader": "system:serviceaccount:elsewhere:page",
     "worker.runtimeClasses": "{gvisor}",
     "worker.securityContext.fsGroup": "null",
     "worker.ids": "{1000660000-1000669999}",
