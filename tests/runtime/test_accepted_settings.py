@@ -38,6 +38,7 @@ EXTREMES: dict[str, tuple[Any, ...]] = {
     "leaderElection.retryPeriod": ("100ms", "3598s"),
     "metrics.port": (0, 65535),
     "health.port": (0, 65534),
+    "history.reader": ("", f"system:serviceaccount:{'n' * 63}:{'s' * 253}"),
     "hub.endpoint": ("http://h", f"https://{'h' * 200}.example.org:65535/path"),
     "attempts.disabled": (False, True),
     "attempts.retryBase": ("100ms", "1h"),
