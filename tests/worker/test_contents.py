@@ -161,6 +161,7 @@ def test_nothing_is_published_and_a_later_attempt_asks_again(
         assert "model.safetensors" not in end.published
         stranger.content = Fixed(good)
         again = Sync(origin=origin, volume=tmp_path, **way).run()  # type: ignore[arg-type]
+        assert again.reason is Reason.SYNCED, again
         assert again.published["model.safetensors"] == good, again
 
 
