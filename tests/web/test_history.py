@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from modelsync.reading.history import Keeper
 from modelsync.reading.speed_record import Flow, Question, SpeedRecord
@@ -124,6 +125,35 @@ def test_no_question_of_one_user_shows_another_users_speeds(tmp_path: Path, ques
             answer = await served.ask("GET", f"/api/v1/history?{question}", "token-of-a")
             assert "70000" not in answer.text and "71000" not in answer.text
             assert all("namespace=b" not in path and "*" not in path for _, path in operator.asked)
+
+    run(check())
+
+
+def test_an_answer_that_comes_in_parts_is_read_whole(tmp_path: Path) -> None:
+    record = SpeedRecord(utc(), Keeper.OPERATOR)
+    asked = Question(span="24h", namespaces=("a",))
+    text = record.answer(asked, utc()).dump_json().encode()
+
+    async def in_parts(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for part in (text[:100], text[100:-100], text[-100:]):
+            await answer.write(part)
+            await asyncio.sleep(0.05)  # a reader has taken the part; nothing else shows it
+        return answer
+
+    async def check() -> None:
+        runner = web.ServerRunner(web.Server(in_parts))
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        (tmp_path / "token").write_text(POD_TOKEN)
+        kept = OperatorHistory("127.0.0.1", runner.addresses[0][1], tmp_path / "token")
+        try:
+            found = await kept.read(asked)
+            assert found is not None and found.dump_json().encode() == text
+        finally:
+            await kept.close()
+            await runner.cleanup()
 
     run(check())
 

@@ -22,6 +22,7 @@ from yarl import URL
 from modelsync.api import naming
 from modelsync.reading.history import Series
 from modelsync.reading.speed_record import Question
+from modelsync.web.upstream import received
 
 _LOG = logging.getLogger(__name__)
 FRESH_SECONDS = 4.0
@@ -123,7 +124,7 @@ class OperatorHistory:
                 if answer.status != 200:
                     _LOG.debug("the operator at %s answers %d", address, answer.status)
                     return None
-                return Series.model_validate_json(await answer.content.read(_MOST_ANSWER))
+                return Series.model_validate_json(await received(answer, _MOST_ANSWER))
         except (aiohttp.ClientError, OSError) as error:
             _LOG.debug("the operator at %s does not answer: %s", address, type(error).__name__)
             return None

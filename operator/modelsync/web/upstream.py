@@ -141,11 +141,7 @@ class Upstream:
             ) as answer:
                 if answer.status != 200:
                     raise _problem(answer, await _bounded(answer))
-                raw = bytearray()
-                async for part in answer.content.iter_any():
-                    raw += part
-                    if len(raw) > most:
-                        break
+                raw = await received(answer, most)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         return raw[:most].decode("utf-8", "replace"), len(raw) > most
@@ -190,16 +186,23 @@ def unreachable(error: Exception) -> Problem:
     )
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
+async def received(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """An answer's body; of a larger one than `most` bytes so much that its length shows it."""
+    raw = bytearray()
     async for part in answer.content.iter_any():
-        size += len(part)
-        if size > _MOST_ANSWER:
-            raise Problem(
-                502, ProblemReason.API_SERVER_UNAVAILABLE, "the answer is too large; ask for fewer objects"
-            )
-        parts.append(part)
-    return b"".join(parts)
+        raw += part
+        if len(raw) > most:
+            break
+    return bytes(raw)
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    raw = await received(answer, _MOST_ANSWER)
+    if len(raw) > _MOST_ANSWER:
+        raise Problem(
+            502, ProblemReason.API_SERVER_UNAVAILABLE, "the answer is too large; ask for fewer objects"
+        )
+    return raw
 
 
 def _problem(answer: aiohttp.ClientResponse, raw: bytes) -> Problem:
