@@ -36,7 +36,7 @@ chaos: setup  ## Kills, deletions, restarts, watches and crowds in their full co
 		tests/e2e/test_watch.py tests/runtime/test_poller_crowd.py $(ARGS)
 
 page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
-	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py $(ARGS)
+	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py tests/e2e/test_history.py $(ARGS)
 	@dev/on-cluster.sh python -m tests.attacks --topic page
 	@$(VENV)/python -m tests.page.scale
 	@dev/on-cluster.sh python -m tests.page.pictures
