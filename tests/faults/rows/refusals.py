@@ -98,7 +98,7 @@ ROWS = (
     Row(name="HTTP 503 for the first question", listing=("info:status=503x2",), kinds=("hub",), full=4),
     Row(name="a proxy that asks for a password (407)", origin=_by_proxy, kinds=("web",),
         listing=("connect:status=407x*",), ends=Reason.NETWORK_ERROR, network=_through, sync=_ONE,
-        check=lambda sync, end: "" if "proxy" in end.message else end.message, full=4),
+        check=lambda sync, end: "" if "worker.proxy" in end.message else end.message, full=4),
     Row(name="a proxy that finds no way (502)", quick=0, origin=_by_proxy, kinds=("web",),
         ends=Reason.NETWORK_ERROR, network=_through, sync=_ONE, full=4),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """`kubectl modelsync check`: what a download needs, looked at from the user's side, each with a remedy."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -24,7 +24,7 @@ def command(cluster: Cluster) -> None:
     """Check what downloads need: API, versions, rights, operator, image, queues, claims."""
     bad = False
     for check in (_api, _definitions, _rights, _operator, _queues, _claims):
-        for finding in _guarded(check, cluster):
+        for finding in _guarded(check.__name__.strip("_"), check(cluster)):
             sign, colour = _SIGNS[finding.well]
             options.say(f"{tables.paint(sign, colour)} {finding.what}: {finding.text}")
             bad = bad or finding.well is False
@@ -33,16 +33,15 @@ def command(cluster: Cluster) -> None:
 
 
 _SIGNS = {True: ("ok  ", Colour.GREEN), False: ("FAIL", Colour.RED), None: ("?   ", Colour.AMBER)}
-_Check = Callable[[Cluster], Iterator[Finding]]
 
 
-def _guarded(check: _Check, cluster: Cluster) -> Iterator[Finding]:
-    """The findings of a check, one of which is that it could not look."""
+def _guarded(what: str, found: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings of a check, one of which is that it could not look; few may look everywhere."""
     try:
-        yield from check(cluster)
+        yield from found
     except CommandError as problem:
         well = None if problem.status == 403 else False
-        yield Finding(what=check.__name__.strip("_"), well=well, text=str(problem))
+        yield Finding(what=what, well=well, text=str(problem))
 
 
 def _api(cluster: Cluster) -> Iterator[Finding]:
@@ -94,21 +93,17 @@ def _operator(cluster: Cluster) -> Iterator[Finding]:
     leases = cluster.client.list(path, "leases", **query)["items"]
     for lease in leases:
         yield lease_finding(lease, options.now())
-        yield from _guarded_installation(cluster, str(lease["metadata"]["namespace"]))
+        namespace = str(lease["metadata"]["namespace"])
+        yield from _guarded("versions, image", _installation(cluster, namespace))
     if not leases:
         yield Finding(what="operator", well=False, text="no Lease of an operator is there: install the chart")
 
 
-def _guarded_installation(cluster: Cluster, namespace: str) -> Iterator[Finding]:
-    """The operator's Deployments, which few may read."""
-    try:
-        path = client.path_of("deployments", namespace, root="/apis/apps/v1")
-        found = cluster.client.list(path, "deployments")["items"]
-        for deployment in filter(installation.is_operator, found):
-            yield from installation.deployment_findings(deployment, _config(cluster, namespace, deployment))
-    except CommandError as problem:
-        well = None if problem.status == 403 else False
-        yield Finding(what="versions, image", well=well, text=str(problem))
+def _installation(cluster: Cluster, namespace: str) -> Iterator[Finding]:
+    path = client.path_of("deployments", namespace, root="/apis/apps/v1")
+    found = cluster.client.list(path, "deployments")["items"]
+    for deployment in filter(installation.is_operator, found):
+        yield from installation.deployment_findings(deployment, _config(cluster, namespace, deployment))
 
 
 def _config(cluster: Cluster, namespace: str, deployment: dict[str, Any]) -> str | None:

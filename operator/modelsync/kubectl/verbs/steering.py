@@ -13,15 +13,8 @@ from modelsync.kubectl.problems import CommandError
 from modelsync.reading import acts
 from modelsync.reading.acts import Act
 
-DONE = {
-    Act.PAUSE: "paused",
-    Act.RESUME: "resumed",
-    Act.CANCEL: "cancelled",
-    Act.RETRY: "will be retried",
-    Act.PRIORITY: "prioritized",
-    Act.LIMIT: "limited",
-}
-"""What was done, in a word."""
+DONE = {Act(word.act): word.done for word in acts.words()} | {Act.RETRY: "will be retried"}
+"""What was done, in a word; a retry is asked for here and made by the operator."""
 
 
 @click.command("pause")

@@ -11,20 +11,20 @@ export class ApiError extends Error {
   }
 }
 
-export async function request(method, path, body, headers = {}) {
-  const options = { method, headers: { ...OWN_PAGE, ...headers }, credentials: 'same-origin' };
+async function request(method, path, body, { once = false } = {}) {
+  const options = { method, headers: { ...OWN_PAGE }, credentials: 'same-origin' };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers['Content-Type'] = 'application/json';
   }
-  const answer = await answered(`${BASE}/${path}`, options, path.endsWith('/modelsyncs') ? 0 : 1);
+  const answer = await answered(`${BASE}/${path}`, options, once ? 0 : 1);
   const text = await answer.text();
   const value = parsed(text);
   if (!answer.ok) throw new ApiError({ status: answer.status, title: answer.statusText, ...value });
   return value;
 }
 
-// A browser drops its requests when the network changes. All of them may be repeated, but for the creation of an object.
+// A browser drops its requests when the network changes; what may not be done twice is sent once.
 async function answered(url, options, again) {
   try {
     return await fetch(url, options);
@@ -59,7 +59,7 @@ export const setPriority = (row, priority) => request('PUT', `${at(row)}/priorit
 export const setLimit = (row, bandwidthLimit) => request('PUT', `${at(row)}/limit`, { bandwidthLimit });
 export const retryFailed = () => request('POST', 'retry-failed', {});
 export const create = (namespace, manifest, dryRun) =>
-  request('POST', `namespaces/${segment(namespace)}/modelsyncs${dryRun ? '?dryRun=true' : ''}`, manifest);
+  request('POST', `namespaces/${segment(namespace)}/modelsyncs${dryRun ? '?dryRun=true' : ''}`, manifest, { once: !dryRun });
 export const summary = () => request('GET', 'summary');
 export const history = (span, key) => {
   const query = new URLSearchParams({ span, ...key });

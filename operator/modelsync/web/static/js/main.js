@@ -192,6 +192,5 @@ async function begin() {
   }
 }
 
-sessionStorage.removeItem('modelsync.reloads');
 document.querySelector('#page').textContent = '';
 begin();

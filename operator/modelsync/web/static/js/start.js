@@ -14,6 +14,8 @@ function reload() {
   location.reload();
 }
 
+addEventListener('load', () => document.querySelector('#loading') || sessionStorage.removeItem(RELOADS));
+
 addEventListener('error', ({ target }) => {
   if (target.rel === 'stylesheet') {
     styles += 1;
