@@ -5,12 +5,17 @@ there is no instant at which a killed tool could leave a program that `stop` doe
 """
 
 import contextlib
+import os
 import pathlib
 import shlex
+import signal
 import subprocess
 import time
 
 from dev.cluster import cgroups, commands, layout
+
+_started: "list[subprocess.Popen[bytes]]" = []
+"""Kept although nothing waits for them: Python reports a handle that is dropped before its process ends."""
 
 
 def start(cluster: layout.Cluster, component: str, *command: str, inside: bool = True) -> None:
@@ -22,7 +27,7 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
     program = shlex.join(commands.inside(cluster, *command) if inside else command)
     script = "\n".join(["set -e", *joins, f"exec {program}"])
     with log.open("ab") as output:
-        subprocess.Popen(
+        process = subprocess.Popen(
             ["/bin/sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -30,6 +35,17 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
             start_new_session=True,
             cwd=cluster.folder,
         )
+    _started.append(process)
+
+
+def kill(cluster: layout.Cluster, component: str) -> list[str]:
+    """Kill a program at once; returns its command line, with which `start` starts it again."""
+    pid = int(_pid_file(cluster, component).read_text())
+    command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    os.kill(pid, signal.SIGKILL)
+    while running(cluster)[component]:
+        time.sleep(0.01)
+    return command
 
 
 def prepare(cluster: layout.Cluster) -> None:

@@ -24,9 +24,6 @@ def create(cluster: layout.Cluster) -> None:
         steps.append(f"route add default via {layout.GATEWAY_ADDRESS}")
     commands.run(*commands.inside(cluster, "ip", "-batch", "-"), stdin="\n".join(steps))
     commands.run(*commands.inside(cluster, "sysctl", "-qw", "net.ipv4.ip_forward=1"))
-    # The cluster is IPv4 only. Each Pod's interface would bring a new IPv6 address, upon which a browser that
-    # tests run here drops all its requests (ERR_NETWORK_CHANGED).
-    commands.run(*commands.inside(cluster, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1"))
 
 
 def start_uplink(cluster: layout.Cluster) -> None:

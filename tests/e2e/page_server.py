@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -79,14 +81,14 @@ class PageServer:
         body: object = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One request with a bearer token."""
+        """One request with a bearer token, again and again while the rate limit refuses it."""
         given = {"X-Requested-With": "modelsync", "Content-Type": "application/json", **(headers or {})}
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(self.address + path.lstrip("/"), data, given, method=method)
         try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:
+            with _opened(asked) as answer:
                 return Answer(status=answer.status, headers=dict(answer.headers), text=answer.read().decode())
         except urllib.error.HTTPError as error:
             with error:
@@ -98,9 +100,7 @@ class PageServer:
         """An open stream of events, to be closed."""
         given = {"Authorization": f"Bearer {token}", **(headers or {})}
         asked = urllib.request.Request(self.address + path.lstrip("/"), headers=given)
-        found = urllib.request.urlopen(asked, timeout=60)
-        assert isinstance(found, HTTPResponse)
-        return found
+        return _opened(asked)
 
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, self.log()
@@ -109,6 +109,20 @@ class PageServer:
                 return True
         except OSError:
             return False
+
+
+def _opened(asked: urllib.request.Request) -> HTTPResponse:
+    while True:
+        try:
+            found = urllib.request.urlopen(asked, timeout=60)
+        except urllib.error.HTTPError as error:
+            if error.code != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            with error:
+                time.sleep(float(error.headers["Retry-After"]))
+        else:
+            assert isinstance(found, HTTPResponse)
+            return found
 
 
 def visit(

@@ -82,7 +82,7 @@ def test_a_reload_in_the_middle_keeps_the_figures_the_choices_and_the_details(
 def test_pause_and_resume_on_the_page_end_and_begin_the_worker(
     web: PageServer, token: str, space: str, hub: HubServer
 ) -> None:
-    kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=SIZE, rate=300_000)))
+    kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=10 * SIZE, rate=100_000)))
 
     async def test(window: Window) -> None:
         await window.badge("llama", "Downloading").wait_for()
@@ -100,7 +100,7 @@ def test_pause_and_resume_on_the_page_end_and_begin_the_worker(
 def test_cancel_on_the_page_asks_first_and_ends_the_worker(
     web: PageServer, token: str, space: str, hub: HubServer
 ) -> None:
-    kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=SIZE, rate=100_000)))
+    kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=10 * SIZE, rate=100_000)))
 
     async def test(window: Window) -> None:
         await window.badge("llama", "Downloading").wait_for()

@@ -1,12 +1,14 @@
-"""An open page, while the operator or the page's own server is killed and comes back."""
+"""An open page, while the operator, the page's own server or the API server is killed and comes back."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from dev import kube
+from dev.cluster import controlplane, daemons, lifecycle
 from dev.origins.hub import HubServer
 from tests.e2e import release
 from tests.e2e.page_server import SECONDS, PageServer, visit
@@ -31,6 +33,17 @@ async def restart_operator(window: Window, web: PageServer) -> None:
     await asyncio.to_thread(kube.kubectl, *kill)
     ready = ("rollout", "status", f"deployment/{release.RELEASE}", "-n", release.SYSTEM)
     await asyncio.to_thread(kube.kubectl, *ready, timeout=SECONDS)
+
+
+async def restart_api_server(window: Window, web: PageServer) -> None:
+    """Kill the API server, and start it when the page says that it is away."""
+    cluster = lifecycle.saved(os.environ["MODELSYNC_DEV_CLUSTER"])
+    command = daemons.kill(cluster, "kube-apiserver")
+    try:
+        await window.sees("The API server does not answer")
+    finally:
+        daemons.start(cluster, "kube-apiserver", *command)
+        await asyncio.to_thread(controlplane.wait_for_api, cluster)
 
 
 def check(restart: Restart, web: PageServer, token: str, space: str, hub: HubServer) -> None:
@@ -65,3 +78,11 @@ def test_a_page_goes_on_by_itself_when_the_operator_was_killed(
     web: PageServer, token: str, space: str, hub: HubServer
 ) -> None:
     check(restart_operator, web, token, space, hub)
+
+
+@pytest.mark.alone
+@pytest.mark.skipif("MODELSYNC_DEV_CLUSTER" not in os.environ, reason="kills processes of our own cluster")
+def test_a_page_goes_on_by_itself_when_the_api_server_was_killed(
+    web: PageServer, token: str, space: str, hub: HubServer
+) -> None:
+    check(restart_api_server, web, token, space, hub)

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
@@ -24,7 +24,7 @@ _ARGUMENTS = (
     "--disable-sync",
     "--no-first-run",
 )
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+_CHROMIUM = Path(__file__).with_name("isolated_chromium.py")
 
 
 _REPORTS = (
@@ -161,7 +161,7 @@ SHARED = Chromium()
 async def chromium() -> AsyncIterator[Browser]:
     """A browser of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
         yield browser
         await browser.close()
 
@@ -196,6 +196,7 @@ async def opened(
             error.add_note(f"at {page.url}: {window.errors}, {window.lost}, {await _shown(page)}")
             raise
     assert window.errors == []
+    assert not [each for each in window.lost if "ERR_NETWORK_CHANGED" in each], "see isolated_chromium"
 
 
 async def _shown(page: Page) -> str:

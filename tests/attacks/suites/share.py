@@ -185,6 +185,10 @@ def queues_of_others(full: bool) -> Iterator[Outcome]:
     )  # fmt: skip
     policies = list(yaml.safe_load_all(rendered))
     with kube.namespace("attack-share-queues") as space:
+        binding = next(each for each in policies if each["kind"] == "ValidatingAdmissionPolicyBinding")
+        # Users of other namespaces belong to the tests beside this one.
+        here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": space}}}
+        binding["spec"]["matchResources"] = here
         users.grant("eve", space, _SYNCS, _CLAIM)
         users.edit("ed", space)
         use = {"apiGroups": ["modelsync.dev"], "resources": ["syncqueues"], "verbs": ["use"]}

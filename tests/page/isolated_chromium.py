@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""Start Chromium without the kernel's messages about network interfaces.
+
+A browser drops the requests that wait for a connection whenever an address of the machine changes
+(ERR_NETWORK_CHANGED), and each Pod of the cluster beside it changes one. Chromium learns of it from a netlink
+socket and takes the network as unchanged where it gets none (`AddressTrackerLinux::AbortAndForceOnline`).
+What the page does when requests are dropped is tested by dropping them (test_features).
+"""
+
+import errno
+import os
+import shutil
+import socket
+import sys
+
+import pyseccomp
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+
+
+def main() -> None:
+    """Become Chromium, with the arguments given."""
+    rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    netlink = pyseccomp.Arg(0, pyseccomp.EQ, socket.AF_NETLINK)
+    rules.add_rule(pyseccomp.ERRNO(errno.EAFNOSUPPORT), "socket", netlink)
+    rules.load()
+    os.execv(CHROMIUM, [CHROMIUM, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
