@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modelsync.cli import main, shells
 from modelsync.kubectl import completion
 from tests.kubectl import clusters
 from tests.kubectl.clusters import Served
@@ -60,6 +61,41 @@ def test_kubectl_gets_candidates_and_a_directive(case: str, served: Served) -> N
     assert last == f":{directive}"
 
 
+_TYPED: dict[str, tuple[str, str, set[str]]] = {
+    "the value of an option": ("get --namespace=t", "--namespace=", {"team"}),
+    "the value of which nothing is typed": ("get --namespace=", "--namespace=", {"team", "b"}),
+    "a name after such an option": ("status --namespace=b o", "", {"other"}),
+    "a name of which nothing is typed": ("status --namespace=b ", "", {"other"}),
+    "a value that is a word": ("get --namespace t", "", {"team"}),
+    "a name": ("pause llama l", "", {"llama", "lima"}),
+    "a file, which the shell finds": ("get --kubeconfig=/et", "", {"/et"}),
+    "an option": ("get --field", "", {"--field-selector"}),
+}
+"""What is typed, what of the last word stays, and what may follow that."""
+
+
+@pytest.mark.parametrize("shell", shells.ALL)
+@pytest.mark.parametrize("case", _TYPED)
+def test_a_shell_gets_what_it_can_put_in_place_of_the_last_word(
+    shell: str, case: str, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, kept, candidates = _TYPED[case]
+    verb, _, rest = line.partition(" ")
+    line = " ".join(("modelsync", verb, "--kubeconfig", served.kubeconfig, *_WAIT, rest))
+    broken = line.replace("=", " = ") if shell == "bash" else line
+    *before, typed = broken.rstrip(" ").split() if broken.endswith("= ") else broken.split(" ")
+    monkeypatch.setenv("COMP_WORDS", broken)
+    monkeypatch.setenv("COMP_CWORD", typed if shell == "fish" else str(len(before)))
+    found = shells.ALL[shell](main.cli, {}, "modelsync", "_MODELSYNC_COMPLETE").complete().splitlines()
+    values = found[1::3] if shell == "zsh" else [each.partition(",")[2].partition("\t")[0] for each in found]
+    assert set(values) == {each if shell == "bash" else kept + each for each in candidates}
+
+
+def test_fish_shows_what_follows_a_comma_in_a_description() -> None:
+    script = shells.Fish(main.cli, {}, "modelsync", "_MODELSYNC_COMPLETE").source()
+    assert script.count('string split --max 1 ","') == script.count("string split") == 1
+
+
 @pytest.fixture
 def programs(tmp_path: Path, served: Served) -> dict[str, str]:
     """An environment whose PATH has the plugin's console scripts."""
@@ -90,7 +126,7 @@ def test_a_real_kubectl_completes_names_of_the_plugin(programs: dict[str, str]) 
 def test_a_real_bash_completes_names(programs: dict[str, str]) -> None:
     script = """
         source <(modelsync completion bash)
-        COMP_WORDS=(modelsync status --request-timeout 60s l); COMP_CWORD=4
+        COMP_WORDS=(modelsync status --namespace = team --request-timeout 60s l); COMP_CWORD=7
         _modelsync_completion modelsync
         echo "${COMPREPLY[@]}"
     """

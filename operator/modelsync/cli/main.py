@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 import modelsync
 from modelsync import errors
-from modelsync.cli import commands
+from modelsync.cli import commands, shells
 from modelsync.startup import loading
 
 
@@ -65,6 +65,7 @@ def _cut(text: str, most: int) -> str:
 def main() -> None:
     """Run the command line; the process's entry point. A request that fails is exit code 1, a wrong command
     line or setting 2."""
+    shells.register()
     plugin = os.path.basename(sys.argv[0]) == "kubectl-modelsync"
     try:
         cli(prog_name="kubectl modelsync" if plugin else "modelsync")

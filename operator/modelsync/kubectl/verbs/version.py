@@ -3,10 +3,10 @@
 from typing import Any
 
 import click
-from click.shell_completion import get_completion_class
 
 import modelsync
 from modelsync.api import naming
+from modelsync.cli import shells
 from modelsync.kubectl import options
 from modelsync.kubectl.options import Cluster
 
@@ -24,14 +24,16 @@ def version(cluster: Cluster) -> None:
 
 
 @click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(shells.ALL)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
     """Print a script for the shell that completes verbs, options and names.
 
     For this session of bash: source <(modelsync completion bash)
+
+    Of zsh, after its compinit: source <(modelsync completion zsh)
+
+    Of fish: modelsync completion fish | source
     """
-    kind = get_completion_class(shell)
-    if kind is not None:
-        made = kind(context.find_root().command, {}, "modelsync", "_MODELSYNC_COMPLETE")
-        click.echo(made.source())
+    made = shells.ALL[shell](context.find_root().command, {}, "modelsync", "_MODELSYNC_COMPLETE")
+    click.echo(made.source())
