@@ -12,11 +12,13 @@ from aiohttp import web
 
 from modelsync.api import naming
 from modelsync.api.modelsync_status import NetworkStatus, ProgressStatus
-from modelsync.api.reasons import Phase, Stage
+from modelsync.api.reasons import Phase, Reason, Stage
+from modelsync.reading import rows
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.telemetry import history_server, http_server, speed_recorder, token_reviews
 from tests.builders import NOW, a_sync, ago
+from tests.reading.objects import as_object, in_phase
 from tests.runtime import harness
 
 READER = "system:serviceaccount:modelsync-system:modelsync-web"
@@ -231,9 +233,9 @@ async def test_a_verdict_ends_and_a_right_token_is_reviewed_while_wrong_ones_com
         assert await reviews.is_reader(CANARY) is False
 
 
-def downloading(**progress: Any) -> Any:
+def downloading(reason: Reason = Reason.DOWNLOADING, **progress: Any) -> Any:
     fields = {"bytes_per_second": 7, "observed_time": ago(1), "stage": Stage.DOWNLOADING, **progress}
-    return a_sync("x").with_status(phase=Phase.DOWNLOADING, progress=ProgressStatus(**fields))
+    return in_phase(Phase.DOWNLOADING, reason, progress=ProgressStatus(**fields))
 
 
 @pytest.mark.parametrize(
@@ -243,6 +245,13 @@ def downloading(**progress: Any) -> Any:
         pytest.param(downloading(stage=None), 7, id="an older operator's status"),
         pytest.param(downloading(bytes_per_second=None), None, id="nobody knows the speed yet"),
         pytest.param(downloading(observed_time=ago(61)), None, id="nobody hears of it"),
+        pytest.param(downloading(observed_time=ago(60.9)), 7, id="heard of a moment ago"),
+        pytest.param(downloading(observed_time=None), 7, id="nobody knows when it was heard of"),
+        pytest.param(downloading(Reason.DOWNLOAD_STALLED), 7, id="stalled"),
+        pytest.param(downloading(Reason.RATE_LIMITED), 7, id="the source limits the rate"),
+        pytest.param(downloading(Reason.BACKING_OFF), None, id="between two attempts"),
+        pytest.param(downloading(Reason.FOREIGN_WORKER), None, id="held up"),
+        pytest.param(downloading().with_status(conditions=()), 7, id="no condition"),
         pytest.param(downloading(stage=Stage.CHECKING), None, id="files are checked"),
         pytest.param(downloading().with_status(phase=Phase.VERIFYING), None, id="verifying"),
         pytest.param(downloading().with_status(phase=Phase.COMPLETE), None, id="complete"),
@@ -250,8 +259,10 @@ def downloading(**progress: Any) -> Any:
         pytest.param(a_sync("x"), None, id="new"),
     ],
 )
-def test_a_speed_counts_while_bytes_come(sync: Any, wanted: int | None) -> None:
+def test_a_speed_counts_while_bytes_come_and_a_row_shows_the_same(sync: Any, wanted: int | None) -> None:
     assert speed_recorder.flow(sync.build(), NOW).bytes_per_second == wanted
+    shown = rows.read(as_object(sync), NOW).speed
+    assert (None if shown is None else shown.bytes_per_second) == wanted
 
 
 def test_bytes_sent_are_those_that_the_status_says() -> None:

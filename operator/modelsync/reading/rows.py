@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from modelsync.api.reasons import ACTIVE_PHASES, TERMINAL_PHASES, ConditionType, Phase, Reason, Stage
-from modelsync.reading import acts, amounts, badges, details, forecast, remedies
+from modelsync.api.reasons import ACTIVE_PHASES, TERMINAL_PHASES, ConditionType, Phase, Reason
+from modelsync.reading import acts, amounts, badges, details, forecast, remedies, transfer_speed
 from modelsync.reading.fields import Fields, seconds_since
 from modelsync.reading.forecast import Forecasts
-from modelsync.reading.values import Badge, Bytes, Eta, FileBar, Files, Rate, Remedy, Row
+from modelsync.reading.values import Bytes, Eta, FileBar, Files, Rate, Remedy, Row
 
-OLD_FIGURES_SECONDS = 60
-"""Figures of a running worker that are older say nothing of its present speed."""
 MOST_BARS = 8
 
 
@@ -28,12 +26,12 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
     phase = status.text("phase", 63)
     condition = _ready(status)
     stated = condition.text("reason", 63)
-    badge = badges.of(phase, stated)
+    badge, progress = badges.of(phase, stated), status.of("progress")
     reason = (status.of("lastFailure").text("reason", 63) if stated == Reason.BACKING_OFF else None) or stated
-    figures = _figures(status, phase, now)
-    shown = _bytes(status, phase)
-    pace = _pace(status, shown, badge, figures)
-    fetches = badge.word == Phase.DOWNLOADING and _fetches(status) and not _is_old(figures)
+    figures, shown = _figures(status, phase, now), _bytes(status, phase)
+    comes = transfer_speed.is_present(phase, stated, progress.text("stage"), figures)
+    pace = progress.count("bytesPerSecond") if comes else None
+    fetches = comes and badge.word == Phase.DOWNLOADING
     finished = phase in TERMINAL_PHASES
     place = None if finished else details.place(spec, status, now)
     return Row(
@@ -57,8 +55,8 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         eta=_eta(memory, key(namespace, name), now, shown, pace, fetches),
         place=place,
         attempt=details.attempt(spec, status, phase),
-        bytes_network=status.of("progress").count("bytesNetwork"),
-        bytes_reused=status.of("progress").count("bytesReused"),
+        bytes_network=progress.count("bytesNetwork"),
+        bytes_reused=progress.count("bytesReused"),
         source=details.source(spec, status),
         target=details.target(spec, status),
         priority=spec.number("priority") or 0,
@@ -72,7 +70,7 @@ def read(sync: Mapping[str, Any], now: datetime, memory: Forecasts | None = None
         started=status.time("startTime"),
         completed=status.time("completionTime"),
         duration_seconds=_duration(status, condition, now, finished=finished),
-        figures_time=status.of("progress").time("observedTime") if phase in ACTIVE_PHASES else None,
+        figures_time=progress.time("observedTime") if phase in ACTIVE_PHASES else None,
         figures_age_seconds=figures,
         finished=finished,
         acts=tuple(map(str, acts.possible(sync))),
@@ -116,23 +114,6 @@ def _bytes(status: Fields, phase: str | None) -> Bytes:
     if done is None and total is not None:
         done = total if phase == Phase.COMPLETE else 0
     return amounts.of(done, total, estimated=progress.flag("estimated"))
-
-
-def _is_old(figures: int | None) -> bool:
-    return figures is not None and figures > OLD_FIGURES_SECONDS
-
-
-def _fetches(status: Fields) -> bool:
-    """Whether the worker's stage is one in which bytes come; an older operator names none."""
-    return status.of("progress").text("stage") in (None, Stage.DOWNLOADING)
-
-
-def _pace(status: Fields, shown: Bytes, badge: Badge, figures: int | None) -> int | None:
-    """Bytes per second, only while bytes come and somebody hears of them."""
-    downloads = badge.active and status.text("phase") == Phase.DOWNLOADING
-    if not downloads or not _fetches(status) or _is_old(figures):
-        return None
-    return status.of("progress").count("bytesPerSecond")
 
 
 def _network(status: Fields) -> Rate | None:

@@ -11,7 +11,7 @@ from modelsync.kubectl import client, options, tables
 from modelsync.kubectl.options import Cluster
 from modelsync.kubectl.problems import CommandError
 from modelsync.reading import events as event_reading
-from modelsync.reading import rows
+from modelsync.reading import rows, transfer_speed
 from modelsync.reading.fields import Fields, seconds_since
 from modelsync.reading.values import EventLine, Row
 
@@ -106,8 +106,9 @@ def _speed(row: Row) -> str | None:
     parts = [row.speed.text] if row.speed is not None else []
     if row.eta is not None:
         parts.append(row.eta.text if row.eta.seconds is None else f"{row.eta.text} left")
-    if row.figures_age_seconds is not None and row.figures_age_seconds > rows.OLD_FIGURES_SECONDS:
-        parts.append(f"figures are {display.duration(row.figures_age_seconds)} old: is the operator running?")
+    age = row.figures_age_seconds
+    if age is not None and transfer_speed.is_old(age):
+        parts.append(f"figures are {display.duration(age)} old: is the operator running?")
     return ", ".join(parts) or None
 
 

@@ -2,17 +2,19 @@
 
 They are in memory alone: a day of 5,000 ModelSyncs is some 14 MiB, and as objects of the API server it would
 be a write a minute for each. So a restart, or another replica that acts, begins another record and says so.
-What is sampled is what everybody reads in the status, by the same rule (`reading.rows`).
+What is sampled is what everybody reads in the status, by the same rule (`reading.transfer_speed`).
 """
 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from modelsync.api.reasons import Phase, Stage
+from modelsync.api import conditions
+from modelsync.api.reasons import ConditionType
 from modelsync.core.cluster import snapshot
+from modelsync.reading import transfer_speed
+from modelsync.reading.fields import seconds_since
 from modelsync.reading.history import Keeper
-from modelsync.reading.rows import OLD_FIGURES_SECONDS
 from modelsync.reading.speed_record import Flow, SpeedRecord
 from modelsync.runtime.cluster import cache
 
@@ -63,10 +65,11 @@ def flow(sync: snapshot.SyncRecord, now: datetime) -> Flow:
 
 
 def _speed(sync: snapshot.SyncRecord, now: datetime) -> float | None:
-    """Bytes per second, only while bytes come and somebody hears of them."""
-    progress = sync.status.progress
-    if sync.status.phase != Phase.DOWNLOADING or progress is None:
+    """Bytes per second, while they are present ones."""
+    status, progress = sync.status, sync.status.progress
+    if progress is None or progress.bytes_per_second is None:
         return None
-    observed = progress.observed_time
-    is_old = observed is not None and (now - observed).total_seconds() > OLD_FIGURES_SECONDS
-    return None if is_old or progress.stage not in (None, Stage.DOWNLOADING) else progress.bytes_per_second
+    ready = conditions.find(status.conditions, ConditionType.READY)
+    reason, age = (None if ready is None else ready.reason), seconds_since(progress.observed_time, now)
+    comes = transfer_speed.is_present(status.phase, reason, progress.stage, age)
+    return progress.bytes_per_second if comes else None
