@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from dev.docs import configuration_schema
 from dev.docs.configuration_schema import OF_THE_CHART
 from modelsync.settings.configuration import Configuration, Section, fields, needs_restart, section_of
 
@@ -67,17 +68,12 @@ def _lines(section: type[Section], path: str, indent: str) -> Iterator[str]:
 
 def meaning(path: str, *, chart: bool = False) -> str:
     """What a field says, on one line."""
-    info = dict(fields())[path]
-    words = [" ".join((info.description or _of_class(info.annotation)).split())]
+    words = [configuration_schema.meaning(path)]
     if chart and path in OF_THE_CHART:
         words.append("The operator's when empty.")
-    if chart and needs_restart(info):
+    if chart and needs_restart(dict(fields())[path]):
         words.append("A change restarts the operator.")
     return " ".join(words)
-
-
-def _of_class(annotation: Any) -> str:
-    return (annotation.__doc__ or "") if isinstance(annotation, type) else ""
 
 
 def _comment(text: str, mark: str) -> list[str]:

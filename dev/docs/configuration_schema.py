@@ -1,6 +1,7 @@
 """JSON schemas made from the configuration's model: of a document, for editors, and of the chart's value
 `config`."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -44,6 +45,16 @@ def chart() -> str:
     for name, schema in {"config": made, **top}.items():
         text = _replaced(text, name, schema)
     return text
+
+
+def meaning(path: str) -> str:
+    """What a field says, on one line."""
+    return str(_at(_read_only(), path)["description"])
+
+
+@functools.cache
+def _read_only() -> Schema:
+    return _plain()
 
 
 def _moved(to: str) -> Schema:

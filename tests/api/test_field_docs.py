@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
+import pydantic
+
 from modelsync.api import modelsync, protocol, syncqueue
 from modelsync.api.common.base import Value
+from modelsync.api.common.field_docs import Documented
+from modelsync.settings.configuration import Configuration
+from modelsync.web.documents import NewSync
 
 
 class Base(Value):
@@ -20,7 +25,7 @@ class Further(Base):
     """Another one."""
 
 
-def _all(model: type[Value]) -> Iterator[type[Value]]:
+def _all(model: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]]:
     yield model
     for below in model.__subclasses__():
         yield from _all(below)
@@ -35,7 +40,8 @@ def test_a_schema_has_the_docstrings_of_a_class_and_of_its_bases() -> None:
     }
 
 
-def test_no_value_reads_its_source_or_builds_its_validator_while_a_process_starts() -> None:
+def test_no_model_reads_its_source_and_no_value_builds_its_validator_while_a_process_starts() -> None:
     assert {modelsync.ModelSync, protocol.WorkRequest, syncqueue.SyncQueue} <= set(_all(Value))
-    for model in _all(Value):
-        assert model.model_config.get("defer_build") and "use_attribute_docstrings" not in model.model_config
+    assert all(model.model_config.get("defer_build") for model in _all(Value))
+    assert {Configuration, NewSync} <= set(_all(Documented))
+    assert not any("use_attribute_docstrings" in model.model_config for model in _all(Documented))

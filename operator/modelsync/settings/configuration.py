@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from modelsync.api import naming, presets
 from modelsync.api.common import size_limits
+from modelsync.api.common.field_docs import Documented
 from modelsync.api.source.transfer import Engine
 from modelsync.api.worker_pod import pod_security
 from modelsync.settings import field_types, parsers
@@ -28,16 +29,10 @@ RESTART = object()
 Level = Literal["debug", "info", "warning", "error"]
 
 
-class Section(BaseModel):
+class Section(Documented):
     """Fields of one concern; unknown ones are refused."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        alias_generator=to_camel,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
 
 
 class Log(Section):

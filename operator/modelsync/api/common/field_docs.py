@@ -1,8 +1,8 @@
 """The docstrings below fields as descriptions in a JSON Schema, read when somebody asks for a schema.
 
 pydantic's `use_attribute_docstrings` reads and parses the source of every class while it is made: a third of
-the time in which a worker or `kubectl modelsync` loads its models, for descriptions that only the CRDs and
-the OpenAPI document hold.
+the time in which a worker or `kubectl modelsync` loads its models, for descriptions that only the CRDs, the
+configuration's schema and the OpenAPI document hold.
 """
 
 import ast
