@@ -1,4 +1,5 @@
-"""ModelSyncs that have a script in every string that the CRD lets them carry."""
+"""ModelSyncs that have a script in every string that the CRD lets them carry, that their Events say and that
+their workers log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ class Hostile:
 
     name: str
     sync: dict[str, Any]
+    events: tuple[dict[str, Any], ...]
+    log: str
     places: Mapping[int, str]
     """Paths of the strings, by the number that their script calls `hit` with."""
 
@@ -66,9 +69,22 @@ def _made(name: str, source: str, phase: Phase | None) -> Hostile:
         "spec": spec,
         "status": status,
     }
+    events = tuple(_event(said, name, meta["uid"], places) for said in ("message", "note"))
+    log = "".join(f"{_marked(f'line {number} of the log', places)}\n" for number in (1, 2))
     others = tuple(f"spec.source.{other}." for other in _PHASES if other != source)
     carried = {number: path for number, path in places.items() if not path.startswith(others)}
-    return Hostile(name=name, sync=sync, places=carried)
+    return Hostile(name=name, sync=sync, events=events, log=log, places=carried)
+
+
+def _event(said: str, name: str, uid: object, places: dict[int, str]) -> dict[str, Any]:
+    """An Event of `v1`, which says its `message`, or with the field of `events.k8s.io`, its `note`."""
+    texts = ("type", "reason", said, "action", "reportingComponent", "reportingInstance")
+    return {
+        "metadata": {"name": _marked("Event.metadata.name", places), "namespace": "a"},
+        "involvedObject": {"kind": naming.SYNC_KIND, "namespace": "a", "name": name, "uid": uid},
+        "lastTimestamp": "2026-03-14T12:00:00Z",
+        **{field: _marked(f"Event.{field}", places) for field in texts},
+    }
 
 
 def _marked(path: str, places: dict[int, str]) -> str:

@@ -197,6 +197,14 @@ def test_no_text_of_a_modelsync_becomes_a_part_of_the_page() -> None:
     other = rows.downloading(
         "other", 5, currentFile=attack, activeFiles=[{"path": attack, "bytesDone": 1, "bytesTotal": 2}]
     )
+    cluster = a_cluster(sync, other)
+    about = {"namespace": "a", "name": "other", "uid": other["metadata"]["uid"]}
+    said = [{"type": attack, "reason": attack, "message": attack}, {"reason": attack, "note": attack}]
+    cluster.events = [{"involvedObject": about, **each} for each in said]
+    cluster.pods.readers = {TOKEN}
+    cluster.pods.put(name="other-1-x", sync="other", log=f"{attack}\n".encode())
+
+    strange = "img:not([src='icon.svg']), table script, aside script"
 
     async def test(visit: Visit) -> None:
         dialogs: list[str] = []
@@ -204,11 +212,17 @@ def test_no_text_of_a_modelsync_becomes_a_part_of_the_page() -> None:
         for name in ("attack", "other"):
             await visit.page.get_by_role("button", name=name, exact=True).click()
             await visit.page.get_by_role("dialog", name=f"Details of {name}").wait_for()
+            assert await visit.page.locator(strange).count() == 0
+        await visit.page.locator("aside li small").filter(has_text=attack).nth(1).wait_for()
+        await visit.page.get_by_role("button", name="Show the last lines").click()
+        await (
+            visit.page.get_by_role("region", name="Last lines of the log").filter(has_text=attack).wait_for()
+        )
         await visit.page.wait_for_timeout(500)
         assert not dialogs
-        assert await visit.page.locator("img:not([src='icon.svg']), table script").count() == 0
+        assert await visit.page.locator(strange).count() == 0
 
-    run(a_cluster(sync, other), test)
+    run(cluster, test)
 
 
 _LOADED = """[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]

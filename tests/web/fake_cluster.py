@@ -54,6 +54,8 @@ class FakeCluster:
     syncs: dict[tuple[str, str], Object] = field(default_factory=dict)
     pods: Pods = field(default_factory=Pods)
     queues: list[Object] = field(default_factory=list)
+    events: list[Object] = field(default_factory=list)
+    """Kubernetes Events; who may list the ModelSyncs of a namespace reads its Events, too."""
     page: int = 500
     """The most objects of an answer, whatever limit is asked for."""
     away: bool = False
@@ -117,6 +119,8 @@ class FakeCluster:
             return web.json_response({"status": {"userInfo": user}}, status=201)
         if request.path.startswith("/api/v1/namespaces/") and "/pods" in request.path:
             return await self.pods.answer(request, token, self.users[token])
+        if request.path.startswith("/api/v1/namespaces/") and request.path.endswith("/events"):
+            return self._events(request, self.users[token])
         if request.path == "/api/v1/namespaces" and ALL in self.users[token]:
             names = sorted({namespace for namespace, _ in self.syncs})
             return web.json_response({"items": [{"metadata": {"name": name}} for name in names]})
@@ -178,6 +182,22 @@ class FakeCluster:
         if most < len(items):
             meta |= {"continue": _place(items[most - 1]), "remainingItemCount": len(items) - most}
         return web.json_response({"metadata": meta, "items": items[:most]})
+
+    def _events(self, request: web.Request, rights: set[str]) -> web.Response:
+        namespace = request.path.split("/")[4]
+        if not rights & {namespace, ALL}:
+            return _status(403, "Forbidden", 'cannot list resource "events"')
+        wanted = [part.partition("=") for part in request.query.get("fieldSelector", "").split(",") if part]
+        items = [
+            event
+            for event in self.events
+            if event["involvedObject"]["namespace"] == namespace
+            and all(
+                event["involvedObject"].get(name.removeprefix("involvedObject.")) == value
+                for name, _, value in wanted
+            )
+        ]
+        return web.json_response({"metadata": {"resourceVersion": "1"}, "items": items})
 
     async def _watch(self, request: web.Request, namespace: str | None) -> web.StreamResponse:
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})

@@ -19,6 +19,8 @@ class Pod:
     name: str
     sync: str
     """Name of its ModelSync."""
+    sync_uid: str = ""
+    """Uid of its ModelSync; when empty, as `fake_cluster.a_sync` makes it."""
     created: str = "2026-03-14T12:00:00Z"
     log: bytes | None = b""
     """None while its container has not started."""
@@ -30,7 +32,7 @@ class Pod:
     @property
     def described(self) -> dict[str, Any]:
         """As the API server returns it."""
-        labels = {naming.UID_LABEL: f"uid-of-{self.namespace}-{self.sync}"}
+        labels = {naming.UID_LABEL: self.sync_uid or f"uid-of-{self.namespace}-{self.sync}"}
         meta = {"namespace": self.namespace, "name": self.name, "labels": labels}
         return {"metadata": {**meta, "creationTimestamp": self.created}}
 

@@ -12,6 +12,7 @@ from modelsync.web import app
 from modelsync.web.config import Limits
 from tests.attacks import hostile_sync
 from tests.attacks.case import Attack, Ground, Outcome
+from tests.attacks.hostile_sync import Hostile
 from tests.page import browsing
 from tests.web import served
 from tests.web.fake_cluster import ALL, FakeCluster, a_sync
@@ -281,28 +282,48 @@ def idle_streams(full: bool) -> Iterator[Outcome]:
 
 
 def hostile_texts(full: bool) -> Iterator[Outcome]:
-    """A script in every string that a ModelSync can carry, on the page in a real Chromium."""
+    """A script in every string of a ModelSync, of its Events and of its worker's log, on the page in a real
+    Chromium."""
 
     async def test() -> list[Outcome]:
-        found = []
-        cluster = FakeCluster(users={browsing.TOKEN: {ALL, "modelsync-system"}})
+        found, strange = [], 0
         syncs = hostile_sync.every()
-        cluster.put(*(each.sync for each in syncs))
-        async with browsing.visiting(cluster) as visit:
+        async with browsing.visiting(_hostile_cluster(syncs)) as visit:
             await visit.page.evaluate("window.hits = []; window.hit = (number) => hits.push(number)")
             await visit.log_in()
             for each in syncs:
-                await visit.page.get_by_role("button", name=each.name, exact=True).click()
-                await visit.page.get_by_role("dialog", name=f"Details of {each.name}").wait_for()
-                await visit.page.get_by_role("heading", name="Conditions").wait_for()
+                await _open_details(visit, each)
+                strange += await visit.page.locator("[data-hostile], img:not([src='icon.svg'])").count()
             hits = set(await visit.page.evaluate("hits"))
-            strange = await visit.page.locator("[data-hostile], img:not([src='icon.svg'])").count()
         for each in syncs:
             for number, place in each.places.items():
                 found.append((f"{each.name}: {place}", "its script ran" if number in hits else ""))
         return [*found, ("elements of the page", f"{strange} are of a ModelSync's making" if strange else "")]
 
     yield from _run(test())
+
+
+def _hostile_cluster(syncs: list[Hostile]) -> FakeCluster:
+    cluster = FakeCluster(users={browsing.TOKEN: {ALL, "modelsync-system"}})
+    cluster.put(*(each.sync for each in syncs))
+    cluster.pods.readers = {browsing.TOKEN}
+    for each in syncs:
+        cluster.events.extend(each.events)
+        uid = each.sync["metadata"]["uid"]
+        cluster.pods.put(name=f"{each.name}-1-x", sync=each.name, sync_uid=uid, log=each.log.encode())
+    return cluster
+
+
+async def _open_details(visit: browsing.Visit, hostile: Hostile) -> None:
+    """All that the page shows of one, with its Events and its log."""
+    await visit.page.get_by_role("button", name=hostile.name, exact=True).click()
+    details = visit.page.get_by_role("dialog", name=f"Details of {hostile.name}")
+    await details.get_by_role("heading", name="Conditions").wait_for()
+    events = details.locator("section").filter(has=visit.page.get_by_role("heading", name="Events"))
+    await events.get_by_role("listitem").nth(len(hostile.events) - 1).wait_for()
+    await details.get_by_role("button", name="Show the last lines").click()
+    log = details.get_by_role("region", name="Last lines of the log")
+    await log.filter(has_text=hostile.log.splitlines()[-1]).wait_for()
 
 
 def _attack(name: str, run: Any, **more: Any) -> Attack:
@@ -318,5 +339,7 @@ ATTACKS = (
     _attack("path tricks", path_tricks),
     _attack("huge bodies", huge_bodies),
     _attack("a thousand idle streams", idle_streams),
-    _attack("a script in every string of a ModelSync, in a real Chromium", hostile_texts),
+    _attack(
+        "a script in every string of a ModelSync, its Events and its log, in a real Chromium", hostile_texts
+    ),
 )
