@@ -56,6 +56,7 @@ def test_keys_of_the_live_screen_steer_downloads_and_leaving_it_stops_none(
         assert read("llama")["spec"]["suspend"] is False
 
         kube.apply(kube.sync("unwanted", space, source))
+        terminal.shows("2 ModelSyncs", "unwanted")
         terminal.press("/unwanted\r")
         terminal.shows("1 of 2 match", "▸ unwanted", "↓ Downloading")
         terminal.press("c")
