@@ -50,6 +50,7 @@ _ENDED = (
     ("prune", "prune --older-than 0 --dry-run"),
     ("check", "check"),
     ("report", "report -o /tmp/modelsync-report.tar.gz"),
+    ("completion", "completion bash"),
     ("version", "version"),
 )
 
@@ -77,8 +78,11 @@ def _screens(terminal: Terminal) -> Iterator[tuple[str, str]]:
         text = terminal.run(f"kubectl modelsync {words}")
         print(text, end="\n\n", flush=True)
         yield title, _published(text)
-    terminal.start("kubectl modelsync wait chat-8b vision-2b", "MB/s")
-    yield "wait, while it shows bars", terminal.text()
+    text = terminal.start("kubectl modelsync wait chat-8b vision-2b", "MB/s")
+    yield "wait, while it shows bars", text
+    terminal.press("C-c")
+    text = terminal.start("kubectl modelsync dashboard", "Ctrl-C ends it.")
+    yield "dashboard", _published(text)
     terminal.press("C-c")
 
 
@@ -95,7 +99,7 @@ def _live(terminal: Terminal) -> Iterator[tuple[str, str]]:
 
 
 def _published(text: str) -> str:
-    """Without what differs from run to run and says nothing, and without what nobody should copy."""
+    """Without what nobody should copy."""
     return re.sub(r"(?<=token=)[\w-]+", "…", text)
 
 
