@@ -9,7 +9,18 @@ from modelsync.api.modelsync_status import ModelSyncStatus
 from modelsync.api.reasons import ConditionType, Phase, Reason, Stage
 from modelsync.core import actions, planner, status_patch
 from modelsync.core.cluster import snapshot
-from tests.builders import NOW, a_failure, a_job, a_pod, a_progress, a_sample, a_snapshot, a_sync, ago
+from tests.builders import (
+    NOW,
+    a_failure,
+    a_job,
+    a_pod,
+    a_progress,
+    a_sample,
+    a_snapshot,
+    a_sync,
+    ago,
+    termination_report,
+)
 
 POD = "pod-llama-1"
 CAUSE = "The origin https://hub answers with HTTP 503."
@@ -100,17 +111,21 @@ def test_it_goes_with_its_worker() -> None:
     assert ended.progress is not None and ended.progress.retrying is None
 
 
-def test_a_failed_attempt_says_which_in_a_row_of_how_many_it_was() -> None:
+@pytest.mark.parametrize("cause", ["it broke", "The origin broke.", "why. How to fix it. "])
+def test_a_failed_attempt_says_which_in_a_row_of_how_many_it_was_and_why(cause: str) -> None:
     sync = (
         a_sync()
         .with_spec(backoff_limit=5)
         .with_status(attempts=7, failures=1, last_failure=a_failure(attempt=6))
     )
-    plan = planner.plan(a_snapshot(sync, a_job(attempt=7).failed(when=ago(1)), a_pod(attempt=7).ended(52)))
-    status = plan.statuses["uid-llama"]
+    report = termination_report(Reason.ORIGIN_ERROR, cause, attempt=7)
+    pod = a_pod(attempt=7).ended(52, report)
+    plan = planner.plan(a_snapshot(sync, a_job(attempt=7).failed(when=ago(1)), pod))
+    status, why = plan.statuses["uid-llama"], cause.rstrip(". ")
+    failed = "attempt 7 failed (2 of 6 in a row)"
     assert status.phase is Phase.QUEUED
-    assert "attempt 7 failed (2 of 6 in a row)" in message(status)
-    assert "attempt 7 failed (2 of 6 in a row)" in plan.events[0].message
+    assert message(status) == f"{failed} (OriginError): {why}; another attempt follows"
+    assert plan.events[0].message == f"{failed}: {why}; another attempt follows"
 
 
 def limited(

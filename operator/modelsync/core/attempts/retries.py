@@ -137,6 +137,11 @@ def count(
     return (failures or 0) + 1
 
 
+def clause(message: str) -> str:
+    """A failure's message, which may be a sentence, for the middle of one."""
+    return message[:900].rstrip(". ")
+
+
 def of_most(backoff_limit: int, failures: int | None) -> str:
     """Which failure in a row it was, of how many that end the sync: ` (2 of 6 in a row)`."""
     return f" ({failures} of {backoff_limit + 1} in a row)" if failures else ""

@@ -123,7 +123,7 @@ def _failure_text(sync: SyncRecord, new: ModelSyncStatus) -> str:
     assert last is not None
     then = "another attempt follows" if new.next_retry_time is not None else "no further attempt"
     which = retries.of_most(sync.spec.backoff_limit, new.failures)
-    return f"attempt {last.attempt} failed{which}: {last.message[:900]}; {then}"
+    return f"attempt {last.attempt} failed{which}: {retries.clause(last.message)}; {then}"
 
 
 def _complete_text(status: ModelSyncStatus) -> str:

@@ -285,7 +285,7 @@ def _backing_off(view: View, status: ModelSyncStatus) -> Verdict | None:
 
 def _again(view: View, status: ModelSyncStatus, last: LastFailure) -> str:
     which = retries.of_most(view.sync.spec.backoff_limit, status.failures)
-    text = f"attempt {last.attempt} failed{which} ({last.reason}): {last.message[:900]}"
+    text = f"attempt {last.attempt} failed{which} ({last.reason}): {retries.clause(last.message)}"
     return f"{text}; another attempt follows"
 
 
