@@ -39,7 +39,7 @@ def test_keys_of_the_live_screen_steer_downloads_and_leaving_it_stops_none(
     kube.apply(kube.sync("llama", space, source))
     words = [sys.executable, "-m", "modelsync", "watch", "--kubeconfig", kubeconfig, "-n", space]
     with PseudoTerminal(words, columns=150, lines=30) as terminal:
-        terminal.shows("1 ModelSyncs", "↓ Downloading", "live")
+        terminal.shows("1 ModelSync ", "↓ Downloading", "live")
         terminal.press("j")
         terminal.shows("▸ llama", f"{space}/llama Downloading for")
         terminal.press("l")

@@ -25,11 +25,11 @@ def _syncs() -> list[dict[str, Any]]:
 _QUEUE = {"metadata": {"name": "default"}, "spec": {"maxActive": 2}, "status": {"active": 1, "waiting": 1}}
 
 
-def _begun(queues: int = 1) -> State:
+def _begun(queues: int = 1, syncs: int | None = None) -> State:
     there = [
         {**_QUEUE, "metadata": {"name": "default" if not one else f"queue-{one}"}} for one in range(queues)
     ]
-    shown = picture.read(_syncs(), there, NOW)
+    shown = picture.read(_syncs()[:syncs], there, NOW)
     return state.begun(shown, "namespace team", everywhere=False)
 
 
@@ -53,6 +53,11 @@ def test_eighty_columns_show_all_that_matters() -> None:
         "Request access for the account, or use another token; then request a retry.",
     ]
     assert lines[-1].endswith("q quit") and len(lines) == 24
+
+
+@pytest.mark.parametrize(("syncs", "said"), [(0, "0 ModelSyncs "), (1, "1 ModelSync "), (2, "2 ModelSyncs ")])
+def test_the_title_counts(syncs: int, said: str) -> None:
+    assert said in _lines(_begun(syncs=syncs))[0]
 
 
 @pytest.mark.parametrize("height", [1, 2, 5, 11, 16, 60])

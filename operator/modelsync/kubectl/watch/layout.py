@@ -59,7 +59,9 @@ def _parts(state: State, width: int, height: int) -> tuple[list[Line], list[Line
 
 def _title(state: State, width: int) -> Line:
     rows, all_ = len(state.rows), len(state.picture.rows)
-    count = f"{all_} ModelSyncs" if not state.filter else f"{rows} of {all_} match {state.filter!r}"
+    count = f"{all_} ModelSync{'' if all_ == 1 else 's'}"
+    if state.filter:
+        count = f"{rows} of {all_} match {state.filter!r}"
     left: Line = (("modelsync", BOLD), (f"{_GAP}{state.where}", ""))
     contact = state.contact
     if contact.problem is None:
