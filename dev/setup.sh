@@ -13,7 +13,7 @@ venv="$cache/venv"
 go_minimum=26   # of Go 1: what CoreDNS and Helm ask for
 
 packages="
-    aria2 buildah busybox ca-certificates chromium conntrack containerd containernetworking-plugins curl
+    aria2 buildah busybox ca-certificates chromium-headless-shell conntrack containerd containernetworking-plugins curl
     e2fsprogs git iproute2 iptables mmdebstrap mount nginx-light openssl procps prometheus
     python3-venv rclone runc slirp4netns strace util-linux"
 

@@ -111,7 +111,7 @@ async def test_trouble_at_start_is_waited_out() -> None:
 
 @harness.in_loop
 async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_still_is_not() -> None:
-    known, pause = cache.Store(), [0.5]
+    known, pause = cache.Store(), 1.2
 
     async def slowly(request: web.Request) -> web.StreamResponse | None:
         if not request.path.endswith(SYNCS.plural):
@@ -121,18 +121,23 @@ async def test_a_page_that_comes_slowly_is_read_to_its_end_and_one_that_stands_s
         items = [json.dumps(harness.versioned(harness.sync(f"s{number}"), 5)) for number in range(5)]
         for piece in ('{"items":[', *(f"{item}," for item in items[:-1]), items[-1], "]}"):
             await answer.write(piece.encode())
-            await asyncio.sleep(pause[0])
+            await asyncio.sleep(pause)
         return answer
 
     async with fake_api.FakeApi().serving() as api:
         api.faults.append(slowly)
-        client = harness.connect(api.url, timeout=2.0)
+        # The whole takes longer than the first client waits for a piece, and each piece is far from that.
+        patient, strict = (harness.connect(api.url, timeout=seconds) for seconds in (6.0, 0.5))
+        lists, cut = (
+            relist.Resync(client, known, namespaces=["models"], operator_namespace="ops")
+            for client in (patient, strict)
+        )
         try:
-            lists = relist.Resync(client, known, namespaces=["models"], operator_namespace="ops")
             await lists.once()
             assert len(known.syncs) == 5
-            pause[0] = 30.0
+            pause = 30.0
             with pytest.raises(api_client.Unreachable):
-                await lists.once()
+                await cut.once()
         finally:
-            await client.close()
+            await patient.close()
+            await strict.close()
