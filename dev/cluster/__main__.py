@@ -114,7 +114,9 @@ def _exec(arguments: argparse.Namespace) -> None:
 def _enter(cluster: layout.Cluster, command: list[str]) -> typing.NoReturn:
     """Become the command, so that its signals and its exit code are its own."""
     preflight.check_root()
-    environment = os.environ | {
+    environment = {
+        **layout.LESS_COLLECTING,
+        **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig),
         # kubectl keeps what it learned by address, and all clusters of this tool have the same.
         "KUBECACHEDIR": str(cluster.folder / "kubectl-cache"),

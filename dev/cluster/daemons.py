@@ -14,9 +14,6 @@ import time
 
 from dev.cluster import cgroups, commands, layout
 
-_started: "list[subprocess.Popen[bytes]]" = []
-"""Kept although nothing waits for them: Python reports a handle that is dropped before its process ends."""
-
 
 def start(cluster: layout.Cluster, component: str, *command: str, inside: bool = True) -> None:
     """Start a program in the cluster's namespace and cgroup, with a log and a pid file."""
@@ -24,18 +21,21 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
     log.parent.mkdir(parents=True, exist_ok=True)
     joins = [f"echo $$ >{shlex.quote(str(f))}" for f in cgroups.procs_files(_cgroup(cluster))]
     joins.append(f"echo $$ >{shlex.quote(str(_pid_file(cluster, component)))}")
+    # One that died before left its number, which would count as this one's end.
+    _pid_file(cluster, component).unlink(missing_ok=True)
     program = shlex.join(commands.inside(cluster, *command) if inside else command)
     script = "\n".join(["set -e", *joins, f"exec {program}"])
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", script],
+        # setsid forks: the program is no child of ours, which would have to wait for it.
+        subprocess.run(
+            ["setsid", "--fork", "/bin/sh", "-c", script],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
             cwd=cluster.folder,
+            env=layout.LESS_COLLECTING | os.environ,
+            check=True,
         )
-    _started.append(process)
 
 
 def kill(cluster: layout.Cluster, component: str) -> list[str]:
