@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { html, useEffect, useRef, useState } from './html.js';
-import { size } from './words.js';
+import { clock, date, hour, size } from './words.js';
 
 const SPANS = { '5m': '5 min', '1h': '1 h', '24h': '24 h' };
 // A canvas knows no custom properties, so the browser resolves them on an element first.
@@ -13,7 +13,6 @@ function colour(element, name) {
   return found;
 }
 
-const HOUR = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', hour12: false });
 const MINUTES = [1, 5, 10, 15, 30, 60, 120, 240, 360].map((each) => each * 60);
 const HEIGHT = 120;
 
@@ -26,7 +25,7 @@ function options(element, width, hasUp) {
   return {
     width, height: HEIGHT, series, cursor: { y: false }, legend: { show: false },
     scales: { y: { range: (_, _least, most) => [0, Math.max(1000, (most || 0) * 1.1)] } },
-    axes: [{ ...line, size: 24, incrs: MINUTES, values: (_, ticks) => ticks.map((tick) => HOUR.format(tick * 1000)) }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
+    axes: [{ ...line, size: 24, incrs: MINUTES, values: (_, ticks) => ticks.map((tick) => hour(tick * 1000)) }, { ...line, size: 70, values: (_, ticks) => ticks.map(rate) }],
   };
 }
 
@@ -35,7 +34,7 @@ export function keeping(series) {
   const keeper = series.keptBy === 'Operator' ? 'Kept by the operator.' : "Kept by this page's server, while somebody looks.";
   if (!series.cut) return keeper;
   const when = new Date(series.cut);
-  const time = Date.now() - when > 86_000_000 ? when.toLocaleString() : when.toLocaleTimeString();
+  const time = Date.now() - when > 86_000_000 ? date(when) : clock(when);
   const why = {
     OperatorStarted: `the operator was started at ${time}, or another replica took over`,
     PageOpened: `it was first looked at ${time}`,

@@ -33,7 +33,13 @@ export function size(bytes) {
   return `${value.toFixed(Number(value.toFixed(1)) < 100 ? 1 : 0)}${UNITS[unit]}`;
 }
 
-const CLOCK = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+// 24 hours everywhere, as in the logs that one compares with; the order of a date is the reader's own.
+const TIME = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+const CLOCK = new Intl.DateTimeFormat([], { ...TIME, second: '2-digit' });
+const HOUR = new Intl.DateTimeFormat([], TIME);
+const DATE = new Intl.DateTimeFormat([], { ...TIME, day: 'numeric', month: 'numeric', year: 'numeric' });
 export const clock = (time) => CLOCK.format(new Date(time));
+export const hour = (time) => HOUR.format(new Date(time));
+export const date = (time) => DATE.format(new Date(time));
 
 export const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
