@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import TimeoutError as NotInTime
 
 from modelsync.web.config import Limits
 from tests.web import served
@@ -68,6 +69,23 @@ class Window:
     async def act(self, verb: str, name: str) -> None:
         """Press a button of a model's line."""
         await self.page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
+
+    async def details(self, name: str) -> Any:
+        """Open the details of a model, and return them.
+
+        Of two presses one may meet nothing: a line moves when others arrive, and what is between pressing and
+        letting go of a button is no click of it.
+        """
+        opened = self.page.get_by_role("dialog", name=f"Details of {name}", exact=True)
+
+        async def seen() -> bool:
+            await self.page.get_by_role("button", name=name, exact=True).click()
+            with contextlib.suppress(NotInTime):
+                await opened.wait_for(timeout=5000)
+            return bool(await opened.is_visible())
+
+        await until(seen)
+        return opened
 
     async def percent(self, name: str) -> float:
         """What the bar of a model's line shows; 0 where it shows none."""

@@ -49,13 +49,13 @@ async def _table(visit: Visit) -> None:
 
 
 async def _details(visit: Visit) -> None:
-    await visit.page.get_by_role("button", name="failed", exact=True).click()
+    await visit.details("failed")
     await visit.page.get_by_role("dialog", name="Details of failed").get_by_text("What to do").wait_for()
 
 
 async def _details_of_one_that_runs(visit: Visit) -> None:
     await visit.page.keyboard.press("Escape")
-    await visit.page.get_by_role("button", name="stalled", exact=True).click()
+    await visit.details("stalled")
     await visit.page.get_by_role("dialog", name="Details of stalled").get_by_label("Limit").wait_for()
 
 

@@ -25,7 +25,7 @@ def test_files_and_rates_are_shown_and_the_log_when_it_is_asked_for_and_again_wh
     cluster, pod = a_cluster()
 
     async def test(visit: Visit) -> None:
-        await visit.page.get_by_role("button", name="llama", exact=True).click()
+        await visit.details("llama")
         await visit.sees("↓ 21.0MB/s ↑ 310KB/s")
         await visit.sees("120MB / 400MB · 30.0%")
         assert await visit.page.get_by_role("progressbar", name="model-1.bin").get_attribute("value") == "30"
@@ -52,7 +52,7 @@ def test_who_may_not_read_logs_reads_why() -> None:
     cluster.pods.readers = set()
 
     async def test(visit: Visit) -> None:
-        await visit.page.get_by_role("button", name="llama", exact=True).click()
+        await visit.details("llama")
         await visit.page.get_by_role("button", name="Show the last lines").click()
         await visit.sees('cannot list resource "pods"')
 

@@ -181,8 +181,7 @@ def test_details_show_attempts_conditions_and_the_command_of_each_act() -> None:
 
     async def test(visit: Visit) -> None:
         assert "next attempt in" in await visit.row("llama").inner_text()
-        await visit.page.get_by_role("button", name="llama", exact=True).click()
-        drawer = visit.page.get_by_role("dialog", name="Details of llama")
+        drawer = await visit.details("llama")
         for text in (
             "attempt 3 of 6 in a row without progress",
             "NetworkError of attempt 4: The connection broke.",
@@ -205,7 +204,7 @@ def test_an_engine_that_reports_in_steps_is_said_to_stand_still_for_a_while() ->
     sync["spec"]["engine"] = "HFTransfer"
 
     async def test(visit: Visit) -> None:
-        await visit.page.get_by_role("button", name="llama", exact=True).click()
+        await visit.details("llama")
         await visit.sees("reports its progress in steps")
 
     run(_a_cluster(sync), test)
@@ -254,7 +253,7 @@ def test_nothing_is_cut_off_in_a_narrow_window() -> None:
         await visit.row("stalled").wait_for()
         assert await visit.page.evaluate(_OVERFLOW) <= 0
         assert await visit.badge("stalled", "Stalled").is_visible()
-        await visit.page.get_by_role("button", name="failed", exact=True).click()
+        await visit.details("failed")
         await visit.page.get_by_role("dialog", name="Details of failed").wait_for()
         assert await visit.page.evaluate(_OVERFLOW) <= 0
         await visit.page.keyboard.press("Escape")

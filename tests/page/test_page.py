@@ -97,8 +97,7 @@ def test_priority_and_limit_are_set_in_the_details_and_a_wrong_one_is_explained(
     cluster = a_cluster(rows.downloading("llama", 100))
 
     async def test(visit: Visit) -> None:
-        await visit.page.get_by_role("button", name="llama", exact=True).click()
-        drawer = visit.page.get_by_role("dialog", name="Details of llama")
+        drawer = await visit.details("llama")
         await drawer.get_by_label("Limit").fill("quick")
         await drawer.get_by_role("button", name="Set").last.click()
         await visit.page.get_by_role("status").filter(has_text="quick").wait_for()
@@ -121,7 +120,7 @@ def test_choices_and_the_open_details_survive_a_reload() -> None:
     async def test(visit: Visit) -> None:
         await visit.page.get_by_label("Search models").fill("sta")
         await visit.page.get_by_label("Group", exact=False).first.select_option("none")
-        await visit.page.get_by_role("button", name="stalled", exact=True).click()
+        await visit.details("stalled")
         await visit.page.reload()
         await visit.page.get_by_role("dialog", name="Details of stalled").wait_for()
         await visit.sees("1 of 8 shown")
@@ -210,7 +209,7 @@ def test_no_text_of_a_modelsync_becomes_a_part_of_the_page() -> None:
         dialogs: list[str] = []
         visit.page.on("dialog", lambda dialog: dialogs.append(dialog.message))
         for name in ("attack", "other"):
-            await visit.page.get_by_role("button", name=name, exact=True).click()
+            await visit.details(name)
             await visit.page.get_by_role("dialog", name=f"Details of {name}").wait_for()
             assert await visit.page.locator(strange).count() == 0
         await visit.page.locator("aside li small").filter(has_text=attack).nth(1).wait_for()

@@ -316,8 +316,7 @@ def _hostile_cluster(syncs: list[Hostile]) -> FakeCluster:
 
 async def _open_details(visit: browsing.Visit, hostile: Hostile) -> None:
     """All that the page shows of one, with its Events and its log."""
-    await visit.page.get_by_role("button", name=hostile.name, exact=True).click()
-    details = visit.page.get_by_role("dialog", name=f"Details of {hostile.name}")
+    details = await visit.details(hostile.name)
     await details.get_by_role("heading", name="Conditions").wait_for()
     events = details.locator("section").filter(has=visit.page.get_by_role("heading", name="Events"))
     await events.get_by_role("listitem").nth(len(hostile.events) - 1).wait_for()
