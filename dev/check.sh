@@ -11,5 +11,5 @@ ruff check .
 PYTHONPATH="operator:." lint-imports --no-cache
 python -m modelsync crds --check crds
 python -m dev.docs --check
-exec python -m pytest -n 2 -q -m "not slow" --hypothesis-profile=quick \
+exec python -m pytest -n 3 -q -m "not slow" --hypothesis-profile=quick \
     tests/test_architecture.py tests/parallel tests/core tests/api tests/runtime

@@ -190,6 +190,7 @@ def chosen(which: int) -> dict[str, Any]:
     return {path: values[which] for path, values in EXTREMES.items() if path not in NOT_HERE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [0, -1], ids=["the least of everything", "the most of everything"])
 @harness.in_loop
 async def test_an_operator_reports_at_the_extremes(which: int) -> None:

@@ -82,6 +82,7 @@ async def _first_of(*waits: Callable[[], Awaitable[object]]) -> None:
         task.cancel()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["before", "after", "lost"])
 @harness.in_loop
 async def test_dying_at_any_write_leaves_one_job_and_the_right_end(how: str) -> None:

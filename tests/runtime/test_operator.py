@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,8 +17,9 @@ from modelsync.settings import invocation
 from tests.runtime import fake_api, harness, worker_double
 from tests.settings import documents
 
-WORKER_IP = "127.77.0.1"
-"""An address of loopback that no other test binds, because a worker's port is fixed."""
+WORKER_IP = f"127.77.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
+"""An address of loopback that no other test binds, of this process or of another, because a worker's port is
+fixed."""
 FIELDS: dict[str, Any] = {
     "metrics.port": 0,
     "health.port": 0,
