@@ -22,7 +22,7 @@ def start(cluster: layout.Cluster, component: str, *command: str, inside: bool =
     joins = [f"echo $$ >{shlex.quote(str(f))}" for f in cgroups.procs_files(_cgroup(cluster))]
     joins.append(f"echo $$ >{shlex.quote(str(_pid_file(cluster, component)))}")
     # One that died before left its number, which would count as this one's end.
-    _pid_file(cluster, component).unlink(missing_ok=True)
+    _pid_file(cluster, component).write_text("")
     program = shlex.join(commands.inside(cluster, *command) if inside else command)
     script = "\n".join(["set -e", *joins, f"exec {program}"])
     with log.open("ab") as output:

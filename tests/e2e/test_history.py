@@ -12,27 +12,11 @@ from dev import kube
 from dev.origins.hub import HubServer
 from modelsync.api import naming
 from tests.e2e import release
+from tests.e2e.page_server import user
 from tests.e2e.sources import hub_source
 
 pytestmark = pytest.mark.alone
 WEB = f"{release.RELEASE}-web"
-RBAC = "rbac.authorization.k8s.io"
-
-
-def user(name: str, namespace: str) -> str:
-    """A token of a ServiceAccount that may view its namespace."""
-    meta = {"name": name, "namespace": namespace}
-    kube.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": "view"},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        },
-    )
-    return kube.kubectl("create", "token", name, "-n", namespace, "--duration=1h").strip()
 
 
 def ask(component: str, port: int, path: str, token: str) -> tuple[int, Any]:
@@ -83,7 +67,7 @@ def page(operator: None) -> Iterator[None]:
 def test_history_outlives_the_pages_server_is_cut_by_the_operators_restart_and_leaks_to_nobody(
     page: None, space: str, others: str, hub: HubServer
 ) -> None:
-    ann, bob = user("ann", space), user("bob", others)
+    ann, bob = user("ann", space, "view"), user("bob", others, "view")
     kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=600_000_000, rate=1_000_000)))
     about = {"namespace": space, "sync": f"{space}/llama"}
 

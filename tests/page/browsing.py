@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
-from playwright.async_api import TimeoutError as NotInTime
 
 from modelsync.web.config import Limits
 from tests.web import served
@@ -31,6 +30,10 @@ _CHROMIUM = Path(__file__).with_name("isolated_chromium.py")
 _REPORTS = (
     "addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective}`))"
 )
+
+_CLICKED = """addEventListener('click', ({target}) => {
+  window.clicked = target.closest('button')?.textContent;
+}, true);"""
 
 _RECORD = """() => {
   window.percents = [];
@@ -71,20 +74,21 @@ class Window:
         await self.page.get_by_role("button", name=f"{verb} {name}", exact=True).click()
 
     async def details(self, name: str) -> Any:
-        """Open the details of a model, and return them.
+        """Open the details of a model by a press that reaches its name, and return them.
 
-        Of two presses one may meet nothing: a line moves when others arrive, and what is between pressing and
-        letting go of a button is no click of it.
+        A line moves when others arrive, and where it does so between pressing and letting go, its name gets
+        no click. Such a press is repeated; one that is a click of the name has to open the details.
         """
+        button = self.page.get_by_role("button", name=name, exact=True)
+
+        async def reached() -> bool:
+            await self.page.evaluate("window.clicked = null")
+            await button.click()
+            return bool(await self.page.evaluate("window.clicked") == name)
+
+        await until(reached)
         opened = self.page.get_by_role("dialog", name=f"Details of {name}", exact=True)
-
-        async def seen() -> bool:
-            await self.page.get_by_role("button", name=name, exact=True).click()
-            with contextlib.suppress(NotInTime):
-                await opened.wait_for(timeout=5000)
-            return bool(await opened.is_visible())
-
-        await until(seen)
+        await opened.wait_for()
         return opened
 
     async def percent(self, name: str) -> float:
@@ -201,6 +205,7 @@ async def opened(
         )
         stack.push_async_callback(context.close)
         await context.add_init_script(_REPORTS)
+        await context.add_init_script(_CLICKED)
         page = await context.new_page()
         window = Window(page, address)
         page.on("console", window._said)
