@@ -36,6 +36,7 @@ def page() -> str:
 def described() -> Iterator[tuple[str, Any, str]]:
     """Path, default and meaning of every value that has a comment, in the file's order."""
     text = VALUES.read_text(encoding="utf-8")
+    values = yaml.safe_load(text)
     parents: list[tuple[int, str]] = []
     words: list[str] = []
     for line in text.splitlines():
@@ -45,7 +46,7 @@ def described() -> Iterator[tuple[str, Any, str]]:
             parents = [*(one for one in parents if one[0] < len(key[1])), (len(key[1]), key[2])]
             path = [name for _, name in parents]
             if words:
-                yield ".".join(path), _default(yaml.safe_load(text), path), " ".join(words)
+                yield ".".join(path), _default(values, path), " ".join(words)
             words = []
 
 
