@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from dev import target as targets
-from modelsync.api.common.base import Value
+from tests.worker import forker
 
 SECONDS = 60
 """How long one may take to end."""
@@ -73,11 +73,7 @@ class Server:
 
 def say_ready() -> None:
     """Of the process itself: build each value's validator once, not in every fork, and report it."""
-    models = [Value]
-    while models:
-        model = models.pop()
-        model.model_rebuild()
-        models += model.__subclasses__()
+    forker.build_validators()
     print("ready", flush=True)
 
 

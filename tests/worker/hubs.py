@@ -2,8 +2,6 @@
 left."""
 
 import os
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,7 @@ from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
 from modelsync.worker.sources import credentials as creds
 from modelsync.worker.sources import factory
+from tests.worker import forked
 
 
 @dataclass
@@ -109,13 +108,7 @@ def library(home: Path, program: str, **variables: str) -> str:
     """What a program of huggingface_hub prints with this HF_HOME; offline unless set otherwise."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     settings = {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**kept, "HOME": str(home), **settings, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    strict = f"import warnings; warnings.simplefilter('error'); {program.lstrip()}"
+    done = forked.run(strict, ["-c"], {**kept, "HOME": str(home), **settings, **variables})
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,9 +24,9 @@ from modelsync.runtime.telemetry import metrics, worker_counters
 from modelsync.runtime.workers import report_validation, worker_client
 from tests.builders import a_queue
 from tests.runtime import harness
+from tests.worker.forked import MODELSYNC, Program
 from tests.worker.test_worker_command import HERE
 
-ROOT = Path(__file__).parents[2]
 SIZES = {"a.safetensors": 9_000_000, "b.safetensors": 4_000_000, "c.json": 40_000, "d.bin": 700_000}
 TOTAL = sum(SIZES.values())
 CONNECTIONS = 3
@@ -71,7 +69,7 @@ class Cluster:
     base: int = 0
     """`bytesNetwork` when the present operator began."""
     pod: dict[str, Any] | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: Program | None = None
     port: int = 0
     sent: int = 0
     """By the origin, before the present worker."""
@@ -181,12 +179,8 @@ class Cluster:
             "termination-log": "termination",
         }
         flags = [part for flag, name in names.items() for part in (f"--{flag}", str(self.directory / name))]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "modelsync", "worker", *flags, "--port", str(self.port)],
-            env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        arguments = ["modelsync", "worker", *flags, "--port", str(self.port)]
+        self.process = Program(MODELSYNC, arguments, os.environ)
         self.pod = harness.pod(attempt=attempt, job_uid=f"job-{attempt}")
         self.pod["metadata"] |= {
             "name": f"llama-{attempt}",

@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -23,9 +21,9 @@ from dev.origins.files.web import WebOrigin
 from modelsync.api import exitcodes, naming, protocol
 from modelsync.api.reasons import Reason, Stage
 from modelsync.worker.storage import journal
+from tests.worker import forked
 from tests.worker.syncs import CHUNK, Sync, files_in
 
-ROOT = Path(__file__).parents[2]
 CONNECTIONS = 4
 BIG = noise(120 * CHUNK + 17)
 FILES = {"model.bin": BIG, "config.json": b"{}", "part/2.bin": noise(5 * CHUNK, "2")}
@@ -46,10 +44,8 @@ class Worker:
             for path, found in origin.files.items()
         ]
         (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))
-        self._command = [
-            sys.executable,
-            "-m",
-            "tests.worker.subject",
+        self._arguments = [
+            "subject",
             *(str(directory / name) for name in ("request.json", "listing.json")),
             str(self.volume),
             str(self.termination),
@@ -57,11 +53,8 @@ class Worker:
             "secret-key",
         ]
 
-    def start(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT}"}
-        return subprocess.Popen(
-            self._command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+    def start(self) -> forked.Program:
+        return forked.Program(forked.SUBJECT, self._arguments, os.environ)
 
     def finish(self) -> int:
         with self.start() as process:

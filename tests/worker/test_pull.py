@@ -20,6 +20,7 @@ from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.programs import nginx, versitygw
 from modelsync.api import exitcodes
 from modelsync.api.reasons import Reason
+from tests.worker import forked
 from tests.worker.conftest import KEPT, Refusal
 
 PACKAGE = Path(__file__).resolve().parents[2] / "operator"
@@ -53,6 +54,12 @@ def arguments(*given: str | Path) -> list[str]:
 
 
 def pull(*given: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The command in a process that was forked for it."""
+    return forked.run(forked.MODELSYNC, ["modelsync", "pull", *map(str, given)], environment(**variables))
+
+
+def pull_by_python(*given: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The command from the start of Python."""
     return subprocess.run(
         arguments(*given),
         capture_output=True,
@@ -79,7 +86,7 @@ def expected(hub: HubServer, name: str) -> Mapping[str, str]:
 
 
 def test_a_repository_is_pulled_verified_and_not_fetched_twice(hub: HubServer, tmp_path: Path) -> None:
-    done = pull("hf://org/model", "--to", tmp_path / "new" / "model", HF_ENDPOINT=hub.url)
+    done = pull_by_python("hf://org/model", "--to", tmp_path / "new" / "model", HF_ENDPOINT=hub.url)
     assert done.returncode == 0, done.stderr
     assert hashes(tmp_path / "new" / "model") == expected(hub, "org/model")
     assert done.stdout.startswith(f"3 files, 24.0MB in {tmp_path}")

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 from dev.origins import certificates
 from dev.origins.hub import HubServer, Repository, Synthetic
 from dev.origins.programs import nginx, versitygw
+from tests.worker import forked
 from tests.worker.conftest import Refusal
 from tests.worker.hubs import library
-from tests.worker.test_pull import arguments, environment, hashes, pull
+from tests.worker.test_pull import environment, hashes, pull
 
 BODY = bytes(range(256)) * 9000
 HASH = hashlib.sha256(BODY).hexdigest()
@@ -91,7 +91,8 @@ def test_a_killed_pull_leaves_no_download_behind_and_the_next_one_completes(
             "hf://org/big", "--to", tmp_path / "home", "--engine", engine, "--endpoint", hub.url,
             "--layout", "HuggingFaceCache",
         )  # fmt: skip
-        with subprocess.Popen(arguments(*given), env=environment(), stderr=subprocess.DEVNULL) as process:
+        command = ["modelsync", "pull", *map(str, given)]
+        with forked.Program(forked.MODELSYNC, command, environment()) as process:
             eventually(lambda: hub.bytes_sent("model.safetensors") > 100_000)
             (child,) = children_of(process.pid)
             process.kill()

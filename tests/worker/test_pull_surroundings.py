@@ -10,7 +10,7 @@ import pytest
 from dev.origins.files.web import WebOrigin
 from dev.origins.hub import HubServer, Repository
 from tests.worker.conftest import Refusal
-from tests.worker.test_pull import GOOD, arguments, environment, pull
+from tests.worker.test_pull import GOOD, arguments, environment, pull, pull_by_python
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_names_are_utf8_whatever_the_locale(tmp_path: Path) -> None:
     files = {"größe-模型.txt": b"x"}
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     with HubServer(Repository("org/model", files)) as hub:
-        done = pull("hf://org/model", "--to", tmp_path, HF_ENDPOINT=hub.url, **plain)
+        done = pull_by_python("hf://org/model", "--to", tmp_path, HF_ENDPOINT=hub.url, **plain)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "größe-模型.txt").read_bytes() == b"x"
 

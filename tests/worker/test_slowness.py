@@ -150,7 +150,7 @@ def dripped(directory: Path, **more: object) -> tuple[int, Reason]:
         request = {**names, **HERE, "source": source, "progressDeadlineSeconds": 3, **more}
         with start(directory, request) as worker:
             worker.communicate(timeout=60)
-    return worker.returncode, words(directory).reason
+    return worker.wait(), words(directory).reason
 
 
 def test_a_worker_that_is_too_slow_ends_with_its_report_and_its_code(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +29,7 @@ from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
+from tests.worker import forked
 from tests.worker.syncs import Sync
 from tests.worker.test_worker_command import HERE, start, words
 
@@ -182,9 +181,7 @@ def test_a_listing_that_trickles_ends_with_its_words_and_its_code(tmp_path: Path
     assert "listed no further file" in words(tmp_path).message
 
 
-def subject(
-    directory: Path, origin: WebOrigin, request: protocol.WorkRequest, hangs: str
-) -> "subprocess.Popen[bytes]":
+def subject(directory: Path, origin: WebOrigin, request: protocol.WorkRequest, hangs: str) -> forked.Program:
     """A worker's process in which a call hangs from a stage on; its termination report is in `directory`."""
     (directory / "request.json").write_text(request.dump_json())
     files = [
@@ -192,21 +189,8 @@ def subject(
     ]
     (directory / "listing.json").write_text(json.dumps({"url": origin.url, "files": files}))
     names = ("request.json", "listing.json", "volume", "termination")
-    root = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.worker.subject",
-            *(str(directory / name) for name in names),
-            "0",
-            "key",
-        ],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": f"{root / 'operator'}:{root}", "HANGS": hangs},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    arguments = ["subject", *(str(directory / name) for name in names), "0", "key"]
+    return forked.Program(forked.SUBJECT, arguments, {**os.environ, "HANGS": hangs})
 
 
 @dataclass(frozen=True)
@@ -231,7 +215,7 @@ def test_a_volume_that_hangs_ends_the_process_with_its_words_and_its_code(tmp_pa
     files = {"model.bin": noise(300_000), "other": b"{}"}
     with WebOrigin(files) as origin:
         (tmp_path / "volume").mkdir()
-        sync = Sync(origin, tmp_path / "volume", deadline=3)  # a loaded machine's pauses are shorter
+        sync = Sync(origin, tmp_path / "volume", deadline=5)  # a loaded machine's pauses are shorter
         if hang.stage is Stage.CHECKING:
             sync.run()  # so that there is something to check
             (tmp_path / "volume/model/other").unlink()

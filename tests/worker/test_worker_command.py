@@ -18,6 +18,7 @@ from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api import exitcodes, protocol
 from modelsync.api.reasons import Reason
 from modelsync.settings import environment
+from tests.worker import forked
 
 ROOT = Path(__file__).parents[2]
 DATA = noise(200_000)
@@ -25,7 +26,25 @@ HERE = {"addresses": {"allowed": ["127.0.0.0/8"]}}
 """Of a request whose origin is this machine, which workers may not reach otherwise."""
 
 
-def start(directory: Path, request: object, *options: str) -> subprocess.Popen[str]:
+def start(directory: Path, request: object, *options: str) -> forked.Program:
+    """The command in a process that was forked for it."""
+    arguments = ["modelsync", *command(directory, request, *options)]
+    return forked.Program(forked.MODELSYNC, arguments, os.environ)
+
+
+def start_python(directory: Path, request: object) -> "subprocess.Popen[str]":
+    """The command from the start of Python."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "modelsync", *command(directory, request)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def command(directory: Path, request: object, *options: str) -> list[str]:
+    """The arguments, with files for all that a Pod has."""
     directory.joinpath("request.json").write_text(json.dumps(request))
     directory.joinpath("key").write_text("secret-key\n")
     directory.joinpath("volume").mkdir(exist_ok=True)
@@ -36,13 +55,7 @@ def start(directory: Path, request: object, *options: str) -> subprocess.Popen[s
         "termination-log": "termination",
     }
     flags = [part for flag, name in paths.items() for part in (f"--{flag}", str(directory / name))]
-    return subprocess.Popen(
-        [sys.executable, "-m", "modelsync", "worker", *flags, "--port", "0", *options],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "operator")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return ["worker", *flags, "--port", "0", *options]
 
 
 def request_of(origin: WebOrigin, *paths: str, **more: object) -> dict[str, object]:
@@ -58,7 +71,7 @@ def words(directory: Path) -> protocol.TerminationReport:
 def test_a_good_request_ends_with_0_and_synced(tmp_path: Path) -> None:
     with (
         WebOrigin({"model.bin": DATA}) as origin,
-        start(tmp_path, request_of(origin, "model.bin")) as worker,
+        start_python(tmp_path, request_of(origin, "model.bin")) as worker,
     ):
         output, _ = worker.communicate(timeout=30)
     assert worker.returncode == exitcodes.DONE
@@ -107,7 +120,7 @@ def test_a_request_of_another_version_is_refused_with_the_fix(tmp_path: Path, re
 def test_sigterm_while_an_origin_is_silent_ends_within_5_seconds(tmp_path: Path) -> None:
     with WebOrigin({"model.bin": DATA}) as origin:
         origin.strike("*", Stall(), times=ALWAYS)
-        with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
+        with start_python(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
             while not origin.log:
                 assert worker.poll() is None
                 time.sleep(0.02)
@@ -170,7 +183,7 @@ def test_sigterm_is_handled_before_any_library_is_loaded() -> None:
 def test_sigterm_at_the_first_moment_ends_the_worker_at_once(tmp_path: Path) -> None:
     with WebOrigin({"model.bin": DATA}) as origin:
         origin.strike("*", Stall(), times=ALWAYS)
-        with start(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
+        with start_python(tmp_path, request_of(origin, "model.bin", tuning={"timeoutSeconds": 30})) as worker:
             while not _handles_sigterm(worker.pid):
                 time.sleep(0.001)
             worker.send_signal(signal.SIGTERM)
