@@ -3,12 +3,13 @@ property is no measurement of a machine's speed, and with `-n` what waits runs s
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import hypothesis
 import pytest
 
 from dev import occupied, target
+from modelsync import startup
 from tests.e2e import release
 from tests.parallel import plugin
 
@@ -20,6 +21,13 @@ hypothesis.settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     """Take the hooks of tests/parallel."""
     config.pluginmanager.register(plugin, "modelsync-parallel")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays, so the collector looks through it neither meanwhile nor in any test."""
+    with startup.loading():
+        return (yield)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

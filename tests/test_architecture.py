@@ -56,6 +56,7 @@ ONE_MODULE = {
     "kubernetes": {"runtime/cluster/api_client.py", "kubectl/connection.py"},
 }
 """One of the operator, one of the plugin."""
+_Named = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 OPENERS = {"common/open_files.py", "storage/safe_directory.py", "engines/library/child_main.py"}
 """Of the worker: files, directories, and a process that imports nothing of ours."""
 ENVIRONMENT_MODULES = {"settings/invocation.py", "settings/environment.py"}
@@ -75,23 +76,52 @@ def _name(path: Path) -> str:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _parsed(path: Path) -> tuple[str | None, tuple[_Named, ...]]:
+    """A module's docstring, and all that it imports and defines, wherever it does.
 
-
-@cache
-def _nodes(path: Path) -> list[ast.AST]:
-    return list(ast.walk(_tree(path)))
+    The bodies of what is defined are dropped: nodes of all modules are a million objects, which the garbage
+    collector would look through again and again. No expression imports, so none is looked into.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[_Named] = []
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        for field in ("body", "handlers", "orelse", "finalbody", "cases"):
+            below = getattr(node, field, None)
+            left += below if isinstance(below, list) else ()
+        if isinstance(node, _Named):
+            found.append(node)
+    docstring = ast.get_docstring(tree)
+    for one in found:
+        if not isinstance(one, ast.Import | ast.ImportFrom):
+            one.body = []
+    return docstring, tuple(found)
 
 
 def _imports(path: Path) -> Iterator[str]:
     """Every imported module; `from a import b` counts as `a.b`."""
-    for node in _nodes(path):
+    for node in _parsed(path)[1]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{_name(path)}: relative imports hide who imports whom"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _users_of(names: tuple[str, ...], folder: Path) -> set[str]:
+    """The modules below a folder that have one of the attributes `os.NAME`."""
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+    return {
+        path.relative_to(folder).as_posix()
+        for path, text in texts.items()
+        if any(name in text for name in names)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr in names
+    }
 
 
 def _quaint(text: str) -> Iterator[re.Match[str]]:
@@ -135,28 +165,11 @@ def test_a_large_library_is_imported_in_one_module(library: str, places: set[str
 
 
 def test_the_environment_is_read_in_one_module() -> None:
-    readers = {
-        path.relative_to(PACKAGE).as_posix()
-        for path in OURS
-        for node in _nodes(path)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and (node.value.id, node.attr) in {("os", "environ"), ("os", "getenv"), ("os", "environb")}
-    }
-    assert readers <= ENVIRONMENT_MODULES
+    assert _users_of(("environ", "getenv", "environb"), PACKAGE) <= ENVIRONMENT_MODULES
 
 
 def test_files_of_the_volume_are_opened_in_one_module() -> None:
-    worker = PACKAGE / "worker"
-    openers = {
-        path.relative_to(worker).as_posix()
-        for path in worker.rglob("*.py")
-        for node in _nodes(path)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and (node.value.id, node.attr) == ("os", "open")
-    }
-    assert openers == OPENERS
+    assert _users_of(("open",), PACKAGE / "worker") == OPENERS
 
 
 @pytest.mark.parametrize("folder", ["operator/__init__.py", "tests/operator"])
@@ -170,7 +183,7 @@ def test_modules_and_functions_are_short() -> None:
         text = path.read_text(encoding="utf-8")
         if text.count("\n") > MODULE_LIMIT:
             long.append(f"{_name(path)}: {text.count(chr(10))} lines")
-        for node in _nodes(path):
+        for node in _parsed(path)[1]:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LIMIT:
@@ -199,7 +212,7 @@ def _exceptions() -> dict[str, set[str]]:
             ast.unparse(base).rpartition(".")[2] for base in node.bases
         }
         for path in OURS
-        for node in ast.walk(_tree(path))
+        for node in _parsed(path)[1]
         if isinstance(node, ast.ClassDef)
     }
     found: dict[str, set[str]] = {}
@@ -238,7 +251,7 @@ def test_modules_say_what_they_are_for() -> None:
     silent = [
         _name(path)
         for path in CODE
-        if path.stat().st_size and not ast.get_docstring(_tree(path))
+        if path.stat().st_size and not _parsed(path)[0]
         if path.name != "__init__.py"
     ]
     assert silent == []

@@ -8,13 +8,13 @@ the same name of a value of ours (`Request(expires=request.expires)`).
 import ast
 import inspect
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import prometheus_client as prometheus
 import pytest
 
+from modelsync import startup
 from modelsync.runtime.telemetry import metrics
 from modelsync.settings import configuration, environment
 
@@ -61,8 +61,11 @@ FOR_OTHERS = {
 
 
 @cache
-def _trees() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+def _nodes() -> dict[Path, list[ast.AST]]:
+    """The syntax trees. They stay, so the garbage collector has nothing to look for in them."""
+    with startup.loading():
+        texts = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+        return {path: list(ast.walk(ast.parse(text))) for path, text in texts.items()}
 
 
 @cache
@@ -70,15 +73,15 @@ def _read() -> set[str]:
     """Every name that is read as an attribute or matched by a pattern."""
     ours = {owner for owner, _ in _fields()} | {"but", "replace"}
     names: set[str] = set()
-    for tree in _trees().values():
+    for nodes in _nodes().values():
         handed_on = {
             id(word.value)
-            for call in _calls(tree)
-            if ast.unparse(call.func).rpartition(".")[2] in ours
+            for call in nodes
+            if isinstance(call, ast.Call) and _last_name(call.func) in ours
             for word in call.keywords
             if isinstance(word.value, ast.Attribute) and word.value.attr == word.arg
         }
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.MatchClass):
                 names.update(node.kwd_attrs)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -93,19 +96,24 @@ def _read_by_the_page() -> set[str]:
     return {_snake(name) for names in found for name in names}
 
 
-def _calls(tree: ast.Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+def _last_name(called: ast.expr) -> str:
+    """`f` of `a.f`."""
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
 
 
-def _fields() -> Iterator[tuple[str, str]]:
+@cache
+def _fields() -> tuple[tuple[str, str], ...]:
     """Class and field of all dataclasses and pydantic models."""
-    for tree in _trees().values():
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.ClassDef) or not _is_value(node):
-                continue
-            for line in node.body:
-                if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name):
-                    yield node.name, line.target.id
+    return tuple(
+        (node.name, line.target.id)
+        for nodes in _nodes().values()
+        for node in nodes
+        if isinstance(node, ast.ClassDef) and _is_value(node)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    )
 
 
 def _is_value(node: ast.ClassDef) -> bool:
@@ -130,10 +138,8 @@ def test_every_field_of_the_configuration_is_read_by_who_acts_on_it(path: str) -
 @cache
 def _read_outside_the_settings() -> set[tuple[str, ...]]:
     """The last two names of each `a.b.c`, and the last one alone."""
-    trees = [tree for file, tree in _trees().items() if "settings" not in file.parts]
-    chains = [
-        _attributes(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)
-    ]
+    outside = [nodes for file, nodes in _nodes().items() if "settings" not in file.parts]
+    chains = [_attributes(node) for nodes in outside for node in nodes if isinstance(node, ast.Attribute)]
     return {tuple(chain[-count:]) for chain in chains for count in (1, 2)}
 
 
@@ -163,8 +169,8 @@ def _read_by_functions() -> set[str]:
     inside = {"metrics.py": {"observe_request"}}
     return {
         node.attr
-        for path, tree in _trees().items()
-        for part in ast.walk(tree)
+        for path, nodes in _nodes().items()
+        for part in nodes
         if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
         if part.name in inside.get(path.name, {part.name})
         for node in ast.walk(part)
@@ -179,9 +185,9 @@ def test_every_variable_of_a_worker_can_be_set_in_a_cluster() -> None:
     read = set(re.findall(r'variables\.get\("(\w+)"', inspect.getsource(environment.worker_environment)))
     given = {
         node.value
-        for path, tree in _trees().items()
+        for path, nodes in _nodes().items()
         if {"core", "runtime"} & set(path.relative_to(PACKAGE).parts)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Constant)
     }
     assert sorted(read - given - NOT_GIVEN.keys()) == []
