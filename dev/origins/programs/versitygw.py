@@ -1,6 +1,7 @@
 """A real S3 server over a temporary folder: versitygw with strict signatures, ranges and checksums."""
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 ACCESS_KEY, SECRET_KEY, REGION = "modelsync-tests", "not-a-secret-in-tests", "us-east-1"
 
 
+@functools.cache
+def _session() -> boto3.session.Session:
+    """One for all clients, since each reads all of boto3's descriptions of services."""
+    return boto3.session.Session()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versitygw:
     """A running server and its root account."""
@@ -30,7 +37,7 @@ class Versitygw:
     def client(self) -> "Iterator[S3Client]":
         """A boto3 client of the root account."""
         with contextlib.closing(
-            boto3.session.Session().client(
+            _session().client(
                 "s3",
                 endpoint_url=self.url,
                 region_name=self.region,

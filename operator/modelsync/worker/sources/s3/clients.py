@@ -5,6 +5,7 @@ with a code of their own, and `Auto` then names the bucket in the host as they a
 endpoint's own, so no answer chooses whom the keys' signatures go to.
 """
 
+import functools
 import urllib.parse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,7 @@ from modelsync.worker.sources.s3 import codes, errors
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+    from botocore.loaders import Loader
     from mypy_boto3_s3.client import S3Client
 
 
@@ -48,6 +50,7 @@ def made(
         retries={"mode": "standard", "max_attempts": 3},
     )
     core = botocore.session.get_session()
+    core.register_component("data_loader", _descriptions())
     # A listing's dates stay text: to parse them costs twice as much as to parse all the rest of it.
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
     client: S3Client = boto3.session.Session(botocore_session=core).client(
@@ -64,6 +67,15 @@ def made(
     if style == "virtual":
         _check_host(client, spec)
     return client
+
+
+@functools.cache
+def _descriptions() -> "Loader":
+    """botocore's descriptions of services, which are read once: 0.1 s of a processor for each client."""
+    import botocore.session
+
+    loader: Loader = botocore.session.get_session().get_component("data_loader")
+    return loader
 
 
 def takes_hosts_only(error: "ClientError", spec: S3Source) -> bool:
