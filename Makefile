@@ -33,7 +33,7 @@ attacks: setup  ## The table of attacks: each one tried on a real cluster, and w
 
 chaos: setup  ## Kills, deletions, restarts, watches and crowds in their full counts, on a real cluster.
 	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py \
-		tests/e2e/test_watch.py tests/runtime/test_poller_crowd.py $(ARGS)
+		tests/e2e/test_watch.py tests/runtime/test_poller_crowd.py tests/cluster/test_lifecycle.py $(ARGS)
 
 page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
 	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py tests/e2e/test_history.py $(ARGS)

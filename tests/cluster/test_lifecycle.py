@@ -13,14 +13,26 @@ import time
 
 import pytest
 
+from tests import counts
 from tests.cluster import traces
 
 NAME = "second"
 STATE = traces.cache_folder() / "cluster" / NAME
+NODE_COUNT = counts.chosen(short=1, full=2)
+NODES = ("--nodes", str(NODE_COUNT))
+INSTANTS = (
+    "run/etcd.pid",
+    "run/kubelet-2.pid",
+    "cluster.json",
+    "run/containerd-1.pid",
+    "run/kube-controller-manager.pid",
+    "local-path.json",
+)
+"""What a start has just made: first those of the short form, where little is there, and nearly all."""
 Tool = collections.abc.Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tool(repository: pathlib.Path, python: str, kubectl: object) -> collections.abc.Iterator[Tool]:
     def run(verb: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [python, "-m", "dev.cluster", verb, "--name", NAME, *arguments]
@@ -28,13 +40,23 @@ def tool(repository: pathlib.Path, python: str, kubectl: object) -> collections.
             command, cwd=repository, capture_output=True, text=True, check=False, timeout=120
         )
 
-    run("stop")
     yield run
     run("stop")
 
 
 @pytest.fixture
-def starting(repository: pathlib.Path, python: str) -> collections.abc.Iterator["subprocess.Popen[bytes]"]:
+def running(tool: Tool) -> None:
+    """A cluster without an uplink that runs: the one of the test before where there is one."""
+    if tool("start", *NODES).returncode:
+        tool("stop")
+        assert tool("start", *NODES).returncode == 0
+
+
+@pytest.fixture
+def starting(
+    repository: pathlib.Path, python: str, tool: Tool
+) -> collections.abc.Iterator["subprocess.Popen[bytes]"]:
+    tool("stop")
     command = [python, "-m", "dev.cluster", "start", "--name", NAME]
     with subprocess.Popen(command, cwd=repository, stderr=subprocess.DEVNULL) as process:
         yield process
@@ -64,17 +86,7 @@ def kill(component: str) -> None:
         os.kill(pid_of(component), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(
-    "instant",
-    [
-        "cluster.json",
-        "run/etcd.pid",
-        "run/containerd-1.pid",
-        "run/kube-controller-manager.pid",
-        "run/kubelet-2.pid",
-        "local-path.json",
-    ],
-)
+@pytest.mark.parametrize("instant", INSTANTS[: counts.chosen(short=2, full=None)])
 def test_stop_leaves_nothing_of_a_start_that_was_killed_at(
     instant: str, tool: Tool, starting: "subprocess.Popen[bytes]"
 ) -> None:
@@ -86,44 +98,23 @@ def test_stop_leaves_nothing_of_a_start_that_was_killed_at(
     assert (stopped.returncode, traces.of(NAME)) == (0, []), stopped.stderr
 
 
-def test_stop_leaves_nothing_of_a_cluster_whose_daemons_were_killed_while_a_pod_ran(
-    tool: Tool,
-) -> None:
-    assert tool("start").returncode == 0
-    run_a_pod(tool)
-    for component in ("containerd-1", "containerd-2", "kubelet-1", "kube-apiserver"):
-        kill(component)
-    assert tool("status").returncode == 1
-    assert tool("stop").returncode == 0
-    assert traces.of(NAME) == []
-
-
-def test_start_does_nothing_to_a_running_cluster_and_repairs_a_broken_one(tool: Tool) -> None:
-    assert tool("start").returncode == 0
+def test_start_does_nothing_to_a_running_cluster(running: None, tool: Tool) -> None:
     etcd = pid_of("etcd")
-    assert "already running" in tool("start").stderr
+    assert "already running" in tool("start", *NODES).stderr
     assert pid_of("etcd") == etcd
-    kill("etcd")
-    assert tool("start").returncode == 0
-    assert pid_of("etcd") != etcd
     assert tool("status").returncode == 0
 
 
-def test_an_uplink_is_made_on_demand_only_and_goes_with_the_cluster(tool: Tool) -> None:
-    route = ("exec", "--", "ip", "route", "get", "192.0.2.1")
-    assert tool("start", "--nodes", "1").returncode == 0
-    assert "uplink" not in tool(*route).stdout
-    refused = tool("start", "--nodes", "1", "--uplink")
+ROUTE = ("exec", "--", "ip", "route", "get", "192.0.2.1")
+
+
+def test_an_uplink_is_made_on_demand_only(running: None, tool: Tool) -> None:
+    assert "uplink" not in tool(*ROUTE).stdout
+    refused = tool("start", *NODES, "--uplink")
     assert (refused.returncode, "no uplink; stop it first" in refused.stderr) == (1, True)
-    tool("stop")
-    assert tool("start", "--nodes", "1", "--uplink").returncode == 0
-    assert "dev uplink" in tool(*route).stdout
-    tool("stop")
-    assert traces.of(NAME) == []
 
 
-def test_exec_passes_exit_codes_says_where_it_runs_and_ends_with_the_cluster(tool: Tool) -> None:
-    assert tool("start", "--nodes", "1").returncode == 0
+def test_exec_passes_exit_codes_and_says_where_it_runs(running: None, tool: Tool) -> None:
     assert tool("exec", "--", "sh", "-c", "exit 7").returncode == 7
     said = tool("exec", "--", "sh", "-c", "echo $MODELSYNC_DEV_CLUSTER $MODELSYNC_ORIGIN_HOST")
     assert said.stdout == f"{NAME} 10.10.0.1\n"
@@ -131,8 +122,24 @@ def test_exec_passes_exit_codes_says_where_it_runs_and_ends_with_the_cluster(too
     kubeconfig, *programs = named.stdout.splitlines()
     assert kubeconfig == tool("kubeconfig").stdout.strip()
     assert len(programs) == 3
+
+
+def test_a_broken_cluster_is_repaired_as_it_is_asked_for_and_stop_leaves_nothing_of_it(
+    running: None, tool: Tool
+) -> None:
+    """The second time it is broken while a Pod and a command of `exec` run in it."""
+    etcd = pid_of("etcd")
+    kill("etcd")
+    assert tool("start", *NODES, "--uplink").returncode == 0
+    assert pid_of("etcd") != etcd
+    assert tool("status").returncode == 0
+    assert "dev uplink" in tool(*ROUTE).stdout
+    run_a_pod(tool)
     inside = ("sh", "-c", "sleep 1000 >/dev/null 2>&1 & echo $!")
     pid = int(tool("exec", "--", *inside).stdout)
+    for component in (f"containerd-{NODE_COUNT}", "containerd-1", "kubelet-1", "kube-apiserver"):
+        kill(component)
+    assert tool("status").returncode == 1
     assert tool("stop").returncode == 0
     assert traces.of(NAME) == []
     assert not pathlib.Path(f"/proc/{pid}/exe").exists()
