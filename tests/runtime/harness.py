@@ -3,11 +3,14 @@
 import asyncio
 import functools
 import json
+import tempfile
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, ParamSpec
 
 from kubernetes.aio import client as kubernetes_client
 
+from dev.origins import certificates
 from modelsync.api import naming
 from modelsync.runtime.cluster import api_client
 
@@ -33,14 +36,29 @@ async def eventually(check: Callable[[], object], seconds: float = 30.0) -> None
     """Return once the check is true; fail when it does not become so."""
     async with asyncio.timeout(seconds):
         while not check():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
+
+
+@functools.cache
+def _authority() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        return certificates.make(Path(folder), "fake").authority.read_text(encoding="ascii")
+
+
+def access(url: str, **more: Any) -> Any:
+    """A client's settings for a fake server, which has no TLS.
+
+    They name one CA all the same: a client without one reads all those of the machine first, which takes
+    as much of a processor as all the rest that a small test does.
+    """
+    settings = kubernetes_client.Configuration(**more)
+    settings.host, settings.ca_cert_data = url, _authority()
+    return settings
 
 
 def connect(url: str, *, timeout: float = 5.0, proxy: str | None = None) -> api_client.Kube:
     """A client for a fake server."""
-    settings = kubernetes_client.Configuration(proxy=proxy)
-    settings.host = url
-    return api_client.Kube(settings, timeout=timeout)
+    return api_client.Kube(access(url, proxy=proxy), timeout=timeout)
 
 
 def sync(name: str = "llama", uid: str = "", **status: Any) -> Object:

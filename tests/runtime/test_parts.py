@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client as kubernetes_client
 from kubernetes.aio import config as kubernetes_config
 
 from modelsync import errors
@@ -93,8 +92,7 @@ def client(
     url: str, *, reload: Callable[[], Any], refresh: Callable[[Any], Any] | None = None
 ) -> api_client.Kube:
     """A client that has to log in."""
-    settings = kubernetes_client.Configuration()
-    settings.host = url
+    settings = harness.access(url)
     settings.refresh_api_key_hook = refresh
     return api_client.Kube(settings, timeout=2.0, reload=reload)
 

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec
 
 from aiohttp import web
-from kubernetes.aio import client as kubernetes_client
 
 from modelsync.runtime.cluster import api_client
+from tests.runtime import harness
 
 P = ParamSpec("P")
 Object = dict[str, Any]
@@ -137,8 +137,6 @@ class Direct(api_client.Kube):
 
 def connect(handle: Callable[[Any], Awaitable[web.StreamResponse]], *, timeout: float = 10.0) -> Direct:
     """A client of a fake server's handler."""
-    settings = kubernetes_client.Configuration()
-    settings.host = "http://fake"
-    client = Direct(settings, timeout=timeout)
+    client = Direct(harness.access("http://fake"), timeout=timeout)
     client.handle = handle
     return client
