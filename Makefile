@@ -31,9 +31,10 @@ faults: setup  ## The fault table: every injected fault and how it ended.
 attacks: setup  ## The table of attacks: each one tried on a real cluster, and whether it was refused.
 	@dev/on-cluster.sh python -m tests.attacks $(ARGS)
 
-chaos: setup  ## Kills, deletions, restarts, watches and crowds in their full counts, on a real cluster.
+chaos: setup  ## Kills, deletions, restarts, watches, crowds and generated cases in their full counts, on a real cluster.
 	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py \
-		tests/e2e/test_watch.py tests/runtime/test_poller_crowd.py tests/cluster/test_lifecycle.py $(ARGS)
+		tests/e2e/test_watch.py tests/cluster/test_lifecycle.py tests/api tests/core tests/reading tests/runtime \
+		tests/settings tests/worker $(ARGS)
 
 page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
 	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py tests/e2e/test_history.py $(ARGS)

@@ -10,10 +10,11 @@ import pytest
 
 from dev import occupied, target
 from modelsync import startup
+from tests import counts
 from tests.e2e import release
 from tests.parallel import plugin
 
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=counts.chosen(short=50, full=100))
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("untimed")
 

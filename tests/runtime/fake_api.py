@@ -4,7 +4,6 @@ It knows no schema and no controllers; what it answers, and when it breaks, is t
 """
 
 import asyncio
-import copy
 import email.utils
 import itertools
 import json
@@ -13,12 +12,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from modelsync.runtime.cluster.resources import EVENTS, JOBS, LEASES, PODS, QUEUES, SYNCS, Resource
 
+T = TypeVar("T")
 Object = dict[str, Any]
 Fault = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 _KNOWN = (SYNCS, QUEUES, JOBS, PODS, EVENTS, LEASES)
@@ -124,7 +124,7 @@ class FakeApi:
         key = (resource.plural, meta.get("namespace", ""), meta["name"])
         kind = "MODIFIED" if key in self.objects else "ADDED"
         self.version += 1
-        stored = copy.deepcopy(raw)
+        stored = copied(raw)
         stored["metadata"] |= {"resourceVersion": str(self.version)}
         stored["metadata"].setdefault("uid", f"uid-{next(self._uids)}")
         stored["metadata"].setdefault("creationTimestamp", self._clock().isoformat(timespec="seconds"))
@@ -163,18 +163,18 @@ class FakeApi:
 
     def backup(self) -> tuple[dict[tuple[str, str, str], Object], int]:
         """What etcd holds now."""
-        return copy.deepcopy(self.objects), self.version
+        return copied(self.objects), self.version
 
     def restore(self, backup: tuple[dict[tuple[str, str, str], Object], int]) -> None:
         """Go back to a backup as an etcd does: no watch is notified, and the API server starts again."""
-        self.objects, self.version = copy.deepcopy(backup[0]), backup[1]
+        self.objects, self.version = copied(backup[0]), backup[1]
         self._events.clear()
         self.break_watches()
 
     def _notify(self, kind: str, key: tuple[str, str, str], raw: Object) -> None:
         if self.quiet:
             return
-        sent = copy.deepcopy(raw)
+        sent = copied(raw)
         event = {"type": kind, "object": sent}
         for listener in self.listeners:
             listener(kind, key[0], sent)
@@ -311,6 +311,16 @@ class FakeApi:
         finally:
             self._watchers.remove(watcher)
         return answer
+
+
+def copied(value: T) -> T:
+    """A copy of JSON. `copy.deepcopy` takes four times as long, since it expects anything."""
+    found: Any = value
+    if isinstance(value, dict):
+        found = {key: copied(below) for key, below in value.items()}
+    elif isinstance(value, list):
+        found = [copied(below) for below in value]
+    return found  # type: ignore[no-any-return]
 
 
 def merged(base: Any, patch: Any) -> Any:

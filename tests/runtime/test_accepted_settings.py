@@ -24,6 +24,7 @@ from modelsync.runtime.cluster.resources import QUEUES, SYNCS
 from modelsync.runtime.common import core_settings, token_bucket
 from modelsync.runtime.writes import status_writer
 from modelsync.settings import configuration
+from tests import counts
 from tests.runtime import fake_api, harness, test_operator, unsteady, virtual
 from tests.settings import documents
 
@@ -95,7 +96,7 @@ def test_every_extreme_is_read_from_a_document(path: str) -> None:
 
 
 @given(st.fixed_dictionaries({path: st.sampled_from(values) for path, values in EXTREMES.items()}))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=counts.chosen(short=50, full=200), deadline=None)
 def test_a_worker_is_made_for_any_accepted_settings(fields: dict[str, Any]) -> None:
     # Not from YAML: to read 200 presets of 64 patterns from text takes a second, whatever the rest is.
     document = documents.document(fields)
@@ -156,7 +157,7 @@ async def first_writes(rate: float, syncs: int, weather: unsteady.Weather) -> di
 
 
 @given(st.floats(0.1, 1000), st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=counts.chosen(short=12, full=30), deadline=None)
 def test_every_kind_of_status_is_written_in_a_time_that_follows_from_the_rate(
     rate: float, syncs: int
 ) -> None:
@@ -182,6 +183,8 @@ NOT_HERE = {
     "leaderElection.leaseDuration",
     "leaderElection.renewDeadline",
     "leaderElection.retryPeriod",
+    # All that an operator does with hundreds of them, compared to one, is to read them, as above.
+    "presets",
 }
 
 

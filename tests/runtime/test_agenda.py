@@ -11,6 +11,7 @@ from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import parsing
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.writes import write_queue
+from tests import counts
 from tests.runtime import harness
 
 RECORD = parsing.sync_record(harness.versioned(harness.sync(phase="Queued"), 1))
@@ -35,7 +36,7 @@ MOVES = st.lists(
 
 
 @given(MOVES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=counts.chosen(short=60, full=300), deadline=None)
 def test_the_first_is_the_one_that_was_written_longest_ago(moves: Any) -> None:
     now, found, slots = 0.0, write_queue.Agenda(), [slot(number) for number in range(8)]
     for number, move, seconds in moves:

@@ -18,13 +18,14 @@ from modelsync.runtime.telemetry import log_setup
 from modelsync.runtime.workers import start_diagnosis
 from modelsync.worker.attempt import termination
 from modelsync.worker.common.failures import Failure
+from tests import counts
 from tests.runtime import harness, hostile
 
 Object = dict[str, Any]
 
 
 @given(report=hostile.PROGRESS, later=hostile.PROGRESS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=counts.chosen(short=20, full=60), deadline=None)
 def test_any_progress_report_leads_to_a_status_that_is_stored(report: Object, later: Object) -> None:
     world = hostile.World()
     world.pod({}, {"running": {"startedAt": "2026-01-01T00:00:03Z"}}, None)
@@ -41,7 +42,7 @@ def test_any_progress_report_leads_to_a_status_that_is_stored(report: Object, la
 @given(
     words=hostile.TERMINATION, status=hostile.POD_STATUS, container=hostile.CONTAINER, job=hostile.JOB_STATUS
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=counts.chosen(short=40, full=100), deadline=None)
 def test_any_end_of_a_pod_and_a_job_leads_to_a_status_that_is_stored(
     words: Object, status: Object, container: Object, job: Object
 ) -> None:
@@ -53,7 +54,7 @@ def test_any_end_of_a_pod_and_a_job_leads_to_a_status_that_is_stored(
 
 
 @given(status=hostile.POD_STATUS, container=hostile.CONTAINER, events=hostile.EVENT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=counts.chosen(short=20, full=60), deadline=None)
 def test_any_pod_that_does_not_start_leads_to_a_status_that_is_stored(
     status: Object, container: Object, events: list[Object]
 ) -> None:

@@ -16,6 +16,7 @@ from modelsync.api import naming
 from modelsync.core import actions, planner
 from modelsync.runtime.cluster import cache, job_signatures
 from modelsync.runtime.cluster.resources import JOBS, PODS, QUEUES, SYNCS
+from tests import counts
 from tests.builders import NOW, SETTINGS
 from tests.runtime import harness
 
@@ -194,7 +195,7 @@ POD_FIELDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=counts.chosen(short=50, full=150), deadline=None)
 @given(state=st.sampled_from(list(STATES)), job=JOB_FIELDS, pods=st.lists(POD_FIELDS, max_size=3))
 def test_no_mix_of_forged_fields_decides_anything(state: str, job: Object, pods: list[Object]) -> None:
     finished_before = job["complete"] and job["attempt"] == 1

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import job_signatures, parsing
 from modelsync.runtime.workers import report_validation
+from tests import counts
 from tests.api.specs import extremes
 from tests.runtime import harness
 
@@ -271,7 +272,7 @@ JSON = st.recursive(
 
 
 @given(value=JSON, where=st.sampled_from(["labels", "annotations", "ownerReferences", "spec", "status"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=counts.chosen(short=60, full=300), deadline=None)
 def test_whatever_stands_in_an_object_nothing_but_notours_is_raised(value: Any, where: str) -> None:
     for make, raw in (
         (job_record, harness.job()),

@@ -20,6 +20,7 @@ from modelsync.core.cluster import snapshot
 from modelsync.runtime.cluster import cache
 from modelsync.runtime.cluster.resources import SYNCS
 from modelsync.runtime.writes import status_writer
+from tests import counts
 from tests.runtime import harness, unsteady, virtual
 
 FOUL = unsteady.Weather(lost=0.05, late=0.08, unheard=0.08, refused=0.08, latency=0.3, watch=5.0)
@@ -130,7 +131,7 @@ async def story(seed: int, wrong: list[str]) -> None:
         wrong.append("an operator does not know what is stored")
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(counts.chosen(short=8, full=25)))
 def test_no_older_decision_goes_over_a_newer_record_and_the_last_one_is_stored(seed: int) -> None:
     wrong: list[str] = []
     virtual.in_virtual_time(story)(seed, wrong)

@@ -7,7 +7,6 @@ up, answers are lost, and each watcher hears of each version whenever it likes, 
 
 import asyncio
 import contextlib
-import copy
 import functools
 import random
 from collections.abc import Callable
@@ -63,21 +62,21 @@ class Unsteady:
         """Store an object as the newest version and notify the watchers, each in its own time."""
         resource = SYNCS if raw.get("kind") == SYNCS.kind else QUEUES
         self.version += 1
-        stored = copy.deepcopy(raw)
+        stored = fake_api.copied(raw)
         stored["metadata"]["resourceVersion"] = str(self.version)
         self.objects[stored["metadata"]["name"]] = stored
         for hear in self.hearers:
-            self._begin(self._notify(hear, resource, copy.deepcopy(stored)))
+            self._begin(self._notify(hear, resource, fake_api.copied(stored)))
         return stored
 
     def listed(self) -> list[Object]:
         """All objects as they are now."""
-        return copy.deepcopy(list(self.objects.values()))
+        return fake_api.copied(list(self.objects.values()))
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Object:
         """An object as it was at one moment between request and answer."""
         await self._on_the_way()
-        found = copy.deepcopy(self.objects[name])
+        found = fake_api.copied(self.objects[name])
         await self._on_the_way()
         return found
 
@@ -115,7 +114,7 @@ class Unsteady:
         changed = fake_api.merged(known, {"status": body["status"]})
         self.judge(known, changed)
         self.writes += 1
-        return copy.deepcopy(self.put(changed))
+        return fake_api.copied(self.put(changed))
 
     async def _lose(self) -> None:
         await asyncio.sleep(_TIMEOUT)

@@ -46,10 +46,12 @@ def is_ours(job: JobRecord, sync: SyncRecord | None) -> bool:
     if job.namespace != sync.namespace:
         return False
     attempts = sync.status.attempts or 0
+    if job.attempt == attempts and sync.status.job is not None:
+        return job.uid == sync.status.job.uid
     named = attempts > 0 and job.name == naming.job_name(sync.name, sync.uid, job.attempt)
     if job.attempt == attempts:
         # An operator before this field stored none; its Job has the one possible name.
-        return named if sync.status.job is None else job.uid == sync.status.job.uid
+        return named
     # One that has ended and was counted decides nothing any more, but has to be cleared away.
     over = job.attempt < attempts and job.state is not JobState.ACTIVE
     return not job.unproven or (named and over)

@@ -21,6 +21,10 @@ class Resource:
     selector: str = ""
     """Label selector for lists and watches; empty for all."""
 
+    def __hash__(self) -> int:
+        """Of the kind alone: the store asks for it several times for each Pod."""
+        return hash(self.kind)
+
     @property
     def api_version(self) -> str:
         """`group/version`, or the bare version of the core group."""
