@@ -55,7 +55,7 @@ def test_what_cannot_start_gives_its_only_slot_to_those_that_can(fault: str, bro
 def test_the_reason_stays_while_it_waits_and_no_attempt_is_used_up(fault: str) -> None:
     world, seen = a_world(fault, 1), list[str]()
     while elapsed(world) < 1800:
-        step(world, 0.5)
+        step(world, 1.0)
         seen.append(reason(world, "b00"))
     known = seen[seen.index(REASONS[fault]) :]
     assert set(known) <= {REASONS[fault], Reason.STARTING}

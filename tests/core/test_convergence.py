@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelsync.api.reasons import Phase
+from tests import counts
 from tests.builders import a_sync, ago
 from tests.core.world import World
 
@@ -61,7 +62,9 @@ def calm(world: World) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("by_hand", [False, True], ids=["ours alone", "Jobs deleted by hand"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=counts.chosen(short=20, full=60), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(data=st.data(), max_active=st.integers(1, 3), steps=st.integers(1, 25))
 def test_whatever_is_lost_on_the_way_all_syncs_complete_and_rest(
     by_hand: bool, data: st.DataObject, max_active: int, steps: int

@@ -11,6 +11,7 @@ from modelsync.api.reasons import Phase, QueueReason
 from modelsync.core import planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.queueing import admission
+from tests import counts
 from tests.builders import NOW, SyncBuilder, a_job, a_queue, a_snapshot, a_sync
 from tests.core.test_queueing import place, started
 
@@ -21,7 +22,7 @@ def refused(*, due: float, tries: int = 1, message: str = "quota") -> snapshot.S
     return snapshot.StartProblem(message=message, due=later, tries=tries)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=counts.chosen(short=25, full=60), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-3, 3), st.sampled_from([None, -1.0, 0.0, 0.5, 300.0])), max_size=9),
     st.integers(0, 4),

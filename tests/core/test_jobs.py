@@ -15,6 +15,7 @@ from modelsync.api.common import untrusted
 from modelsync.api.source import sources, transfer
 from modelsync.api.worker_pod import pod_security, pod_template
 from modelsync.core.jobs import job_manifest
+from tests import counts
 from tests.api.specs import affinities
 from tests.builders import SyncBuilder, a_spec, a_sync
 
@@ -321,7 +322,7 @@ def without_what_may_differ(manifest: dict[str, Any]) -> str:
     return json.dumps(rest, sort_keys=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=counts.chosen(short=60, full=200), deadline=None)
 @given(SPECS, st.text("abc-.", min_size=1, max_size=60), st.integers(1, 9999))
 def test_nothing_a_user_writes_changes_the_manifest_beside_the_request(
     spec: api.ModelSyncSpec, name: str, attempt: int

@@ -9,6 +9,7 @@ from modelsync.api.reasons import Phase, Reason
 from modelsync.core import planner
 from modelsync.core.cluster import start_blockers
 from tests import builders as b
+from tests import counts
 from tests.core.world import World
 
 UNBOUND = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims."
@@ -38,7 +39,9 @@ def test_final_failure_takes_the_promise_back_and_asks_for_the_annotation() -> N
 ENDS = st.sampled_from([None, 0, 0, 50, 12, 143])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=counts.chosen(short=25, full=60), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(data=st.data(), steps=st.integers(1, 25))
 def test_request_to_check_is_answered_by_an_attempt_that_began_after_it(
     data: st.DataObject, steps: int

@@ -17,6 +17,7 @@ from modelsync.api.source import transfer
 from modelsync.core import actions, plan_cache, planner
 from modelsync.core.cluster import snapshot
 from modelsync.core.queueing import admission
+from tests import counts
 from tests.builders import (
     NOW,
     JobBuilder,
@@ -224,7 +225,7 @@ def a_crowd(drawn: list[tuple[int, int, str, str, bool]]) -> list[SyncBuilder | 
     return parts
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=counts.chosen(short=50, full=150), deadline=None)
 @given(SYNCS, st.integers(0, 4), st.integers(0, 4))
 def test_limits_hold_and_no_admissible_one_is_passed_over(
     drawn: list[tuple[int, int, str, str, bool]], limit_a: int, limit_b: int
@@ -258,7 +259,7 @@ def test_limits_hold_and_no_admissible_one_is_passed_over(
             assert status.queue.reason is QueueReason.QUEUE_NOT_FOUND
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=counts.chosen(short=20, full=50), deadline=None)
 @given(SYNCS, st.randoms())
 def test_the_order_of_the_snapshot_does_not_matter(
     drawn: list[tuple[int, int, str, str, bool]], random: object
@@ -354,7 +355,8 @@ def test_a_queues_status_that_was_written_is_wanted_again() -> None:
 def test_ten_thousand_waiting_ones_are_planned_in_a_moment(
     record_property: object,
 ) -> None:
-    crowd = [a_sync(f"s{n:05}").created(ago(n)).with_priority(n % 3) for n in range(10_000)]
+    count = counts.chosen(short=3_000, full=10_000)
+    crowd = [a_sync(f"s{n:05}").created(ago(n)).with_priority(n % 3) for n in range(count)]
     picture = a_snapshot(*crowd)
     remembered = plan_cache.Recall()
     cold, plan = _timed(picture, remembered)
@@ -362,9 +364,10 @@ def test_ten_thousand_waiting_ones_are_planned_in_a_moment(
     picture = dataclasses.replace(picture, syncs=stored)
     _timed(picture, remembered)
     warm = min(_timed(picture, remembered)[0] for _ in range(5))
-    print(f"10,000 waiting: {warm * 1000:.0f} ms, after a start {cold * 1000:.0f} ms")
+    print(f"{count} waiting: {warm * 1000:.0f} ms, after a start {cold * 1000:.0f} ms")
     record_property("warm_ms", round(warm * 1000))  # type: ignore[operator]
-    assert warm < 0.2, "generous: the aim is 0.02 s on a machine that does nothing else"
+    most = 0.2 * count / 10_000
+    assert warm < most, "generous: the aim is a tenth of it on a machine that does nothing else"
 
 
 def _timed(picture: snapshot.Snapshot, remembered: plan_cache.Recall) -> tuple[float, actions.Plan]:

@@ -11,6 +11,7 @@ from modelsync.api.reasons import Reason, Stage
 from modelsync.core import planner
 from modelsync.core.attempts.history import ready_reason
 from modelsync.core.cluster import snapshot
+from tests import counts
 from tests.builders import (
     MB,
     NOW,
@@ -53,7 +54,7 @@ def test_figures_say_when_the_worker_reported_them() -> None:
     assert observed(status) == later
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=counts.chosen(short=20, full=50), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([50, 60]), st.sampled_from([None, 0, MB])), min_size=1, max_size=8))
 def test_the_time_is_never_written_alone(reports: list[tuple[int, int | None]]) -> None:
     stored, now = planned(None, a_sample(HALF))[0], NOW

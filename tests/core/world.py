@@ -261,12 +261,17 @@ def _timeless(plan: actions.Plan) -> actions.Plan:
     """A plan without the times of what happened: of a status that could not be stored, what is remembered
     still has the time at which it was first decided."""
     statuses = {uid: _status_without_times(each) for uid, each in plan.statuses.items()}
-    return replace(plan, statuses=statuses, wake_at=plan.wake_at and NOW)
+    queues = {
+        name: each.replace(oldest_wait_since=each.oldest_wait_since and NOW)
+        for name, each in plan.queue_statuses.items()
+    }
+    return replace(plan, statuses=statuses, queue_statuses=queues, wake_at=plan.wake_at and NOW)
 
 
 def _status_without_times(status: ModelSyncStatus) -> ModelSyncStatus:
-    failure = status.last_failure
+    failure, place = status.last_failure, status.queue
     return status.replace(
+        queue=place and place.replace(since=place.since and NOW),
         conditions=tuple(each.replace(last_transition_time=NOW) for each in status.conditions),
         last_failure=failure and failure.replace(time=NOW),
         next_retry_time=status.next_retry_time and NOW,
