@@ -48,6 +48,12 @@ def queue(name: str = "default") -> Any:
     return kube.get("syncqueue", name, SYSTEM)
 
 
+def paused(name: str, namespace: str, **spec: Any) -> kube.Object:
+    """A ModelSync that starts no worker."""
+    source = {"huggingFace": {"repository": "org/name"}}
+    return kube.sync(name, namespace, spec.pop("source", source), suspend=True, **spec)
+
+
 def _done(process: subprocess.CompletedProcess[str]) -> str:
     assert process.returncode == 0, process.stderr
     return process.stdout
