@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,9 +83,10 @@ def in_order(page: str) -> Iterator[Command]:
                 yield Command(page=page, text=one)
 
 
-def codes(path: Path) -> list[str]:
+@cache
+def codes(path: Path) -> tuple[str, ...]:
     """What stands in code font in a page's text, outside of fenced blocks."""
-    return _CODE.findall(_FENCE.sub("", path.read_text(encoding="utf-8")))
+    return tuple(_CODE.findall(_FENCE.sub("", path.read_text(encoding="utf-8"))))
 
 
 def name(path: Path) -> str:

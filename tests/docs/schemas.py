@@ -49,6 +49,7 @@ def has_field(kind: str, path: str) -> bool:
     return True
 
 
+@functools.cache
 def _schema(kind: str) -> dict[str, Any]:
     found: dict[str, Any] = CRDS[kind]()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return found

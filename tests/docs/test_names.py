@@ -1,7 +1,7 @@
 """What the documentation names exists: headings of links, fields, values, metrics, variables, paths."""
 
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -82,11 +82,9 @@ def test_a_value_of_the_chart_exists(page: Path) -> None:
 
 @each_page()
 def test_a_metric_exists(page: Path) -> None:
-    families = {family.name for family, _ in metrics_reference._families()}
     named = set(re.findall(r"\bmodelsync_\w+\b", " ".join(codes(page))))
-    modules = {path.stem for path in (ROOT / "operator").rglob("*.py")}
-    named = {found for found in named if not found.endswith("_")} - modules - {"modelsync_sync"}
-    assert {re.sub("_(total|bucket|count|sum)$", "", found) for found in named} <= families
+    named = {found for found in named if not found.endswith("_")} - _modules() - {"modelsync_sync"}
+    assert {re.sub("_(total|bucket|count|sum)$", "", found) for found in named} <= _families()
 
 
 @each_page()
@@ -104,7 +102,7 @@ def test_links_lead_to_headings(page: Path) -> None:
     broken = []
     for file, anchor in re.findall(r"\]\(([^)#: ]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
         target = (page.parent / file) if file else page
-        if anchor not in set(_anchors(target.read_text(encoding="utf-8"))):
+        if anchor not in _anchors(target):
             broken.append(f"{file}#{anchor}")
     assert broken == []
 
@@ -121,6 +119,16 @@ def test_a_page_opens_with_its_title_and_a_sentence() -> None:
         ]
         assert lines[0].startswith("# "), name(page)
         assert not lines[1].startswith(("#", "|", "```")), f"{name(page)}: say first what the page is for"
+
+
+@cache
+def _families() -> frozenset[str]:
+    return frozenset(family.name for family, _ in metrics_reference._families())
+
+
+@cache
+def _modules() -> frozenset[str]:
+    return frozenset(path.stem for path in (ROOT / "operator").rglob("*.py"))
 
 
 def _plain(path: str) -> str:
@@ -145,13 +153,15 @@ def _value(path: str) -> bool:
     return True
 
 
-def _anchors(text: str) -> Iterator[str]:
+@cache
+def _anchors(page: Path) -> frozenset[str]:
     """The anchors that GitHub makes of headings."""
-    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
-        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
 
-def _reachable() -> set[str]:
+@cache
+def _reachable() -> frozenset[str]:
     """The pages that links lead to, beginning with README."""
     seen: set[Path] = set()
     todo = [ROOT / "README.md"]
@@ -162,4 +172,4 @@ def _reachable() -> set[str]:
         seen.add(page)
         for target in re.findall(r"\]\(([^)#: ]+)", page.read_text(encoding="utf-8")):
             todo += [found for found in [(page.parent / target).resolve()] if found.is_file()]
-    return {name(page) for page in seen}
+    return frozenset(name(page) for page in seen)
