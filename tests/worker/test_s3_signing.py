@@ -23,6 +23,7 @@ from modelsync.worker.progress.waiting import Patience
 from modelsync.worker.sources.credentials import Given, Hidden, Keys
 from modelsync.worker.sources.s3 import object_listing
 from modelsync.worker.sources.s3.signing import CHECKSUMS, Signer
+from tests import counts
 
 ODD_KEYS = [
     "plain.bin",
@@ -140,7 +141,10 @@ class Requests(object_listing.ObjectRequests):
         return {"ETag": '"e"', "ChecksumSHA256": base64.b64encode(b"x" * 32).decode()}
 
 
-@pytest.mark.parametrize("count", [1, 1000, 10_000, 10_001, 50_000])
+OBJECTS = counts.chosen(short=[1, 1000, 10_001], full=[1, 1000, 10_000, 10_001, 50_000])
+
+
+@pytest.mark.parametrize("count", OBJECTS)
 def test_every_object_is_asked_for_its_checksum_however_many_they_are(count: int) -> None:
     client: Any = None
     signer: Any = None

@@ -141,21 +141,20 @@ class Bar:
 
 def repository(job: Job, report: Report) -> None:
     """Fetch one file of a repository with huggingface_hub, Xet included."""
-    import huggingface_hub
+    # The class of its whole API, which calls the same function, takes 70 ms more to load.
+    from huggingface_hub.file_download import hf_hub_download
 
     _keep_to_itself(job)
     bar: Any = type("CountingBar", (Bar,), {"counter": Counter(report)})
-    api = huggingface_hub.HfApi(
-        endpoint=job["endpoint"],
-        token=job["token"] or False,
-        library_name="modelsync",
-        library_version=job["version"],
-    )
-    api.hf_hub_download(
+    hf_hub_download(
         job["repository"],
         job["path"],
         repo_type=job["kind"],
         revision=job["commit"],
+        endpoint=job["endpoint"],
+        token=job["token"] or False,
+        library_name="modelsync",
+        library_version=job["version"],
         local_dir=job["name"],
         tqdm_class=bar if job["report"] else None,
     )
@@ -164,7 +163,6 @@ def repository(job: Job, report: Report) -> None:
 def _keep_to_itself(job: Job) -> None:
     """Make the library's client trust no address in an answer with the token (the Hub says where to ask for
     a token of Xet, and a host named there would get the user's), and leave waiting to the worker."""
-    from huggingface_hub import set_client_factory
     from huggingface_hub.utils import _http as library
     from huggingface_hub.utils._xet import XetTokenType, xet_connection_info_refresh_url
 
@@ -198,7 +196,7 @@ def _keep_to_itself(job: Job) -> None:
 
     with _ONCE:  # all jobs of a process are of one repository
         if library._GLOBAL_CLIENT_FACTORY is library.default_client_factory:
-            set_client_factory(client)
+            library.set_client_factory(client)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
