@@ -155,7 +155,12 @@ class Connector:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._context = tls_sessions.client_context(network.ca_file)
+        if network.ca_file is not None:  # a file without certificates shows before the first request
+            tls_sessions.client_context(network.ca_file)
+
+    @property
+    def _context(self) -> tls_sessions.ResumingContext:
+        return tls_sessions.client_context(self._network.ca_file)
 
     def route(self, origin: Origin) -> Route:
         """The way to an origin, by the proxies and their exceptions; raises UnknownProxy."""

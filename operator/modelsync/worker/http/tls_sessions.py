@@ -9,7 +9,10 @@ import contextlib
 import functools
 import socket
 import ssl
+import threading
 from typing import Any
+
+_ONCE = threading.Lock()
 
 
 class ResumingContext(ssl.SSLContext):
@@ -29,12 +32,17 @@ class ResumingContext(ssl.SSLContext):
             self._sessions[connected.server_hostname] = connected.session
 
 
-@functools.cache
 def client_context(ca_file: str | None) -> ResumingContext:
     """A context that checks certificates and host names, by the system's authorities or a bundle's.
 
-    Made once, as loading the authorities takes 20 ms.
+    Made once, when it is needed, as loading the authorities takes 20 to 50 ms.
     """
+    with _ONCE:
+        return _loaded(ca_file)
+
+
+@functools.cache
+def _loaded(ca_file: str | None) -> ResumingContext:
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca_file is None:
         context.load_default_certs()
