@@ -23,9 +23,9 @@ _CLAIM: Object = {"persistentVolumeClaim": {"claimName": "c" * 253, "subPath": _
 def files(url: int, path: int, *, filler: str, more: int = 0) -> Object:
     """An http source with as many bytes of URLs and paths as the rule allows, and `more`: files whose URL has
     `url` and whose path has `path` fillers, and the rest in the last one."""
-    most = size_limits.MOST_FILES_TEXT + more
+    left = size_limits.MOST_FILES_TEXT + more
     found: list[Object] = []
-    while (left := most - text(_http(found))) and len(found) < 500:
+    while left and len(found) < 500:
         number = f"{len(found):03}"
         head = f"https://example.org/{number}?"
         file: Object = {"url": head, "path": number, "sha256": "f" * 64, "size": 2**53}
@@ -33,9 +33,11 @@ def files(url: int, path: int, *, filler: str, more: int = 0) -> Object:
         if room < 0:
             break
         if room < (url + path) * _cost(filler):
-            found.append({**file, "url": head + "u" * min(room, 900)})
+            file["url"] = head + "u" * min(room, 900)
         else:
-            found.append({**file, "url": head + filler * url, "path": number + filler * path})
+            file |= {"url": head + filler * url, "path": number + filler * path}
+        found.append(file)
+        left -= text(_http([file]))
     found[-1]["path"] += "p" * left
     return _http(found)
 
