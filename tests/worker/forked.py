@@ -39,7 +39,7 @@ class Program:
         stderr: IO[bytes] | None = None,
     ) -> None:
         job = {"code": code, "arguments": list(arguments), "variables": dict(variables)}
-        self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the block's end
+        self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the program has ended
         error = self._stdout if stderr is None else stderr
         self._answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, open(os.devnull, "rb") as nothing:
@@ -66,6 +66,10 @@ class Program:
     def _ended(self) -> int:
         self.returncode = int(self._answer.recv(64))
         self._answer.close()
+        os.close(self._handle)
+        with self._stdout:
+            self._stdout.seek(0)
+            self._output = self._stdout.read().decode()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -81,8 +85,7 @@ class Program:
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
         """What it wrote, when it has ended."""
         self.wait(timeout)
-        self._stdout.seek(0)
-        return self._stdout.read().decode(), None
+        return self._output, None
 
     def __enter__(self) -> "Program":
         return self
@@ -92,8 +95,6 @@ class Program:
     ) -> None:
         """Wait for its end."""
         self.wait()
-        self._stdout.close()
-        os.close(self._handle)
 
 
 def run(
