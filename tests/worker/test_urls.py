@@ -19,6 +19,7 @@ from modelsync.worker.http.connector import Network
 from modelsync.worker.http.urls import Origin, Url
 from modelsync.worker.sources import factory
 from modelsync.worker.sources.credentials import Given
+from tests import counts
 
 HTTP, HTTPS = 80, 443
 PARSED = {
@@ -117,7 +118,7 @@ PORTS = st.just("") | st.text("0123456789", max_size=7).map(":{}".format)
 BEHIND = st.sampled_from(["", "/", "/a/../b", "?secret", "#secret", "/a?x=secret#secret", "//x", "/a:99999"])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=counts.chosen(short=200, full=1000), deadline=None)
 @given(st.sampled_from(["http", "https", "HTTP"]), st.sampled_from(["", "me:secret@"]), HOSTS, PORTS, BEHIND)
 @example("http", "", "h", ":999999", "/a")
 def test_a_url_is_refused_or_can_be_asked_and_shown(

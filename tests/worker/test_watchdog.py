@@ -29,6 +29,7 @@ from modelsync.worker.http.connector import Network
 from modelsync.worker.progress import proc_counters
 from modelsync.worker.progress.state import State
 from modelsync.worker.progress.throughput import Meter
+from tests import counts
 from tests.worker import forked
 from tests.worker.syncs import Sync
 from tests.worker.test_worker_command import HERE, start, words
@@ -53,7 +54,7 @@ def advance(state: State) -> None:
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-@pytest.mark.parametrize("deadline", [10, 600, 86_400])
+@pytest.mark.parametrize("deadline", counts.chosen(short=[10, 3600], full=[10, 600, 3600, 86_400]))
 def test_every_stage_has_its_deadline_and_words_of_its_own(stage: Stage, deadline: int) -> None:
     clock = Clock()
     state = State(Meter(clock=clock))

@@ -131,7 +131,7 @@ CASES: tuple[Case, ...] = (
         name="simulated: any sizes, known or not, connections, speeds, limits, disks and cuts end right",
         run=simulated,
         full=5_000,
-        quick=60,
+        quick=24,
     ),
     _case("700,000 bytes and 3 MB at limits of 150 and 300 kB/s", _tokenizer, 4, 0),
     _case("files of 64 KiB to 1 MiB from an origin of 20 to 600 kB/s a connection", _slow_origin, 12, 1),
