@@ -1,17 +1,16 @@
 """Jobs of workers as the operator renders them from accepted specs, and what somebody else would try."""
 
 import copy
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from dev import kube
 from modelsync.api import modelsync as api
 from modelsync.api import naming
 from modelsync.api.worker_pod import pod_security
 from modelsync.core.cluster import snapshot
 from modelsync.core.jobs import job_manifest
+from tests.attacks import users
 from tests.builders import a_sync
 from tests.e2e import release
 
@@ -105,12 +104,7 @@ def accepted(space: str) -> Iterator[tuple[str, Job]]:
 
 def create(job: Job) -> str:
     """The refusal of a Job that the operator would create (a server dry run), or ''."""
-    words = ("create", "--dry-run=server", "-f", "-", "--as", OPERATOR)
-    try:
-        kube.kubectl(*words, stdin=json.dumps(job))
-    except kube.KubectlError as error:
-        return str(error).partition(": ")[2]
-    return ""
+    return users.create(OPERATOR, job)
 
 
 def _pod(change: Callable[[Job], object]) -> Callable[[Job], object]:

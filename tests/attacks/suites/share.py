@@ -153,19 +153,8 @@ def led_elsewhere(full: bool) -> Iterator[Outcome]:
         chosen = {"annotations": {"example.org/a": "b"}}
         kube.apply(kube.sync("led", space, source, suspend=True, podTemplate=chosen))
         for name, change in changes.items():
-            patch = json.dumps({"spec": change})
-            asked = (
-                "patch",
-                "modelsync",
-                "led",
-                "-n",
-                space,
-                "--type=merge",
-                "--dry-run=server",
-                "-p",
-                patch,
-            )
-            yield name, users.problem(users.attempt("eve", *asked), "you may not get Secret")
+            refusal = users.patch("eve", space, "led", {"spec": change})
+            yield name, users.problem(refusal, "you may not get Secret")
         for count in (1, 8):
             secrets = [{"name": f"tok-{number}"} for number in range(count)]
             sync = kube.sync("pulls", space, {"huggingFace": {"repository": "org/name"}}, suspend=True)
@@ -205,17 +194,8 @@ def queues_of_others(full: bool) -> Iterator[Outcome]:
                 refusal = users.create(user, _in_queue("a", space, queue))
                 yield f"{user} names {queue} at creation", users.problem(refusal, said)
             kube.apply(_in_queue("moved", space, "default"))
-            move = (
-                "patch",
-                "modelsync",
-                "moved",
-                "-n",
-                space,
-                "--type=merge",
-                "-p",
-                '{"spec":{"queue":"gpu"}}',
-            )
-            yield "ed names gpu afterwards", users.problem(users.attempt("ed", *move), said)
+            refusal = users.patch("ed", space, "moved", {"spec": {"queue": "gpu"}})
+            yield "ed names gpu afterwards", users.problem(refusal, said)
             for user, queue in (("ed", "default"), ("member", "gpu")):
                 refusal = users.create(user, _in_queue("a", space, queue))
                 yield f"{user} names {queue}, as they may", refusal and f"refused: {refusal[:300]}"
