@@ -1,13 +1,12 @@
 """A thin hand on the real cluster: kubectl, watches, namespaces, and a Pod that reads a volume.
 
-The tests do what a user does, with the user's own tool. Waiting is always for an event of a watch or the end
-of a process, never for a time.
+Where a user's command is what a test is about, it runs kubectl; all else is a request of this process
+(dev/kube_api.py). Waiting is always for an event of a watch or the end of a process, never for a time.
 """
 
 import contextlib
 import hashlib
 import json
-import os
 import re
 import subprocess
 import threading
@@ -15,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dev import occupied
+from dev import kube_api, occupied
 
 Object = dict[str, Any]
 RESTRICTED = {
@@ -42,26 +41,23 @@ def kubectl(*args: str, stdin: str | None = None, timeout: float = 60) -> str:
 
 def get(kind: str, name: str = "", namespace: str | None = None) -> Any:
     """An object, or with no name the items of a list, as JSON data."""
-    where = ("-n", namespace) if namespace else ("-A",)
-    found = json.loads(kubectl("get", kind, *((name,) if name else ()), *where, "-o", "json"))
-    return found if name else found["items"]
+    return kube_api.get(kind, namespace, name) if name else kube_api.items(kind, namespace)
 
 
 def exists(kind: str, name: str, namespace: str) -> bool:
     """Whether an object is there."""
-    return bool(kubectl("get", kind, name, "-n", namespace, "--ignore-not-found", "-o", "name").strip())
+    return bool(kube_api.items(kind, namespace, fields=f"metadata.name={name}", only_metadata=True))
 
 
 def apply(*objects: Object, dry_run: bool = False) -> None:
-    """`kubectl apply -f -` of some objects."""
-    extra = ("--dry-run=server",) if dry_run else ()
-    listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-    kubectl("apply", *extra, "-f", "-", stdin=json.dumps(listed))
+    """Make some objects, or what they are from now on."""
+    for one in objects:
+        kube_api.apply(one, dry_run=dry_run)
 
 
 def patch(kind: str, name: str, namespace: str, change: Object) -> None:
     """A JSON merge patch, as a user does it."""
-    kubectl("patch", kind, name, "-n", namespace, "--type=merge", "-p", json.dumps(change))
+    kube_api.patch(kind, namespace, name, change)
 
 
 def merged(base: Object, change: Object) -> Object:
@@ -74,23 +70,13 @@ def merged(base: Object, change: Object) -> Object:
 
 
 class Watch:
-    """`kubectl get --watch -o json` of one kind in a namespace, kept as a list of (seconds, object).
-
-    One object is watched as a list of one. `kubectl get KIND NAME --watch` gets the object, watches from
-    resource version 0 and drops the first event as a repetition of what it got: a change between the two is
-    never printed.
-    """
+    """The objects of one kind in a namespace as they become, kept as a list of (seconds, object)."""
 
     def __init__(self, kind: str, namespace: str, name: str = "") -> None:
         self.seen: list[tuple[float, Object]] = []
         self._changed = threading.Condition()
-        self._ended = False
-        only = (f"--field-selector=metadata.name={name}",) if name else ()
-        self._process = subprocess.Popen(
-            ["kubectl", "get", kind, *only, "-n", namespace, "--watch", "-o", "json"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        self._ended = ""
+        self._changes = kube_api.Changes(kind, namespace, f"metadata.name={name}" if name else "")
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -98,30 +84,20 @@ class Watch:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        self._changes.close()
         self._thread.join(10)
-        for stream in (self._process.stdout, self._process.stderr):
-            assert stream is not None
-            stream.close()
 
     def _read(self) -> None:
-        decoder, text = json.JSONDecoder(), ""
-        stream = self._process.stdout
-        assert stream is not None
-        while data := os.read(stream.fileno(), 65536):
-            text += data.decode()
-            while text := text.lstrip():
-                try:
-                    found, end = decoder.raw_decode(text)
-                except ValueError:
-                    break
-                text = text[end:]
+        why = "the API server ended it"
+        try:
+            for found in self._changes:
                 with self._changed:
                     self.seen.append((time.monotonic(), found))
                     self._changed.notify_all()
+        except kube_api.ApiError as refusal:
+            why = str(refusal)
         with self._changed:
-            self._ended = True
+            self._ended = why
             self._changed.notify_all()
 
     def until(self, wanted: Callable[[Object], bool], timeout: float, what: str = "") -> Object:
@@ -140,11 +116,7 @@ class Watch:
 
     def _missed(self, timeout: float, what: str) -> str:
         last = self.seen[-1][1].get("status") if self.seen else None
-        why = f"not seen within {timeout} s"
-        if self._ended:
-            assert self._process.stderr is not None
-            complaint = self._process.stderr.read().decode().strip() or "without an error"
-            why = f"kubectl's watch ended ({complaint}); not seen"
+        why = f"the watch ended ({self._ended}); not seen" if self._ended else f"not seen within {timeout} s"
         return f"{why}: {what}; last status: {last}"
 
 
@@ -194,22 +166,28 @@ def make_namespace(name: str, labels: Object = RESTRICTED) -> None:
     """Make a namespace of the tests; one of this name that they did not make is left alone, and an error."""
     own = f"{occupied.LABEL}={occupied.Maker.TESTS}"
     # A run that was killed may have left it.
-    if name in kubectl("get", "namespaces", "-l", own, "-o", "jsonpath={.items[*].metadata.name}").split():
+    if kube_api.items("namespace", None, labels=own, fields=f"metadata.name={name}"):
         kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=90s", timeout=95)
-    metadata = {"name": name, "labels": {**labels, **OWN}}
-    kubectl(
-        "create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    kube_api.create(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**labels, **OWN}}}
     )
 
 
 @contextlib.contextmanager
 def namespace(name: str) -> Iterator[str]:
-    """A namespace that enforces Pod Security `restricted`, deleted at the end."""
+    """A namespace that enforces Pod Security `restricted`, deleted at the end.
+
+    On a cluster that goes itself, what runs in it is deleted alone: all else costs a second of a processor.
+    """
     make_namespace(name)
     try:
         yield name
     finally:
-        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        if occupied.cluster_goes():
+            for kind in ("modelsyncs", "jobs", "pods"):
+                kube_api.delete_all(kind, name)
+        else:
+            kube_api.delete("namespace", None, name)
 
 
 def claim(name: str, namespace: str, size: str = "1Gi", **spec: Any) -> Object:
@@ -283,8 +261,8 @@ def run_on_claim(namespace: str, claim_name: str, image: str, code: str, timeout
         done = watch.until(
             lambda pod: pod.get("status", {}).get("phase") in ("Succeeded", "Failed"), timeout, "reader Pod"
         )
-    printed = kubectl("logs", name, "-n", namespace)
-    kubectl("delete", "pod", name, "-n", namespace, "--wait=false")
+    printed = kube_api.log(namespace, name)
+    kube_api.delete("pod", namespace, name)
     assert done["status"]["phase"] == "Succeeded", printed
     return printed
 

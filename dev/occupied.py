@@ -20,6 +20,7 @@ from dev import target as targets
 
 LABEL = "modelsync.dev/made-by"
 VARIABLE = "MODELSYNC_REMOVE_INSTALLATION"
+GOES_VARIABLE = "MODELSYNC_CLUSTER_GOES"
 SYSTEM, RELEASE = "modelsync-system", "modelsync"
 CRDS = {"ModelSync": "modelsyncs.modelsync.dev", "SyncQueue": "syncqueues.modelsync.dev"}
 
@@ -126,6 +127,11 @@ class Cluster:
             for one in listed
             if re.match(r"modelsync-\d", one["chart"])
         ]
+
+
+def cluster_goes() -> bool:
+    """Whether the cluster is stopped after this run, which started it (dev/on-cluster.sh), with all on it."""
+    return GOES_VARIABLE in os.environ
 
 
 def chart_setting(maker: Maker) -> str:

@@ -27,6 +27,7 @@ if [ -n "${KUBECONFIG:-}" ] && [ -z "${MODELSYNC_DEV_CLUSTER:-}" ]; then
 else
     if ! python -m dev.cluster status >/dev/null 2>&1; then
         started=yes
+        export MODELSYNC_CLUSTER_GOES=yes  # nothing that is made on it needs to be removed
         python -m dev.cluster start
     fi
     python -m dev.cluster exec -- python -m dev.occupied

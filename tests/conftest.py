@@ -51,13 +51,14 @@ def room(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     yield
-    occupied.Cluster().clean_up(occupied.Maker.TESTS)
+    if not occupied.cluster_goes():
+        occupied.Cluster().clean_up(occupied.Maker.TESTS)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """When all processes have ended: remove what their tests made on the cluster."""
-    if plugin.left(session.config, "room"):
+    if plugin.left(session.config, "room") and not occupied.cluster_goes():
         try:
             occupied.Cluster().clean_up(occupied.Maker.TESTS)
         except target.TargetError as error:

@@ -61,6 +61,10 @@ class Proof:
         """A JSON merge patch; returns the object as stored, or raises Refused."""
         return self.call("PATCH", kind, f"/{name}{sub}", change, dry_run=dry_run)
 
+    def get(self, kind: str, name: str) -> Object:
+        """An object as it is stored."""
+        return self.call("GET", kind, f"/{name}", {}, dry_run=False)
+
     def create_job(self, manifest: Object) -> None:
         """Create a Job without storing it; raises Refused."""
         body = {**manifest, "metadata": {**manifest["metadata"], "namespace": NAMESPACE}}

@@ -129,8 +129,8 @@ def test_the_category_names_both_kinds() -> None:
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_kstatus_and_the_ready_condition_agree(syncs: None, name: str) -> None:
-    found = kube.get(proof.SYNCS, name, proof.NAMESPACE)
+def test_kstatus_and_the_ready_condition_agree(api: proof.Proof, syncs: None, name: str) -> None:
+    found = api.get("ModelSync", name)
     verdict = kstatus.judge(found)
     assert verdict == VERDICTS[name]
     ready = next(c["status"] for c in found["status"]["conditions"] if c["type"] == "Ready")

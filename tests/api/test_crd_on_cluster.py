@@ -1,5 +1,6 @@
 """The CRDs proven on a real API server: what it refuses and in which words, what it accepts and stores."""
 
+import json
 from typing import Any
 
 import pytest
@@ -98,7 +99,7 @@ def test_kubectl_shows_the_same_words(api: proof.Proof) -> None:
     sync = {"apiVersion": proof.API_VERSION, "kind": "ModelSync", "metadata": {"name": "b"}, "spec": spec}
     sync["metadata"] = {"name": "b", "namespace": proof.NAMESPACE}
     with pytest.raises(kube.KubectlError) as refused:
-        kube.apply(sync)
+        kube.kubectl("apply", "-f", "-", stdin=json.dumps(sync))
     assert str(refused.value).endswith(
         'The ModelSync "b" is invalid: spec.bandwidthLimit: Invalid value: "500m": must be a quantity of at'
         " least 1k bytes per second, such as 50M (M is mega, m is milli)"

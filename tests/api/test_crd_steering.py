@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from dev import kube
 from tests.api import proof
 from tests.api.specs import bases
 
@@ -36,15 +35,15 @@ def _run(command: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize("act", WANTED)
-def test_an_act_is_a_change_of_the_spec(minilm: str, act: str) -> None:
+def test_an_act_is_a_change_of_the_spec(api: proof.Proof, minilm: str, act: str) -> None:
     _run(ROWS[act], minilm)
     field, value = WANTED[act]
-    assert kube.get(minilm, "minilm", proof.NAMESPACE)["spec"][field] == value
+    assert api.get("ModelSync", "minilm")["spec"][field] == value
 
 
-def test_a_retry_is_an_annotation(minilm: str) -> None:
+def test_a_retry_is_an_annotation(api: proof.Proof, minilm: str) -> None:
     _run(ROWS["retry a failed sync, or skip a wait"], minilm)
-    annotations = kube.get(minilm, "minilm", proof.NAMESPACE)["metadata"]["annotations"]
+    annotations = api.get("ModelSync", "minilm")["metadata"]["annotations"]
     assert annotations["modelsync.dev/retry-requested-at"].isdigit()
 
 

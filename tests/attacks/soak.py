@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dev import kube, occupied
+from dev import kube, kube_api, occupied
 from dev.origins.hub import HubServer, Repository, Synthetic
 from modelsync.api import naming
 from tests.attacks import users
@@ -195,7 +195,7 @@ def _flood(name: str, address: str, port: int) -> kube.Object:
 
 def _steadily(act: Callable[[Seen], None], seen: Seen, stop: threading.Event) -> None:
     while not stop.is_set():
-        with contextlib.suppress(kube.KubectlError, OSError):
+        with contextlib.suppress(kube.KubectlError, kube_api.ApiError, OSError):
             act(seen)
 
 

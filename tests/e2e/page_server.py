@@ -17,7 +17,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from dev import kube
+from dev import kube, kube_api
 from tests.e2e import release
 from tests.page import browsing
 
@@ -156,7 +156,7 @@ def user(name: str, namespace: str, role: str = "edit") -> str:
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
         },
     )
-    return kube.kubectl("create", "token", name, "-n", namespace, "--duration=2h").strip()
+    return kube_api.token(namespace, name)
 
 
 def _free_port() -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dev import kube, occupied
+from dev import kube, kube_api, occupied
 from tests.parallel import groups
 
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
@@ -49,7 +50,16 @@ def ensure() -> None:
 
 
 def _installed() -> str:
-    """How the last installation was described, or ''; Helm itself describes those that say nothing."""
+    """How the last installation was described, or ''; Helm is asked once for each state of its records."""
+    records = kube_api.items("secrets", SYSTEM, labels=f"owner=helm,name={RELEASE}", only_metadata=True)
+    return _description(tuple(sorted(one["metadata"]["resourceVersion"] for one in records)))
+
+
+@functools.lru_cache(maxsize=1)
+def _description(records: tuple[str, ...]) -> str:
+    """What Helm says of these records; it describes installations itself that say nothing."""
+    if not records:
+        return ""
     command = ["helm", "status", RELEASE, "-n", SYSTEM, "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
@@ -91,7 +101,7 @@ def queue(name: str, slots: int) -> Iterator[str]:
     try:
         yield name
     finally:
-        kube.kubectl("delete", "syncqueue", name, "-n", SYSTEM, "--ignore-not-found")
+        kube_api.delete("syncqueue", SYSTEM, name)
 
 
 def scale(replicas: int) -> None:
@@ -107,11 +117,8 @@ def scale(replicas: int) -> None:
 
 def operator_pod() -> dict[str, Any]:
     """The running operator's Pod."""
-    pods = kube.kubectl(
-        "get", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator", "-o", "json",
-        "--field-selector=status.phase=Running",
-    )  # fmt: skip
-    items: list[dict[str, Any]] = json.loads(pods)["items"]
+    component = "app.kubernetes.io/component=operator"
+    items = kube_api.items("pods", SYSTEM, labels=component, fields="status.phase=Running")
     assert len(items) == 1, [pod["metadata"]["name"] for pod in items]
     return items[0]
 

@@ -21,8 +21,8 @@ def store(found: Any) -> None:
     """As `kubectl edit` does; the annotation makes the kubelet look at once, not within a minute or two."""
     kube.patch("configmap", MAP, release.SYSTEM, {"data": {"config.yaml": yaml.safe_dump(found)}})
     pod = release.operator_pod()["metadata"]["name"]
-    mark = f"modelsync.dev-tests/changed={time.time():.0f}"
-    kube.kubectl("annotate", "pod", pod, "-n", release.SYSTEM, mark, "--overwrite")
+    mark = {"modelsync.dev-tests/changed": f"{time.time():.0f}"}
+    kube.patch("pod", pod, release.SYSTEM, {"metadata": {"annotations": mark}})
 
 
 @pytest.fixture

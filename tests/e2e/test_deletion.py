@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dev import kube
+from dev import kube, kube_api
 from dev.origins.hub import HubServer
 from tests import counts
 from tests.e2e import release
@@ -13,10 +13,9 @@ from tests.e2e.sources import hub_source
 
 NAMES = ("sync", "namespace", "crd", "release")
 ALL_ORDERS: list[tuple[str, ...]] = list(itertools.permutations(NAMES))
-# Each thing comes first once and last once; `make chaos` runs all 24 orders, up and down.
+# The definition goes before all that depends on it, and the operator before all that it would clean up;
+# `make chaos` runs all 24 orders, up and down.
 CHOSEN: list[tuple[str, ...]] = [
-    ("sync", "release", "crd", "namespace"),
-    ("namespace", "crd", "release", "sync"),
     ("crd", "namespace", "sync", "release"),
     ("release", "sync", "namespace", "crd"),
 ]
@@ -30,7 +29,7 @@ LIMIT_SECONDS = 30
 
 def delete(what: str, namespace: str) -> None:
     """Delete one thing without waiting for it."""
-    if what == "sync" and kube.kubectl("get", "crd", "-o", "name").count("modelsyncs"):
+    if what == "sync" and _defined():
         names = ("delete", "modelsync", "live", "-n", namespace)
         kube.kubectl(*names, "--ignore-not-found", "--wait=false")
     elif what == "namespace":
@@ -43,11 +42,15 @@ def delete(what: str, namespace: str) -> None:
 
 def leftovers(namespace: str) -> list[str]:
     """What is still there of all that was deleted."""
-    selector = ("-l", "app.kubernetes.io/managed-by=modelsync", "-A", "-o", "name")
-    found = kube.kubectl("get", "jobs,pods", *selector)
-    found += kube.kubectl("get", "namespace", namespace, "--ignore-not-found", "-o", "name")
-    found += kube.kubectl("get", "crd", "modelsyncs.modelsync.dev", "--ignore-not-found", "-o", "name")
-    return found.split()
+    ours = "app.kubernetes.io/managed-by=modelsync"
+    found = [one for kind in ("jobs", "pods") for one in kube_api.items(kind, None, labels=ours)]
+    found += kube_api.items("namespaces", None, fields=f"metadata.name={namespace}")
+    return [f"{one['kind']} {one['metadata']['name']}" for one in [*found, *_defined()]]
+
+
+def _defined() -> list[kube.Object]:
+    """The definition of ModelSyncs, while it is there."""
+    return kube_api.items("crds", None, fields="metadata.name=modelsyncs.modelsync.dev", only_metadata=True)
 
 
 @pytest.mark.alone

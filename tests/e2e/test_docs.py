@@ -114,7 +114,7 @@ def has(space: str, field: str, value: object) -> Check:
 
 def _is_retried(space: str) -> Check:
     def check(_: str) -> None:
-        found = kube.get("modelsync", "minilm", space)["metadata"]["annotations"]
+        found = kube.get("modelsync", "minilm", space)["metadata"].get("annotations", {})
         assert found["modelsync.dev/retry-requested-at"].isdigit()
 
     return check

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dev import kube
+from dev import kube, kube_api
 from dev.origins.hub import HubServer
 from modelsync.api import naming
 from tests.e2e import release
@@ -22,8 +22,8 @@ WEB = f"{release.RELEASE}-web"
 def ask(component: str, port: int, path: str, token: str) -> tuple[int, Any]:
     """Status and JSON of an answer of the component's Pod; (0, None) while it does not answer."""
     selector = f"app.kubernetes.io/component={component}"
-    shown = kube.kubectl("get", "pods", "-n", release.SYSTEM, "-l", selector, "-o", "json")
-    pods = [pod for pod in json.loads(shown)["items"] if not pod["metadata"].get("deletionTimestamp")]
+    found = kube_api.items("pods", release.SYSTEM, labels=selector)
+    pods = [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
     address = pods[0]["status"].get("podIP") if pods else None
     headers = {"Host": "localhost", "Authorization": f"Bearer {token}"}
     asked = urllib.request.Request(f"http://{address}:{port}{path}", headers=headers)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev import kube
+from dev import kube, kube_api
 from dev.origins.hub import HubServer
 from tests.e2e import release
 from tests.e2e.sources import hub_source
@@ -52,7 +52,7 @@ def _demands(space: str, rule: str) -> None:
     def refused() -> bool:
         try:
             kube.apply(probe, dry_run=True)
-        except kube.KubectlError as error:
+        except kube_api.ApiError as error:
             return f"{FIRST} to {LAST}" in str(error)
         return False
 
@@ -63,8 +63,8 @@ def _demands(space: str, rule: str) -> None:
 def demanding(space: str) -> Iterator[str]:
     """The test's namespace; what the test makes the cluster demand there goes with it."""
     yield space
-    kinds = "validatingadmissionpolicy,validatingadmissionpolicybinding"
-    kube.kubectl("delete", kinds, f"range-{space}", "--ignore-not-found")
+    for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
+        kube_api.delete(kind, None, f"range-{space}")
 
 
 _CONTEXT = "object.spec.?securityContext.?"
@@ -86,7 +86,7 @@ def test_a_modelsync_says_as_whom_its_worker_runs(demanding: str, hub: HubServer
     chosen = {"runAsUser": FIRST + 5, "runAsGroup": FIRST + 6, "fsGroup": FIRST + 7}
     kube.patch("modelsync", "default", demanding, {"spec": {"podTemplate": {"securityContext": chosen}}})
     kube.wait_complete("default", demanding)
-    kube.kubectl("delete", "validatingadmissionpolicybinding", f"range-{demanding}")
+    kube_api.delete("ValidatingAdmissionPolicyBinding", None, f"range-{demanding}")
     kube.eventually(lambda: _reads(demanding), 20, "the API server forgets the range")
     found = json.loads(kube.run_on_claim(demanding, "models", release.IMAGE, _OWNERS))
     assert {name: found[name][0] for name in FILES} == dict.fromkeys(FILES, FIRST + 5)
@@ -95,7 +95,7 @@ def test_a_modelsync_says_as_whom_its_worker_runs(demanding: str, hub: HubServer
 def _reads(space: str) -> bool:
     try:
         kube.apply(kube.pod_on_claim("probe", space, "models", release.IMAGE, "pass"), dry_run=True)
-    except kube.KubectlError:
+    except kube_api.ApiError:
         return False
     return True
 

@@ -24,8 +24,8 @@ def many(operator: None) -> str:
     kube.kubectl("create", "-f", "-", stdin=text, timeout=180)
 
     def settled() -> bool:
-        phases = kube.kubectl("get", "modelsyncs", "-n", name, "-o", "jsonpath={.items[*].status.phase}")
-        return phases.split() == ["Paused"] * COUNT
+        phases = [one.get("status", {}).get("phase") for one in kube.get("modelsyncs", namespace=name)]
+        return phases == ["Paused"] * COUNT
 
     kube.eventually(settled, 180, "all Paused")
     counts_written = [-1.0]
@@ -69,7 +69,5 @@ def _leads() -> bool:
         return False
 
 
-def _versions(namespace: str) -> str:
-    return kube.kubectl(
-        "get", "modelsyncs", "-n", namespace, "-o", "jsonpath={.items[*].metadata.resourceVersion}"
-    )
+def _versions(namespace: str) -> list[str]:
+    return [one["metadata"]["resourceVersion"] for one in kube.get("modelsyncs", namespace=namespace)]

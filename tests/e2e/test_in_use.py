@@ -10,8 +10,6 @@ import pytest
 from dev import kube, occupied, target
 from tests.e2e import release
 
-pytestmark = pytest.mark.alone
-SOMEBODYS = "somebodys"
 ENTRIES = {
     "the tests": ("-m", "dev.occupied"),
     "pytest by hand": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_watch.py"),
@@ -20,37 +18,37 @@ ENTRIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def somebodys(room: None) -> Iterator[None]:
-    """The release, and two ModelSyncs and a queue in a namespace that no tool made."""
-    release.ensure()
-    kube.kubectl("create", "namespace", SOMEBODYS)
+@pytest.fixture
+def somebodys(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace that no tool made, with two ModelSyncs and a queue."""
+    space = kube.namespace_name(request.node.nodeid)
+    kube.kubectl("create", "namespace", space)
     try:
         source = {"huggingFace": {"repository": "org/name"}}
-        kube.apply(*(kube.sync(name, SOMEBODYS, source, suspend=True) for name in ("one", "other")))
+        kube.apply(*(kube.sync(name, space, source, suspend=True) for name in ("one", "other")))
         queue = {"apiVersion": "modelsync.dev/v1alpha1", "kind": "SyncQueue", "spec": {"maxActive": 1}}
-        kube.apply({**queue, "metadata": {"name": "theirs", "namespace": SOMEBODYS}})
-        yield
+        kube.apply({**queue, "metadata": {"name": "theirs", "namespace": space}})
+        yield space
     finally:
-        kube.kubectl("delete", "namespace", SOMEBODYS, "--timeout=60s", timeout=70)
+        kube.kubectl("delete", "namespace", space, "--timeout=60s", timeout=70)
 
 
-def whole() -> set[tuple[str, str]]:
-    """Kind and uid of what must not be touched; namespaces of earlier tests may be on their way out."""
-    spaces = (SOMEBODYS, release.SYSTEM)
-    kinds = ("modelsyncs", "syncqueues", "deployments")
-    found = [(kind, one) for kind in kinds for space in spaces for one in kube.get(kind, namespace=space)]
-    found += [("crd", kube.get("crd", name, "default")) for name in occupied.CRDS.values()]
-    found += [("namespace", one) for one in kube.get("namespaces") if one["metadata"]["name"] in spaces]
+def whole(space: str) -> set[tuple[str, str]]:
+    """Kind and uid of what must not be touched; other tests make queues of their own beside the release."""
+    found = [(kind, one) for kind in ("modelsyncs", "syncqueues") for one in kube.get(kind, namespace=space)]
+    found += [("queue", kube.get("syncqueue", "default", release.SYSTEM))]
+    found += [("deployment", one) for one in kube.get("deployments", namespace=release.SYSTEM)]
+    found += [("crd", kube.get("crd", name)) for name in occupied.CRDS.values()]
+    found += [("namespace", kube.get("namespace", name)) for name in (space, release.SYSTEM)]
     return {(kind, one["metadata"]["uid"]) for kind, one in found}
 
 
-# Before the tests with a user's objects, which stay until the last of them.
 def test_demo_sees_the_installation_of_the_tests_as_anothers(operator: None) -> None:
     things = occupied.Cluster().look(occupied.Maker.DEMO)
     kinds = {one.kind for one in occupied.foreign(things, occupied.Maker.DEMO)}
     assert kinds >= {"CustomResourceDefinition", "SyncQueue", "HelmRelease", "Namespace"}
-    assert occupied.foreign(things, occupied.Maker.TESTS) == []
+    of_the_tests = [one for one in things if one.namespace in ("", release.SYSTEM)]
+    assert occupied.foreign(of_the_tests, occupied.Maker.TESTS) == []
 
 
 # What counts as a permission is the same code behind all entries.
@@ -59,9 +57,9 @@ def test_demo_sees_the_installation_of_the_tests_as_anothers(operator: None) -> 
     [*((entry, None) for entry in ENTRIES), ("the tests", "yes"), ("the tests", "another-cluster")],
 )
 def test_cluster_in_use_is_refused_before_anything_is_changed(
-    somebodys: None, entry: str, permission: str | None
+    somebodys: str, entry: str, permission: str | None
 ) -> None:
-    before = whole()
+    before = whole(somebodys)
     given = {} if permission is None else {occupied.VARIABLE: permission}
     done = subprocess.run(
         [sys.executable, *ENTRIES[entry]],
@@ -72,13 +70,14 @@ def test_cluster_in_use_is_refused_before_anything_is_changed(
     )
     said = done.stdout + done.stderr
     assert done.returncode == 2, said
-    assert f"2 ModelSyncs in namespace {SOMEBODYS}" in said
-    assert f"1 SyncQueue in namespace {SOMEBODYS}" in said
+    assert f"2 ModelSyncs in namespace {somebodys}" in said
+    assert f"1 SyncQueue in namespace {somebodys}" in said
     assert f"{occupied.VARIABLE}={occupied.Cluster().identity()}" in said
-    assert whole() == before
+    assert whole(somebodys) == before
 
 
-def test_cleaning_up_leaves_definitions_that_somebody_uses(somebodys: None) -> None:
-    with pytest.raises(target.TargetError, match=f"2 ModelSyncs in namespace {SOMEBODYS}"):
+@pytest.mark.alone
+def test_cleaning_up_leaves_definitions_that_somebody_uses(somebodys: str) -> None:
+    with pytest.raises(target.TargetError, match=f"2 ModelSyncs in namespace {somebodys}"):
         occupied.Cluster().clean_up(occupied.Maker.TESTS)
-    assert kube.exists("modelsync", "one", SOMEBODYS)
+    assert kube.exists("modelsync", "one", somebodys)

@@ -136,7 +136,8 @@ def test_a_failed_one_is_retried_by_its_row_and_all_failed_but_never_the_cancell
         assert await window.badge("unwanted", "Cancelled").is_visible()
 
     visit(web, token, test)
-    assert naming.RETRY_ANNOTATION not in kube.get("modelsync", "unwanted", space)["metadata"]["annotations"]
+    unwanted = kube.get("modelsync", "unwanted", space)["metadata"]
+    assert naming.RETRY_ANNOTATION not in unwanted.get("annotations", {})
 
 
 def _failed_twice(sync: kube.Object) -> bool:

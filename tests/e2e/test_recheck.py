@@ -48,7 +48,7 @@ def test_complete_sync_fetches_what_was_removed_when_it_is_asked(space: str, hub
     assert {**found, **records} == {**wanted, **records}
     received = [one["status"]["progress"]["bytesNetwork"] for one in (first, again)]
     assert received == [800_002, 1_600_002], "of all attempts; config.json was not fetched again"
-    events = kube.kubectl("get", "events", "-n", space, "-o", "jsonpath={.items[*].message}")
+    events = " ".join(event["message"] for event in kube.get("events", namespace=space))
     assert "a check of the published files was asked for" in events
 
 

@@ -1,11 +1,10 @@
 """An origin that falls silent: reported once, withdrawn when bytes flow again, and ended by the deadline."""
 
-import json
 from collections.abc import Callable
 
 import pytest
 
-from dev import kube
+from dev import kube, kube_api
 from dev.origins.faults import ALWAYS, Stall
 from dev.origins.hub import HubServer
 from tests.e2e.sources import hub_source
@@ -44,10 +43,10 @@ def test_silence_is_reported_once_withdrawn_and_ended_by_the_deadline(space: str
 
 
 def _reported_once(space: str, pod: str) -> None:
-    log = kube.kubectl("logs", pod, "-n", space)
+    log = kube_api.log(space, pod)
     assert log.count("Download stalled") == 1, log
     assert log.count("Download goes on") == 1, log
-    found = json.loads(kube.kubectl("get", "events", "-n", space, "-o", "json"))["items"]
+    found = kube.get("events", namespace=space)
     events = [
         event
         for event in found

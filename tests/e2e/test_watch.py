@@ -1,4 +1,4 @@
-"""What a user sees in `kubectl get modelsyncs -w`: it moves, steadily, and never backwards."""
+"""What a watch of ModelSyncs, such as `kubectl get modelsyncs -w`, gets: it moves and never backwards."""
 
 import itertools
 

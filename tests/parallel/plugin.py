@@ -4,7 +4,9 @@ The processes collect, and another one schedules: so one of them writes down the
 scheduler finds it.
 """
 
+import contextlib
 import json
+import os
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +17,8 @@ from xdist.workermanage import WorkerController
 from tests.parallel import groups
 from tests.parallel.scheduler import Scheduler
 
+_COURTESY = 10
+"""A nice value: a tenth of the processor time of one at 0, while both want more than there is."""
 _FILE = pytest.StashKey[Path]()
 _DUTIES = pytest.StashKey[set[str]]()
 
@@ -62,12 +66,23 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Remember the group of the test that runs."""
+    """Remember the group of the test that runs, and let one that needs no cluster go after those that do.
+
+    What is `alone` runs one after another, the longest chain of a run; what is free fills the gaps.
+    """
     groups.running = groups.of(item)
+    if _given(item.config):
+        _go_after(_COURTESY if groups.running is groups.Group.FREE else 0)
     try:
         return (yield)
     finally:
         groups.running = None
+
+
+def _go_after(courtesy: int) -> None:
+    """Set this thread's nice value, which what it starts inherits; a user other than root cannot lower it."""
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, courtesy)
 
 
 @pytest.hookimpl(optionalhook=True)
