@@ -5,7 +5,7 @@ place for a name, and every value of what is an enumeration.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -55,14 +55,14 @@ class Request:
         )
 
 
-def requests(document: Schema, victim: Victim) -> Iterator[Request]:
-    """All of them."""
+def requests(document: Schema, victim: Victim, tags: Iterable[str] = ("*", '"1"')) -> Iterator[Request]:
+    """All of them; writes also on the condition of the victim's version, and of these tags."""
     for path, methods in sorted(document["paths"].items()):
         for method, operation in sorted(methods.items()):
             for request in _of(document, victim, method.upper(), path, operation):
                 yield request
                 if request.method != "GET":
-                    for tag in ("*", f'"{victim.version}"', '"1"'):
+                    for tag in (f'"{victim.version}"', *tags):
                         yield Request(
                             method=request.method,
                             path=request.path,
