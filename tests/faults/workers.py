@@ -64,17 +64,14 @@ def in_memory() -> Path | None:
     return _MEMORY if _MEMORY.is_dir() else None
 
 
-OWN_MOUNTS = ("unshare", "--mount", "--propagation=private", "--")
-
-
 @contextlib.contextmanager
 def serving(*, own_mounts: bool = False, under: Sequence[str] = ()) -> Iterator[Server]:
     """A server with a scratch directory of this block's; one `under` a tracer ends with the block too."""
     with tempfile.TemporaryDirectory(prefix="modelsync-faults-", dir=in_memory()) as scratch:
         if not under:
-            yield Server(servers.kept(_SUBJECT, OWN_MOUNTS if own_mounts else ()), Path(scratch))
+            yield Server(servers.kept(_SUBJECT, own_mounts=own_mounts), Path(scratch))
             return
-        process = servers.Server(_SUBJECT, under)
+        process = servers.Server(_SUBJECT, under=under)
         try:
             yield Server(process, Path(scratch))
         finally:

@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 ROOT = Path(__file__).parents[2]
 MODELSYNC = "from modelsync.__main__ import run; run()"
@@ -28,7 +27,10 @@ SECONDS = 60
 
 
 class Program:
-    """A program that was started, with what tests use of subprocess.Popen; its output is in a file."""
+    """A program that was started, with what tests use of subprocess.Popen.
+
+    Its output is in a file, unless it gets streams that are led elsewhere.
+    """
 
     def __init__(
         self,
@@ -36,14 +38,17 @@ class Program:
         arguments: Sequence[str],
         variables: Mapping[str, str],
         *,
-        stderr: IO[bytes] | None = None,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
     ) -> None:
         job = {"code": code, "arguments": list(arguments), "variables": dict(variables)}
         self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the program has ended
-        error = self._stdout if stderr is None else stderr
+        output = self._stdout.fileno() if stdout is None else stdout
+        error = output if stderr is None else stderr
         self._answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, open(os.devnull, "rb") as nothing:
-            streams = [stream.fileno() for stream in (nothing, self._stdout, error, theirs)]
+            streams = [nothing.fileno() if stdin is None else stdin, output, error, theirs.fileno()]
             socket.send_fds(_forker(), [json.dumps(job).encode()], streams)
         message, (self._handle,), _, _ = socket.recv_fds(self._answer, 64, 1)
         self.pid = int(message)
@@ -101,7 +106,10 @@ def run(
     code: str, arguments: Sequence[str], variables: Mapping[str, str], timeout: float = 60
 ) -> "subprocess.CompletedProcess[str]":
     """A program from its start to its end."""
-    with tempfile.TemporaryFile() as stderr, Program(code, arguments, variables, stderr=stderr) as program:
+    with (
+        tempfile.TemporaryFile() as stderr,
+        Program(code, arguments, variables, stderr=stderr.fileno()) as program,
+    ):
         try:
             stdout, _ = program.communicate(timeout)
         except subprocess.TimeoutExpired:
