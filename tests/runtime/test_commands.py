@@ -39,7 +39,8 @@ def test_help_names_every_flag_and_there_is_none_for_what_the_document_says() ->
 def test_crds_are_written_and_checked(tmp_path: Path) -> None:
     run = CliRunner()
     assert run.invoke(crds.command, [str(tmp_path)]).exit_code == 0
-    kinds = {yaml.safe_load(file.read_text())["spec"]["names"]["kind"] for file in tmp_path.iterdir()}
+    made = [yaml.load(file.read_text(), yaml.CSafeLoader) for file in tmp_path.iterdir()]
+    kinds = {each["spec"]["names"]["kind"] for each in made}
     assert kinds == {"ModelSync", "SyncQueue"}
     assert run.invoke(crds.command, [str(tmp_path), "--check"]).exit_code == 0
     (tmp_path / "modelsync.dev_modelsyncs.yaml").write_text("edited")
