@@ -87,27 +87,44 @@ def _listed(
     return objects, str(found["metadata"]["resourceVersion"])
 
 
-def create(thing: Object) -> Object:
-    """Create an object; raises ApiError with 409 where one has its name."""
+def create(thing: Object, *, user: str = "", strict: bool = True, dry_run: bool = False) -> Object:
+    """Create an object, also with a user's rights; raises ApiError with 409 where one has its name."""
     path = _path(thing["apiVersion"], thing["kind"], thing["metadata"].get("namespace", "default"))
-    return _asked("POST", path, {"fieldValidation": "Strict"}, thing)
+    return _asked("POST", path, _checked(strict=strict, dry_run=dry_run), thing, _of(user))
 
 
 def apply(thing: Object, *, dry_run: bool = False) -> Object:
     """What `kubectl apply --server-side --force-conflicts` does with an object."""
     meta = thing["metadata"]
     path = _path(thing["apiVersion"], thing["kind"], meta.get("namespace", "default"), meta["name"])
-    query = {"fieldManager": "kubectl", "force": "true", "fieldValidation": "Strict"}
-    if dry_run:
-        query["dryRun"] = "All"
+    query = {"fieldManager": "kubectl", "force": "true", **_checked(dry_run=dry_run)}
     return _asked("PATCH", path, query, thing, {"Content-Type": "application/apply-patch+yaml"})
 
 
-def patch(kind: str, namespace: str | None, name: str, change: Object) -> Object:
-    """A JSON merge patch."""
-    media = {"Content-Type": "application/merge-patch+json"}
-    query = {"fieldManager": "kubectl-patch", "fieldValidation": "Strict"}
-    return _asked("PATCH", _path(*_known(kind), namespace, name), query, change, media)
+def patch(
+    kind: str,
+    namespace: str | None,
+    name: str,
+    change: Object,
+    *,
+    subresource: str = "",
+    user: str = "",
+    dry_run: bool = False,
+) -> Object:
+    """A JSON merge patch, also with a user's rights."""
+    path = _path(*_known(kind), namespace, name) + (f"/{subresource}" if subresource else "")
+    headers = {"Content-Type": "application/merge-patch+json", **_of(user)}
+    query = {"fieldManager": "kubectl-patch", **_checked(dry_run=dry_run)}
+    return _asked("PATCH", path, query, change, headers)
+
+
+def _checked(*, strict: bool = True, dry_run: bool = False) -> dict[str, str]:
+    checked = {"fieldValidation": "Strict" if strict else "Ignore"}
+    return checked | ({"dryRun": "All"} if dry_run else {})
+
+
+def _of(user: str) -> dict[str, str]:
+    return {"Impersonate-User": user} if user else {}
 
 
 def delete(kind: str, namespace: str | None, name: str) -> None:
