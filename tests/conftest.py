@@ -67,6 +67,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-def operator(room: None) -> None:
-    """The chart's release with the tests' values, whatever the test before made of it."""
-    release.ensure()
+def operator(room: None, request: pytest.FixtureRequest) -> None:
+    """The chart's release, whatever the test before made of it: with the tests' values, and with those of the
+    marker `values`."""
+    marker = request.node.get_closest_marker("values")
+    release.ensure(**(marker.args[0] if marker else {}))

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ FAST: dict[str, Any] = {
     "config.worker.connections": CONNECTIONS,
     "queues.default.maxActive": 100,
 }
-_DESCRIPTION = "with the values that all tests share"
 
 
 def helm(*args: str, timeout: float = 180) -> str:
@@ -41,12 +40,17 @@ def helm(*args: str, timeout: float = 180) -> str:
     return done.stdout
 
 
-def ensure() -> None:
-    """Install the release with the tests' values, unless it is there so; once, however many processes ask."""
+def ensure(**values: Any) -> None:
+    """Install the release with the tests' values and these, unless it is there so.
+
+    Once, however many processes ask.
+    """
+    if values:
+        groups.must_be_alone("replacing the release")
     with (Path(tempfile.gettempdir()) / "modelsync-tests-release.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _installed() != _DESCRIPTION:
-            _install()
+        if _installed() != _described(values):
+            _install(**values)
 
 
 def _installed() -> str:
@@ -79,14 +83,17 @@ def _install(**values: Any) -> None:
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
     settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
     settings.append(occupied.chart_setting(occupied.Maker.TESTS))
-    description = f"with {', '.join(values)}" if values else _DESCRIPTION
     helm(
         "upgrade", "--install", RELEASE, "charts/modelsync", "-n", SYSTEM, "--wait", "--timeout", "120s",
-        "--description", description,
+        "--description", _described(values),
         # A fifth of an upgrade's processor time; the API server validates, and tests/chart does not set it.
         "--disable-openapi-validation",
         *(word for setting in settings for word in ("--set", setting)),
     )  # fmt: skip
+
+
+def _described(values: Mapping[str, Any]) -> str:
+    return f"with {json.dumps(values)}" if values else "with the values that all tests share"
 
 
 @contextlib.contextmanager

@@ -170,17 +170,13 @@ def _complete(name: str) -> Callable[[kube.Object], bool]:
     )
 
 
-@pytest.fixture
-def broken_image(operator: None) -> None:
-    release.install(**{"config.worker.image": f"{release.IMAGE_REPOSITORY}:missing"})
-
-
 @pytest.mark.alone
-def test_missing_image_says_so_and_heals_by_itself(space: str, hub: HubServer, broken_image: None) -> None:
+@pytest.mark.values({"config.worker.image": f"{release.IMAGE_REPOSITORY}:missing"})
+def test_missing_image_says_so_and_heals_by_itself(space: str, hub: HubServer) -> None:
     kube.apply(kube.sync("pull", space, hub_source(hub, "org/pull", size=1000)))
     sync = kube.wait_for("pull", space, lambda s: kube.ready_reason(s) == "ImagePullFailed", 30, "reason")
     assert sync["status"]["phase"] == "Queued"
-    release.install()
+    release.ensure()
     kube.wait_complete("pull", space, 120)
 
 

@@ -53,14 +53,9 @@ def others() -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def page(operator: None) -> None:
-    """The release with the page's server; the next test that asks for the release has it as it was."""
-    release.install(**{"web.enabled": "true"})
-
-
+@pytest.mark.values({"web.enabled": "true"})
 def test_history_outlives_the_pages_server_is_cut_by_the_operators_restart_and_leaks_to_nobody(
-    page: None, space: str, others: str, hub: HubServer
+    space: str, others: str, hub: HubServer
 ) -> None:
     ann, bob = user("ann", space, "view"), user("bob", others, "view")
     kube.apply(kube.sync("llama", space, hub_source(hub, "org/llama", size=600_000_000, rate=1_000_000)))

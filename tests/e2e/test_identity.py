@@ -100,14 +100,13 @@ def _reads(space: str) -> bool:
     return True
 
 
+_FIELDS = ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy")
+
+
 @pytest.mark.alone
+@pytest.mark.values({f"config.worker.securityContext.{field}": "null" for field in _FIELDS})
 def test_what_the_chart_leaves_out_is_left_to_the_namespace(demanding: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/model", files=FILES)
-    fields = ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy")
-    release.install(**{f"config.worker.securityContext.{field}": "null" for field in fields})
-    try:
-        _demands(demanding, _ABSENT)
-        kube.apply(kube.sync("left", demanding, source))
-        kube.wait_complete("left", demanding)
-    finally:
-        release.install()
+    _demands(demanding, _ABSENT)
+    kube.apply(kube.sync("left", demanding, source))
+    kube.wait_complete("left", demanding)

@@ -20,7 +20,7 @@ from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
-KILLS = counts.chosen(short=5, full=20)
+KILLS = counts.chosen(short=3, full=20)
 SEED = 20
 LEASE = {"leaseDuration": "3s", "renewDeadline": "2s", "retryPeriod": "0.5s"}
 

@@ -10,6 +10,7 @@ import pytest
 from dev import kube
 from dev.cluster import controlplane, daemons, lifecycle
 from dev.origins.hub import HubServer
+from tests import counts
 from tests.e2e import release
 from tests.e2e.page_server import SECONDS, PageServer, visit
 from tests.e2e.sources import hub_source
@@ -81,6 +82,7 @@ def test_a_page_goes_on_by_itself_when_the_operator_was_killed(
 
 
 @pytest.mark.alone
+@pytest.mark.skipif(not counts.FULL, reason="takes a minute of the whole cluster: `make page`")
 @pytest.mark.skipif("MODELSYNC_DEV_CLUSTER" not in os.environ, reason="kills processes of our own cluster")
 def test_a_page_goes_on_by_itself_when_the_api_server_was_killed(
     web: PageServer, token: str, space: str, hub: HubServer

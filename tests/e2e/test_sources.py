@@ -1,7 +1,6 @@
 """One sync from each kind of source, end to end: Complete, and every hash equal to the origin's."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -68,15 +67,13 @@ def test_s3_sync_completes_with_equal_hashes(space: str, tmp_path: Path) -> None
     assert published(space, "from-s3") == HASHES
 
 
-@pytest.fixture
-def authorities(operator: None) -> Iterator[str]:
-    """Workers that trust the authorities in a ConfigMap of this name."""
-    release.install(**{"config.worker.caConfigMap": "authorities"})
-    yield "authorities"
+AUTHORITIES = "authorities"
+"""A ConfigMap whose authorities workers trust."""
 
 
 @pytest.mark.alone
-def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path, authorities: str) -> None:
+@pytest.mark.values({"config.worker.caConfigMap": AUTHORITIES})
+def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path) -> None:
     with nginx.running(tmp_path, ORIGIN_HOST, tls=True) as web:
         web.put(FILES)
         assert web.authority is not None
@@ -92,7 +89,7 @@ def test_https_sync_completes_with_equal_hashes(space: str, tmp_path: Path, auth
             {
                 "apiVersion": "v1",
                 "kind": "ConfigMap",
-                "metadata": {"name": authorities, "namespace": space},
+                "metadata": {"name": AUTHORITIES, "namespace": space},
                 "data": {"ca.crt": web.authority.read_text()},
             },
             kube.sync("from-http", space, {"http": {"files": files}}),

@@ -16,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-import typing
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -187,15 +186,13 @@ def _keep_to_itself(job: Job) -> None:
             response.headers["X-Xet-Refresh-Route"] = route
 
     def client() -> Any:
-        """As the library's own, with one context of TLS: else httpx loads the authorities, which takes 50 ms,
-        for each proxy that the environment names."""
-        kind = typing.get_type_hints(library.default_client_factory)["return"]
-        return kind(
-            verify=sys.modules[kind.__module__.partition(".")[0]].create_ssl_context(),
-            event_hooks={"request": [library.hf_request_event_hook, asked], "response": [answered]},
-            follow_redirects=True,
-            timeout=None,
-        )
+        made = library.default_client_factory()
+        hooks = made.event_hooks
+        made.event_hooks = {
+            "request": [*hooks["request"], asked],
+            "response": [*hooks["response"], answered],
+        }
+        return made
 
     with _ONCE:  # all jobs of a process are of one repository
         if library._GLOBAL_CLIENT_FACTORY is library.default_client_factory:
