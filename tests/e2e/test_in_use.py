@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from dev import kube, occupied, target
+from tests import counts
 from tests.e2e import release
 
+_PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 ENTRIES = {
     "the tests": ("-m", "dev.occupied"),
-    "pytest by hand": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/e2e/test_watch.py"),
-    "the chart's tests": ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/chart/test_on_cluster.py"),
+    "the chart's tests": (*_PYTEST, "tests/chart/test_on_cluster.py"),
     "the demo": ("-m", "dev.demo"),
+    **counts.chosen(short={}, full={"pytest by hand": (*_PYTEST, "tests/e2e/test_watch.py")}),
 }
 
 

@@ -1,5 +1,7 @@
 """Low limits and bodies without a length, of which the engine once used up all of its memory and hung."""
 
+import pytest
+
 from dev import kube
 from dev.origins.content import Fixed, Synthetic, hexdigest
 from dev.origins.files.origin import Origin
@@ -14,6 +16,7 @@ CHUNKED = Synthetic(150_000_000, 3)
 """More than all of the engine's blocks."""
 
 
+@pytest.mark.long
 def test_a_low_limit_and_a_body_without_a_length_end_complete(space: str, hub: HubServer) -> None:
     files = {"tokenizer.json": TOKENIZER, "model.safetensors": TOKENIZER[::-1] * 4}
     slow = kube.sync("slow", space, hub_source(hub, "org/slow", files=files), bandwidthLimit="150k")
