@@ -10,7 +10,7 @@ from tests import counts
 from tests.e2e import release
 
 COUNT = counts.chosen(short=80, full=1000)
-QUIET_SECONDS = 10
+QUIET_SECONDS = counts.chosen(short=5, full=10)
 
 
 @pytest.fixture
