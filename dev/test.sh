@@ -4,4 +4,4 @@ set -eu
 # All processes import the same modules, and a test starts hundreds of them: compiled once, beside the other caches.
 unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/modelsync/bytecode"
-exec dev/on-cluster.sh python -m pytest -n 8 "$@"
+exec dev/on-cluster.sh python -m pytest -n 6 "$@"

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dev import kube, kube_api, occupied
 from tests.parallel import groups
 
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
+CONFIG_MAP = f"{RELEASE}-config"
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
 IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
 CHUNK, CONNECTIONS = 1024 * 1024, 4
@@ -81,6 +83,8 @@ def install(**values: Any) -> None:
 def _install(**values: Any) -> None:
     labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
+    before = _operators()
+    document, accepted = _document(), _accepted() if before else 0.0
     settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
     settings.append(occupied.chart_setting(occupied.Maker.TESTS))
     helm(
@@ -90,6 +94,41 @@ def _install(**values: Any) -> None:
         "--disable-openapi-validation",
         *(word for setting in settings for word in ("--set", setting)),
     )  # fmt: skip
+    if before and before == _operators() and document != _document():
+        # Not every change restarts the operator, and Helm does not wait for the one that runs to act on it.
+        read_at_once()
+        kube.eventually(lambda: _accepted() != accepted, 60, "the operator acts on its new configuration")
+
+
+def _operators() -> set[str]:
+    """The uids of the operator's Pods that run and are not on their way out."""
+    return {one["metadata"]["uid"] for one in _operator_pods()}
+
+
+def _operator_pods() -> list[dict[str, Any]]:
+    component = "app.kubernetes.io/component=operator"
+    found = kube_api.items("pods", SYSTEM, labels=component, fields="status.phase=Running")
+    return [one for one in found if "deletionTimestamp" not in one["metadata"]]
+
+
+def _document() -> Any:
+    """The data of the operator's ConfigMap, or nothing."""
+    found = kube_api.items("configmap", SYSTEM, fields=f"metadata.name={CONFIG_MAP}")
+    return [one["data"] for one in found]
+
+
+def _accepted() -> float:
+    """When the operator accepted its configuration last; 0 while it does not answer."""
+    with contextlib.suppress(OSError):
+        return sample("modelsync_config_last_reload_success_timestamp_seconds")
+    return 0.0
+
+
+def read_at_once() -> None:
+    """Change the operator's Pod: the kubelet looks at its ConfigMap at once, not within a minute."""
+    mark = {"modelsync.dev-tests/changed": f"{time.time():.3f}"}
+    pod = operator_pod()["metadata"]["name"]
+    kube.patch("pod", pod, SYSTEM, {"metadata": {"annotations": mark}})
 
 
 def _described(values: Mapping[str, Any]) -> str:
@@ -126,8 +165,7 @@ def scale(replicas: int) -> None:
 
 def operator_pod() -> dict[str, Any]:
     """The running operator's Pod."""
-    component = "app.kubernetes.io/component=operator"
-    items = kube_api.items("pods", SYSTEM, labels=component, fields="status.phase=Running")
+    items = _operator_pods()
     assert len(items) == 1, [pod["metadata"]["name"] for pod in items]
     return items[0]
 

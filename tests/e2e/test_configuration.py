@@ -10,19 +10,17 @@ import yaml
 from dev import kube
 from tests.e2e import release
 
-MAP = f"{release.RELEASE}-config"
-
 
 def document() -> Any:
-    return yaml.safe_load(kube.get("configmap", MAP, release.SYSTEM)["data"]["config.yaml"])
+    return yaml.safe_load(kube.get("configmap", release.CONFIG_MAP, release.SYSTEM)["data"]["config.yaml"])
 
 
 def store(found: Any) -> None:
-    """As `kubectl edit` does; the annotation makes the kubelet look at once, not within a minute or two."""
-    kube.patch("configmap", MAP, release.SYSTEM, {"data": {"config.yaml": yaml.safe_dump(found)}})
-    pod = release.operator_pod()["metadata"]["name"]
-    mark = {"modelsync.dev-tests/changed": f"{time.time():.0f}"}
-    kube.patch("pod", pod, release.SYSTEM, {"metadata": {"annotations": mark}})
+    """As `kubectl edit` does."""
+    kube.patch(
+        "configmap", release.CONFIG_MAP, release.SYSTEM, {"data": {"config.yaml": yaml.safe_dump(found)}}
+    )
+    release.read_at_once()
 
 
 @pytest.fixture

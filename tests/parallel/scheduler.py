@@ -22,9 +22,9 @@ from xdist.workermanage import WorkerController
 
 from tests.parallel.groups import Group
 
-FREE_AT_ONCE = (os.cpu_count() or 1) + 2
-"""Tests without a cluster beside others on it: two more than cores, since they wait for half of their time,
-and what those on the cluster ask for comes before (tests/parallel/plugin.py)."""
+FREE_AT_ONCE = (os.cpu_count() or 1) + 1
+"""Tests without a cluster beside others on it: one more than cores, since they wait for half of their time.
+With more, none would be left for the processors when the long ones on the cluster begin, which wait."""
 
 
 @dataclass(slots=True)

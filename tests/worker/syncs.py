@@ -1,8 +1,8 @@
 """Builders for syncs from a test's origin: a source that lists what it is given, a run with small chunks."""
 
 import hashlib
+import os
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,6 +126,9 @@ class Sync:
 
 def files_in(directory: Path) -> list[str]:
     """Paths of all files below, without modelsync's own directory."""
-    found: Iterable[Path] = directory.rglob("*") if directory.is_dir() else ()
-    paths = (path.relative_to(directory).as_posix() for path in found if not path.is_dir())
-    return sorted(path for path in paths if not path.startswith(".modelsync/"))
+    paths = []
+    for folder, folders, names in os.walk(directory):
+        if Path(folder) == directory and ".modelsync" in folders:
+            folders.remove(".modelsync")  # a worker that runs may be emptying it
+        paths += [(Path(folder) / name).relative_to(directory).as_posix() for name in names]
+    return sorted(paths)
