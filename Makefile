@@ -33,8 +33,8 @@ attacks: setup  ## The table of attacks: each one tried on a real cluster, and w
 
 chaos: setup  ## Kills, deletions, restarts, watches, crowds and generated cases in their full counts, on a real cluster.
 	@MODELSYNC_FULL=1 dev/test.sh tests/e2e/test_kills.py tests/e2e/test_deletion.py tests/e2e/test_idle.py \
-		tests/e2e/test_in_use.py tests/e2e/test_watch.py tests/cluster/test_lifecycle.py tests/api tests/core tests/reading tests/runtime \
-		tests/settings tests/worker $(ARGS)
+		tests/e2e/test_in_use.py tests/e2e/test_metrics.py tests/e2e/test_watch.py tests/cluster/test_lifecycle.py \
+		tests/api tests/core tests/reading tests/runtime tests/settings tests/worker $(ARGS)
 
 page: setup  ## The web page in full counts: all its tests, on a real cluster too, and what many syncs and clients take.
 	@MODELSYNC_FULL=1 dev/test.sh tests/web tests/page tests/e2e/test_page*.py tests/e2e/test_history.py $(ARGS)
