@@ -7,6 +7,7 @@
 set -eu
 
 started=no
+unset MODELSYNC_CLUSTER_GOES  # of another run: a variable outlives the moment in which it was meant
 finish() {
     code=$?
     trap - EXIT INT TERM

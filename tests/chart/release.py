@@ -1,9 +1,12 @@
 """The chart on the cluster: installed, upgraded and removed by real Helm, under Pod Security `restricted`."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dev import kube, occupied
 from tests.chart import helm
@@ -11,6 +14,15 @@ from tests.parallel import groups
 
 NAME, SYSTEM = occupied.RELEASE, occupied.SYSTEM
 CRDS = tuple(occupied.CRDS.values())
+ON_CLUSTER = [
+    pytest.mark.e2e,
+    pytest.mark.alone,
+    pytest.mark.skipif(
+        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
+        reason="no cluster: run `make test`, or set KUBECONFIG",
+    ),
+]
+"""The marks of tests that install the chart."""
 _OURS = (
     occupied.chart_setting(occupied.Maker.TESTS),
     "image.repository=localhost/modelsync",

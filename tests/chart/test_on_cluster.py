@@ -19,14 +19,7 @@ from dev import kube
 from dev.origins.hub import HubServer, Repository, Synthetic
 from tests.chart import helm, release
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.alone,
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
-        reason="no cluster: run `make test`, or set KUBECONFIG",
-    ),
-]
+pytestmark = release.ON_CLUSTER
 SPACE, OTHER = "chart-models", "chart-other"
 NO_OPERATOR = "replicaCount=0"
 

@@ -2,8 +2,6 @@
 
 import functools
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,14 +11,7 @@ from dev import kube
 from tests.attacks import users as asking
 from tests.chart import release
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.alone,
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
-        reason="no cluster: run `make test`, or set KUBECONFIG",
-    ),
-]
+pytestmark = release.ON_CLUSTER
 SPACE = "chart-users"
 NO_OPERATOR = "replicaCount=0"
 
