@@ -151,6 +151,20 @@ def test_what_a_killed_worker_received_is_counted_when_the_next_one_reports_it(r
     assert b.bytes == 85 + 30 - (60 if restarted else 0)
 
 
+def test_a_worker_that_is_believed_late_counts_from_what_was_stored_when_this_process_began() -> None:
+    """It answered before its Job was heard of; meanwhile the status had its bytes, and those that the volume
+    knows of a killed one."""
+    progress = {"bytesNetwork": 40, "bytesNetworkBefore": 60}
+    b = Bench(progress={"bytesNetwork": 50}, job={"name": "llama", "uid": "job-before"})
+    pod = b.pod()
+    b.sample(pod, progress={**progress, "bytesNetwork": 20})
+    assert b.bytes == 0
+    status = {"attempts": 1, "progress": {"bytesNetwork": 80}, "job": {"name": "llama", "uid": pod.job_uid}}
+    b.known.observe(SYNCS, "MODIFIED", harness.versioned(harness.sync(**status), 9))
+    b.sample(pod, progress=progress)
+    assert b.bytes == 50
+
+
 def test_a_standby_counts_nothing_and_a_new_leader_what_it_finds() -> None:
     b = Bench(began=None)
     b.pod(words=harness.words(**fetched(100)))

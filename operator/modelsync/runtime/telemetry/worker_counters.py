@@ -75,8 +75,14 @@ class Accounting:
         self._namespaces, self._nodes = Departures(), Departures()
 
     def begin(self, now: datetime | None = None) -> None:
-        """This process leads from now on: what others counted before is not counted again."""
+        """This process leads from now on: what others counted before is not counted again.
+
+        That is what is stored now, not when a worker's account is opened: that may be late, as a Pod is not
+        believed before its Job is known, and by then the status may have what this process did not count.
+        """
         self._began = now or self._clock()
+        for sync in self._store.syncs.values():
+            self._received.setdefault(sync.uid, _network(sync.status))
         for pod in self._store.pods.values():
             self.on_pod(pod)
 
@@ -195,13 +201,12 @@ class Accounting:
         sync = self._store.works_for(pod)
         if sync is None:
             return None
-        stored = sync.status.progress.bytes_network if sync.status.progress is not None else None
         account = PodAccount(
             namespace=sync.namespace,
             source=str(sync.spec.source.kind),
             place=self._place(sync),
             sync_uid=sync.uid,
-            before=self._received.setdefault(sync.uid, stored or 0),
+            before=self._received.setdefault(sync.uid, _network(sync.status)),
         )
         if pod.created < self._began:
             account.from_before = True
@@ -282,6 +287,11 @@ def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object
 def _is_stalled(status: api.ModelSyncStatus) -> bool:
     found = conditions.find(status.conditions, ConditionType.PROGRESSING)
     return found is not None and found.reason == Reason.DOWNLOAD_STALLED
+
+
+def _network(status: api.ModelSyncStatus) -> int:
+    """Bytes received by all attempts, as stored."""
+    return (status.progress.bytes_network or 0) if status.progress is not None else 0
 
 
 def _reported(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
