@@ -27,11 +27,22 @@ _RETRIES = urllib3.Retry(3, backoff_factor=0.2, allowed_methods={"GET", "DELETE"
 """For a connection that ended while nobody used it, and a server that asks for patience. A creation that is
 repeated may find its own object, so it is not in the list."""
 _VERSIONS = {
-    "v1": ("ConfigMap", "Event", "Namespace", "Pod", "Secret", "Service", "ServiceAccount"),
+    "v1": (
+        "ConfigMap",
+        "Event",
+        "Namespace",
+        "PersistentVolume",
+        "PersistentVolumeClaim",
+        "Pod",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    ),
     "admissionregistration.k8s.io/v1": ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
     "apiextensions.k8s.io/v1": ("CustomResourceDefinition",),
     "apps/v1": ("Deployment",),
     "batch/v1": ("Job",),
+    "coordination.k8s.io/v1": ("Lease",),
     "modelsync.dev/v1alpha1": ("ModelSync", "SyncQueue"),
 }
 """Kinds that are asked for by name; an object that is applied names its version itself."""
@@ -42,6 +53,7 @@ _OF_NO_NAMESPACE = {
     "CustomResourceDefinition",
     "MutatingWebhookConfiguration",
     "Namespace",
+    "PersistentVolume",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
     "ValidatingWebhookConfiguration",

@@ -91,7 +91,7 @@ class Cluster:
                 self.run("kubectl", "delete", resource, *names, "--ignore-not-found", "--timeout=90s")
 
     def clean_up(self, maker: Maker) -> None:
-        """Remove what `maker` made: its release, its namespaces, and its definitions if no other uses them.
+        """Remove what `maker` made: its release, namespaces, volumes, and definitions if no other uses them.
 
         Raises TargetError at the end when somebody has made objects of these definitions in the meantime.
         """
@@ -100,7 +100,8 @@ class Cluster:
         kinds = {"HelmRelease"} if others else {"HelmRelease", "CustomResourceDefinition"}
         self.remove([one for one in things if one.maker == maker and one.kind in kinds])
         selector = f"{LABEL}={maker}"
-        self.run("kubectl", "delete", "namespace", "-l", selector, "--ignore-not-found", "--timeout=90s")
+        for kind in ("namespace", "persistentvolume"):
+            self.run("kubectl", "delete", kind, "-l", selector, "--ignore-not-found", "--timeout=90s")
         if others:
             raise targets.TargetError(
                 f"the definitions stay, because others use them: {'; '.join(_lines(others))}"

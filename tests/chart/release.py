@@ -10,6 +10,7 @@ import pytest
 
 from dev import kube, occupied
 from tests.chart import helm
+from tests.e2e import release as e2e
 from tests.parallel import groups
 
 NAME, SYSTEM = occupied.RELEASE, occupied.SYSTEM
@@ -46,6 +47,7 @@ def upgrade(*settings: str, chart: str | Path = helm.CHART, wait: bool = True) -
 def uninstall() -> None:
     """`helm uninstall`, done when all of the release is gone but what it keeps."""
     _done(helm.run("uninstall", NAME, "-n", SYSTEM, "--ignore-not-found", "--wait", "--timeout", "60s"))
+    e2e.forget_leader()
 
 
 def purge() -> None:

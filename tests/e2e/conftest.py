@@ -8,7 +8,7 @@ import pytest
 
 from dev import kube
 from dev.origins.hub import HubServer
-from tests.e2e import sources, state
+from tests.e2e import sources, state, volumes
 from tests.e2e.page_server import PageServer, user
 
 ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
@@ -39,8 +39,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def space(operator: None, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own, with Pod Security `restricted` and a claim called `models`."""
-    with kube.namespace(kube.namespace_name(request.node.nodeid)) as found:
-        kube.apply(kube.claim("models", found))
+    with kube.namespace(kube.namespace_name(request.node.nodeid)) as found, volumes.claimed(found):
         yield found
 
 

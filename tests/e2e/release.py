@@ -13,18 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from dev import kube, kube_api, occupied
+from modelsync.api import naming
 from tests.parallel import groups
 
 SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 CONFIG_MAP = f"{RELEASE}-config"
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
 IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
+_ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
+_ORIGIN_NETWORK = _ORIGIN_HOST.rpartition(".")[0] + ".0/24"
 CHUNK, CONNECTIONS = 1024 * 1024, 4
 """The worker's tuning in these tests: small, so that what a crash costs can be distinguished from noise."""
 
 FAST: dict[str, Any] = {
     # The tests' origins are on this machine, which the Pods see by this address.
-    "config.worker.addresses.allowed": f"{{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
+    "config.worker.addresses.allowed": f"{{{_ORIGIN_HOST}}}",
     "image.repository": IMAGE_REPOSITORY,
     "image.tag": IMAGE_TAG,
     "config.attempts.retryBase": "1s",
@@ -33,6 +36,22 @@ FAST: dict[str, Any] = {
     "config.worker.connections": CONNECTIONS,
     "queues.default.maxActive": 100,
 }
+
+_PROXY = "http://192.0.2.1:3128"
+"""Nobody runs it."""
+UNUSUAL: dict[str, Any] = {
+    "web.enabled": "true",
+    "config.worker.proxy.http": _PROXY,
+    "config.worker.proxy.https": _PROXY,
+    # A cluster's usual exceptions.
+    "config.worker.proxy.noProxy": f"{{localhost,.svc,.cluster.local,{_ORIGIN_NETWORK}}}",
+    **{
+        f"config.worker.securityContext.{field}": "null"
+        for field in ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy")
+    },
+}
+"""For the marker `values`: each is what one test is about and the others do not mind, so that all need one
+installation."""
 
 
 def helm(*args: str, timeout: float = 180) -> str:
@@ -84,6 +103,8 @@ def _install(**values: Any) -> None:
     labels = {"name": SYSTEM, "labels": {**kube.RESTRICTED, **kube.OWN}}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
     before = _operators()
+    if not before:
+        forget_leader()
     document, accepted = _document(), _accepted() if before else 0.0
     settings = [f"{key}={value}" for key, value in {**FAST, **values}.items()]
     settings.append(occupied.chart_setting(occupied.Maker.TESTS))
@@ -98,6 +119,15 @@ def _install(**values: Any) -> None:
         # Not every change restarts the operator, and Helm does not wait for the one that runs to act on it.
         read_at_once()
         kube.eventually(lambda: _accepted() != accepted, 60, "the operator acts on its new configuration")
+
+
+def forget_leader() -> None:
+    """Delete the Lease of a release that is gone, so that the next one's operator leads at once.
+
+    An operator that ends gives its Lease back; one that was removed together with its rights cannot, and the
+    next would wait until it expires (15 s).
+    """
+    kube_api.delete("lease", SYSTEM, naming.LEASE_NAME)
 
 
 def _operators() -> set[str]:

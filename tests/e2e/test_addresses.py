@@ -5,6 +5,7 @@ import pytest
 from dev import kube
 from dev.origins.files import hub
 from dev.origins.files.origin import Origin
+from tests.e2e import release
 from tests.e2e.conftest import ORIGIN_HOST
 
 FILES = {f"model-{number}.safetensors": b"weights %d" % number for number in (1, 2, 3)}
@@ -33,17 +34,8 @@ def test_a_page_that_a_mirror_names_elsewhere_is_asked_of_the_mirror(space: str)
         assert upstream.accepted == 0
 
 
-_NETWORK = ORIGIN_HOST.rpartition(".")[0]
-_PROXIED = {
-    "config.worker.proxy.http": "http://192.0.2.1:3128",
-    "config.worker.proxy.https": "http://192.0.2.1:3128",
-    "config.worker.proxy.noProxy": f"{{localhost,.svc,.cluster.local,{_NETWORK}.0/24}}",
-}
-"""Workers with a proxy that nobody runs, and a cluster's usual exceptions."""
-
-
 @pytest.mark.alone
-@pytest.mark.values(_PROXIED)
+@pytest.mark.values(release.UNUSUAL)
 def test_a_block_of_addresses_in_no_proxy_is_asked_directly(space: str) -> None:
     with Origin(FILES, host=ORIGIN_HOST) as origin:
         kube.apply(kube.sync("direct", space, source(origin)))

@@ -53,7 +53,7 @@ def others() -> Iterator[str]:
         yield found
 
 
-@pytest.mark.values({"web.enabled": "true"})
+@pytest.mark.values(release.UNUSUAL)
 def test_history_outlives_the_pages_server_is_cut_by_the_operators_restart_and_leaks_to_nobody(
     space: str, others: str, hub: HubServer
 ) -> None:

@@ -100,11 +100,8 @@ def _reads(space: str) -> bool:
     return True
 
 
-_FIELDS = ("runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy")
-
-
 @pytest.mark.alone
-@pytest.mark.values({f"config.worker.securityContext.{field}": "null" for field in _FIELDS})
+@pytest.mark.values(release.UNUSUAL)
 def test_what_the_chart_leaves_out_is_left_to_the_namespace(demanding: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/model", files=FILES)
     _demands(demanding, _ABSENT)

@@ -78,6 +78,7 @@ def test_cluster_in_use_is_refused_before_anything_is_changed(
     assert whole(somebodys) == before
 
 
+@pytest.mark.early  # while there is little to clean up
 @pytest.mark.alone
 def test_cleaning_up_leaves_definitions_that_somebody_uses(somebodys: str) -> None:
     with pytest.raises(target.TargetError, match=f"2 ModelSyncs in namespace {somebodys}"):

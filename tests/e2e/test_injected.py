@@ -9,7 +9,7 @@ from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_sidecar_that_never_ends_keeps_no_sync_from_its_result(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/meshed", size=100_000)
     absent = {"huggingFace": {"repository": "org/absent", "endpoint": hub.url}}

@@ -104,7 +104,7 @@ def worker_process(pod: str) -> int | None:
     return None
 
 
-@pytest.mark.long
+@pytest.mark.early
 @pytest.mark.skipif("MODELSYNC_DEV_CLUSTER" not in os.environ, reason="kills processes of our own nodes")
 def test_worker_killed_again_and_again_resumes_inside_the_file(space: str, hub: HubServer) -> None:
     size = 300_000_000

@@ -31,7 +31,7 @@ def llama(space: str, hub: HubServer) -> str:
     return space
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_download_is_steered_and_watched_from_pause_to_complete(llama: str, tmp_path: Path) -> None:
     here = ("-n", llama)
     assert "llama  Paused" in _run("get", *here).stdout

@@ -11,7 +11,7 @@ from tests.e2e.conftest import ORIGIN_HOST
 FILES = {f"{number:02}.bin": b"x" * (number + 1) for number in range(12)}
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_wait_that_the_hub_asks_for_is_shown_with_its_end_and_costs_no_attempt(space: str) -> None:
     origin = Origin(FILES, host=ORIGIN_HOST)
     origin.quota = quota.Quota(requests=9, seconds=14.0)

@@ -16,7 +16,7 @@ CHUNKED = Synthetic(150_000_000, 3)
 """More than all of the engine's blocks."""
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_low_limit_and_a_body_without_a_length_end_complete(space: str, hub: HubServer) -> None:
     files = {"tokenizer.json": TOKENIZER, "model.safetensors": TOKENIZER[::-1] * 4}
     slow = kube.sync("slow", space, hub_source(hub, "org/slow", files=files), bandwidthLimit="150k")

@@ -11,7 +11,7 @@ from tests.e2e.sources import hub_source
 FILES = {f"{number:03}.json": b"{}" for number in range(110)}
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_a_slow_listing_is_no_stall_and_a_trickling_one_ends(space: str, hub: HubServer) -> None:
     hub.state.page_size = 10
     hub.strike("/api/models/org/*/tree/*", Late(3.5), role=Role.LIST, times=ALWAYS)

@@ -12,7 +12,7 @@ from tests.e2e.sources import hub_source
 SIZE = 40_000_000
 
 
-@pytest.mark.long
+@pytest.mark.early
 def test_silence_is_reported_once_withdrawn_and_ended_by_the_deadline(space: str, hub: HubServer) -> None:
     rate = 2_000_000
     patient = kube.sync("patient", space, hub_source(hub, "org/patient", size=SIZE, rate=rate))

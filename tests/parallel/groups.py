@@ -2,10 +2,10 @@
 
 | group     | beside it run             | a test is in it because                   |
 |-----------|---------------------------|-------------------------------------------|
-| `timing`  | nothing                   | it is marked `timing`                     |
+| `timing`  | one without a cluster     | it is marked `timing`                     |
 | `alone`   | tests without a cluster   | it is marked `alone` (and `e2e`)          |
 | `cluster` | all but those two groups  | it is marked `e2e` and a cluster is there |
-| `free`    | all but `timing`          | none of this is true, or marked `apart`   |
+| `free`    | all                       | none of this is true, or marked `apart`   |
 
 A test on the cluster that is marked `apart` has nothing to do with the release and asks the API server only;
 all of these are one unit, since they share what they made there. Any other one shares the release, in a
@@ -50,13 +50,21 @@ def of(item: pytest.Item) -> Group:
 
 
 def unit(item: pytest.Item) -> str:
-    """What runs in one process and in order: a module, a single test on the shared cluster, all `apart`."""
+    """What runs in one process and in order: a module, a single test on the shared cluster, all `apart`, or
+    all that want the same values of the release, so that these are installed once."""
     group = of(item)
     if item.get_closest_marker("apart"):
         return f"{group} apart"
+    if values := item.get_closest_marker("values"):
+        return f"{group} {values.args[0]}"
     return f"{group} {item.nodeid if group is Group.CLUSTER else item.path.as_posix()}"
 
 
 def row(item: pytest.Item) -> tuple[Group, str, bool]:
-    """What the scheduler has to know of a test: its group, its unit, and whether it is marked `long`."""
-    return of(item), unit(item), item.get_closest_marker("long") is not None
+    """What the scheduler has to know of a test: its group, its unit, and whether this begins before others.
+
+    Those with values of their own do, one after another: each that came between others would have the release
+    installed twice, for itself and for who follows.
+    """
+    early = any(item.get_closest_marker(name) for name in ("early", "values"))
+    return of(item), unit(item), early

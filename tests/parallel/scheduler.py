@@ -1,10 +1,10 @@
 """The order of tests over several processes: what waits runs side by side, what needs room has it.
 
 pytest-xdist brings schedulers that spread tests evenly. This one knows groups (tests/parallel/groups.py):
-first the `timing` tests, in one process while all others rest; then those that need the cluster `alone`, in
-one process; beside them those that need no cluster, in one process more than there are cores; and when
-the last `alone` is done, the others on the cluster, which wait most of the time, in all processes left.
-Within a group, what is marked `long` begins first: begun last, it would run when all others are done.
+first the `timing` tests, in one process; then those that need the cluster `alone`, in one process; beside
+both those that need no cluster, in one process, then in one more than there are cores; and when the last
+`alone` is done, the others on the cluster, which wait most of the time, in all processes left.
+Within a group, what is marked `early` or `values` begins first (groups.row).
 
 A process of pytest-xdist begins a test only when it has the next one, or knows that none comes. So each holds
 one more than it runs, and where nothing may begin yet, its last test waits as well.
@@ -25,6 +25,8 @@ from tests.parallel.groups import Group
 FREE_AT_ONCE = (os.cpu_count() or 1) + 1
 """Tests without a cluster beside others on it: one more than cores, since they wait for half of their time.
 With more, none would be left for the processors when the long ones on the cluster begin, which wait."""
+FREE_BESIDE_TIMING = 1
+"""What measures takes one core at most, and goes before what is free (tests/parallel/plugin.py)."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Scheduler:
     """pytest-xdist's protocol `Scheduling`."""
 
     def __init__(self, processes: int, groups: Path) -> None:
-        """`groups` is where a process has written each test's group, unit and whether it is `long`."""
+        """`groups` is where a process has written each test's group, unit and whether it is early."""
         self._wanted = processes
         self._groups = groups
         self._processes: dict[WorkerController, _Process] = {}
@@ -117,14 +119,14 @@ class Scheduler:
             raise RuntimeError("the processes collected different tests: names depend on order or time")
         self._begun = True
         units: dict[tuple[Group, str], list[int]] = {}
-        long: set[tuple[Group, str]] = set()
-        for index, (name, unit, is_long) in enumerate(json.loads(self._groups.read_text())):
+        early: set[tuple[Group, str]] = set()
+        for index, (name, unit, is_early) in enumerate(json.loads(self._groups.read_text())):
             group = self._group[index] = Group(name)
             units.setdefault((group, unit), []).append(index)
-            if is_long:
-                long.add((group, unit))
+            if is_early:
+                early.add((group, unit))
         self._left.update(self._group.values())
-        ordered = sorted(units, key=lambda key: key not in long)
+        ordered = sorted(units, key=lambda key: key not in early)
         self._queues = {group: deque(units[key] for key in ordered if key[0] is group) for group in Group}
 
     def _feed_all(self) -> None:
@@ -152,7 +154,9 @@ class Scheduler:
     def _may(self, process: _Process, group: Group) -> bool:
         others = Counter(one.group for one in self._processes.values() if one is not process and one.pending)
         first = next((one for one in (Group.TIMING, Group.ALONE) if self._runs_elsewhere(process, one)), None)
-        if first is Group.TIMING or (first is Group.ALONE and group in (Group.ALONE, Group.CLUSTER)):
+        if first is Group.TIMING:
+            return group is Group.FREE and others[Group.FREE] < FREE_BESIDE_TIMING
+        if first is Group.ALONE and group in (Group.ALONE, Group.CLUSTER):
             return False
         if group is Group.CLUSTER and self._queues[Group.ALONE]:
             return False

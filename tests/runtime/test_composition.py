@@ -6,7 +6,7 @@ from tests.runtime import composition
 
 
 @pytest.mark.slow
-@pytest.mark.long
+@pytest.mark.early
 def test_ten_namespaces_broken_in_ten_ways_leave_the_others_their_throughput() -> None:
     alone = composition.run(bad=0, good=1, slots=6)
     mixed = composition.run(bad=1, good=1, slots=6)
