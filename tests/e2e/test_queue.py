@@ -3,6 +3,8 @@
 import contextlib
 from collections.abc import Iterator
 
+import pytest
+
 from dev import kube
 from dev.origins.hub import HubServer
 from tests.e2e import release
@@ -34,6 +36,7 @@ def dead_webhook(namespace: str) -> Iterator[str]:
         kube.kubectl("delete", "validatingwebhookconfiguration", name, "--ignore-not-found")
 
 
+@pytest.mark.early
 def test_a_missing_claim_of_one_namespace_takes_the_only_slot_from_nobody(space: str, hub: HubServer) -> None:
     source = hub_source(hub, "org/open", size=100_000)
     with release.queue(space, 1) as queue, kube.namespace(f"{space}-b") as other:
