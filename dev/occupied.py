@@ -100,8 +100,8 @@ class Cluster:
         kinds = {"HelmRelease"} if others else {"HelmRelease", "CustomResourceDefinition"}
         self.remove([one for one in things if one.maker == maker and one.kind in kinds])
         selector = f"{LABEL}={maker}"
-        for kind in ("namespace", "persistentvolume"):
-            self.run("kubectl", "delete", kind, "-l", selector, "--ignore-not-found", "--timeout=90s")
+        made = "namespace,persistentvolume"
+        self.run("kubectl", "delete", made, "-l", selector, "--ignore-not-found", "--timeout=90s")
         if others:
             raise targets.TargetError(
                 f"the definitions stay, because others use them: {'; '.join(_lines(others))}"

@@ -10,7 +10,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from dev import kube
 from modelsync.api import crd, naming
+from tests import needs
 
 GROUP = f"proof.{naming.GROUP}"
 API_VERSION = f"{GROUP}/{naming.VERSION}"
@@ -27,10 +27,7 @@ NAMESPACE = f"modelsync-proof-{os.getpid()}"
 NEEDS_CLUSTER = [
     pytest.mark.e2e,
     pytest.mark.apart,
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
-        reason="no cluster: run `make test`, or set KUBECONFIG",
-    ),
+    needs.CLUSTER,
 ]
 Object = dict[str, Any]
 PLURALS = {naming.SYNC_KIND: f"proof{naming.SYNC_PLURAL}", naming.QUEUE_KIND: f"proof{naming.QUEUE_PLURAL}"}

@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import logging
-import os
 import sys
 import threading
 import time
@@ -26,7 +25,7 @@ from modelsync.api import naming
 from tests.attacks import users
 from tests.e2e import release
 
-ORIGIN = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
+ORIGIN = release.ORIGIN_HOST
 ALICE, MALLORY, QUEUE = "soak-alice", "soak-mallory", "soak"
 SLOTS, SYNCS = 4, 10
 RATE = 600_000

@@ -1,14 +1,11 @@
 """Every attack in its short form: all variants are refused."""
 
-import os
-import shutil
-
 import pytest
 
+from tests import needs
 from tests.attacks.case import Attack, Ground, tried
 from tests.attacks.suites import every
 
-_NO_CLUSTER = "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None
 _SHORT = [attack for attack in every() if attack.in_tests]
 _CLUSTER = [attack for attack in _SHORT if attack.how is Ground.CLUSTER]
 _OTHERS = [attack for attack in _SHORT if attack.how is not Ground.CLUSTER]
@@ -19,7 +16,7 @@ def _named(attacks: list[Attack]) -> list[object]:
 
 
 @pytest.mark.e2e
-@pytest.mark.skipif(_NO_CLUSTER, reason="no cluster: run `make test`, or set KUBECONFIG")
+@needs.CLUSTER
 @pytest.mark.parametrize("attack", _named(_CLUSTER))
 def test_attack_on_the_cluster_is_refused(operator: None, attack: Attack) -> None:
     _refused(attack)

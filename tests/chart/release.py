@@ -1,7 +1,5 @@
 """The chart on the cluster: installed, upgraded and removed by real Helm, under Pod Security `restricted`."""
 
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import pytest
 
 from dev import kube, occupied
+from tests import needs
 from tests.chart import helm
 from tests.e2e import release as e2e
 from tests.parallel import groups
@@ -18,10 +17,7 @@ CRDS = tuple(occupied.CRDS.values())
 ON_CLUSTER = [
     pytest.mark.e2e,
     pytest.mark.alone,
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
-        reason="no cluster: run `make test`, or set KUBECONFIG",
-    ),
+    needs.CLUSTER,
 ]
 """The marks of tests that install the chart."""
 _OURS = (
@@ -30,7 +26,7 @@ _OURS = (
     "image.tag=dev",
     "image.pullPolicy=Never",
     # The tests' Hub is on this machine, which the Pods see by this address.
-    f"config.worker.addresses.allowed={{{os.environ.get('MODELSYNC_ORIGIN_HOST', '10.10.0.1')}}}",
+    f"config.worker.addresses.allowed={{{e2e.ORIGIN_HOST}}}",
 )
 
 

@@ -5,7 +5,6 @@ to the values of the test, which is what clusters live through. What the API ser
 without a running operator, whose start and end are most of an upgrade's time.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import yaml
 from dev import kube
 from dev.origins.hub import HubServer, Repository, Synthetic
 from tests.chart import helm, release
+from tests.e2e import release as e2e
 
 pytestmark = release.ON_CLUSTER
 SPACE, OTHER = "chart-models", "chart-other"
@@ -179,7 +179,7 @@ class Operated:
 def operated(spaces: None) -> Operated:
     """All steps once, during a download; each of the tests looks at what concerns it."""
     found: dict[str, Any] = {}
-    with HubServer(host=os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")) as hub:
+    with HubServer(host=e2e.ORIGIN_HOST) as hub:
         hub.rate = 1_000_000
         hub.add(Repository("org/live", {"model.safetensors": Synthetic(40_000_000)}))
         hub.add(Repository("org/small", {"config.json": b"{}"}))

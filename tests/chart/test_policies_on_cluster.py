@@ -4,23 +4,19 @@ What they refuse is in the table of attacks (`tests/attacks/suites/identity.py`)
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from dev import kube
+from tests import needs
 from tests.chart import workers
 from tests.e2e import release
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(
-        "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None,
-        reason="no cluster: run `make test`, or set KUBECONFIG",
-    ),
+    needs.CLUSTER,
 ]
 
 

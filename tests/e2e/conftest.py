@@ -1,17 +1,16 @@
 """Fixtures of the end-to-end tests: one release of the chart, origins, a namespace a test."""
 
-import os
-import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from dev import kube
 from dev.origins.hub import HubServer
-from tests.e2e import sources, state, volumes
+from tests import needs
+from tests.e2e import release, sources, state, volumes
 from tests.e2e.page_server import PageServer, user
 
-ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
+ORIGIN_HOST = release.ORIGIN_HOST
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,8 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/e2e" in item.path.as_posix():
             item.add_marker(pytest.mark.e2e)
-            if "KUBECONFIG" not in os.environ or shutil.which("kubectl") is None:
-                item.add_marker(pytest.mark.skip(reason="no cluster: run `make test`, or set KUBECONFIG"))
+            item.add_marker(needs.CLUSTER)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,8 +20,9 @@ SYSTEM, RELEASE = occupied.SYSTEM, occupied.RELEASE
 CONFIG_MAP = f"{RELEASE}-config"
 IMAGE_REPOSITORY, IMAGE_TAG = "localhost/modelsync", "dev"
 IMAGE = f"{IMAGE_REPOSITORY}:{IMAGE_TAG}"
-_ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
-_ORIGIN_NETWORK = _ORIGIN_HOST.rpartition(".")[0] + ".0/24"
+ORIGIN_HOST = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
+"""Where origins of the tests listen, as Pods reach this machine."""
+_ORIGIN_NETWORK = ORIGIN_HOST.rpartition(".")[0] + ".0/24"
 CHUNK, CONNECTIONS = 1024 * 1024, 4
 """The worker's tuning in these tests: small, so that what a crash costs can be distinguished from noise."""
 SLOTS = 100
@@ -29,7 +30,7 @@ SLOTS = 100
 
 FAST: dict[str, Any] = {
     # The tests' origins are on this machine, which the Pods see by this address.
-    "config.worker.addresses.allowed": f"{{{_ORIGIN_HOST}}}",
+    "config.worker.addresses.allowed": f"{{{ORIGIN_HOST}}}",
     "image.repository": IMAGE_REPOSITORY,
     "image.tag": IMAGE_TAG,
     "config.attempts.retryBase": "1s",

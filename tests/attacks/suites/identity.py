@@ -7,7 +7,6 @@ made by an administrator, whom no policy stops: the second wall has to hold alon
 import contextlib
 import copy
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -183,13 +182,12 @@ def _noted(sync: kube.Object) -> bool:
 
 def orphaned(full: bool) -> Iterator[Outcome]:
     """More workers than a queue's slots, by ModelSyncs that are deleted and leave their Jobs behind."""
-    host = os.environ.get("MODELSYNC_ORIGIN_HOST", "10.10.0.1")
     queue = {"name": "attack-orphans", "namespace": release.SYSTEM, "labels": kube.OWN}
     kube.apply(
         {"apiVersion": naming.API_VERSION, "kind": "SyncQueue", "metadata": queue, "spec": {"maxActive": 1}}
     )
     try:
-        with kube.namespace("attack-identity-orphans") as space, HubServer(host=host) as hub:
+        with kube.namespace("attack-identity-orphans") as space, HubServer(host=release.ORIGIN_HOST) as hub:
             kube.apply(kube.claim("models", space))
             source = sources.hub_source(hub, "org/slow", size=50_000_000, rate=100_000)
             names = [f"o{number}" for number in range(4 if full else 2)]

@@ -168,7 +168,7 @@ def _reached(before: ProgressStatus | None, report: protocol.Progress, network_b
     return ProgressStatus(
         bytes_total=total,
         bytes_done=done,
-        bytes_network=max(network_of(report, network_before), _network(before)),
+        bytes_network=max(network_of(report, network_before), stored_network(before)),
         bytes_reused=report.bytes_reused if report.bytes_reused is not None else _reused(before),
         files_total=files_total,
         files_done=files if files_total is None else min(files, files_total),
@@ -186,7 +186,8 @@ def _reused(progress: ProgressStatus | None) -> int | None:
     return progress.bytes_reused if progress is not None else None
 
 
-def _network(progress: ProgressStatus | None) -> int:
+def stored_network(progress: ProgressStatus | None) -> int:
+    """Payload bytes that all attempts have received, as stored."""
     return (progress.bytes_network or 0) if progress is not None else 0
 
 

@@ -98,7 +98,7 @@ def _network_before(view: View, pod: PodRecord | None) -> int:
     stored = view.sync.status
     if pod is not None and stored.worker is not None and stored.worker.pod_name == pod.name:
         return stored.worker.bytes_network_before or 0
-    return (stored.progress.bytes_network or 0) if stored.progress is not None else 0
+    return progress.stored_network(stored.progress)
 
 
 def _known_before(view: View, pod: PodRecord) -> int:

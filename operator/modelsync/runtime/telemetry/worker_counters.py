@@ -82,7 +82,7 @@ class Accounting:
         """
         self._began = now or self._clock()
         for sync in self._store.syncs.values():
-            self._received.setdefault(sync.uid, _network(sync.status))
+            self._received.setdefault(sync.uid, totals.stored_network(sync.status.progress))
         for pod in self._store.pods.values():
             self.on_pod(pod)
 
@@ -206,7 +206,7 @@ class Accounting:
             source=str(sync.spec.source.kind),
             place=self._place(sync),
             sync_uid=sync.uid,
-            before=self._received.setdefault(sync.uid, _network(sync.status)),
+            before=self._received.setdefault(sync.uid, totals.stored_network(sync.status.progress)),
         )
         if pod.created < self._began:
             account.from_before = True
@@ -287,11 +287,6 @@ def _outcome(old: api.ModelSyncStatus, new: api.ModelSyncStatus) -> tuple[object
 def _is_stalled(status: api.ModelSyncStatus) -> bool:
     found = conditions.find(status.conditions, ConditionType.PROGRESSING)
     return found is not None and found.reason == Reason.DOWNLOAD_STALLED
-
-
-def _network(status: api.ModelSyncStatus) -> int:
-    """Bytes received by all attempts, as stored."""
-    return (status.progress.bytes_network or 0) if status.progress is not None else 0
 
 
 def _reported(status: api.ModelSyncStatus, pod: snapshot.PodRecord) -> int:
