@@ -230,3 +230,9 @@ def test_a_network_is_shown_only_while_bytes_come(change: dict[str, str]) -> Non
     assert _picture([sync]).whole.network is not None
     sync["status"] |= change
     assert _picture([sync]).whole.network is None
+
+
+def test_a_network_is_shown_before_there_is_a_speed() -> None:
+    # A speed needs 1.5 s of bytes, the counters of a device only two looks.
+    [row] = _picture([downloading(speed=None, network=(45 * MB, 100_000))]).rows
+    assert row.speed is None and row.network is not None
