@@ -71,7 +71,8 @@ def _course(watch: kube.Watch, path: str) -> list[int]:
 
 def _has_rates(sync: kube.Object) -> bool:
     # A speed may come in another report than the network's rate: each has a first figure of its own.
-    return {"bytesPerSecond", "network"} <= sync.get("status", {}).get("progress", {}).keys()
+    progress: kube.Object = sync.get("status", {}).get("progress", {})
+    return {"bytesPerSecond", "network"} <= progress.keys()
 
 
 def _bars(sync: kube.Object) -> list[kube.Object]:
