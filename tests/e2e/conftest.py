@@ -10,8 +10,6 @@ from tests import needs
 from tests.e2e import release, sources, state, volumes
 from tests.e2e.page_server import PageServer, user
 
-ORIGIN_HOST = release.ORIGIN_HOST
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything here, and skip it with a reason where no cluster is named."""
@@ -57,5 +55,5 @@ def token(space: str) -> str:
 @pytest.fixture
 def hub() -> Iterator[HubServer]:
     """Our Hub-compatible server at an address that Pods reach; each test has its own."""
-    with HubServer(host=ORIGIN_HOST, tokens={sources.GATED_TOKEN: None}) as server:
+    with HubServer(host=release.ORIGIN_HOST, tokens={sources.GATED_TOKEN: None}) as server:
         yield server

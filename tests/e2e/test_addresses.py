@@ -6,7 +6,7 @@ from dev import kube
 from dev.origins.files import hub
 from dev.origins.files.origin import Origin
 from tests.e2e import release
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 
 FILES = {f"model-{number}.safetensors": b"weights %d" % number for number in (1, 2, 3)}
 

@@ -5,7 +5,7 @@ import pytest
 from dev import kube
 from dev.origins.hub import HubServer
 from tests.e2e import injector
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 

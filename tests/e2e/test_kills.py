@@ -17,7 +17,7 @@ from dev import kube
 from dev.origins.hub import HubServer
 from tests import counts
 from tests.e2e import release
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 KILLS = counts.chosen(short=3, full=20)

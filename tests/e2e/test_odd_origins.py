@@ -7,7 +7,7 @@ from dev import kube
 from dev.origins.files import s3
 from dev.origins.files.origin import Origin
 from tests.e2e import release
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 
 WEIGHTS = bytes(range(256)) * 4000
 CODED = gzip.compress(WEIGHTS, mtime=0)

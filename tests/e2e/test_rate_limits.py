@@ -6,7 +6,7 @@ from dev import kube
 from dev.origins.files import hub
 from dev.origins.files.origin import Origin
 from dev.origins.serving import quota
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 
 FILES = {f"{number:02}.bin": b"x" * (number + 1) for number in range(12)}
 

@@ -7,7 +7,7 @@ from dev.origins.content import Fixed, Synthetic, hexdigest
 from dev.origins.files.origin import Origin
 from dev.origins.hub import HubServer
 from tests.e2e import release
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 TOKENIZER = bytes(range(256)) * 2735

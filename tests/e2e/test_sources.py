@@ -10,7 +10,7 @@ from dev import kube
 from dev.origins.hub import HubServer
 from dev.origins.programs import nginx, versitygw
 from tests.e2e import release
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 
 FILES = {

@@ -20,7 +20,7 @@ from playwright.async_api import Page
 from dev import kube
 from dev.origins.hub import HubServer
 from tests.e2e import release, sources
-from tests.e2e.conftest import ORIGIN_HOST
+from tests.e2e.release import ORIGIN_HOST
 from tests.page.browsing import Window, opened
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"

@@ -17,8 +17,8 @@ from tests.attacks import forged_requests
 from tests.attacks.case import Attack, Ground, Outcome
 from tests.attacks.forged_requests import Request, Victim
 from tests.e2e import page_server, release
-from tests.e2e.conftest import ORIGIN_HOST
 from tests.e2e.page_server import SECONDS, Answer, PageServer
+from tests.e2e.release import ORIGIN_HOST
 from tests.e2e.sources import hub_source
 from tests.page import browsing
 
